@@ -1,0 +1,186 @@
+"""The playback state at every moment: of the application's tracker, or of an assumed one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from ..schema.entries import Kind
+from ..schema.playback import audio_length_ms
+from . import causes
+from .session_log import NO_PLAYBACK, Playback, SessionLog
+
+logger = logging.getLogger("realtape.recorder")
+
+METHODS = ("on_play_bytes", "on_play_ms", "on_interrupted", "set_audio_format", "get_state")
+_calls = threading.local()
+
+
+class TrackerTap:
+    """Observes a tracker that the application made, without the application changing a line.
+
+    Its methods are shadowed by attributes of the instance: calls by the application, from any
+    thread, and by the model are appended to the log. A method that the application had taken hold
+    of before is not seen; what it changed is found at the next entry, and appended as `observed`.
+    """
+
+    def __init__(self, tracker: Any, log: SessionLog) -> None:
+        self._tracker = tracker
+        self._log = log
+        self._lock = threading.Lock()
+        self._in_progress = 0
+        self._get_state: Callable[[], Mapping[str, Any]] = tracker.get_state
+        self._known: Playback = NO_PLAYBACK
+        self._known = self._state()
+        self._shadows: dict[str, _Shadow] = {}
+        for name in METHODS:
+            method = getattr(tracker, name, None)
+            if method is None:
+                continue
+            shadow = _Shadow(self, name, method, vars(tracker).get(name) if _has_dict(tracker) else None)
+            try:
+                setattr(tracker, name, shadow)
+            except AttributeError:
+                logger.warning("%s.%s cannot be observed", type(tracker).__qualname__, name)
+                continue
+            self._shadows[name] = shadow
+
+    def playback(self) -> Playback:
+        """The state now; called for every entry. Appends what changed unseen."""
+        with self._lock:
+            state = self._state()
+            # While a call is in progress the change is its own, and it will be appended.
+            unseen = not self._in_progress and state != self._known
+            if unseen:
+                self._known = state
+        if unseen:
+            self._append("observed", {}, state)
+        return state
+
+    def detach(self) -> None:
+        """Give the tracker back as it was, and stop observing."""
+        for name, shadow in self._shadows.items():
+            shadow.tap = None  # whoever holds the shadow goes on through it, unobserved
+            if vars(self._tracker).get(name) is shadow:
+                if shadow.before is None:
+                    delattr(self._tracker, name)
+                else:
+                    setattr(self._tracker, name, shadow.before)
+        self._shadows = {}
+
+    def call(self, name: str, method: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+        """Make a call on the tracker, and append it: the outermost one only."""
+        if getattr(_calls, "inside", False):
+            return method(*args, **kwargs)
+        with self._lock:
+            self._in_progress += 1
+        _calls.inside = True
+        try:
+            return method(*args, **kwargs)
+        finally:
+            _calls.inside = False
+            value: dict[str, Any] = {"args": [_length(arg) for arg in args]}
+            if kwargs:
+                value["kwargs"] = {key: _length(arg) for key, arg in kwargs.items()}
+            self._append(name, value, self._state())
+            with self._lock:
+                self._in_progress -= 1
+                self._known = self._state()
+
+    def _state(self) -> Playback:
+        try:
+            state = self._get_state()
+            return (
+                state["current_item_id"],
+                state["current_item_content_index"],
+                state["elapsed_ms"],
+                False,
+            )
+        except Exception as error:  # noqa: BLE001 - the application's own tracker may do anything
+            logger.debug("the tracker's state cannot be read: %s", error)
+            return self._known
+
+    def _append(self, name: str, value: dict[str, Any], state: Playback) -> None:
+        frame = causes.current(self._log.number)
+        who = "model" if frame is not None and frame.model else "application"
+        self._log.append(Kind.PLAYBACK, {**value, "state": list(state[:3])}, type=who, method=name)
+
+
+class _Shadow:
+    """Stands before a method of a tracker; everything but the call reaches the method itself."""
+
+    def __init__(self, tap: TrackerTap, name: str, method: Callable[..., Any], before: Any) -> None:
+        self.tap: TrackerTap | None = tap
+        self.before = before
+        self._name = name
+        self._method = method
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.tap is None:
+            return self._method(*args, **kwargs)
+        return self.tap.call(self._name, self._method, args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._method, name)
+
+
+def _has_dict(thing: Any) -> bool:
+    return hasattr(thing, "__dict__")
+
+
+def _length(arg: Any) -> Any:
+    """Bytes that were played are in the log already: only their number is kept."""
+    return {"bytes": len(arg)} if isinstance(arg, bytes | bytearray | memoryview) else arg
+
+
+class AssumedTracker:
+    """Where the application has no tracker: audio plays as it arrives, at real-time speed.
+
+    What the SDK assumes as well: the item whose audio came last is playing since its first audio
+    came, and no further than what came of it.
+    """
+
+    def __init__(self, clock: Callable[[], int], settings: Mapping[str, Any] | None) -> None:
+        self._clock = clock
+        self._format: Any = _output_format(settings or {})
+        self._item: tuple[str, int] | None = None
+        self._since_ns = 0
+        self._length_ms = 0.0
+
+    def playback(self) -> Playback:
+        """The state now."""
+        if self._item is None:
+            return NO_PLAYBACK
+        elapsed_ms = min((self._clock() - self._since_ns) / 1e6, self._length_ms)
+        return (*self._item, elapsed_ms, True)
+
+    def on_received(self, event: Any) -> None:
+        """An event from the model, before it is recorded."""
+        kind = getattr(event, "type", None)
+        if kind == "audio":
+            item = (event.item_id, event.content_index)
+            if item != self._item:
+                self._item, self._since_ns, self._length_ms = item, self._clock(), 0.0
+            self._length_ms += audio_length_ms(self._format, len(event.data))
+        elif kind == "audio_interrupted":
+            self._item = None
+        elif kind == "raw_server_event":
+            self._on_raw(event.data)
+
+    def _on_raw(self, data: Any) -> None:
+        if isinstance(data, dict):
+            message = cast("dict[str, Any]", data)
+            if message.get("type") in ("session.created", "session.updated"):
+                session = message.get("session")
+                if isinstance(session, dict):
+                    self._format = _output_format(cast("dict[str, Any]", session)) or self._format
+
+
+def _output_format(settings: Mapping[str, Any]) -> Any:
+    """The output's audio format in settings of either shape, GA or beta."""
+    audio: Any = settings.get("audio")
+    output: Any = cast("dict[str, Any]", audio).get("output") if isinstance(audio, dict) else None
+    nested: Any = cast("dict[str, Any]", output).get("format") if isinstance(output, dict) else None
+    return nested or settings.get("output_audio_format")

@@ -1,0 +1,139 @@
+"""Registered name ↔ class.
+
+A log never holds an import path, and reading one imports nothing: a payload names its types by
+names that the reading side registered beforehand. Two vocabularies may map the same name to
+different classes (ours, and the SDK's): a log recorded with one is read with the other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from .errors import UsageError
+
+Shape = Literal["dataclass", "model", "enum", "exception", "custom"]
+State = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Word:
+    """One registered type.
+
+    Attributes:
+        name: the name that payloads carry.
+        cls: the class.
+        shape: how its instances are taken apart.
+        fields: names of the fields, in order (dataclasses and pydantic models).
+        version: of the stored fields; 1 is not written.
+        upcasts: version n → a function from the fields of version n to those of n + 1.
+        to_state: for `custom` words and exceptions: the instance as a dict of plain values.
+        from_state: the reverse.
+    """
+
+    name: str
+    cls: type[Any]
+    shape: Shape
+    fields: tuple[str, ...] = ()
+    version: int = 1
+    upcasts: Mapping[int, Callable[[State], State]] = dataclasses.field(
+        default_factory=dict[int, Callable[[State], State]]
+    )
+    to_state: Callable[[Any], State] | None = None
+    from_state: Callable[[State], Any] | None = None
+
+    def upcast(self, state: State, version: int) -> State:
+        """Bring the fields of an older version up to this one, a version at a time."""
+        while version < self.version:
+            step = self.upcasts.get(version)
+            if step is None:
+                raise UsageError(f"{self.name}: no upcast is registered from version {version}")
+            state = step(state)
+            version += 1
+        return state
+
+
+class Vocabulary:
+    """A set of registered types, on top of another (`parent`), whose names it may take over."""
+
+    def __init__(self, parent: Vocabulary | None = None) -> None:
+        self._by_name: dict[str, Word] = dict(parent._by_name) if parent else {}
+        self._by_class: dict[type[Any], Word] = dict(parent._by_class) if parent else {}
+        self._describers: dict[type[Any], tuple[str, Callable[[Any], Any]]] = (
+            dict(parent._describers) if parent else {}
+        )
+
+    def register(
+        self,
+        name: str,
+        cls: type[Any],
+        *,
+        version: int = 1,
+        upcasts: Mapping[int, Callable[[State], State]] | None = None,
+        to_state: Callable[[Any], State] | None = None,
+        from_state: Callable[[State], Any] | None = None,
+    ) -> None:
+        """Register a class under a name that will stay readable for ever.
+
+        Dataclasses, pydantic models, enums and exceptions need nothing more; any other class
+        needs `to_state` and `from_state`. A later registration of the name takes it over for
+        decoding; classes registered before keep encoding to it.
+
+        Raises:
+            UsageError: the class has no known shape, or the name begins with a reserved prefix.
+        """
+        shape, fields = _shape_of(cls, to_state, from_state)
+        word = Word(name, cls, shape, fields, version, upcasts or {}, to_state, from_state)
+        self._by_name[name] = word
+        self._by_class[cls] = word
+
+    def describe(self, cls: type[Any], name: str, describer: Callable[[Any], Any]) -> None:
+        """Keep instances of `cls` and its subclasses as `Described(name, describer(instance))`.
+
+        For live objects that cannot come back, such as tools: they hold callables.
+        """
+        self._describers[cls] = (name, describer)
+
+    def word_for(self, cls: type[Any]) -> Word | None:
+        """The word of exactly this class."""
+        return self._by_class.get(cls)
+
+    def word_named(self, name: str) -> Word | None:
+        """The word of this name."""
+        return self._by_name.get(name)
+
+    def describer_for(self, cls: type[Any]) -> tuple[str, Callable[[Any], Any]] | None:
+        """How instances of this class, or of its nearest described base, are kept."""
+        for base in cls.__mro__:
+            if base in self._describers:
+                return self._describers[base]
+        return None
+
+    def names(self) -> tuple[str, ...]:
+        """All registered names, sorted."""
+        return tuple(sorted(self._by_name))
+
+
+def _shape_of(
+    cls: type[Any],
+    to_state: Callable[[Any], State] | None,
+    from_state: Callable[[State], Any] | None,
+) -> tuple[Shape, tuple[str, ...]]:
+    if issubclass(cls, BaseException):
+        return "exception", ()
+    if to_state is not None and from_state is not None:
+        return "custom", ()
+    if issubclass(cls, enum.Enum):
+        return "enum", ()
+    if issubclass(cls, BaseModel):
+        return "model", tuple(cls.model_fields)
+    if dataclasses.is_dataclass(cls):
+        return "dataclass", tuple(field.name for field in dataclasses.fields(cls))
+    raise UsageError(
+        f"{cls.__qualname__} is no dataclass, pydantic model, enum or exception: "
+        "register it with to_state and from_state"
+    )
