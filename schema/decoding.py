@@ -95,7 +95,7 @@ class Decoding:
         if name in _TEMPORAL:
             return _temporal(_TEMPORAL[name], tree)
         if name == "py:dict":
-            return {key: item for key, item in tree["items"]}
+            return dict(tree["items"])
         if name == "py:int":
             return int(tree["hex"], 16)
         if name == "py:complex":

@@ -15,7 +15,7 @@ from .sends import SENT_EVENTS
 from .vocabulary import Vocabulary
 
 # By name and not by `vars(builtins)`: what a newer Python adds is read by an older one, too.
-BUILTIN_EXCEPTIONS = [
+BUILTIN_EXCEPTIONS = (
     "ArithmeticError",
     "AssertionError",
     "AttributeError",
@@ -83,7 +83,7 @@ BUILTIN_EXCEPTIONS = [
     "ValueError",
     "Warning",
     "ZeroDivisionError",
-]
+)
 
 ASYNCIO_EXCEPTIONS = (
     asyncio.CancelledError,

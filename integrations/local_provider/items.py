@@ -19,6 +19,7 @@ from .client_messages import (
     OutputAudio,
     OutputText,
 )
+from .ids import Ids
 from .refusal import Refused
 from .speech import BYTES_PER_MS
 from .wire import Message
@@ -118,14 +119,15 @@ def user_speech(item_id: str, audio: bytes) -> Item:
     return Item(item_id, {"type": "message", "role": "user"}, content=[part])
 
 
-def from_client(new: NewItem, item_id: str, call_id: str) -> Item:
-    """The item that a client creates; the ids stand in where it gives none itself."""
+def from_client(new: NewItem, ids: Ids) -> Item:
+    """The item that a client creates, under the ids that the client gave it, or else new ones."""
+    item_id = new.id or ids.mint("item")
     match new:
         case NewFunctionCall():
             fields: Message = {
                 "type": "function_call",
                 "name": new.name,
-                "call_id": new.call_id or call_id,
+                "call_id": new.call_id or ids.mint("call"),
                 "arguments": new.arguments,
             }
             return Item(item_id, fields)

@@ -170,10 +170,7 @@ class CallOutput(_Output):
                 "response.function_call_arguments.done",
                 {**self._place, "name": self._call.name, "arguments": self._call.arguments_text},
             )
-        self._stage.leave(self.item)
-        self._stage.say(
-            "response.output_item.done", {"output_index": self._index, "item": self.item.describe()}
-        )
+        self._close(status)
 
 
 def split_words(text: str) -> list[str]:

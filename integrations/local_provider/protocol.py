@@ -209,7 +209,7 @@ class RealtimeProtocol:
         place = self._conversation.place_for(new.id, request.previous_item_id)
         if new.type == "function_call_output" and not self._conversation.has_call(new.call_id):
             raise Refused(f"There is no tool call {new.call_id!r}.", param="item.call_id")
-        item = from_client(new, new.id or self._ids.mint("item"), self._ids.mint("call"))
+        item = from_client(new, self._ids)
         previous_item_id = self._conversation.insert(place, item)
         for type in ("conversation.item.added", "conversation.item.done"):
             self._emit(type, {"previous_item_id": previous_item_id, "item": item.describe()})

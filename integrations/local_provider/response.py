@@ -52,6 +52,7 @@ class Response:
         self._input_tokens = conversation.tokens()
         self._ids = ids
         self._emit = emit
+        self._previous_item_id: str | None = None  # of the output that is being sent
         self._outputs: list[MessageOutput | CallOutput] = []
         self._status = "in_progress"
         self._status_details: Message | None = None
