@@ -38,7 +38,7 @@ class Conversation:
         Raises:
             Refused: there is an item of that id already, or none to stand after.
         """
-        if item_id is not None and any(item.id == item_id for item in self._items):
+        if item_id is not None and self.has(item_id):
             raise Refused(f"There is an item {item_id!r} already.", param="item.id")
         if after is None:
             return len(self._items)
@@ -52,6 +52,10 @@ class Conversation:
     def append(self, item: Item) -> str | None:
         """Put the item at the end, and return the id of the one before it."""
         return self.insert(len(self._items), item)
+
+    def has(self, item_id: str) -> bool:
+        """Whether there is an item of that id."""
+        return any(item.id == item_id for item in self._items)
 
     def find(self, item_id: str) -> Item:
         """The item of that id.

@@ -8,6 +8,7 @@ not resumed any more leaves an item open; `finish` closes it, complete or not.
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -105,7 +106,8 @@ class MessageOutput(_Output):
         bursts = list(chunks(pcm, CHUNK_MS * BURST_CHUNKS)) or [b""]
         spoken = 0
         for number, burst in enumerate(bursts, start=1):
-            upto = len(self._words) * number // len(bursts)
+            # Rounded up: the words run ahead of the sound, as the real provider's do.
+            upto = math.ceil(len(self._words) * number / len(bursts))
             for word, chunk in zip_longest(self._words[spoken:upto], chunks(burst, CHUNK_MS)):
                 if word is not None:
                     self._say_word(part, word)

@@ -74,11 +74,11 @@ class RealtimeProtocol:
         """
         self._replies = iter(script.replies)
         self._transcripts = iter(script.transcripts)
-        self._ids = Ids(connection)
+        self._conversation = Conversation()
+        self._ids = Ids(connection, taken=self._conversation.has)
         self._session = Session(model=model)
         self._session_id = self._ids.mint("sess")
         self._conversation_id = self._ids.mint("conv")
-        self._conversation = Conversation()
         self._input = InputAudioBuffer()
         self._turn_item_id: str | None = None  # of the turn that the user is speaking
         self._response: Response | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from pydantic import JsonValue, ValidationError
 
@@ -26,7 +26,8 @@ class Refused(Exception):
     def because(cls, error: ValidationError, value: JsonValue, *, within: str = "") -> Refused:
         """The first thing that pydantic found wrong with `value`, which stands at the path `within`."""
         first = error.errors(include_url=False, include_input=False)[0]
-        param = _path(first["loc"], value, within)
+        missing = first["type"] == "missing"
+        param = _path(first["loc"], value, within, missing=missing)
         # Which field tells the members of a union apart; pydantic names it in quotes.
         tag = str(first.get("ctx", {}).get("discriminator", "")).strip("'")
         match first["type"]:
@@ -42,20 +43,19 @@ class Refused(Exception):
                 return cls(f"'{param}' does not fit: {first['msg']}.", param=param or None)
 
 
-def _path(location: Iterable[str | int], value: JsonValue, within: str) -> str:
+def _path(location: Sequence[str | int], value: JsonValue, within: str, *, missing: bool) -> str:
     """The location as `item.content[0].text`.
 
-    Pydantic names the member of a union as one more step, which the message does not have; only the
-    last step may be absent there.
+    Pydantic names the member of a union as one more step, which the message does not have. So a step
+    that is absent there is left out, unless it is the last one and what is missing.
     """
     path = within
-    steps = list(location)
-    for last, step in enumerate(steps, start=1 - len(steps)):
+    for number, step in enumerate(location, start=1):
         if isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
             path, value = f"{path}[{step}]", value[step]
         elif isinstance(value, dict) and isinstance(step, str) and step in value:
             path, value = _join(path, step), value[step]
-        elif last == 0 and isinstance(value, dict):
+        elif missing and number == len(location):
             path = _join(path, str(step))
     return path
 
