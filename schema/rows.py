@@ -160,3 +160,11 @@ def _is_dead(host: str, pid: int) -> bool:
     except PermissionError:
         return False
     return False
+
+
+async def read_ended(connection: AsyncConnection, key: int) -> AsyncIterator[int]:
+    """The numbers of the entries that others end, in any order."""
+    query = select(ENTRIES.c.of).where(ENTRIES.c.session == key, ENTRIES.c.of.is_not(None))
+    result = await connection.stream(query.execution_options(yield_per=READ_BATCH))
+    async for row in result:
+        yield row[0]

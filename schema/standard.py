@@ -108,6 +108,12 @@ def sent_name(cls: type[Any]) -> str:
     return "_".join(words).lower()
 
 
+def event_name(vocabulary: Vocabulary, cls: type[Any]) -> str:
+    """What the `type` column says of an event of this class, registered or not."""
+    word = vocabulary.word_for(cls)
+    return word.name if word is not None else received_name(cls) or sent_name(cls)
+
+
 def register_interface(
     vocabulary: Vocabulary,
     received: Iterable[type[Any]],

@@ -1,0 +1,124 @@
+"""What the core tells its driver to do next, and the recorded calls that it keeps account of."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .steps import Outcome, Step
+
+
+@dataclass(slots=True, eq=False)
+class RecordedCall:
+    """A call that the application made on the model: `connect`, a send, or `close`.
+
+    Attributes:
+        step: its entry.
+        required: the replay waits for it.
+        end: the entry that ended it; None where the log has none (yet).
+        nested: events that the listeners get inside the call, and have not got yet.
+        running: the one of them that they are handling.
+        matched: the live application has made it.
+        skipped: it was not made in time; what happened in it is delivered in its place.
+        late: it was made after that.
+        ahead: it was made before the application had got what caused it when this was recorded.
+        ahead: it was made before the application had got what caused it when this was recorded.
+        early: it was let go before its place.
+        done: the live call has been completed, or was cancelled.
+    """
+
+    step: Step
+    required: bool
+    end: Step | None = None
+    nested: deque[Step] = field(default_factory=deque[Step])
+    running: Step | None = None
+    matched: bool = False
+    skipped: bool = False
+    late: bool = False
+    ahead: bool = False
+    early: bool = False
+    done: bool = False
+
+    @property
+    def seq(self) -> int:
+        """Its place in the log."""
+        return self.step.seq
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Give a received event to the listeners: inside a call, or on the lane of its recorded task."""
+
+    step: Step
+    call: RecordedCall | None
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Let a live call return, raise, or be withheld, as recorded."""
+
+    call: RecordedCall
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class CancelHandler:
+    """Cancel the handling of an event: the model cancelled its read loop there."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerDiffers:
+    """The listeners raised where they did not, or the reverse."""
+
+    step: Step
+    recorded: Outcome
+    live: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Make a call on the playback tracker."""
+
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Let everything run that can run, then call `settled()`."""
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """Feed more of the recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do until the application does something.
+
+    Attributes:
+        what: `call`: it makes a recorded call. `handler`: its listeners return. `nested`: a call
+            that was made goes on.
+        step: the recorded entry waited for.
+    """
+
+    what: Literal["call", "handler", "nested"]
+    step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Everything was played.
+
+    Attributes:
+        closed: the recording ends with a `close` that the application has made again, or is not
+            asked to make because nothing caused it.
+    """
+
+    closed: bool
+
+
+Act = Deliver | Complete | CancelHandler | HandlerDiffers | Play | Settle | More | Wait | End

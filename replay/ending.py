@@ -1,0 +1,35 @@
+"""Events of our own making: the end of a stream that has none, and the news of a divergence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..schema.entries import Entry, Kind
+from ..schema.vocabulary import Vocabulary
+from .steps import Step
+
+OWN_SEQ = -1
+"""Marks a step that no recording holds."""
+
+
+def own_step(event: Any) -> Step:
+    """A delivery that the recording does not hold."""
+    nothing = (None,) * 7
+    return Step(Entry(OWN_SEQ, 0, None, None, Kind.RECEIVED, event.type, *nothing, "{}", 0), event)
+
+
+def end_event(vocabulary: Vocabulary) -> Any:
+    """The end of the stream; where the interface has no such event yet, a disconnection."""
+    word = vocabulary.word_named("end_of_stream")
+    if word is not None:
+        return word.cls()
+    status = vocabulary.word_named("connection_status")
+    assert status is not None, "every vocabulary is made on top of the standard one"
+    return status.cls(status="disconnected")
+
+
+def exception_event(vocabulary: Vocabulary, error: Exception) -> Any:
+    """The news of a divergence, as an application hears of a transport that fails."""
+    word = vocabulary.word_named("exception")
+    assert word is not None, "every vocabulary is made on top of the standard one"
+    return word.cls(exception=error, context="the replay diverged")

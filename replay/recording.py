@@ -1,0 +1,237 @@
+"""`Recording`: the read-only view of one session, whatever store it comes from."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..schema.addresses import Address, StoreLocation, locate
+from ..schema.codec import Codec, references
+from ..schema.digests import entry_digest, header_digest
+from ..schema.entries import Entry, Header, SessionRecord, Status
+from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
+from ..schema.rows import read_ended, read_entries, read_segment, read_sessions
+from ..schema.standard import STANDARD
+from ..schema.stores import open_for_reading, store_errors
+from ..schema.vocabulary import Vocabulary
+
+SEGMENTS_IN_MEMORY = 8
+"""Commits whose bytes are kept while a recording is read; each is what 50 ms brought."""
+
+
+class Recording:
+    """One recorded session. Reading streams: never more than a batch of it is in memory.
+
+    Open one with `await Recording.open(store)`; it is an async context manager.
+
+    Attributes:
+        header: id, start, labels, versions.
+        status: how the session ended.
+        length: number of entries.
+        notes: what could not be rebuilt while reading: names and fields that are unknown here.
+    """
+
+    def __init__(
+        self, address: Address, connection: AsyncConnection, session: SessionRecord, vocabulary: Vocabulary
+    ) -> None:
+        self._address = address
+        self._connection = connection
+        self._session = session
+        self._codec = Codec(vocabulary)
+        self._segments: OrderedDict[int, bytes] = OrderedDict()
+        self._stack = AsyncExitStack()
+        self.notes: set[str] = set()
+
+    @classmethod
+    async def open(
+        cls, store: StoreLocation, session_id: str | None = None, *, vocabulary: Vocabulary = STANDARD
+    ) -> Self:
+        """Open a session of a store; the newest, if no id is given. An id may be cut short.
+
+        Raises:
+            StoreError: the store cannot be read, or has no such session; see `schema/errors.py`.
+        """
+        address = locate(store)
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(open_for_reading(address))
+            session = _choose(address, await read_sessions(connection), session_id)
+            recording = cls(address, connection, session, vocabulary)
+            recording._stack = stack.pop_all()
+            return recording
+        raise AssertionError("unreachable")
+
+    @property
+    def header(self) -> Header:
+        """The session's header."""
+        return self._session.header
+
+    @property
+    def status(self) -> Status:
+        """How the session ended."""
+        return self._session.status
+
+    @property
+    def length(self) -> int:
+        """Number of entries."""
+        return self._session.entries
+
+    @property
+    def codec(self) -> Codec:
+        """Decodes this recording's payloads."""
+        return self._codec
+
+    def read_as(self, vocabulary: Vocabulary) -> None:
+        """Decode with another vocabulary from now on: a replay into the SDK delivers its classes."""
+        self._codec = Codec(vocabulary)
+
+    def __str__(self) -> str:
+        return f"{self._address}#{self.header.id}"
+
+    async def close(self) -> None:
+        """Close the store."""
+        await self._stack.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def following(self) -> Recording | None:
+        """The session that the same model object had next, or None."""
+        with store_errors(self._address):
+            sessions = await read_sessions(self._connection)
+        for session in sessions:
+            if session.header.previous_session == self.header.id:
+                return await type(self).open(
+                    self._address.url or str(self._address.path),
+                    session.header.id,
+                    vocabulary=self._codec.vocabulary,
+                )
+        return None
+
+    async def entries(self, first: int = 0) -> AsyncIterator[Entry]:
+        """The entries from seq `first` on, in order."""
+        with store_errors(self._address):
+            async for entry in read_entries(self._connection, self._session.key, first):
+                yield entry
+
+    async def values(self, first: int = 0) -> AsyncGenerator[tuple[Entry, Any]]:
+        """The entries from seq `first` on, each with its decoded payload.
+
+        Raises:
+            CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
+        """
+        async for entry in self.entries(first):
+            yield entry, await self.decode(entry)
+
+    async def decode(self, entry: Entry) -> Any:
+        """The decoded payload of an entry of this recording.
+
+        Raises:
+            CorruptRecordError: it cannot be decoded, or its bytes are missing.
+        """
+        await self._load(entry)
+        try:
+            decoded = self._codec.decode(entry.payload, self.bytes_at)
+        except DecodingError as error:
+            raise CorruptRecordError(self.header.id, entry.seq, str(error)) from error
+        self.notes |= decoded.notes
+        return decoded.value
+
+    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
+        """Bytes of a segment that is in memory: those of the entry decoded last are."""
+        data = self._segments.get(segment)
+        if data is None or not 0 <= offset <= offset + length <= len(data):
+            raise DecodingError(f"bytes {offset}+{length} of segment {segment} are missing")
+        return data[offset : offset + length]
+
+    async def ended(self) -> Ended:
+        """Which entries the log holds an end of."""
+        ended = Ended(self.length)
+        with store_errors(self._address):
+            async for seq in read_ended(self._connection, self._session.key):
+                ended.add(seq)
+        return ended
+
+    async def verify(self) -> None:
+        """Read everything, and hold it against the digest chain.
+
+        Raises:
+            CorruptRecordError: names the first entry that is not what was appended.
+        """
+        session = self._session
+        digest = header_digest(session.header)
+        if digest != session.first_digest:
+            raise CorruptRecordError(session.header.id, None, "the header was changed")
+        expected = 0
+        async for entry in self.entries():
+            if entry.seq != expected:
+                raise CorruptRecordError(session.header.id, expected, f"missing; {entry.seq} follows")
+            await self._load(entry)
+            try:
+                digest = entry_digest(digest, entry, self.bytes_at)
+            except DecodingError as error:
+                raise CorruptRecordError(session.header.id, entry.seq, str(error)) from error
+            if digest != entry.digest:
+                raise CorruptRecordError(session.header.id, entry.seq, "changed after it was appended")
+            expected += 1
+        if digest != session.last_digest and session.status is not Status.RECORDING:
+            raise CorruptRecordError(session.header.id, expected, "the end was cut off")
+
+    async def _load(self, entry: Entry) -> None:
+        for segment, _, _ in references(entry.payload):
+            if segment in self._segments:
+                self._segments.move_to_end(segment)
+                continue
+            with store_errors(self._address):
+                data = await read_segment(self._connection, self._session.key, segment)
+            if data is not None:
+                self._segments[segment] = data
+                if len(self._segments) > SEGMENTS_IN_MEMORY:
+                    self._segments.popitem(last=False)
+
+
+class Ended:
+    """A set of entry numbers: a bit for each, however long the session."""
+
+    def __init__(self, length: int) -> None:
+        self._bits = bytearray(length // 8 + 1)
+
+    def add(self, seq: int) -> None:
+        """Note that the log holds an entry that ends `seq`."""
+        if 0 <= seq < len(self._bits) * 8:
+            self._bits[seq >> 3] |= 1 << (seq & 7)
+
+    def __contains__(self, seq: int) -> bool:
+        return 0 <= seq < len(self._bits) * 8 and bool(self._bits[seq >> 3] & 1 << (seq & 7))
+
+
+def _choose(address: Address, sessions: list[SessionRecord], session_id: str | None) -> SessionRecord:
+    if not sessions:
+        raise SessionNotFoundError(str(address), "holds no session yet", "record one into it first")
+    if session_id is None:
+        return sessions[-1]
+    matches = [session for session in sessions if session.header.id.startswith(session_id)]
+    exact = [session for session in matches if session.header.id == session_id]
+    if exact:
+        return exact[0]
+    if not matches:
+        newest = sessions[-1].header.id
+        raise SessionNotFoundError(
+            str(address),
+            f"no session {session_id} among its {len(sessions)}",
+            f"list them with `realtape ls`; the newest is {newest}",
+        )
+    if len(matches) > 1:
+        raise SessionNotFoundError(
+            str(address), f"{len(matches)} sessions begin with {session_id}", "give more of the id"
+        )
+    return matches[0]

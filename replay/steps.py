@@ -1,0 +1,74 @@
+"""A recording as the core sees it: entries with their values decoded, one step each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..schema.entries import Entry, Kind
+
+CALLS = frozenset({Kind.CONNECT, Kind.SENT, Kind.CLOSE})
+"""What the application does to the model, and waits for."""
+
+CALL_ENDS = frozenset({Kind.CONNECTED, Kind.CONNECT_FAILED, Kind.SENT_DONE, Kind.CLOSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call, or the listeners' handling of an event, ended.
+
+    Attributes:
+        how: `withheld` is a `send_event_if` whose condition was false.
+        value: what it returned.
+        error: what it raised.
+    """
+
+    how: Literal["returned", "raised", "withheld", "cancelled"] = "returned"
+    value: Any = None
+    error: BaseException | None = None
+
+
+RETURNED = Outcome()
+
+
+@dataclass(slots=True)
+class Step:
+    """One entry of the recording.
+
+    Attributes:
+        entry: as it stands in the log.
+        value: the decoded payload: the event of `received` and `sent`, else a dict.
+        key: of a `sent`: its content, equal to that of a live send that matches it.
+        outcome: of an entry that ends another.
+        ends: of a `received`: the log holds a `handled` for it; if not, it returned before the
+            next entry.
+    """
+
+    entry: Entry
+    value: Any = None
+    key: str = ""
+    outcome: Outcome = RETURNED
+    ends: bool = False
+    performed: bool = field(default=False, compare=False)
+
+    @property
+    def seq(self) -> int:
+        """Its place in the log."""
+        return self.entry.seq
+
+    @property
+    def kind(self) -> str:
+        """A `Kind`."""
+        return self.entry.kind
+
+
+def outcome_of(value: Any) -> Outcome:
+    """The outcome that the payload of an ending entry tells."""
+    if not isinstance(value, dict):
+        return RETURNED
+    facts: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+    error = facts.get("raised")
+    if isinstance(error, BaseException):
+        return Outcome("cancelled" if facts.get("outcome") == "cancelled" else "raised", error=error)
+    how = facts.get("outcome")
+    return Outcome("withheld" if how == "withheld" else "returned", value=facts.get("value"))
