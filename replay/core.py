@@ -134,11 +134,17 @@ class ReplayCore:
 
     # --- told by the driver -------------------------------------------------------------------------
 
-    def call(self, kind: str, type: str | None = None, key: str = "") -> RecordedCall | None:
+    def call(
+        self, kind: str, type: str | None = None, key: str = "", cause: int | None = None
+    ) -> RecordedCall | None:
         """The application made a call; which recorded one that is, or None.
 
-        By index and not by cursor: the first recorded one of this content whose cause was given to
-        the application, else the first of this content.
+        By index and not by cursor. Among several of the same content: the one of the same cause,
+        then a reaction whose cause was given to the application (for it must come), then a
+        stimulus, then what is not due yet; and the first of those.
+
+        Args:
+            cause: the event in whose dynamic extent the live call was made, where that is known.
         """
         self._settled = False
         queue = self._index.get((kind, type, key))
@@ -146,7 +152,7 @@ class ReplayCore:
             queue = self._redacted_queue(kind, type, key)
         if not queue:
             return self._close_at_end() if kind == Kind.CLOSE and self._fed_all else None
-        call = next((one for one in queue if self._is_given(one)), queue[0])
+        call = min(queue, key=lambda one: self._remoteness(one, cause)) if len(queue) > 1 else queue[0]
         queue.remove(call)
         if not queue:
             self._index.pop(_key(call.step), None)
@@ -400,6 +406,13 @@ class ReplayCore:
 
     def _is_given(self, call: RecordedCall) -> bool:
         return call.step.entry.cause not in self._not_given
+
+    def _remoteness(self, call: RecordedCall, cause: int | None) -> tuple[int, int]:
+        if cause is not None and call.step.entry.cause == cause:
+            return (0, call.seq)
+        if not self._is_given(call):
+            return (3, call.seq)
+        return (1 if call.required else 2, call.seq)
 
     def _redacted_queue(self, kind: str, type: str | None, key: str) -> deque[RecordedCall] | None:
         """A recorded send from which something was taken out matches whatever stood there."""

@@ -31,6 +31,11 @@ from .settling import Settler, Watch
 from .steps import CALL_ENDS, Outcome, Step, outcome_of
 from .tracker import ReplayTracker
 
+_cause: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar(
+    "realtape_replay_cause", default=None
+)
+"""(player, seq) of the event that is being handled; tasks that its listeners start inherit it."""
+
 HOLD_SECONDS = 0.05
 """Without any progress for so long, a plain loop is taken to be at rest, and a held send is let go."""
 
@@ -140,7 +145,7 @@ class Player:
         """
         await self._fill()
         key = content_key(self.recording.codec, type, event) if kind == Kind.SENT else ""
-        recorded = self.core.call(kind, type, key)
+        recorded = self.core.call(kind, type, key, self._live_cause())
         self._watch.progress()
         if recorded is None:
             unmatched(key)
@@ -317,6 +322,7 @@ class Player:
         """Give one event to the listeners, and tell the core how they took it."""
         outcome = Outcome()
         self._delivered(step)
+        token = _cause.set((id(self), step.seq))
         try:
             await self._fan_out(step.value)
         except asyncio.CancelledError as error:
@@ -325,7 +331,13 @@ class Player:
             raise
         except Exception as error:  # noqa: BLE001 - as in the recorded model, it goes no further
             outcome = Outcome("raised", error=error)
+        finally:
+            _cause.reset(token)
         self._tell_handled(step, outcome)
+
+    def _live_cause(self) -> int | None:
+        cause = _cause.get()
+        return cause[1] if cause is not None and cause[0] == id(self) else None
 
     def _tell_handled(self, step: Step, outcome: Outcome) -> None:
         if step.seq >= 0:  # not of our own making

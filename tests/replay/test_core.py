@@ -1,0 +1,151 @@
+"""The bare core, driven by hypothesis: what holds for every recording and every application."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from realtape.schema import Kind
+from support.course import READ_LOOP, Application, Script, Take, core_of, faithful, takes
+
+
+def play(take: Take, script: Script, data: st.DataObject) -> Application:
+    """Replay with an application whose every next step hypothesis chooses."""
+    application = Application(core_of(take), script)
+
+    def choose(count: int) -> int:
+        return data.draw(st.integers(0, count - 1))
+
+    application.pending += [call for call in application.core._live]
+    application.run(choose)
+    return application
+
+
+def received(take: Take) -> list[int]:
+    return [step.seq for step in take.steps if step.kind == Kind.RECEIVED]
+
+
+@given(takes(), st.data())
+def test_the_same_application_gets_every_event_once(take: Take, data: st.DataObject) -> None:
+    application = play(take, faithful(take), data)
+    assert application.ended
+    assert sorted(application.delivered) == received(take)
+    assert not application.unmatched
+    assert not application.pending
+    assert not application.core.report.divergences
+
+
+@given(takes(), st.data())
+def test_the_read_loop_keeps_its_order(take: Take, data: st.DataObject) -> None:
+    application = play(take, faithful(take), data)
+    plain = [seq for seq in application.delivered if application.inside[seq] is None]
+    assert plain == sorted(plain)
+
+
+@given(takes(), st.data())
+def test_an_event_is_given_inside_its_own_call_or_in_its_place(take: Take, data: st.DataObject) -> None:
+    application = play(take, faithful(take), data)
+    for seq, call in application.inside.items():
+        if call is not None:
+            assert take.steps[seq].entry.cause == call.seq
+
+
+@given(takes(), st.data())
+def test_an_event_waits_for_the_reactions_before_it(take: Take, data: st.DataObject) -> None:
+    application = play(take, faithful(take), data)
+    if application.released:
+        return  # something had to be let go before its place
+    for step in take.steps:
+        if step.kind == Kind.SENT and step.entry.cause is not None:
+            assert step.entry.cause in application.delivered
+
+
+@given(takes(), st.data())
+def test_sends_may_move_between_listener_and_task(take: Take, data: st.DataObject) -> None:
+    """Awaiting a send inside a listener that was made in a task must not deadlock; nor the reverse."""
+    script = faithful(take)
+    moved = Script({}, {}, script.stimuli, script.closes_after)
+    for cause, keys in [*script.inside.items(), *script.in_tasks.items()]:
+        home = data.draw(st.sampled_from([moved.inside, moved.in_tasks]))
+        home.setdefault(cause, []).extend(keys)
+    application = play(take, moved, data)
+    assert application.ended, f"stuck on {application.stuck}"
+    assert sorted(application.delivered) == received(take)
+    assert not application.unmatched
+
+
+@given(takes(), st.data())
+def test_stimuli_need_not_come(take: Take, data: st.DataObject) -> None:
+    """Offline nobody speaks: what happened inside is delivered all the same, in its place."""
+    application = play(take, replace(faithful(take), stimuli=[]), data)
+    assert application.ended
+    assert sorted(application.delivered) == received(take)
+
+
+@given(takes(), st.data())
+def test_a_missing_reaction_is_known(take: Take, data: st.DataObject) -> None:
+    """It is stuck on exactly the first reaction that does not come, never hangs, never goes on."""
+    reactions = [step for step in take.steps if step.kind == Kind.SENT and step.entry.cause is not None]
+    if not reactions or len({step.key for step in reactions}) < len(reactions):
+        return
+    lost = data.draw(st.sampled_from(reactions))
+    script = faithful(take)
+    for keys in [*script.inside.values(), *script.in_tasks.values()]:
+        if lost.key in keys:
+            keys.remove(lost.key)
+    script.stimuli = [key for key in script.stimuli if key != lost.key]
+    application = play(take, script, data)
+    assert application.stuck is not None
+    assert application.stuck.step.seq <= lost.seq
+    later = [seq for seq in application.delivered if seq > lost.seq and application.inside[seq] is None]
+    assert not later
+
+
+@given(takes(), st.data())
+def test_giving_up_plays_to_the_end(take: Take, data: st.DataObject) -> None:
+    """An application that does nothing at all still gets every event, once the core gives up."""
+    application = Application(core_of(take), Script({}, {}, [], None))
+    application.pending += [call for call in application.core._live]
+    for _ in range(len(take.steps) + 1):
+        application.run(lambda count: 0)
+        if application.ended:
+            break
+        assert application.stuck is not None
+        application.core.give_up(application.stuck)
+    assert application.ended
+    assert sorted(application.delivered) == received(take)
+
+
+def test_a_send_unlike_any_recorded_matches_none() -> None:
+    take = Take()
+    connect = take.add(Kind.CONNECT)
+    take.add(Kind.CONNECTED, of=connect)
+    core = core_of(take)
+    assert core.call(Kind.SENT, "send_user_input", "new") is None
+
+
+def test_a_burst_is_given_back_to_back() -> None:
+    """Settling after each event would reorder what the application makes of a burst."""
+    take = Take()
+    connect = take.add(Kind.CONNECT)
+    take.add(Kind.CONNECTED, of=connect)
+    take.tick = 1
+    burst = [take.add(Kind.RECEIVED, task=READ_LOOP) for _ in range(3)]
+    take.tick = 2
+    after = take.add(Kind.RECEIVED, task=READ_LOOP)
+    core = core_of(take)
+    application = Application(core, faithful(take))
+    application.pending += list(core._live)
+    acts: list[Any] = []
+    while len(application.delivered) < 4:
+        act = core.next()
+        acts.append(type(act).__name__)
+        if type(act).__name__ == "Deliver":
+            application.deliver(act.step, act.call)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
+            core.handled(application.handling.pop().step, act.step.outcome)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
+        elif type(act).__name__ == "Settle":
+            core.settled()
+    assert acts == ["Complete", "Settle", "Deliver", "Deliver", "Deliver", "Settle", "Deliver"]
+    assert application.delivered == [*burst, after]
