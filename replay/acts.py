@@ -48,10 +48,15 @@ class RecordedCall:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Give a received event to the listeners: inside a call, or on the lane of its recorded task."""
+    """Give a received event to the listeners: inside a call, or on the lane of its recorded task.
+
+    Attributes:
+        rounds: of the event loop that passed before it, since the last thing that happened.
+    """
 
     step: Step
     call: RecordedCall | None
+    rounds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

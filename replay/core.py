@@ -13,7 +13,7 @@ import re
 from bisect import insort
 from collections import deque
 
-from ..schema.entries import Entry, Flag, Kind
+from ..schema.entries import SETTLED_TICKS, Entry, Flag, Kind
 from ..schema.secrets import REDACTED
 from .acts import (
     Act,
@@ -55,6 +55,7 @@ class ReplayCore:
     def __init__(self, report: ReplayReport, expect: Expectation = "reactions") -> None:
         self.report = report
         self.turn = 0
+        self.stream_ended = False
         self.listeners = 0
         self._expect: Expectation = expect
         self._window: deque[Step] = deque()
@@ -75,7 +76,10 @@ class ReplayCore:
         self._ended: dict[int, Step] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._cancelling: set[int] = set()
+        # Rounds of the loop: where the cursor is, how many passed since something was done there.
         self._tick: int | None = None
+        self._owed = 0
+        self._must_settle = False
         self._settled = True
         self._gaps: deque[int] = deque()
         self._closed = False
@@ -228,6 +232,16 @@ class ReplayCore:
             self._pass(self._window.popleft())
         return End(self._closed) if self._fed_all else More()
 
+    def due_playback(self) -> Step | None:
+        """The recorded call on the tracker that the cursor has come to: if the application makes
+        it right now, it is at its place."""
+        for step in self._window:
+            if step.entry.kind != Kind.PLAYBACK:
+                return None
+            if not step.performed:
+                return step if step.entry.type == "application" else None
+        return None
+
     @property
     def expected(self) -> list[RecordedCall]:
         """Recorded calls ahead that nobody has made yet, nearest first."""
@@ -263,7 +277,7 @@ class ReplayCore:
             call.nested.popleft()
             call.running = step
             self._perform(step)
-            return Deliver(step, call)
+            return Deliver(step, call, self._rounds_between(call.step, step))
         end = call.end
         if end is None or end.outcome.how == "cancelled":
             return None  # it stays open, until the application cancels it
@@ -303,12 +317,13 @@ class ReplayCore:
             call = self._nested_in.get(step.seq)
             if call is not None and not call.skipped:
                 return Wait("nested", step)
-            if not self._settled and (step.entry.tick is None or step.entry.tick != self._tick):
+            rounds = 0 if self._settled else self._rounds_to(step)
+            if rounds is None:
                 return Settle()
             self._nested_in.pop(step.seq, None)
-            self._tick = step.entry.tick
+            self._arrive(step)
             self._perform(step)
-            return Deliver(step, None)
+            return Deliver(step, None, rounds)
         if step.ends:
             return None
         if step.seq in self._handlers:
@@ -358,6 +373,10 @@ class ReplayCore:
 
     def _pass(self, step: Step) -> None:
         kind = step.entry.kind
+        if kind in CALLS and self._by_seq[step.seq].skipped:
+            self._leave_out(step)
+        elif kind in CALLS or kind == Kind.HANDLED:
+            self._arrive(step)
         if kind == Kind.LISTENER_ADDED:
             self.listeners += 1
         elif kind == Kind.LISTENER_REMOVED:
@@ -371,6 +390,40 @@ class ReplayCore:
             if call is not None and (call.done or call.skipped):
                 del self._by_seq[step.entry.of]
 
+    # --- rounds of the loop ---------------------------------------------------------------------------
+
+    def _rounds_to(self, step: Step) -> int | None:
+        """How many rounds passed between the last thing that happened and this step; None: as many
+        as it took until everything had run."""
+        passed = self._ticks_to(step)
+        if passed is None or self._must_settle:
+            return None
+        return self._owed + passed
+
+    def _ticks_to(self, step: Step) -> int | None:
+        tick = step.entry.tick
+        if tick is None or self._tick is None or not 0 <= tick - self._tick < SETTLED_TICKS:
+            return None
+        return tick - self._tick
+
+    @staticmethod
+    def _rounds_between(earlier: Step, later: Step) -> int:
+        a, b = earlier.entry.tick, later.entry.tick
+        return b - a if a is not None and b is not None and 0 <= b - a < SETTLED_TICKS else 0
+
+    def _arrive(self, step: Step) -> None:
+        """Something of the recording has just happened again: rounds count from here."""
+        self._tick, self._owed, self._must_settle = step.entry.tick, 0, False
+
+    def _leave_out(self, step: Step) -> None:
+        """Something did not happen again: the rounds that passed before it are still owed."""
+        passed = self._ticks_to(step)
+        if passed is None:
+            self._must_settle = True
+        else:
+            self._owed += passed
+        self._tick = step.entry.tick
+
     # --- small things -----------------------------------------------------------------------------------
 
     def _perform(self, step: Step) -> None:
@@ -381,6 +434,8 @@ class ReplayCore:
             heapq.heappop(self._undelivered)
         if step.entry.type == "turn_started":
             self.turn += 1
+        elif step.entry.type == "end_of_stream":
+            self.stream_ended = True
         self.report.delivered += 1
 
     def _skip(self, call: RecordedCall) -> None:

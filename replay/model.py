@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Literal, cast
 
 from ..schema.encoding import Reference
-from ..schema.entries import Kind
+from ..schema.entries import Kind, Status
 from ..schema.errors import EncodingError, UsageError
 from ..schema.model import RealtimeModel
 from ..schema.standard import STANDARD, event_name
@@ -72,7 +72,6 @@ class ReplayBase:
         self._error: DivergenceError | None = None
         self._done = asyncio.Event()
         self._connector: asyncio.Task[Any] | None = None
-        self._stream_ended = False
         self._unheard_from: int | None = None
         recording.read_as(self.vocabulary)
 
@@ -92,7 +91,6 @@ class ReplayBase:
         self.report.recordings.append(recording.header.id)
         self._connector = asyncio.current_task()
         self._done.clear()
-        self._stream_ended = False
         player = self._player = Player(
             recording,
             ReplayCore(self.report, self._expect),
@@ -103,8 +101,8 @@ class ReplayBase:
             stuck_after=self._stuck_after,
         )
         tracker = options.get("playback_tracker")
-        if tracker is not None:
-            player.tracker = ReplayTracker(tracker, self.report)
+        if tracker is not None and await recording.has_playback():
+            player.tracker = ReplayTracker(tracker, player.core.due_playback, self.report)
         await player.start()
         outcome, recorded = await player.call(Kind.CONNECT, None, None, self._unmatched(Kind.CONNECT, None))
         if recorded is not None:
@@ -232,8 +230,6 @@ class ReplayBase:
             await listener.on_event(event)
 
     def _on_delivery(self, step: Step) -> None:
-        if step.entry.type == "end_of_stream":
-            self._stream_ended = True
         if not self._listeners and self._player is not None and self._player.core.listeners > 0:
             self.report.unheard += 1
             if self._unheard_from is None:
@@ -246,7 +242,8 @@ class ReplayBase:
             self._diverge(explain.unheard(player.core, self.report.unheard, self._unheard_from))
         self.report.finished = True
         self._done.set()
-        if closed or self._stream_ended or self._error is not None:
+        never_connected = player.recording.status is Status.FAILED
+        if closed or never_connected or player.core.stream_ended or self._error is not None:
             return
         if self._at_end == "cancel" and self._connector is not None:
             self._connector.cancel("the recording has ended")

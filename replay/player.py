@@ -46,7 +46,7 @@ class LiveCall:
 
     recorded: RecordedCall
     context: contextvars.Context
-    inbox: deque[Step] = field(default_factory=deque[Step])
+    inbox: deque[tuple[Step, int]] = field(default_factory=deque[tuple[Step, int]])
     outcome: Outcome | None = None
     failure: BaseException | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -59,26 +59,39 @@ class Lane:
         self, run: Callable[[Step], Coroutine[Any, Any, None]], context: contextvars.Context
     ) -> None:
         self._run = run
-        self._inbox: deque[Step] = deque()
+        self._inbox: deque[tuple[Step, int]] = deque()
         self._wake = asyncio.Event()
         self.current: Step | None = None
         self.task = asyncio.get_running_loop().create_task(
             self._loop(), name="realtape-replay-lane", context=context
         )
 
-    def give(self, step: Step) -> None:
-        """Deliver this next."""
-        self._inbox.append(step)
+    @property
+    def busy(self) -> bool:
+        """Whether listeners are handling an event, or one waits for them."""
+        return self.current is not None or bool(self._inbox)
+
+    def give(self, step: Step, rounds: int = 0) -> None:
+        """Deliver this next, after so many rounds of the loop."""
+        self._inbox.append((step, rounds))
         self._wake.set()
 
     async def _loop(self) -> None:
         while True:
+            passed = 1  # waking took one
             while self._inbox:
-                self.current = self._inbox.popleft()
+                self.current, rounds = self._inbox.popleft()
+                await _pass_rounds(rounds - passed)
                 await self._run(self.current)
                 self.current = None
+                passed = 0
             self._wake.clear()
             await self._wake.wait()
+
+
+async def _pass_rounds(rounds: int) -> None:
+    for _ in range(rounds):
+        await asyncio.sleep(0)
 
 
 class Player:
@@ -112,7 +125,7 @@ class Player:
         self._played = played
         self._delivered = delivered
         self._stuck_after = stuck_after
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         self._settler = Settler(loop, self._on_settled)
         self._watch = Watch(loop, min(HOLD_SECONDS, stuck_after), self._on_quiet)
         self._context = contextvars.copy_context()
@@ -123,7 +136,9 @@ class Player:
         self._room = asyncio.Event()
         self._advancing = False
         self._again = False
+        self._starting: Step | None = None  # delivered, and its listeners have not begun yet
         self._wait: Wait | None = None
+        self._at_rest = False
         self._ended = False
         self._stopped = False
 
@@ -157,7 +172,9 @@ class Player:
                 if live.failure is not None:
                     raise live.failure
                 if live.inbox:
-                    await self._handle(live.inbox.popleft())
+                    step, rounds = live.inbox.popleft()
+                    await _pass_rounds(rounds)
+                    await self._handle(step)
                 else:
                     live.wake.clear()
                     await live.wake.wait()
@@ -192,7 +209,7 @@ class Player:
             live.wake.set()
         mine = asyncio.current_task()
         # A lane that is handling an event was so when this was recorded, too: it ends by itself.
-        busy = {lane.task for lane in self._lanes.values() if lane.current is not None}
+        busy = {lane.task for lane in self._lanes.values() if lane.busy}
         doomed = [task for task in tasks if task is not mine and task not in busy]
         for task in doomed:
             task.cancel()
@@ -251,7 +268,7 @@ class Player:
             return
         self._advancing = True
         try:
-            while not self._stopped:
+            while not self._stopped and self._starting is None:
                 self._again = False
                 if not self._do() and not self._again:
                     return
@@ -263,8 +280,8 @@ class Player:
         act = self.core.next()
         self._wait = None
         match act:
-            case Deliver(step, call):
-                self._deliver(step, call)
+            case Deliver(step, call, rounds):
+                self._deliver(step, call, rounds)
             case Complete(call, outcome):
                 live = self._calls.get(call)
                 if live is not None:
@@ -297,13 +314,14 @@ class Player:
         self._watch.progress()
         return True
 
-    def _deliver(self, step: Step, call: RecordedCall | None) -> None:
+    def _deliver(self, step: Step, call: RecordedCall | None, rounds: int) -> None:
+        self._starting = step
         live = None if call is None else self._calls.get(call)
         if live is not None:
-            live.inbox.append(step)
+            live.inbox.append((step, rounds))
             live.wake.set()
         else:
-            self._lane(step.entry.task, step.entry.cause).give(step)
+            self._lane(step.entry.task, step.entry.cause).give(step, rounds)
 
     def _lane(self, task: int | None, cause: int | None) -> Lane:
         lane = self._lanes.get(task)
@@ -321,6 +339,9 @@ class Player:
     async def _handle(self, step: Step) -> None:
         """Give one event to the listeners, and tell the core how they took it."""
         outcome = Outcome()
+        if step is self._starting:
+            # What follows in the recording happens once the listeners have run as far as they come.
+            self._loop.call_soon(self._begun, step)
         self._delivered(step)
         token = _cause.set((id(self), step.seq))
         try:
@@ -339,7 +360,14 @@ class Player:
         cause = _cause.get()
         return cause[1] if cause is not None and cause[0] == id(self) else None
 
+    def _begun(self, step: Step) -> None:
+        if self._starting is step:
+            self._starting = None
+            self.advance()
+
     def _tell_handled(self, step: Step, outcome: Outcome) -> None:
+        if self._starting is step:
+            self._starting = None
         if step.seq >= 0:  # not of our own making
             self.core.handled(step, outcome)
         self._watch.progress()
@@ -351,9 +379,12 @@ class Player:
 
     def _on_quiet(self, quiet_for: float) -> None:
         wait = self._wait
-        if wait is None or self._stopped:
+        if self._stopped:
             return
-        if self.core.quiescent():
+        if wait is None:
+            self._at_rest = True
+            self.advance()
+        elif self.core.quiescent():
             self.advance()
         elif quiet_for >= self._stuck_after:
             divergence = explain.missing(self.core, wait)
@@ -365,10 +396,15 @@ class Player:
             self._watch.arm()
 
     def _end(self, closed: bool) -> None:
+        """All was played: wait for the application to come to rest, but not for ever."""
+        if self._ended:
+            return
+        if not self._at_rest and any(lane.busy for lane in self._lanes.values()):
+            self._watch.arm()
+            return
         self._watch.disarm()
-        if not self._ended:
-            self._ended = True
-            self._played(closed)
+        self._ended = True
+        self._played(closed)
 
 
 def _read_task(lanes: dict[int | None, Lane]) -> int | None:

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..schema.addresses import Address, StoreLocation, locate
 from ..schema.codec import Codec, references
 from ..schema.digests import entry_digest, header_digest
-from ..schema.entries import Entry, Header, SessionRecord, Status
+from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
-from ..schema.rows import read_ended, read_entries, read_segment, read_sessions
+from ..schema.rows import has_kind, read_ended, read_entries, read_segment, read_sessions
 from ..schema.standard import STANDARD
 from ..schema.stores import open_for_reading, store_errors
 from ..schema.vocabulary import Vocabulary
@@ -105,16 +105,13 @@ class Recording:
         await self.close()
 
     async def following(self) -> Recording | None:
-        """The session that the same model object had next, or None."""
-        with store_errors(self._address):
-            sessions = await read_sessions(self._connection)
+        """The session that the same model object had next, opened, or None. Also after `close`."""
+        async with open_for_reading(self._address) as connection:
+            sessions = await read_sessions(connection)
         for session in sessions:
             if session.header.previous_session == self.header.id:
-                return await type(self).open(
-                    self._address.url or str(self._address.path),
-                    session.header.id,
-                    vocabulary=self._codec.vocabulary,
-                )
+                store = self._address.url or str(self._address.path)
+                return await type(self).open(store, session.header.id, vocabulary=self._codec.vocabulary)
         return None
 
     async def entries(self, first: int = 0) -> AsyncIterator[Entry]:
@@ -160,6 +157,11 @@ class Recording:
             async for seq in read_ended(self._connection, self._session.key):
                 ended.add(seq)
         return ended
+
+    async def has_playback(self) -> bool:
+        """Whether calls on a playback tracker were recorded."""
+        with store_errors(self._address):
+            return await has_kind(self._connection, self._session.key, Kind.PLAYBACK)
 
     async def verify(self) -> None:
         """Read everything, and hold it against the digest chain.

@@ -1,7 +1,7 @@
 """The playback tracker during a replay: what the user had heard is again what it was.
 
 The application's own calls on its tracker are compared with the recorded ones if it makes them, and
-made for it if it does not; those of the model are made again.
+made for it where they were made; those of the model are made again.
 """
 
 from __future__ import annotations
@@ -18,110 +18,100 @@ from .report import ReplayReport
 from .steps import Step
 
 METHODS = ("on_play_bytes", "on_play_ms", "on_interrupted", "set_audio_format")
-LOOK_BACK = 64
-"""Calls made for the application that are remembered, in case it makes them after all."""
+REMEMBERED = 4096
+"""Calls that one side made and the other has not yet; older ones are forgotten."""
 
 
 class ReplayTracker:
     """Drives the live application's tracker from the recording.
 
+    The tracker changes only where the recording says so: what the model decided by it, it would
+    decide again. A call that the live application makes at its place is made. At another time it is
+    compared, and goes no further; at its place in the recording it is made for the application.
+
     Args:
         tracker: the one in the live connection options.
-        report: gets a note of calls that the recording does not hold.
+        due: the recorded call that is at its place now, if one is.
+        report: gets a note of calls that differ.
     """
 
-    def __init__(self, tracker: Any, report: ReplayReport) -> None:
-        self._tracker = tracker
+    def __init__(self, tracker: Any, due: Callable[[], Step | None], report: ReplayReport) -> None:
         self._report = report
+        self._due = due
+        self._thread = threading.get_ident()
         self._lock = threading.RLock()
         self._inside = False
-        self._ahead: deque[tuple[str, str]] = deque()  # made by the application before their place
-        self._made: deque[tuple[str, str]] = deque(maxlen=LOOK_BACK)  # made for it
+        self._ahead: deque[str] = deque(maxlen=REMEMBERED)  # made live, not yet at their place
+        self._behind: deque[str] = deque(maxlen=REMEMBERED)  # their place is passed, not made live
         self._methods: dict[str, Callable[..., Any]] = {
             name: method for name in METHODS if (method := getattr(tracker, name, None)) is not None
         }
-        self._recorded = False
         self._shadows = Shadows(tracker, METHODS, self._called)
 
     def play(self, step: Step) -> None:
-        """A recorded call has its place here: make it, unless the application has."""
+        """A recorded call has its place here."""
         entry = step.entry
         if entry.method == "get_state":
-            return
+            return  # it was answered with the state, which the other calls make
         with self._lock:
-            self._recorded = True
-            call = _call_of(entry, step.value)
-            if call is None:
-                return
-            name, args, kwargs = call
-            if name == "restore":
-                self._restore(*args)
-                return
-            sign = (name, _sign(args, kwargs))
-            if entry.type == "application" and sign in self._ahead:
-                self._ahead.remove(sign)
-                return
-            if entry.type == "application":
-                self._made.append(sign)
-            self._apply(entry, name, args, kwargs)
+            name, args, kwargs = _call_of(entry, step.value)
+            if entry.method != "observed" and entry.type == "application":
+                self._compare(_sign(name, args, kwargs), self._ahead, self._behind)
+            self._inside = True
+            try:
+                self._make(entry, name, args, kwargs)
+            finally:
+                self._inside = False
 
     def detach(self) -> None:
-        """Give the tracker back as it was."""
+        """Give the tracker back as it was; note what the application called that was not recorded."""
         self._shadows.lift()
+        if self._ahead:
+            count = len(self._ahead)
+            self._report.note(f"{count} calls on the playback tracker differ from the recorded ones")
 
-    def _restore(self, item_id: str, content_index: int | None, elapsed_ms: float | None) -> None:
-        self._inside = True
-        try:
-            contextvars.Context().run(self._methods["on_interrupted"])
-            contextvars.Context().run(
-                self._methods["on_play_ms"], item_id, content_index or 0, elapsed_ms or 0.0
-            )
-        finally:
-            self._inside = False
-
-    def _apply(self, entry: Entry, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-        method = self._methods.get(name)
-        if method is None:
+    def _make(self, entry: Entry, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        if name not in self._methods:
             self._report.note(f"the tracker has no {name}, which was called when this was recorded")
             return
-        self._inside = True
-        try:
-            if entry.type == "application":
-                # Not in the model's context: whoever records this replay must see whose call it is.
-                contextvars.Context().run(method, *args, **kwargs)
-            else:
-                method(*args, **kwargs)
-        finally:
-            self._inside = False
+        # An application's call is not made in the model's context: whoever records this replay must
+        # see whose call it is.
+        context = contextvars.Context() if entry.type == "application" else contextvars.copy_context()
+        if entry.method == "observed":
+            context.run(self._methods["on_interrupted"])  # adds up from nothing
+        context.run(self._methods[name], *args, **kwargs)
 
     def _called(
         self, name: str, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """The application calls its tracker."""
         with self._lock:
-            if self._inside or name == "set_audio_format":
+            if self._inside:
                 return method(*args, **kwargs)
-            sign = (name, _sign(list(args), kwargs))
-            if sign in self._made:
-                self._made.remove(sign)  # it was made for it, in its place
-                return None
-            self._ahead.append(sign)
-        return method(*args, **kwargs)
+            sign = _sign(name, list(args), kwargs)
+            due = self._due() if threading.get_ident() == self._thread else None
+            if due is not None and sign == _sign(*_call_of(due.entry, due.value)):
+                due.performed = True
+                return method(*args, **kwargs)
+            self._compare(sign, self._behind, self._ahead)
+        return None
 
-    @property
-    def unrecorded(self) -> int:
-        """Calls of the application that the recording does not hold, so far."""
-        return len(self._ahead) if self._recorded else 0
+    @staticmethod
+    def _compare(sign: str, there: deque[str], here: deque[str]) -> None:
+        if sign in there:
+            there.remove(sign)
+        else:
+            here.append(sign)
 
 
-def _call_of(entry: Entry, value: Any) -> tuple[str, list[Any], dict[str, Any]] | None:
+def _call_of(entry: Entry, value: Any) -> tuple[str, list[Any], dict[str, Any]]:
     facts = cast("dict[str, Any]", value)
     if entry.method == "observed":
         # What changed the state was not seen, only the state: bring the tracker to it.
         item_id, content_index, elapsed_ms = facts["state"]
         if item_id is None:
             return "on_interrupted", [], {}
-        return "restore", [item_id, content_index, elapsed_ms], {}
+        return "on_play_ms", [item_id, content_index or 0, elapsed_ms or 0.0], {}
     args: list[Any] = list(facts.get("args", ()))
     kwargs: dict[str, Any] = dict(facts.get("kwargs", {}))
     if entry.method == "on_play_bytes":
@@ -135,8 +125,8 @@ def _as_bytes(arg: Any) -> Any:
     return bytes(arg["bytes"]) if isinstance(arg, dict) else arg
 
 
-def _sign(args: list[Any], kwargs: dict[str, Any]) -> str:
+def _sign(name: str, args: list[Any], kwargs: dict[str, Any]) -> str:
     def plain(arg: Any) -> Any:
         return ("bytes", len(arg)) if isinstance(arg, bytes | bytearray | memoryview) else arg
 
-    return repr([plain(arg) for arg in args] + sorted((name, plain(arg)) for name, arg in kwargs.items()))
+    return repr([name, *map(plain, args), *sorted((key, plain(arg)) for key, arg in kwargs.items())])

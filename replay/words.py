@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, cast
 
-from ..schema.entries import Entry, Kind
+from ..schema.entries import Entry, Flag, Kind
 
 MAX_WORDS = 100
 """Characters of a short content."""
 
-_ARROWS = {
+ID_TAIL = 8
+"""Characters that are left of a long id: providers' ids differ at their end."""
+
+_ARROWS: dict[str, str] = {
     Kind.RECEIVED: "◀",
     Kind.SENT: "▶",
     Kind.CONNECT: "▶",
@@ -19,10 +23,15 @@ _ARROWS = {
     Kind.FRAME_OUT: "▷",
 }
 
+_ENDINGS = frozenset({Kind.HANDLED, Kind.SENT_DONE, Kind.CONNECTED, Kind.CONNECT_FAILED, Kind.CLOSED})
+
+# What a terminal would obey instead of showing: C0, C1, and the marks that turn the direction of text.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
 
 def direction(entry: Entry) -> str:
-    """◀ from the model, ▶ to it, a dot for what is neither."""
-    return _ARROWS.get(Kind(entry.kind), "·") if entry.kind in set(Kind) else "·"
+    """◀ from the model, ▶ to it, ◁ and ▷ the same for frames, a dot for what is neither."""
+    return _ARROWS.get(entry.kind, "·")
 
 
 def title(entry: Entry) -> str:
@@ -36,27 +45,16 @@ def title(entry: Entry) -> str:
 
 def content(entry: Entry) -> str:
     """A short content, out of the payload as it lies in the log: nothing needs to be decoded."""
-    try:
-        tree = json.loads(entry.payload)
-    except ValueError:
-        return short(entry.payload)
-    if entry.kind == Kind.RECEIVED:
-        return short(_received(entry.type, tree))
-    if entry.kind == Kind.SENT:
-        return short(_sent(entry.type, tree))
-    if entry.kind in (Kind.HANDLED, Kind.SENT_DONE, Kind.CONNECTED, Kind.CONNECT_FAILED, Kind.CLOSED):
-        return short(_ended(tree))
-    if entry.kind == Kind.PLAYBACK:
-        return short(f"{entry.type}: {_plain(tree.get('args'))} → {_plain(tree.get('state'))}")
-    if entry.kind == Kind.MARKER:
-        return short(f"{tree.get('text')} {_plain(tree.get('data') or '')}")
-    if entry.kind == Kind.GAP:
-        return short(f"{tree.get('lost')} entries lost: {tree.get('reason')}")
-    if entry.kind in (Kind.LISTENER_ADDED, Kind.LISTENER_REMOVED):
-        return short(str(tree.get("listener")))
-    if entry.kind == Kind.CONNECT:
-        return short(str(tree.get("options", {}).get("url", "")))
-    return "" if tree == {} else short(_plain(tree))
+    return short(_content(entry, payload(entry)))
+
+
+def playback(entry: Entry) -> str:
+    """What the user had heard: milliseconds of an item, with a `~` where that is assumed."""
+    if entry.item_id is None:
+        return ""
+    assumed = "~" if entry.flags & Flag.ASSUMED else ""
+    elapsed = "?" if entry.elapsed_ms is None else f"{entry.elapsed_ms:,.0f}"
+    return f"{assumed}{elapsed} ms {short_id(entry.item_id)}"
 
 
 def line(entry: Entry) -> str:
@@ -65,15 +63,72 @@ def line(entry: Entry) -> str:
 
 
 def short(text: str, limit: int = MAX_WORDS) -> str:
-    """A text on one line, cut to a length."""
-    text = " ".join(text.split())
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    """A text on one line, cut to a length, without anything that a terminal would obey."""
+    shown = " ".join(text[: limit * 4].split())  # a payload may be megabytes
+    shown = _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", shown)
+    return shown if len(shown) <= limit and len(text) <= limit * 4 else shown[: limit - 1] + "…"
 
 
-def _received(type: str | None, tree: Any) -> str:
+def short_id(text: str) -> str:
+    """The end of a long id."""
+    text = short(text, 200)
+    return text if len(text) <= ID_TAIL + 2 else "…" + text[-ID_TAIL:]
+
+
+def payload(entry: Entry) -> Any:
+    """The payload as plain JSON; where it is none, its text."""
+    try:
+        return json.loads(entry.payload)
+    except ValueError:
+        return entry.payload
+
+
+def byte_count(reference: Any) -> int | None:
+    """How many bytes a payload's reference stands for; None if it is no reference."""
+    at: Any = mapping(reference).get("at")
+    if not isinstance(at, list):
+        return None
+    place = cast("list[Any]", at)
+    return place[2] if len(place) == 3 and isinstance(place[2], int) else None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A payload's value as the dict that it should be; empty if it is something else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _content(entry: Entry, tree: Any) -> str:
+    facts = mapping(tree)
+    lost = facts.get("unrecordable")
+    if lost is not None:
+        return f"could not be recorded: {mapping(lost).get('error')}"
     if not isinstance(tree, dict):
         return _plain(tree)
-    event: dict[str, Any] = tree  # pyright: ignore[reportUnknownVariableType]
+    if entry.kind == Kind.RECEIVED:
+        return _received(entry.type, _inside(facts))
+    if entry.kind == Kind.SENT:
+        return _sent(entry.type, _inside(facts))
+    if entry.kind in _ENDINGS:
+        return _ended(facts)
+    if entry.kind == Kind.PLAYBACK:
+        return _playback(entry, facts)
+    if entry.kind == Kind.MARKER:
+        return f"{facts.get('text')} {_plain(facts.get('data') or '')}"
+    if entry.kind == Kind.GAP:
+        return f"{facts.get('lost')} entries lost: {facts.get('reason')}"
+    if entry.kind in (Kind.LISTENER_ADDED, Kind.LISTENER_REMOVED):
+        return str(facts.get("listener"))
+    if entry.kind == Kind.CONNECT:
+        return str(mapping(facts.get("options")).get("url", ""))
+    return _plain(facts) if facts else ""
+
+
+def _inside(event: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an event whose class nobody registered: they are kept in a description."""
+    return mapping(event.get("value")) if event.get("$") == "described" else event
+
+
+def _received(type: str | None, event: dict[str, Any]) -> str:
     if type == "audio":
         return f"{_length(event.get('data'))} of {event.get('item_id')}"
     if type == "function_call":
@@ -86,49 +141,60 @@ def _received(type: str | None, tree: Any) -> str:
         return _item(event.get("item"))
     if type == "raw_server_event":
         data = event.get("data")
-        return str(data.get("type")) if isinstance(data, dict) else _plain(data)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        return str(mapping(data).get("type")) if isinstance(data, dict) else _plain(data)
+    if type == "error":
+        return _plain(event.get("error"))
     if type == "exception":
         return f"{event.get('context')}: {_error(event.get('exception'))}"
+    if type == "usage":
+        usage = mapping(event.get("usage"))
+        return f"{usage.get('input_tokens')} tokens in, {usage.get('output_tokens')} out"
     return _fields(event)
 
 
-def _sent(type: str | None, tree: Any) -> str:
-    if not isinstance(tree, dict):
-        return _plain(tree)
-    event: dict[str, Any] = tree  # pyright: ignore[reportUnknownVariableType]
+def _sent(type: str | None, event: dict[str, Any]) -> str:
     if type == "send_audio":
         return _length(event.get("audio")) + (", commit" if event.get("commit") else "")
     if type == "send_user_input":
         return _plain(event.get("user_input"))
     if type == "send_tool_output":
-        call: Any = event.get("tool_call") or {}
+        call = mapping(event.get("tool_call"))
         return f"{call.get('name')} of {call.get('call_id')} → {event.get('output')}"
     if type == "send_raw_message":
-        message: Any = event.get("message") or {}
-        return str(message.get("type"))
+        return str(mapping(event.get("message")).get("type"))
     if type == "send_session_update":
-        settings: Any = event.get("session_settings") or {}
-        return ", ".join(map(str, settings))
+        return ", ".join(mapping(event.get("session_settings")))
     return _fields(event)
 
 
-def _ended(tree: Any) -> str:
-    facts: dict[str, Any] = tree
+def _ended(facts: dict[str, Any]) -> str:
     if "raised" in facts:
         return f"{facts.get('outcome', 'raised')} {_error(facts['raised'])}"
     value = facts.get("value")
     return str(facts.get("outcome", "")) + ("" if value is None else f" {_plain(value)}")
 
 
+def _playback(entry: Entry, facts: dict[str, Any]) -> str:
+    """Who called, with what; the state that came of it is in the entry's columns."""
+    arguments: list[Any] = facts.get("args") or []
+    told = [*arguments, *mapping(facts.get("kwargs")).values()]
+    words = [f"{mapping(one)['bytes']:,} bytes" if "bytes" in mapping(one) else _plain(one) for one in told]
+    return f"by the {entry.type}: {', '.join(words)}" if words else f"by the {entry.type}"
+
+
 def _item(item: Any) -> str:
-    if not isinstance(item, dict):
+    facts = mapping(item)
+    if not facts:
         return _plain(item)
-    facts: dict[str, Any] = item  # pyright: ignore[reportUnknownVariableType]
     if facts.get("type") == "function_call":
         return f"{facts.get('item_id')} {facts.get('name')} {facts.get('status')}"
-    parts: Any = facts.get("content") or []
-    texts = [str(part.get("text") or part.get("transcript") or part.get("type")) for part in parts]
+    parts: list[Any] = facts.get("content") or []
+    texts = [_part(mapping(part)) for part in parts]
     return f"{facts.get('item_id')} {facts.get('role')}: {' '.join(texts)}"
+
+
+def _part(part: dict[str, Any]) -> str:
+    return str(part.get("text") or part.get("transcript") or f"({part.get('type')})")
 
 
 def _fields(event: dict[str, Any]) -> str:
@@ -139,17 +205,17 @@ def _fields(event: dict[str, Any]) -> str:
 
 
 def _error(error: Any) -> str:
-    if not isinstance(error, dict):
+    facts = mapping(error)
+    if not facts:
         return _plain(error)
-    facts: dict[str, Any] = error  # pyright: ignore[reportUnknownVariableType]
-    name = facts.get("name") if facts.get("$") == "error" else facts.get("$")
+    name = str(facts.get("name") if facts.get("$") == "error" else facts.get("$")).removeprefix("py:")
     arguments = facts.get("text") or ", ".join(_plain(item) for item in facts.get("args", ()))
-    return f"{name}: {arguments}"
+    return f"{name}: {arguments}" if arguments else name
 
 
 def _length(reference: Any) -> str:
-    at: Any = reference.get("at") if isinstance(reference, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return f"{at[2]} bytes" if isinstance(at, list) and len(at) == 3 else "audio"  # pyright: ignore[reportUnknownArgumentType]
+    count = byte_count(reference)
+    return "audio" if count is None else f"{count:,} bytes"
 
 
 def _plain(value: Any) -> str:

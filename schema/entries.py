@@ -13,6 +13,11 @@ FORMAT = 1
 """The format that this release writes. It reads every format up to it."""
 
 
+SETTLED_TICKS = 16
+"""Between entries whose ticks differ by less, exactly that many rounds of the event loop passed;
+by this or more: everything that could run had run, or it went on for so long."""
+
+
 class Kind(StrEnum):
     """What an entry records. `docs/format.md` gives each kind's payload."""
 
@@ -60,7 +65,8 @@ class Entry(NamedTuple):
     Attributes:
         seq: from 0, without holes.
         at_ns: nanoseconds of the recorder's clock since the session began.
-        tick: round of the event loop, counted in the session; None from another thread.
+        tick: round of the event loop, relative to the session; see `SETTLED_TICKS`. None from another
+            thread.
         task: number of the asyncio task, in order of appearance; None from another thread.
         kind: what is recorded, a `Kind`.
         type: the event's type, or None.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from realtape.replay.acts import Complete, Deliver, Settle
+from realtape.replay.steps import Outcome
 from realtape.schema import Kind
 from support.course import READ_LOOP, Application, Script, Take, core_of, faithful, takes
 
@@ -18,7 +20,7 @@ def play(take: Take, script: Script, data: st.DataObject) -> Application:
     def choose(count: int) -> int:
         return data.draw(st.integers(0, count - 1))
 
-    application.pending += [call for call in application.core._live]
+    application.pending += list(application.core._live)
     application.run(choose)
     return application
 
@@ -107,7 +109,7 @@ def test_a_missing_reaction_is_known(take: Take, data: st.DataObject) -> None:
 def test_giving_up_plays_to_the_end(take: Take, data: st.DataObject) -> None:
     """An application that does nothing at all still gets every event, once the core gives up."""
     application = Application(core_of(take), Script({}, {}, [], None))
-    application.pending += [call for call in application.core._live]
+    application.pending += list(application.core._live)
     for _ in range(len(take.steps) + 1):
         application.run(lambda count: 0)
         if application.ended:
@@ -126,26 +128,24 @@ def test_a_send_unlike_any_recorded_matches_none() -> None:
     assert core.call(Kind.SENT, "send_user_input", "new") is None
 
 
-def test_a_burst_is_given_back_to_back() -> None:
-    """Settling after each event would reorder what the application makes of a burst."""
+@pytest.mark.parametrize(("apart", "rounds"), [(0, 0), (1, 1), (15, 15), (16, None), (40, None)])
+def test_rounds_of_the_loop_are_kept(apart: int, rounds: int | None) -> None:
+    """Events of one tick go back to back; a few rounds are passed one by one; more means: settled."""
     take = Take()
     connect = take.add(Kind.CONNECT)
     take.add(Kind.CONNECTED, of=connect)
-    take.tick = 1
-    burst = [take.add(Kind.RECEIVED, task=READ_LOOP) for _ in range(3)]
-    take.tick = 2
-    after = take.add(Kind.RECEIVED, task=READ_LOOP)
+    take.add(Kind.RECEIVED, task=READ_LOOP)
+    take.tick += apart
+    take.add(Kind.RECEIVED, task=READ_LOOP)
     core = core_of(take)
-    application = Application(core, faithful(take))
-    application.pending += list(core._live)
-    acts: list[Any] = []
-    while len(application.delivered) < 4:
+    assert isinstance(core.next(), Complete)
+    first = core.next()
+    assert isinstance(first, Deliver)
+    core.handled(first.step, Outcome())
+    act = core.next()
+    if rounds is None:
+        assert isinstance(act, Settle)
+        core.settled()
         act = core.next()
-        acts.append(type(act).__name__)
-        if type(act).__name__ == "Deliver":
-            application.deliver(act.step, act.call)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
-            core.handled(application.handling.pop().step, act.step.outcome)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
-        elif type(act).__name__ == "Settle":
-            core.settled()
-    assert acts == ["Complete", "Settle", "Deliver", "Deliver", "Deliver", "Settle", "Deliver"]
-    assert application.delivered == [*burst, after]
+    assert isinstance(act, Deliver)
+    assert act.rounds == (rounds or 0)

@@ -7,8 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
-from realtape.replay.acts import CancelHandler, Complete, Deliver, End, HandlerDiffers, More, Play, RecordedCall
-from realtape.replay.acts import Settle, Wait
+from realtape.replay.acts import (
+    CancelHandler,
+    Complete,
+    Deliver,
+    End,
+    HandlerDiffers,
+    More,
+    Play,
+    RecordedCall,
+    Settle,
+    Wait,
+)
 from realtape.replay.core import ReplayCore
 from realtape.replay.report import ReplayReport
 from realtape.replay.steps import Outcome, Step
@@ -58,7 +68,7 @@ def takes(draw: Callable[..., Any], max_events: int = 12) -> Take:
     waiting: list[int] = []  # events whose reaction comes later, from a task
     last = connect
     for _ in range(draw(st.integers(0, max_events))):
-        take.tick += draw(st.integers(0, 1))
+        take.tick += draw(st.sampled_from([0, 0, 1, 3, 16]))
         what = draw(st.sampled_from(["event", "event", "event", "listener", "task", "stimulus"]))
         if what == "stimulus":
             send(draw, take, task=APPLICATION, cause=None)

@@ -1,0 +1,107 @@
+"""`WatchedRecording`: a recording that tells what is read of it, while it is being replayed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from typing import Any, Protocol, Self, TypeVar, cast
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..schema.addresses import Address
+from ..schema.entries import Entry, SessionRecord
+from ..schema.errors import RealtapeError
+from ..schema.vocabulary import Vocabulary
+from .recording import Recording
+
+_T = TypeVar("_T")
+
+
+class Watcher(Protocol):
+    """Is told what is read of a recording."""
+
+    def read(self, entry: Entry, value: Any) -> None:
+        """The next entry, with the very object that the listeners will get."""
+
+    def read_all(self) -> None:
+        """There are no more."""
+
+
+class WatchedRecording(Recording):
+    """A recording that tells how far it was read, and a watcher what.
+
+    Attributes:
+        watcher: told of each entry that is read to be replayed.
+        on_entry: called with each entry that is read, for whatever.
+        position: number of entries read.
+        closed: the model has let go of it.
+        broken: gets an exception if it cannot be read any further.
+        successor: the next session of the same model, once that was asked for.
+    """
+
+    def __init__(
+        self, address: Address, connection: AsyncConnection, session: SessionRecord, vocabulary: Vocabulary
+    ) -> None:
+        super().__init__(address, connection, session, vocabulary)
+        self.watcher: Watcher | None = None
+        self.on_entry: Callable[[Entry], object] | None = None
+        self.position = 0
+        self.closed = False
+        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.successor: Self | None = None
+
+    @property
+    def latest(self) -> WatchedRecording:
+        """This, or the last session of the chain that was opened."""
+        return self if self.successor is None else self.successor.latest
+
+    async def entries(self, first: int = 0) -> AsyncIterator[Entry]:
+        """As of any recording."""
+        async for entry in super().entries(first):
+            self.position = entry.seq + 1
+            if self.on_entry is not None:
+                self.on_entry(entry)
+            yield entry
+
+    async def values(self, first: int = 0) -> AsyncGenerator[tuple[Entry, Any]]:
+        """As of any recording; the watcher gets each before the caller."""
+        try:
+            async for entry, value in super().values(first):
+                if self.watcher is not None:
+                    self.watcher.read(entry, value)
+                yield entry, value
+        except RealtapeError as error:
+            if not self.broken.done():
+                self.broken.set_exception(error)
+            raise
+        if self.watcher is not None:
+            self.watcher.read_all()
+
+    async def following(self) -> Recording | None:
+        """As of any recording."""
+        successor = cast("Self | None", await super().following())
+        if successor is not None:
+            self.successor = successor
+            successor.broken = self.broken
+        return successor
+
+    async def close(self) -> None:
+        """As of any recording."""
+        self.closed = True
+        await super().close()
+
+    async def while_readable(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Do something that waits for what is read; cancelled where the recording is broken.
+
+        Raises:
+            RealtapeError: it cannot be read any further.
+        """
+        working = asyncio.get_running_loop().create_task(work)
+        try:
+            await asyncio.wait({working, self.broken}, return_when=asyncio.FIRST_COMPLETED)
+            if self.broken.done():
+                self.broken.result()
+            return await working
+        finally:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
