@@ -16,8 +16,8 @@ from ..schema.vocabulary import Vocabulary
 from . import explain
 from .core import ReplayCore
 from .divergence import Divergence, DivergenceError
-from .ending import end_event, exception_event, own_step
 from .matching import SETTINGS_TYPES, Expectation
+from .own_events import end_event, exception_event, own_step
 from .player import Player
 from .recording import Recording
 from .report import ReplayReport
@@ -69,7 +69,7 @@ class ReplayBase:
         self._strict = strict
         self._listeners: list[Any] = []
         self._player: Player | None = None
-        self._error: DivergenceError | None = None
+        self._error: Exception | None = None
         self._done = asyncio.Event()
         self._connector: asyncio.Task[Any] | None = None
         self._unheard_from: int | None = None
@@ -98,12 +98,16 @@ class ReplayBase:
             diverged=self._diverge,
             played=self._on_played,
             delivered=self._on_delivery,
+            broken=self._on_broken,
             stuck_after=self._stuck_after,
         )
         tracker = options.get("playback_tracker")
         if tracker is not None and await recording.has_playback():
             player.tracker = ReplayTracker(tracker, player.core.due_playback, self.report)
         await player.start()
+        if not player.core.connects and self._error is None:
+            player.advance()
+            return
         outcome, recorded = await player.call(Kind.CONNECT, None, None, self._unmatched(Kind.CONNECT, None))
         if recorded is not None:
             settings = options.get("initial_model_settings", {})
@@ -167,6 +171,7 @@ class ReplayBase:
 
         Raises:
             DivergenceError: the replay has diverged, unless divergences are collected.
+            CorruptRecordError: the recording cannot be read any further.
         """
         await self._done.wait()
         await self._stop()
@@ -250,16 +255,24 @@ class ReplayBase:
         elif self._at_end == "end_of_stream":
             player.give(own_step(end_event(self.vocabulary)))
 
+    def _on_broken(self, error: Exception) -> None:
+        """The recording cannot be read any further: whoever waits must hear of it."""
+        if self._error is None:
+            self._stop_with(error)
+
     def _diverge(self, divergence: Divergence) -> None:
         self.report.divergences.append(divergence)
         if not self._raises or self._error is not None:
             return
-        self._error = DivergenceError(divergence)
+        self._stop_with(DivergenceError(divergence))
+
+    def _stop_with(self, error: Exception) -> None:
+        self._error = error
         player = self._player
         if player is not None:
             self.report.unplayed = player.core.unplayed
-            player.fail(self._error)
-            player.give(own_step(exception_event(self.vocabulary, self._error)))
+            player.fail(error)
+            player.give(own_step(exception_event(self.vocabulary, error)))
         self._done.set()
 
     def _compare(self, path: tuple[str, ...], recorded_payload: str, live: Any) -> None:

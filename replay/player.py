@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..schema.entries import Kind, Status
@@ -25,7 +23,9 @@ from .acts import (
 )
 from .core import ReplayCore
 from .divergence import Divergence
+from .lanes import Lane, LiveCall, pass_rounds
 from .matching import content_key
+from .own_events import deliverable
 from .recording import Recording
 from .settling import Settler, Watch
 from .steps import CALL_ENDS, Outcome, Step, outcome_of
@@ -40,60 +40,6 @@ HOLD_SECONDS = 0.05
 """Without any progress for so long, a plain loop is taken to be at rest, and a held send is let go."""
 
 
-@dataclass(eq=False)
-class LiveCall:
-    """A call that the application is waiting for."""
-
-    recorded: RecordedCall
-    context: contextvars.Context
-    inbox: deque[tuple[Step, int]] = field(default_factory=deque[tuple[Step, int]])
-    outcome: Outcome | None = None
-    failure: BaseException | None = None
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-class Lane:
-    """The live counterpart of a recorded task that delivered events: one task, one after another."""
-
-    def __init__(
-        self, run: Callable[[Step], Coroutine[Any, Any, None]], context: contextvars.Context
-    ) -> None:
-        self._run = run
-        self._inbox: deque[tuple[Step, int]] = deque()
-        self._wake = asyncio.Event()
-        self.current: Step | None = None
-        self.task = asyncio.get_running_loop().create_task(
-            self._loop(), name="realtape-replay-lane", context=context
-        )
-
-    @property
-    def busy(self) -> bool:
-        """Whether listeners are handling an event, or one waits for them."""
-        return self.current is not None or bool(self._inbox)
-
-    def give(self, step: Step, rounds: int = 0) -> None:
-        """Deliver this next, after so many rounds of the loop."""
-        self._inbox.append((step, rounds))
-        self._wake.set()
-
-    async def _loop(self) -> None:
-        while True:
-            passed = 1  # waking took one
-            while self._inbox:
-                self.current, rounds = self._inbox.popleft()
-                await _pass_rounds(rounds - passed)
-                await self._run(self.current)
-                self.current = None
-                passed = 0
-            self._wake.clear()
-            await self._wake.wait()
-
-
-async def _pass_rounds(rounds: int) -> None:
-    for _ in range(rounds):
-        await asyncio.sleep(0)
-
-
 class Player:
     """Plays one session of the recording into a live application.
 
@@ -103,6 +49,8 @@ class Player:
         fan_out: gives an event to the listeners.
         diverged: told of each divergence; raises, or not.
         played: called once everything was played.
+        delivered: called before the listeners get an event.
+        broken: told that the recording cannot be read any further.
         stuck_after: wall seconds without progress after which what is waited for is given up.
     """
 
@@ -115,6 +63,7 @@ class Player:
         diverged: Callable[[Divergence], None],
         played: Callable[[bool], None],
         delivered: Callable[[Step], None],
+        broken: Callable[[Exception], None],
         stuck_after: float,
     ) -> None:
         self.recording = recording
@@ -124,6 +73,7 @@ class Player:
         self._diverged = diverged
         self._played = played
         self._delivered = delivered
+        self._broken = broken
         self._stuck_after = stuck_after
         loop = self._loop = asyncio.get_running_loop()
         self._settler = Settler(loop, self._on_settled)
@@ -134,6 +84,7 @@ class Player:
         self._reader: asyncio.Task[None] | None = None
         self._fed = asyncio.Event()
         self._room = asyncio.Event()
+        self._failure: Exception | None = None
         self._advancing = False
         self._again = False
         self._starting: Step | None = None  # delivered, and its listeners have not begun yet
@@ -159,6 +110,8 @@ class Player:
             asyncio.CancelledError: the application cancelled it.
         """
         await self._fill()
+        if self._failure is not None:
+            raise self._failure
         key = content_key(self.recording.codec, type, event) if kind == Kind.SENT else ""
         recorded = self.core.call(kind, type, key, self._live_cause())
         self._watch.progress()
@@ -173,7 +126,7 @@ class Player:
                     raise live.failure
                 if live.inbox:
                     step, rounds = live.inbox.popleft()
-                    await _pass_rounds(rounds)
+                    await pass_rounds(rounds)
                     await self._handle(step)
                 else:
                     live.wake.clear()
@@ -187,9 +140,10 @@ class Player:
             self._calls.pop(recorded, None)
         return live.outcome, recorded
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: Exception) -> None:
         """Stop playing; every call that waits raises."""
         self._stopped = True
+        self._failure = error
         self._watch.disarm()
         for live in list(self._calls.values()):
             live.failure = error
@@ -228,7 +182,9 @@ class Player:
             ended = await recording.ended()
             async for entry, value in recording.values():
                 step = Step(entry, value, ends=entry.seq in ended)
-                if entry.kind == Kind.SENT:
+                if entry.kind == Kind.RECEIVED:
+                    step.value = deliverable(recording.codec.vocabulary, value)
+                elif entry.kind == Kind.SENT:
                     step.key = content_key(recording.codec, entry.type, value)
                 elif entry.kind in CALL_ENDS or entry.kind == Kind.HANDLED:
                     step.outcome = outcome_of(value)
@@ -241,7 +197,7 @@ class Player:
                     await self._room.wait()
             core.feed_end()
         except Exception as error:  # noqa: BLE001 - a damaged log must not leave the application waiting
-            self.fail(error)
+            self._broken(error)
         for note in sorted(recording.notes):
             core.report.note(note)
         if recording.status is Status.INTERRUPTED:

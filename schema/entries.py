@@ -86,16 +86,16 @@ class Entry(NamedTuple):
     tick: int | None
     task: int | None
     kind: str
-    type: str | None
-    method: str | None
-    cause: int | None
-    of: int | None
-    connection: int | None
-    item_id: str | None
-    content_index: int | None
-    elapsed_ms: float | None
-    payload: str
-    flags: int
+    type: str | None = None
+    method: str | None = None
+    cause: int | None = None
+    of: int | None = None
+    connection: int | None = None
+    item_id: str | None = None
+    content_index: int | None = None
+    elapsed_ms: float | None = None
+    payload: str = "{}"
+    flags: int = 0
     digest: bytes = b""
 
 

@@ -20,7 +20,7 @@ def play(take: Take, script: Script, data: st.DataObject) -> Application:
     def choose(count: int) -> int:
         return data.draw(st.integers(0, count - 1))
 
-    application.pending += list(application.core._live)
+    application.pending += list(application.core._calls.live)
     application.run(choose)
     return application
 
@@ -109,7 +109,7 @@ def test_a_missing_reaction_is_known(take: Take, data: st.DataObject) -> None:
 def test_giving_up_plays_to_the_end(take: Take, data: st.DataObject) -> None:
     """An application that does nothing at all still gets every event, once the core gives up."""
     application = Application(core_of(take), Script({}, {}, [], None))
-    application.pending += list(application.core._live)
+    application.pending += list(application.core._calls.live)
     for _ in range(len(take.steps) + 1):
         application.run(lambda count: 0)
         if application.ended:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import pytest
 from realtape.recorder import Recorder
 from realtape.replay import DivergenceError, Recording, ReplayModel, ReplayReport
 from realtape.schema import (
+    CorruptRecordError,
     RealtimeModel,
     RealtimeModelAudioEvent,
     RealtimeModelConnectionStatusEvent,
@@ -475,6 +479,53 @@ async def test_closing_too_early_diverges(tmp_path: Path) -> None:
     replayed, report = await replay(tmp_path / "log.db", app, on_divergence="collect")
     assert replayed is None
     assert report.early
+
+
+async def test_an_event_of_an_unknown_type_comes_as_other(tmp_path: Path) -> None:
+    @dataclass
+    class Brainwave:
+        hertz: int
+        type: str = "brainwave"
+
+    async def script(model: Scripted) -> None:
+        await model.emit(Brainwave(40), RealtimeModelTurnEndedEvent())
+
+    await record(tmp_path / "log.db", script, answers())
+    replayed, report = await replay(tmp_path / "log.db", answers())
+    assert replayed.types == ["other", "turn_ended"]
+    assert replayed.heard[0].data.value == {"hertz": 40, "type": "brainwave"}
+    assert not report.diverged
+
+
+async def test_a_damaged_recording_raises_and_does_not_hang(tmp_path: Path) -> None:
+    await record(tmp_path / "log.db", greeting, answers())
+    with closing(sqlite3.connect(tmp_path / "log.db")) as database:
+        database.execute("DROP TRIGGER entries_no_update")
+        database.execute("UPDATE entries SET payload = '{' WHERE type = 'transcript_delta'")
+        database.commit()
+    with pytest.raises(CorruptRecordError, match="payload cannot be read"):
+        await replay(tmp_path / "log.db", answers())
+
+
+async def test_a_model_that_was_never_connected(tmp_path: Path) -> None:
+    async def emits(model: RealtimeModel) -> list[str]:
+        listening = Listening()
+        model.add_listener(listening)
+        await inner.emit(RealtimeModelTurnEndedEvent())
+        return listening.types
+
+    async def connects(model: RealtimeModel) -> list[str]:
+        listening = Listening()
+        model.add_listener(listening)
+        await model.connect({})
+        await listening.over.wait()
+        return listening.types
+
+    inner = ScriptedModel(greeting)
+    async with Recorder(tmp_path / "log.db") as recorder:
+        recorded = await emits(recorder.wrap(inner))
+    types, _ = await replay(tmp_path / "log.db", connects)
+    assert types[:1] == recorded == ["turn_ended"]
 
 
 async def test_misuse_is_named(tmp_path: Path) -> None:

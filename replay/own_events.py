@@ -1,4 +1,5 @@
-"""Events of our own making: the end of a stream that has none, and the news of a divergence."""
+"""Events of our own making: the end of a stream that has none, the news of a divergence, and what
+stands for an event that this release of the interface does not know."""
 
 from __future__ import annotations
 
@@ -14,8 +15,7 @@ OWN_SEQ = -1
 
 def own_step(event: Any) -> Step:
     """A delivery that the recording does not hold."""
-    nothing = (None,) * 7
-    return Step(Entry(OWN_SEQ, 0, None, None, Kind.RECEIVED, event.type, *nothing, "{}", 0), event)
+    return Step(Entry(OWN_SEQ, 0, None, None, Kind.RECEIVED, event.type), event)
 
 
 def end_event(vocabulary: Vocabulary) -> Any:
@@ -33,3 +33,12 @@ def exception_event(vocabulary: Vocabulary, error: Exception) -> Any:
     word = vocabulary.word_named("exception")
     assert word is not None, "every vocabulary is made on top of the standard one"
     return word.cls(exception=error, context="the replay diverged")
+
+
+def deliverable(vocabulary: Vocabulary, value: Any) -> Any:
+    """A decoded event as the listeners get it: one of an unknown type comes as `other`."""
+    if isinstance(getattr(value, "type", None), str):
+        return value
+    word = vocabulary.word_named("other")
+    assert word is not None, "every vocabulary is made on top of the standard one"
+    return word.cls(data=value)
