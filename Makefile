@@ -4,7 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-deep check types format clean
+OLDEST := .venv-oldest
+
+.PHONY: demo test test-deep test-oldest check types format clean
 
 demo: $(READY)
 	$(BIN)/realtape demo
@@ -14,6 +16,10 @@ test: $(READY)
 
 test-deep: $(READY)
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout=1800
+
+# The SDK's integration, with the oldest releases that pyproject.toml allows.
+test-oldest: $(OLDEST)/.ready
+	$(OLDEST)/bin/python -m pytest -m "not deep" tests/integrations tests/replay tests/schema
 
 check: $(READY) types
 	$(BIN)/ruff check .
@@ -35,5 +41,11 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(READY)
 
+$(OLDEST)/.ready: pyproject.toml .ci/oldest.txt
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint .ci/oldest.txt \
+		--editable '.[openai-agents,testing]' pytest-asyncio pytest-timeout
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(OLDEST) build dist *.egg-info

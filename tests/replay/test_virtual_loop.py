@@ -1,0 +1,186 @@
+"""The loop on virtual time: its clock jumps, is held, flows with the wall, and never hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from realtape.replay.virtual_loop import StuckLoopError, VirtualLoop, run
+
+
+def test_an_hour_takes_no_time() -> None:
+    async def main() -> float:
+        await asyncio.sleep(3600)
+        return asyncio.get_running_loop().time()
+
+    began = time.monotonic()
+    assert run(main()) == 3600
+    assert time.monotonic() - began < 5
+
+
+@given(st.lists(st.integers(0, 10**12), max_size=20))
+def test_timers_fire_at_their_instants_in_order(delays_ns: list[int]) -> None:
+    async def main() -> list[tuple[int, float]]:
+        fired: list[tuple[int, float]] = []
+        loop = asyncio.get_running_loop()
+
+        async def wait(index: int, delay_ns: int) -> None:
+            await asyncio.sleep(delay_ns / 1e9)
+            fired.append((index, loop.time()))
+
+        await asyncio.gather(*(wait(index, delay) for index, delay in enumerate(delays_ns)))
+        return fired
+
+    fired = run(main())
+    assert [index for index, _ in fired] == sorted(range(len(delays_ns)), key=delays_ns.__getitem__)
+    for index, at in fired:
+        assert abs(at - delays_ns[index] / 1e9) < 1e-6
+
+
+def test_timeouts_are_virtual() -> None:
+    async def main() -> None:
+        async with asyncio.timeout(600):
+            await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        run(main())
+
+
+def test_what_will_never_happen_is_known() -> None:
+    async def main() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(StuckLoopError, match="1 tasks wait"):
+        run(main())
+
+
+def test_executor_jobs_hold_the_clock() -> None:
+    async def main() -> tuple[float, list[str]]:
+        order: list[str] = []
+
+        async def timer() -> None:
+            await asyncio.sleep(10)
+            order.append("timer")
+
+        waiting = asyncio.create_task(timer())
+        await asyncio.to_thread(time.sleep, 0.05)
+        order.append("job")
+        at = asyncio.get_running_loop().time()
+        await waiting
+        return at, order
+
+    at, order = run(main())
+    assert order == ["job", "timer"]
+    assert at < 1
+
+
+def test_a_thread_that_owes_an_answer_holds_the_clock() -> None:
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        answer = loop.create_future()
+        threading.Timer(0.05, loop.call_soon_threadsafe, (answer.set_result, 1)).start()
+        timer = asyncio.create_task(asyncio.sleep(10))
+        with loop.hold():
+            await answer
+        at = loop.time()
+        await timer
+        return at
+
+    assert run(main()) < 1
+
+
+def test_a_socket_lets_the_clock_flow() -> None:
+    """A peer in another thread, that takes its time, while a timer of an hour is waiting."""
+
+    def peer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            line = connection.recv(100)
+            time.sleep(0.02)
+            connection.sendall(line)
+
+    async def main(port: int) -> tuple[bytes, float, int]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        timer = asyncio.create_task(asyncio.sleep(3600))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"hello\n")
+        line = await reader.readline()
+        at = loop.time()
+        writer.close()
+        await timer
+        return line, at, len(loop.foreign)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=peer, args=(listener,))
+        thread.start()
+        line, at, foreign = run(main(listener.getsockname()[1]), io_grace=1.0)
+        thread.join()
+    assert line == b"hello\n"
+    assert 0.01 < at < 1.0
+    assert foreign == 1
+
+
+_SETS = """
+import asyncio
+from realtape.replay.virtual_loop import run
+async def main():
+    tasks = {asyncio.create_task(asyncio.sleep(1), name=str(n)) for n in range(40)}
+    futures = {asyncio.get_running_loop().create_future() for _ in range(3)}
+    print([task.get_name() for task in tasks], len(futures))
+    await asyncio.gather(*tasks)
+run(main())
+"""
+
+
+def test_sets_of_tasks_iterate_alike_in_every_process() -> None:
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", _SETS], capture_output=True, check=True, env={"PYTHONHASHSEED": str(seed)}
+        ).stdout
+        for seed in (1, 2, 3)
+    }
+    assert len(outputs) == 1
+
+
+def test_an_idler_acts_at_its_instants() -> None:
+    class Ticker:
+        def __init__(self, loop: VirtualLoop) -> None:
+            self.loop = loop
+            self.due_ns: int | None = 5
+            self.acted: list[int] = []
+            self.rested = 0
+
+        def next_ns(self) -> int | None:
+            return self.due_ns
+
+        def act(self) -> None:
+            self.acted.append(self.loop.now_ns)
+            self.due_ns = self.loop.now_ns * 2 if self.loop.now_ns < 40 else None
+
+        def rest(self) -> bool:
+            self.rested += 1
+            self.loop.call_soon(done.set)
+            return self.rested == 1
+
+    done = asyncio.Event()
+
+    async def main() -> Ticker:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        ticker = Ticker(loop)
+        loop.idlers.append(ticker)
+        await done.wait()
+        return ticker
+
+    ticker = run(main())
+    assert ticker.acted == [5, 10, 20, 40]
+    assert ticker.rested == 1

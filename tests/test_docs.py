@@ -1,0 +1,37 @@
+"""The pages tell the truth: files that they name exist, and so do the targets of `make`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+_FILE = re.compile(r"`([\w./-]+/[\w.-]*|[\w-]+\.(?:md|toml|py))`")
+_LINK = re.compile(r"\]\(([^)#:]+)\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text()
+    named = [name for name in _FILE.findall(text) if not name.startswith(("/", "audio/"))]
+    missing = [name for name in named if not (ROOT / name).exists() and not list(ROOT.glob(f"*/{name}"))]
+    assert not missing
+    assert not [link for link in _LINK.findall(text) if not (page.parent / link).exists()]
+
+
+def test_architecture_names_every_module_on_the_way_of_an_event() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    for folder in ("recorder", "replay"):
+        for module in (ROOT / folder).glob("*.py"):
+            if module.stem not in ("__init__", "own_events", "responder", "watched", "columns"):
+                assert f"`{folder}/{module.name}`" in text, f"{folder}/{module.name} is on no way"
+
+
+def test_every_make_target_that_a_page_names_exists() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        for target in re.findall(r"make ([a-z][\w-]*)", page.read_text()):
+            assert target in targets, f"{page.name} names `make {target}`"
