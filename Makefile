@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-deep test-oldest check types format clean
+.PHONY: demo test test-deep test-oldest test-sdk-suite check types format clean
 
 demo: $(READY)
 	$(BIN)/realtape demo
@@ -20,6 +20,10 @@ test-deep: $(READY)
 # The SDK's integration, with the oldest releases that pyproject.toml allows.
 test-oldest: $(OLDEST)/.ready
 	$(OLDEST)/bin/python -m pytest -m "not deep" tests/integrations tests/replay tests/schema
+
+# The SDK's own test suite, without our wrapper under every session and with it.
+test-sdk-suite: $(READY)
+	$(BIN)/python tests/sdk_suite/run.py
 
 check: $(READY) types
 	$(BIN)/ruff check .

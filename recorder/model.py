@@ -11,7 +11,8 @@ from .tap import ModelTap
 if TYPE_CHECKING:
     from .recorder import Recorder
 
-_OWN = frozenset({"_tap"})
+_TAP = "_realtape_tap"
+"""The one attribute of a wrapper that is not its inner model's."""
 
 
 class RecordingBase:
@@ -21,48 +22,51 @@ class RecordingBase:
     at the inner model.
     """
 
-    _tap: ModelTap
+    _realtape_tap: ModelTap
 
     def __init__(self, inner: Any, *, recorder: Recorder, labels: Mapping[str, str] | None = None) -> None:
-        object.__setattr__(self, "_tap", ModelTap(inner, recorder, labels, self._make_relay))
+        object.__setattr__(self, _TAP, ModelTap(inner, recorder, labels, self._realtape_relay))
 
-    def _make_relay(self, handler: Callable[[Any], Any]) -> Any:
+    def _realtape_relay(self, handler: Callable[[Any], Any]) -> Any:
         raise NotImplementedError
 
     async def connect(self, options: Any) -> None:
         """Connect the inner model; begins a session of the log."""
-        return await self._tap.connect(options)
+        return await self._realtape_tap.connect(options)
 
     def add_listener(self, listener: Any) -> None:
         """Add a listener; one that is there already is not added twice."""
-        self._tap.add_listener(listener)
+        self._realtape_tap.add_listener(listener)
 
     def remove_listener(self, listener: Any) -> None:
         """Remove a listener; one that is not there is none to remove."""
-        self._tap.remove_listener(listener)
+        self._realtape_tap.remove_listener(listener)
 
     async def send_event(self, event: Any) -> None:
         """Send an event through the inner model."""
-        return await self._tap.send_event(event)
+        return await self._realtape_tap.send_event(event)
 
     async def send_event_if(self, event: Any, send_if: Callable[[], bool]) -> bool:
         """Send an event through the inner model, which asks `send_if` where it commits."""
-        return await self._tap.send_event_if(event, send_if)
+        return await self._realtape_tap.send_event_if(event, send_if)
 
     async def close(self) -> None:
         """Close the inner model."""
-        return await self._tap.close()
+        return await self._realtape_tap.close()
 
     def __getattr__(self, name: str) -> Any:
-        if name in _OWN:  # asked before __init__ has run
+        if name == _TAP:  # asked before __init__ has run
             raise AttributeError(name)
-        return getattr(self._tap.inner, name)
+        return getattr(self._realtape_tap.inner, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._tap.inner, name, value)
+        setattr(self._realtape_tap.inner, name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self._realtape_tap.inner)})
 
     def __delattr__(self, name: str) -> None:
-        delattr(self._tap.inner, name)
+        delattr(self._realtape_tap.inner, name)
 
 
 class _Relay(RealtimeModelListener):
@@ -82,8 +86,8 @@ class RecordingModel(RecordingBase, RealtimeModel):
         labels: the user's own, kept in each session's header.
     """
 
-    def _make_relay(self, handler: Callable[[Any], Any]) -> RealtimeModelListener:
+    def _realtape_relay(self, handler: Callable[[Any], Any]) -> RealtimeModelListener:
         return _Relay(handler)
 
     def _retire_response_audio(self, response_id: str) -> None:
-        self._tap.inner._retire_response_audio(response_id)
+        self._realtape_tap.inner._retire_response_audio(response_id)

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 from ..schema.entries import Kind
 from ..schema.playback import audio_length_ms
+from ..schema.shadows import Shadows, bare
 from . import causes
 from .session_log import NO_PLAYBACK, Playback, SessionLog
 
 logger = logging.getLogger("realtape.recorder")
 
 METHODS = ("on_play_bytes", "on_play_ms", "on_interrupted", "set_audio_format", "get_state")
-_calls = threading.local()
 
 
 class TrackerTap:
@@ -31,21 +31,18 @@ class TrackerTap:
         self._log = log
         self._lock = threading.Lock()
         self._in_progress = 0
-        self._get_state: Callable[[], Mapping[str, Any]] = tracker.get_state
+        self._calls = threading.local()
+        self._get_state: Callable[[], Mapping[str, Any]] | None = bare(getattr(tracker, "get_state", None))
         self._known: Playback = NO_PLAYBACK
         self._known = self._state()
-        self._shadows: dict[str, _Shadow] = {}
-        for name in METHODS:
-            method = getattr(tracker, name, None)
-            if method is None:
-                continue
-            shadow = _Shadow(self, name, method, vars(tracker).get(name) if _has_dict(tracker) else None)
-            try:
-                setattr(tracker, name, shadow)
-            except AttributeError:
-                logger.warning("%s.%s cannot be observed", type(tracker).__qualname__, name)
-                continue
-            self._shadows[name] = shadow
+        self._shadows: Shadows | None = None
+        self.attach()
+
+    def attach(self) -> None:
+        """Begin to observe (again)."""
+        self._shadows = Shadows(self._tracker, METHODS, self._call)
+        for name in self._shadows.missing:
+            logger.warning("%s.%s cannot be observed", type(self._tracker).__qualname__, name)
 
     def playback(self) -> Playback:
         """The state now; called for every entry. Appends what changed unseen."""
@@ -61,26 +58,21 @@ class TrackerTap:
 
     def detach(self) -> None:
         """Give the tracker back as it was, and stop observing."""
-        for name, shadow in self._shadows.items():
-            shadow.tap = None  # whoever holds the shadow goes on through it, unobserved
-            if vars(self._tracker).get(name) is shadow:
-                if shadow.before is None:
-                    delattr(self._tracker, name)
-                else:
-                    setattr(self._tracker, name, shadow.before)
-        self._shadows = {}
+        if self._shadows is not None:
+            self._shadows.lift()
+            self._shadows = None
 
-    def call(self, name: str, method: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    def _call(self, name: str, method: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
         """Make a call on the tracker, and append it: the outermost one only."""
-        if getattr(_calls, "inside", False):
+        if getattr(self._calls, "inside", False):
             return method(*args, **kwargs)
         with self._lock:
             self._in_progress += 1
-        _calls.inside = True
+        self._calls.inside = True
         try:
             return method(*args, **kwargs)
         finally:
-            _calls.inside = False
+            self._calls.inside = False
             value: dict[str, Any] = {"args": [_length(arg) for arg in args]}
             if kwargs:
                 value["kwargs"] = {key: _length(arg) for key, arg in kwargs.items()}
@@ -90,6 +82,8 @@ class TrackerTap:
                 self._known = self._state()
 
     def _state(self) -> Playback:
+        if self._get_state is None:
+            return NO_PLAYBACK
         try:
             state = self._get_state()
             return (
@@ -108,31 +102,9 @@ class TrackerTap:
         self._log.append(Kind.PLAYBACK, {**value, "state": list(state[:3])}, type=who, method=name)
 
 
-class _Shadow:
-    """Stands before a method of a tracker; everything but the call reaches the method itself."""
-
-    def __init__(self, tap: TrackerTap, name: str, method: Callable[..., Any], before: Any) -> None:
-        self.tap: TrackerTap | None = tap
-        self.before = before
-        self._name = name
-        self._method = method
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.tap is None:
-            return self._method(*args, **kwargs)
-        return self.tap.call(self._name, self._method, args, kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._method, name)
-
-
-def _has_dict(thing: Any) -> bool:
-    return hasattr(thing, "__dict__")
-
-
 def _length(arg: Any) -> Any:
     """Bytes that were played are in the log already: only their number is kept."""
-    return {"bytes": len(arg)} if isinstance(arg, bytes | bytearray | memoryview) else arg
+    return {"bytes": len(cast("bytes", arg))} if isinstance(arg, bytes | bytearray | memoryview) else arg
 
 
 class AssumedTracker:
@@ -158,6 +130,12 @@ class AssumedTracker:
 
     def on_received(self, event: Any) -> None:
         """An event from the model, before it is recorded."""
+        try:
+            self._follow(event)
+        except Exception as error:  # noqa: BLE001 - a transport may call anything an audio event
+            logger.debug("no playback can be assumed from %s: %s", type(event).__qualname__, error)
+
+    def _follow(self, event: Any) -> None:
         kind = getattr(event, "type", None)
         if kind == "audio":
             item = (event.item_id, event.content_index)

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 import weakref
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
@@ -20,17 +20,19 @@ from typing import Any, Self
 from ..schema.addresses import StoreLocation, locate
 from ..schema.codec import Codec, TextFilter
 from ..schema.entries import Header, Kind, Status, new_session_id
-from ..schema.errors import StoreWriteError
+from ..schema.errors import StoreWriteError, UsageError
 from ..schema.model import RealtimeModel
 from ..schema.secrets import Secrets
 from ..schema.standard import STANDARD
 from ..schema.vocabulary import Vocabulary
 from . import causes
+from .budget import Budget
 from .model import RecordingModel
 from .session_log import LOST, SessionLog
 from .writer import Writer, logger
 
 MAX_PENDING_BYTES = 64 * 1024 * 1024
+LARGEST_PENDING_BYTES = 512 * 1024 * 1024  # may become one value of the database
 DRAIN_SECONDS = 10.0
 EVENTS_REMEMBERED = 1024
 """For how many received events back `caused_by` finds the entry."""
@@ -49,13 +51,17 @@ class Recorder:
         redactors: each takes a text out of a payload and returns what may be kept of it; applied
             to every text, before it leaves the process's memory.
         clock: monotonic nanoseconds.
-        max_pending_bytes: of one session, not written yet; beyond it entries are dropped.
+        max_pending_bytes: of all sessions together, not written yet; beyond it entries are dropped.
         drain_seconds: how long `flush` and `close` wait for the disk.
 
     With `REALTAPE_DISABLED=1` in the environment nothing is recorded, and models are passed through.
 
+    Once it has begun a session it lives until it is closed, or the process ends: then it writes what
+    it holds. After `os.fork` the sessions stay the parent's; the child may begin its own.
+
     Raises:
-        UsageError: the store is neither a path nor a URL.
+        UsageError: the store is neither a path nor a URL, or `max_pending_bytes` is no amount of
+            memory that one may spend.
     """
 
     def __init__(
@@ -69,19 +75,27 @@ class Recorder:
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
         self.address = locate(store)
+        if not 0 <= max_pending_bytes <= LARGEST_PENDING_BYTES:
+            raise UsageError(f"max_pending_bytes={max_pending_bytes}: 0 to {LARGEST_PENDING_BYTES}")
         self._disabled = os.environ.get("REALTAPE_DISABLED") == "1"
         self.codec = Codec(vocabulary, redactors)
         self.secrets = Secrets()
         self.clock = clock
         self._max_pending_bytes = max_pending_bytes
         self._drain_seconds = drain_seconds
-        self._writer = Writer(self.address)
-        self._lock = threading.Lock()
+        self._package_versions: dict[str, str] | None = None
         self._open: weakref.WeakSet[SessionLog] = weakref.WeakSet()
-        self._remembered: dict[int, tuple[weakref.ref[Any], SessionLog, int]] = {}
-        self._order: deque[int] = deque()
+        # By the event's id: a weak reference, the session's number, and the entry.
+        self._remembered: OrderedDict[int, tuple[weakref.ref[Any], int, int]] = OrderedDict()
+        self._begun = False
         self._closed = False
-        atexit.register(_close_at_exit, weakref.ref(self))
+        self._renew()
+        _recorders.add(self)
+
+    def _renew(self) -> None:
+        self._budget = Budget(self._max_pending_bytes)
+        self._writer = Writer(self.address, self._budget)
+        self._lock = threading.RLock()  # a signal handler may `mark` while its thread is in here
 
     @property
     def enabled(self) -> bool:
@@ -94,7 +108,7 @@ class Recorder:
         """A model that does what `inner` does, and is recorded here."""
         return RecordingModel(inner, recorder=self, labels=labels)
 
-    def mark(self, text: str, **data: Any) -> None:
+    def mark(self, text: str, /, **data: Any) -> None:
         """Append a note, with any data, to the session in whose extent this is called; where that
         is none, to every session that is going on."""
         for log in self._sessions_here():
@@ -111,8 +125,8 @@ class Recorder:
         if found is None:
             yield
             return
-        log, seq = found
-        with causes.extent(log.number, seq, model=False):
+        session, seq = found
+        with causes.extent(session, seq, model=False):
             yield
 
     async def flush(self) -> None:
@@ -130,7 +144,7 @@ class Recorder:
             StoreWriteError: what is left could not be written within `drain_seconds`, and is lost.
         """
         self._end_sessions()
-        await asyncio.to_thread(self._writer.close, self._drain_seconds)
+        await asyncio.to_thread(self.close_blocking)
 
     async def __aenter__(self) -> Self:
         return self
@@ -159,10 +173,13 @@ class Recorder:
             versions=self._versions(),
             labels={str(name): str(value) for name, value in labels.items()},
         )
-        log = SessionLog(
-            header, self.codec, self.secrets, self.clock, self._writer.wake, self._max_pending_bytes
-        )
+        log = SessionLog(header, self.codec, self.secrets, self.clock, self._writer.wake, self._budget)
         with self._lock:
+            if self._closed:
+                log.refuse()
+            elif not self._begun:
+                self._begun = True
+                atexit.register(self._close_at_exit)  # and so it lives until then
             self._open.add(log)
         return log
 
@@ -173,20 +190,18 @@ class Recorder:
         except TypeError:  # a class with slots
             return
         with self._lock:
-            if id(event) not in self._remembered:
-                self._order.append(id(event))
-                if len(self._order) > EVENTS_REMEMBERED:
-                    del self._remembered[self._order.popleft()]
-            self._remembered[id(event)] = (reference, log, seq)
+            self._remembered[id(event)] = (reference, log.number, seq)
+            self._remembered.move_to_end(id(event))
+            if len(self._remembered) > EVENTS_REMEMBERED:
+                self._remembered.popitem(last=False)
 
     packages: tuple[str, ...] = ("realtape",)
     """Whose versions stand in each session's header."""
 
     # --- helpers --------------------------------------------------------------------------------------
 
-    def _find(self, event: Any) -> tuple[SessionLog, int] | None:
-        with self._lock:
-            found = self._remembered.get(id(event))
+    def _find(self, event: Any) -> tuple[int, int] | None:
+        found = self._remembered.get(id(event))
         if found is None or found[0]() is not event or found[2] == LOST:
             return None
         return found[1], found[2]
@@ -209,24 +224,49 @@ class Recorder:
     def close_blocking(self) -> None:
         """`close` for where there is no event loop: the end of the process."""
         self._end_sessions()
-        self._writer.close(self._drain_seconds)
+        try:
+            self._writer.close(self._drain_seconds)
+        finally:
+            atexit.unregister(self._close_at_exit)
+
+    def _close_at_exit(self) -> None:
+        """A recorder that nobody closed still writes what it holds."""
+        try:
+            self.close_blocking()
+        except StoreWriteError as failure:
+            logger.error("%s", failure)
 
     def _versions(self) -> dict[str, str]:
-        versions = {"python": platform.python_version()}
-        for package in self.packages:
-            try:
-                versions[package] = version(package)
-            except PackageNotFoundError:  # run from a folder that nobody installed
-                versions[package] = "unknown"
-        return versions
+        if self._package_versions is None:  # reading them takes milliseconds
+            self._package_versions = {"python": platform.python_version()}
+            for package in self.packages:
+                self._package_versions[package] = _version(package)
+        return dict(self._package_versions)
+
+    def begin_anew(self) -> None:
+        """In a forked child: let go of what is the parent's. Locks may be held by threads that do
+        not exist here, so they are replaced, never taken."""
+        for log in list(self._open):
+            log.disown()
+        self._open = weakref.WeakSet()
+        self._writer.abandon()
+        self._renew()
 
 
-def _close_at_exit(reference: weakref.ref[Recorder]) -> None:
-    """A recorder that nobody closed still writes what it holds."""
-    recorder = reference()
-    if recorder is None:
-        return
+_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+def _version(package: str) -> str:
     try:
-        recorder.close_blocking()
-    except StoreWriteError as failure:
-        logger.error("%s", failure)
+        return version(package)
+    except PackageNotFoundError:  # run from a folder that nobody installed
+        return "unknown"
+
+
+def _begin_anew() -> None:
+    for recorder in list(_recorders):
+        recorder.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

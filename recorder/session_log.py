@@ -3,71 +3,43 @@ batches. Safe from any thread; never waits for the disk."""
 
 from __future__ import annotations
 
-import asyncio
+import dataclasses
 import itertools
-import math
+import logging
 import threading
-import weakref
-from collections import deque
+import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from ..schema.codec import Codec, Encoded
+from ..schema.codec import Codec
 from ..schema.encoding import Reference
 from ..schema.entries import Entry, Flag, Header, Kind, Status
-from ..schema.errors import EncodingError
 from ..schema.secrets import Secrets
 from . import causes
+from .batches import Batch, Pending
+from .budget import Budget
+from .columns import NO_PLAYBACK, Playback, PlaybackColumns, text_column
+from .losses import OVERLOAD, Loss
+from .payloads import Payloads
+from .rounds import Rounds
 
-ENTRY_OVERHEAD_BYTES = 300
-"""What an entry weighs in memory beside its payload, roughly."""
+logger = logging.getLogger("realtape.recorder")
 
-RECENT_BYTES = 4
-"""Byte values looked back on: an audio event follows the raw event that carried the same audio."""
+ENTRY_OVERHEAD_BYTES = 1_000
+"""What an entry weighs in memory beside its payload and its bytes, roughly."""
 
-Playback = tuple[str | None, int | None, float | None, bool]
-"""(item id, content index, elapsed milliseconds, assumed)."""
+MAX_CALLS = 1024
+"""For how many tool calls back the output finds its cause."""
 
-NO_PLAYBACK: Playback = (None, None, None, False)
-_MAX_INT = (1 << 63) - 1
+MAX_DEFERRED = 64
+
+LOST = -1
+"""Seq of an entry that was dropped: what refers to it is marked."""
+
+# As plain integers: an `enum.Flag` takes ten times as long to add up.
+_ASSUMED, _CAUSE_LOST = int(Flag.ASSUMED), int(Flag.CAUSE_LOST)
+_LATEST_NS = (1 << 63) - 1  # that a column holds: in 292 years
 _numbers = itertools.count(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """An entry that is not in the database yet, with the bytes that it refers to."""
-
-    entry: Entry
-    blobs: dict[Reference, bytes]
-
-
-@dataclass(slots=True)
-class Batch:
-    """What a session hands to the writer at once.
-
-    Attributes:
-        log: the session.
-        entries: in order.
-        segment: number of the segment row that `data` becomes, if there is any.
-        status: the session's status after these entries.
-    """
-
-    log: SessionLog
-    entries: list[Pending]
-    segment: int
-    data: bytes
-    status: Status
-
-
-@dataclass(slots=True)
-class _Loss:
-    """What was not recorded, until a gap entry can say so."""
-
-    count: int = 0
-    from_ns: int = 0
-    to_ns: int = 0
-    kinds: dict[str, int] = field(default_factory=dict[str, int])
 
 
 class SessionLog:
@@ -76,10 +48,11 @@ class SessionLog:
     Args:
         header: the session's header.
         codec: turns values into payloads.
+        secrets: what must not appear in them.
         clock: monotonic nanoseconds.
         wake: called after an entry was appended; must not block.
-        max_pending_bytes: of entries that the writer has not taken; what comes beyond is lost, and
-            a gap says so.
+        budget: of the memory for entries that are not committed; what comes beyond is lost, and a
+            gap says so.
     """
 
     def __init__(
@@ -89,7 +62,7 @@ class SessionLog:
         secrets: Secrets,
         clock: Callable[[], int],
         wake: Callable[[SessionLog], None],
-        max_pending_bytes: int,
+        budget: Budget,
     ) -> None:
         self.header = header
         self.number = next(_numbers)
@@ -97,40 +70,38 @@ class SessionLog:
         self.listed = False  # the writer's: whether it looks at this session
         self.committed: tuple[int, bytes] | None = None  # the writer's: key, digest of the last row
         self.playback: Callable[[], Playback] = lambda: NO_PLAYBACK
-        self._codec = codec
         self._secrets = secrets
+        self._columns = PlaybackColumns(secrets)
+        self._payloads = Payloads(codec, secrets)
         self._clock = clock
         self._wake = wake
-        self._max_pending_bytes = max_pending_bytes
+        self._budget = budget
         self._lock = threading.RLock()
-        self._started_ns = clock()
-        self._next = 0
-        self._pending: list[Pending] = []
-        self._pending_bytes = 0
-        self._overloaded = False
+        self._busy = False
+        self._deferred: list[tuple[Any, ...]] = []
         self._refusing = False
-        self._loss: _Loss | None = None
+        self._started_ns = clock()
+        self._latest_ns = 0
+        self._rounds = Rounds()
+        # The next entry's number is `_first` + how many are pending: one step appends it.
+        self._first = 0
+        self._pending: list[Pending] = []
+        self._weight_bytes = 0
         self._touched = False
-        # Bytes of the segment that the next commit writes.
-        self._segment = 0
-        self._buffer = bytearray()
-        self._recent: deque[tuple[bytes, Reference]] = deque(maxlen=RECENT_BYTES)
-        # Place in the program: rounds of the loop, numbers of tasks.
-        self._tick = 0
-        self._tick_loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], int] = weakref.WeakKeyDictionary()
-        self._task_count = 0
+        self._loss: Loss | None = None
+        self._lost_told = 0
         self._calls: dict[str, int] = {}
 
     @property
     def last_seq(self) -> int:
         """Of the entry appended last; -1 before the first."""
-        return self._next - 1
+        with self._lock:
+            return self._first + len(self._pending) - 1
 
     @property
     def pending(self) -> bool:
         """Whether there is something for the writer to take."""
-        return bool(self._pending) or self._touched
+        return bool(self._pending or self._touched or self._loss or self._deferred)
 
     def append(
         self,
@@ -142,65 +113,42 @@ class SessionLog:
         of: int | None = None,
         cause: int | None = None,
     ) -> int | None:
-        """Append an entry; returns its seq, or None if it had to be dropped.
+        """Append an entry; returns its seq, or None if it had to be dropped. Raises nothing.
 
         Args:
             value: what becomes the payload; encoded before this returns.
             cause: where the data tell it; else it is taken from the context.
         """
+        if self._refusing:
+            return None
+        playback = self._playback_now()  # may append what the tracker was not seen to do
+        if cause is None:
+            frame = causes.current(self.number)
+            cause = None if frame is None else frame.seq
         with self._lock:
-            playback = _columns(self.playback())  # may append what the tracker was not seen to do
-            blobs: dict[Reference, bytes] = {}
-            tick, task = self._place()
-            at_ns = self._clock() - self._started_ns
-            if self._refusing:
+            if self._busy:
+                # A signal handler, a finalizer or a redactor, in the middle of another append of
+                # this thread: its turn comes when that one is whole.
+                if len(self._deferred) < MAX_DEFERRED:
+                    self._deferred.append((kind, value, type, method, of, cause, playback))
                 return None
-            if self._overloaded:
-                self._lose(kind, at_ns)
-                return None
-            if self._loss is not None:
-                self._append_gap(tick, task)
-            flags = Flag(0)
-            if cause is None:
-                frame = causes.current(self.number)
-                if frame is not None:
-                    cause = frame.seq
-                    if cause == LOST:
-                        cause, flags = None, Flag.CAUSE_LOST
-            encoded = self._encode(value, blobs)
-            if encoded.redacted:
-                flags |= Flag.REDACTED
-            if encoded.lossy:
-                flags |= Flag.LOSSY
-            item_id, content_index, elapsed_ms, assumed = playback
-            if assumed and item_id is not None:
-                flags |= Flag.ASSUMED
-            seq = self._next
-            entry = Entry(
-                seq,
-                at_ns,
-                tick,
-                task,
-                kind,
-                _text(type),
-                method,
-                cause,
-                None if of == LOST else of,
-                None,
-                item_id,
-                content_index,
-                elapsed_ms,
-                encoded.payload,
-                int(flags),
-            )
-            self._add(entry, blobs)
+            self._busy = True
+            try:
+                seq = self._append(kind, value, type, method, of, cause, playback)
+                if self._deferred:
+                    self._append_deferred()
+            finally:
+                self._busy = False
         self._wake(self)
         return seq
 
     def remember_call(self, call_id: str, seq: int) -> None:
-        """A tool call was received: its output, whoever sends it, will be caused by it."""
+        """Keep the entry at which this tool call was received: its output's cause."""
         with self._lock:
+            self._calls.pop(call_id, None)
             self._calls[call_id] = seq
+            if len(self._calls) > MAX_CALLS:
+                del self._calls[next(iter(self._calls))]
 
     def call(self, call_id: str) -> int | None:
         """The entry at which this tool call was received."""
@@ -208,146 +156,141 @@ class SessionLog:
 
     def finish(self, status: Status) -> None:
         """Give the session its status; entries may still follow."""
+        if self._refusing:
+            return
         with self._lock:
             self.status = status
             self._touched = True
         self._wake(self)
 
     def refuse(self) -> None:
-        """The recorder is closed: what is appended from now on is not recorded."""
+        """What is appended from now on is not recorded."""
         with self._lock:
             self._refusing = True
+
+    def disown(self) -> None:
+        """In a forked child: the session is the parent's, and so is everything that is pending."""
+        self._refusing = True
+        self._lock = threading.RLock()  # another thread of the parent may have held it
+        self._busy = self._touched = False
+        self._pending, self._deferred, self._loss = [], [], None
 
     def take(self) -> Batch | None:
         """Everything that is not in the database yet; the writer's only access."""
         with self._lock:
-            if not self._pending and not self._touched:
+            if not self.pending:
                 return None
-            batch = Batch(self, self._pending, self._segment, bytes(self._buffer), self.status)
-            self._pending = []
-            self._pending_bytes = 0
-            self._overloaded = False
-            self._touched = False
-            if self._buffer:
-                self._segment += 1
-                self._buffer = bytearray()
-            return batch
+            self._busy = True
+            try:
+                if self._deferred:
+                    self._append_deferred()
+                if self._loss is not None:  # where no further entry comes to append the gap
+                    self._append_gap(self._now(), None, None)
+                return self._batch()
+            finally:
+                self._busy = False
 
-    def report_loss(self) -> None:
-        """Append the gap of what was lost at the very end, where no further entry would."""
-        with self._lock:
-            if self._loss is not None and not self._overloaded:
-                self._append_gap(*self._place())
+    def scrubbed_header(self) -> Header:
+        """The header as it goes into the store: no secret in a label either."""
+        scrub = self._secrets.scrub
+        labels = {scrub(name): scrub(value) for name, value in self.header.labels.items()}
+        self.header = dataclasses.replace(self.header, labels=labels)
+        return self.header
 
     # --- inside the lock ----------------------------------------------------------------------
 
-    def _add(self, entry: Entry, blobs: dict[Reference, bytes]) -> None:
-        self._pending.append(Pending(entry, blobs))
-        self._next += 1
-        weight = ENTRY_OVERHEAD_BYTES + len(entry.payload) + sum(map(len, blobs.values()))
-        self._pending_bytes += weight
-        if self._pending_bytes > self._max_pending_bytes:
-            self._overloaded = True
-
-    def _encode(self, value: Any, blobs: dict[Reference, bytes]) -> Encoded:
-        def put(data: bytes) -> Reference:
-            reference = self._put(self._secrets.scrub_bytes(data))
-            blobs[reference[0]] = reference[1]
-            return reference[0]
-
+    def _append(
+        self,
+        kind: Kind,
+        value: Any,
+        type: str | None,
+        method: str | None,
+        of: int | None,
+        cause: int | None,
+        playback: Playback,
+    ) -> int | None:
+        at_ns = self._latest_ns
         try:
-            return self._codec.encode(value, put, self._secrets)
-        except EncodingError as error:
-            # The entry must stand at its place; what it held is lost, and it says so.
-            name = f"{type(value).__module__}.{type(value).__qualname__}"
-            substitute = {"name": name, "error": str(error)}
-            encoded = self._codec.encode({"unrecordable": substitute}, put, self._secrets)
-            return Encoded(encoded.payload, encoded.redacted, lossy=True)
+            at_ns = self._now()
+            if self._refusing:
+                return None
+            if self._budget.exhausted:
+                self._lose(kind, at_ns, OVERLOAD)
+                return None
+            tick, task = self._rounds.place()
+            if self._loss is not None:
+                self._append_gap(at_ns, tick, task)
+            payload, flags = self._payloads.encode(value)
+            item_id, content_index, elapsed_ms, assumed = playback
+            if assumed and item_id is not None:
+                flags |= _ASSUMED
+            if cause == LOST:
+                cause, flags = None, flags | _CAUSE_LOST
+            if of == LOST:
+                of = None
+            seq = self._first + len(self._pending)
+            place = (seq, at_ns, tick, task, kind, text_column(type), method, cause, of, None)
+            entry = Entry(*place, item_id, content_index, elapsed_ms, payload, flags)
+            self._add(entry, self._payloads.blobs)
+        except Exception as error:  # noqa: BLE001 - the application goes on, whatever happens here
+            # Without the error's text, and without source: they may quote what was to be recorded.
+            name = error.__class__.__name__
+            trace = traceback.extract_tb(error.__traceback__)
+            where = ", ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in trace)
+            logger.error("an entry is lost, please report this: %s in %s", name, where)
+            self._lose(kind, at_ns, f"the recorder failed: {name}")
+            return None
+        return seq
 
-    def _put(self, data: bytes) -> tuple[Reference, bytes]:
-        for known, reference in self._recent:
-            if known == data:
-                return reference, known
-        reference = (self._segment, len(self._buffer), len(data))
-        self._buffer += data
-        self._recent.append((data, reference))
-        return reference, data
+    def _append_deferred(self) -> None:
+        deferred, self._deferred = self._deferred, []  # a redactor would go on for ever
+        for arguments in deferred:
+            self._append(*arguments)
 
-    def _lose(self, kind: Kind, at_ns: int) -> None:
-        if self._loss is None:
-            self._loss = _Loss(from_ns=at_ns)
-        self._loss.count += 1
-        self._loss.to_ns = at_ns
-        self._loss.kinds[kind] = self._loss.kinds.get(kind, 0) + 1
-
-    def _append_gap(self, tick: int | None, task: int | None) -> None:
+    def _append_gap(self, at_ns: int, tick: int | None, task: int | None) -> None:
         loss, self._loss = self._loss, None
         assert loss is not None
-        value = {
-            "lost": loss.count,
-            "from_ns": loss.from_ns,
-            "to_ns": loss.to_ns,
-            "kinds": loss.kinds,
-            "reason": "overload: the writer could not keep up",
-        }
-        payload = self._encode(value, {}).payload
-        at_ns = self._clock() - self._started_ns
-        place = (self._next, at_ns, tick, task, Kind.GAP)
-        self._add(Entry(*place, None, None, None, None, None, None, None, None, payload, 0), {})
+        self._lost_told += loss.count
+        self._add(loss.gap(self._first + len(self._pending), at_ns, tick, task), {})
 
-    def _place(self) -> tuple[int | None, int | None]:
-        """The round of the loop and the task that we are in.
+    def _add(self, entry: Entry, blobs: dict[Reference, bytes]) -> None:
+        weight = ENTRY_OVERHEAD_BYTES + len(entry.payload)
+        for data in blobs.values():
+            weight += len(data)
+        self._weight_bytes += weight
+        self._budget.hold(weight)
+        self._pending.append(Pending(entry, blobs))
 
-        A round ends with a callback that the round's first entry puts at the end of the loop's
-        queue. Whatever an event wakes is queued behind it: two entries of one round had nothing
-        running in between that the first one woke.
-        """
+    def _batch(self) -> Batch:
+        entries, segment = self._pending, self._payloads.segments.take()
+        batch = Batch(self, entries, *segment, self.status, self._weight_bytes, self._lost_told)
+        self._first += len(entries)
+        self._pending = []
+        self._weight_bytes = self._lost_told = 0
+        self._touched = False
+        return batch
+
+    def _lose(self, kind: Kind, at_ns: int, reason: str) -> None:
+        if self._loss is None:
+            self._loss = Loss(reason)
+        self._loss.add(kind, at_ns)
+
+    def _now(self) -> int:
+        """Nanoseconds since the session began; a clock that runs backwards stands still here."""
+        at_ns = min(int(self._clock() - self._started_ns), _LATEST_NS)
+        if at_ns < self._latest_ns:
+            return self._latest_ns
+        self._latest_ns = at_ns
+        return at_ns
+
+    # --- outside the lock ---------------------------------------------------------------------
+
+    def _playback_now(self) -> Playback:
+        """The playback state as columns hold it: a tracker is the application's, and may say, or
+        raise, anything. Outside our lock: the tracker may wait for one of its own."""
         try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return None, None
-        if self._tick_loop is not loop:
-            if self._tick_loop is not None:  # another loop, in another thread
-                self._tick += 1
-            self._tick_loop = loop
-            loop.call_soon(self._end_tick, loop)
-        task = asyncio.current_task(loop)
-        if task is None:
-            return self._tick, None
-        number = self._tasks.get(task)
-        if number is None:
-            number = self._tasks[task] = self._task_count
-            self._task_count += 1
-        return self._tick, number
-
-    def _end_tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        with self._lock:
-            if self._tick_loop is loop:
-                self._tick_loop = None
-                self._tick += 1
-
-
-LOST = -1
-"""Seq of an entry that was dropped: what refers to it is marked."""
-
-
-def _text(text: str | None) -> str | None:
-    """A text as a column of any database holds it."""
-    if text is None:
-        return None
-    return str(text).replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
-
-
-def _columns(playback: Playback) -> Playback:
-    """A playback state as columns hold it: a tracker is the application's, and may say anything."""
-    item_id, content_index, elapsed_ms, assumed = playback
-    if not isinstance(content_index, int) or abs(content_index) > _MAX_INT:
-        content_index = None
-    if not isinstance(elapsed_ms, int | float) or not math.isfinite(elapsed_ms):
-        elapsed_ms = None
-    return (
-        _text(item_id) if item_id is not None else None,
-        content_index,
-        None if elapsed_ms is None else float(elapsed_ms),
-        assumed,
-    )
+            state = self.playback()
+            return state if state is NO_PLAYBACK else self._columns.of(state)
+        except Exception as error:  # noqa: BLE001 - see above
+            logger.debug("the playback state cannot be read: %s", error.__class__.__name__)
+            return NO_PLAYBACK

@@ -7,24 +7,46 @@ result, exception and cancellation. The classes that applications use are thin s
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import itertools
 import weakref
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..schema.entries import Kind, Status
 from ..schema.standard import received_name, sent_name
 from . import causes
-from .options import describe, observe_key, secrets_in
+from .options import describe, known_options, observe_key, secrets_in
 from .playback import AssumedTracker, TrackerTap
 from .session_log import LOST, SessionLog
 
 if TYPE_CHECKING:
     from .recorder import Recorder
 
-_connection: ContextVar[SessionLog | None] = ContextVar("realtape_connection", default=None)
-"""The session whose inner model we are in: its read loop inherits it, and outlives the next connect."""
+_Links = tuple[tuple[int, SessionLog], ...]
+_links: ContextVar[_Links] = ContextVar("realtape_links", default=())
+"""(tap, session) of the inner models that we are in, the innermost first: a model's read loop inherits
+it, and outlives the next connect."""
+
+_numbers = itertools.count(1)
+
+
+class _Place:
+    """For the length of a `with` block: in which models we are, and because of what."""
+
+    __slots__ = ("_extent", "_links", "_token")
+
+    def __init__(self, links: _Links, extent: causes.within) -> None:
+        self._links = links
+        self._extent = extent
+
+    def __enter__(self) -> None:
+        self._token = _links.set(self._links)
+        self._extent.__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        self._extent.__exit__()
+        causes.leave(_links, self._token)
 
 
 class ModelTap:
@@ -45,8 +67,9 @@ class ModelTap:
         relay: Callable[[Callable[[Any], Any]], Any],
     ) -> None:
         self.inner = inner
+        self.recorder = recorder
         self.listeners: list[Any] = []
-        self._recorder = recorder
+        self._number = next(_numbers)
         self._labels = dict(labels or {})
         self._relay = relay(self._on_event)
         self._log: SessionLog | None = None
@@ -55,29 +78,31 @@ class ModelTap:
 
     # --- the application's calls ------------------------------------------------------------------
 
-    async def connect(self, options: Mapping[str, Any]) -> Any:
+    async def connect(self, options: Any) -> Any:
         """`connect` of the inner model; begins a session."""
-        if not self._recorder.enabled:
+        if not self.recorder.enabled:
             return await self.inner.connect(options)
+        known = known_options(options)
         before, tracker_before = self._log, self._tracker
+        self.recorder.secrets.add(secrets_in(known))
         log = self._begin()
-        self._recorder.secrets.add(secrets_in(options))
         listeners = [type(listener).__qualname__ for listener in self.listeners]
         connecting = log.append(
-            Kind.CONNECT, {"options": describe(options), "listeners": listeners}, method="connect"
+            Kind.CONNECT, {"options": describe(known), "listeners": listeners}, method="connect"
         )
-        self._observe_playback(options, log)
+        self._observe_playback(known, log)
         try:
             with causes.none(), self._inside(log, None):
-                result = await self.inner.connect(observe_key(options, self._recorder.secrets))
+                result = await self.inner.connect(observe_key(options, self.recorder.secrets))
         except BaseException as error:
             log.append(Kind.CONNECT_FAILED, _raised(error), of=_or_lost(connecting))
             log.finish(Status.FAILED)
-            if before is not None and before.status is Status.RECORDING:
+            if before is not None and before.status is Status.RECORDING and self._log is log:
                 # The connection that was there is there still ("already connected").
-                self._forget_tracker()
-                self._log, self._tracker = before, tracker_before
+                self._resume(before, tracker_before)
             raise
+        if before is not None and before.status is Status.RECORDING:
+            before.finish(Status.CLOSED)
         log.append(Kind.CONNECTED, _returned(result), of=_or_lost(connecting))
         return result
 
@@ -92,16 +117,16 @@ class ModelTap:
     async def close(self) -> Any:
         """`close` of the inner model. Entries may follow: it still delivers what it had read."""
         log = self._log
-        if not self._recorder.enabled or log is None:
+        if not self.recorder.enabled or log is None:
             return await self.inner.close()
-        closing = log.append(Kind.CLOSE, {}, method="close")
+        closing = _or_lost(log.append(Kind.CLOSE, {}, method="close"))
         try:
             with self._inside(log, closing):
                 result = await self.inner.close()
         except BaseException as error:
-            log.append(Kind.CLOSED, _raised(error), of=_or_lost(closing))
+            log.append(Kind.CLOSED, _raised(error), of=closing)
             raise
-        log.append(Kind.CLOSED, _returned(result), of=_or_lost(closing))
+        log.append(Kind.CLOSED, _returned(result), of=closing)
         if log.status is Status.RECORDING:
             log.finish(Status.CLOSED)
         return result
@@ -129,19 +154,19 @@ class ModelTap:
     async def _on_event(self, event: Any) -> None:
         """Append first, then give to the listeners as the SDK does: in order, over a copy, until
         one raises."""
-        if not self._recorder.enabled:
+        if not self.recorder.enabled:
             for listener in list(self.listeners):
                 await listener.on_event(event)
             return
-        log = _connection.get() or self._log or self._begin()
-        if isinstance(self._tracker, AssumedTracker):
+        log = self._linked() or self._log or self._begin()
+        if log is self._log and isinstance(self._tracker, AssumedTracker):
             self._tracker.on_received(event)
         received = log.append(Kind.RECEIVED, event, type=self._type_of(event))
         seq = _or_lost(received)
         self._remember(log, event, seq)
         listener = None
         try:
-            with causes.extent(log.number, seq, model=False):
+            with self._outside(log, seq):
                 for listener in list(self.listeners):
                     await listener.on_event(event)
         except BaseException as error:
@@ -152,46 +177,60 @@ class ModelTap:
             log.append(Kind.HANDLED, {}, of=seq)
 
     async def _send(self, event: Any, method: str, call: Callable[[], Any]) -> Any:
-        if not self._recorder.enabled:
+        if not self.recorder.enabled:
             return await call()
         log = self._log or self._begin()
-        cause = None
-        tool_call = getattr(event, "tool_call", None)
-        if tool_call is not None:
-            cause = log.call(getattr(tool_call, "call_id", None))
-        sent = log.append(Kind.SENT, event, type=self._type_of(event), method=method, cause=cause)
+        call_id = getattr(getattr(event, "tool_call", None), "call_id", None)
+        cause = log.call(call_id) if isinstance(call_id, str) else None
+        sent = _or_lost(log.append(Kind.SENT, event, type=self._type_of(event), method=method, cause=cause))
         try:
             with self._inside(log, sent):
                 result = await call()
         except BaseException as error:
-            log.append(Kind.SENT_DONE, _raised(error), method=method, of=_or_lost(sent))
+            log.append(Kind.SENT_DONE, _raised(error), method=method, of=sent)
             raise
         value = _returned(result)
         if method == "send_event_if" and result is False:
             value["outcome"] = "withheld"
-        log.append(Kind.SENT_DONE, value, method=method, of=_or_lost(sent))
+        log.append(Kind.SENT_DONE, value, method=method, of=sent)
         return result
+
+    # --- where we are -------------------------------------------------------------------------------
+
+    def _inside(self, log: SessionLog, seq: int | None) -> _Place:
+        """While the inner model works: what it does is its own, and belongs to this session."""
+        links = ((self._number, log), *self._links_of_others())
+        return _Place(links, causes.extent(log.number, seq, model=True))
+
+    def _outside(self, log: SessionLog, seq: int) -> _Place:
+        """While a listener works: what it does is the application's, and belongs to the session
+        that is going on by then."""
+        return _Place(self._links_of_others(), causes.extent(log.number, seq, model=False))
+
+    def _linked(self) -> SessionLog | None:
+        return next((log for number, log in _links.get() if number == self._number), None)
+
+    def _links_of_others(self) -> _Links:
+        links = _links.get()
+        if not links:
+            return links
+        return tuple([link for link in links if link[0] != self._number][: causes.MAX_NESTED_SESSIONS - 1])
 
     # --- helpers ------------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _inside(self, log: SessionLog, seq: int | None) -> Generator[None]:
-        """While the inner model works: what it does is its own, and belongs to this session."""
-        token = _connection.set(log)
-        try:
-            with causes.extent(log.number, seq, model=True):
-                yield
-        finally:
-            _connection.reset(token)
-
     def _begin(self) -> SessionLog:
         previous = self._log
-        if previous is not None and previous.status is Status.RECORDING:
-            previous.finish(Status.CLOSED)
-        self._log = self._recorder.begin(
+        self.recorder.secrets.add(secrets_in({}))  # those of the environment
+        self._log = self.recorder.begin(
             self._labels, previous_session=None if previous is None else previous.header.id
         )
         return self._log
+
+    def _resume(self, log: SessionLog, tracker: TrackerTap | AssumedTracker | None) -> None:
+        self._forget_tracker()
+        self._log, self._tracker = log, tracker
+        if isinstance(tracker, TrackerTap):
+            tracker.attach()
 
     def _observe_playback(self, options: Mapping[str, Any], log: SessionLog) -> None:
         self._forget_tracker()
@@ -199,7 +238,7 @@ class ModelTap:
         if tracker is not None:
             self._tracker = TrackerTap(tracker, log)
         else:
-            self._tracker = AssumedTracker(self._recorder.clock, options.get("initial_model_settings"))
+            self._tracker = AssumedTracker(self.recorder.clock, options.get("initial_model_settings"))
         log.playback = self._tracker.playback
 
     def _forget_tracker(self) -> None:
@@ -208,18 +247,20 @@ class ModelTap:
         self._tracker = None
 
     def _note_listener(self, kind: Kind, listener: Any) -> None:
-        if self._log is not None and self._recorder.enabled:
+        if self._log is not None and self.recorder.enabled:
             self._log.append(kind, {"listener": type(listener).__qualname__}, method=str(kind))
 
     def _remember(self, log: SessionLog, event: Any, seq: int) -> None:
         if getattr(event, "type", None) == "function_call":
-            log.remember_call(event.call_id, seq)
-        self._recorder.remember(event, log, seq)
+            call_id = getattr(event, "call_id", None)
+            if isinstance(call_id, str):
+                log.remember_call(call_id, seq)
+        self.recorder.remember(event, log, seq)
 
     def _type_of(self, event: Any) -> str | None:
-        cls = type(event)
+        cls = cast("type[Any]", type(event))
         if cls not in self._classes:
-            word = self._recorder.codec.vocabulary.word_for(cls)
+            word = self.recorder.codec.vocabulary.word_for(cls)
             self._classes[cls] = word.name if word else received_name(cls) or sent_name(cls)
         return self._classes[cls]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -11,8 +12,6 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from .errors import NotAStoreError, StoreNotFoundError, UsageError
-
-SQLITE_MAGIC = b"SQLite format 3\x00"
 
 StoreLocation = str | os.PathLike[str] | URL
 
@@ -35,34 +34,48 @@ class Address:
 
     def sqlite_uri(self, mode: str) -> str:
         """SQLite's own `file:` URI (https://www.sqlite.org/uri.html), in mode `ro`, `rw` or `rwc`."""
-        return f"file:{quote(str(self.path))}?mode={mode}"
+        return f"file:{quote(os.fsencode(str(self.path)))}?mode={mode}"
 
-    def require_log(self) -> None:
-        """Check, without opening it, that an SQLite database lies at the path.
+    def size(self) -> int | None:
+        """The size of the file at the path, in bytes; None where there is nothing yet.
+
+        The file is not opened: closing it would drop every lock that this process holds on it, a
+        recorder's too (https://www.sqlite.org/howtocorrupt.html, section 2.2). Whether it is a
+        database, SQLite says.
 
         Raises:
-            StoreNotFoundError: nothing is there.
-            NotAStoreError: a folder, an empty file, or not SQLite.
+            StoreNotFoundError: the path cannot be reached.
+            NotAStoreError: something other than a file.
+        """
+        assert self.path is not None
+        try:
+            found = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise StoreNotFoundError(
+                str(self), f"cannot be reached ({error.strerror})", "check its folder's permissions"
+            ) from error
+        if not stat.S_ISREG(found.st_mode):
+            raise NotAStoreError(str(self), "not a file", "name the path of an SQLite file")
+        return found.st_size
+
+    def require_log(self) -> None:
+        """Check that something lies at the path that may be a log.
+
+        Raises:
+            StoreNotFoundError: nothing is there, or it cannot be reached.
+            NotAStoreError: a folder, or an empty file.
         """
         if self.path is None:
             return
-        if not self.path.exists():
+        size = self.size()
+        if size is None:
             raise StoreNotFoundError(
                 str(self), "no such file", "check the path, or record a session into it first"
             )
-        if not self.path.is_file():
-            raise NotAStoreError(str(self), "not a file", "name the SQLite file that was recorded into")
-        try:
-            with self.path.open("rb") as file:
-                beginning = file.read(len(SQLITE_MAGIC))
-        except OSError as error:
-            raise StoreNotFoundError(
-                str(self), f"cannot be read ({error.strerror})", "check its permissions"
-            ) from error
-        if not beginning:
+        if not size:
             raise NotAStoreError(str(self), "an empty file", "name the store that was recorded into")
-        if beginning != SQLITE_MAGIC:
-            raise NotAStoreError(str(self), "not an SQLite database", "name the store that was recorded into")
 
 
 def locate(store: StoreLocation) -> Address:

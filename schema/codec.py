@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from .decoding import Decoding
-from .encoding import Encoding, Reference, to_json
+from .encoding import Encoding
 from .errors import EncodingError
+from .json_text import to_json
+from .plain import Reference
+from .raised import text_of
 from .secrets import Secrets
 from .vocabulary import Vocabulary
 
@@ -69,7 +73,7 @@ class Codec:
         """
         encoding = Encoding(self.vocabulary, put)
         try:
-            tree = encoding.tree(value)
+            tree = encoding.payload_tree(value)
             payload = to_json(tree)
             redacted = False
             if self._filters or (secrets is not None and secrets.within(payload)):
@@ -81,7 +85,8 @@ class Codec:
         except RecursionError:
             raise EncodingError("nested too deep for this thread's stack") from None
         except Exception as error:
-            raise EncodingError(f"cannot be encoded: {type(error).__name__}: {error}") from error
+            reason = f"{type(error).__name__}: {text_of(error)}"
+            raise EncodingError(f"cannot be encoded: {reason}") from error
         return Encoded(payload, redacted, encoding.lossy)
 
     def decode(self, payload: str, get: Callable[[int, int, int], bytes]) -> Decoded:
@@ -98,17 +103,35 @@ class Codec:
             text = tree if secrets is None else secrets.scrub(tree)
             for text_filter in self._filters:
                 text = text_filter(text)
+                if type(text) is not str:
+                    raise EncodingError(f"a redactor answered {type(text).__name__}: a text was expected")
             return text
         if isinstance(tree, list):
             return [self._filtered(item, secrets) for item in cast("list[Any]", tree)]
-        if isinstance(tree, dict):
+        if not isinstance(tree, dict):
+            return tree
+        facts = cast("dict[str, Any]", tree)
+        if "$" in facts:  # the keys are the fields of a class, which are in its source
             return {
-                key if key.startswith("$") else self._filtered(key, secrets): (
-                    item if key == "$" else self._filtered(item, secrets)
-                )
-                for key, item in cast("dict[str, Any]", tree).items()
+                key: item if key in ("$", "$set") else self._filtered(item, secrets)
+                for key, item in facts.items()
             }
-        return tree
+        filtered: dict[str, Any] = {}
+        for key, item in facts.items():
+            name = self._filtered(key, secrets)
+            if name != key:
+                name = _unused(name, facts, filtered)
+            filtered[name] = self._filtered(item, secrets)
+        return filtered
+
+
+def _unused(name: str, *taken: dict[str, Any]) -> str:
+    """A key that replaces none: two that differ in nothing but a secret are still two."""
+    numbers = itertools.count(2)
+    unused = name
+    while unused == "$" or any(unused in each for each in taken):
+        unused = f"{name} ({next(numbers)})"
+    return unused
 
 
 def references(payload: str) -> list[Reference]:

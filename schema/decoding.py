@@ -1,46 +1,42 @@
 """Payloads back into values. Imports nothing, calls no constructor of a class that the data names.
 
 Objects are made by `object.__new__` and given their recorded state, so that neither `__init__` nor
-a validator runs; exceptions of the allow-list are the one exception: they are called with their
-recorded arguments, which for builtins is harmless.
+a validator runs; exceptions are the one exception: the constructor of the builtin class that they
+derive from gets their recorded arguments, which is harmless (`raised.py`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import decimal
+import enum
 import json
-import uuid
-import zoneinfo
 from collections.abc import Callable
 from typing import Any, cast
 
 import pybase64
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
-from .described import ORIGIN, ORIGIN_KEYS, Described, RecordedError
-from .errors import DecodingError
+from .described import Described, RecordedError
+from .errors import CorruptRecordError, DecodingError, StoreError
+from .plain import MAX_SIZE
+from .raised import make, remember, text_of
+from .scalars import FROM_TREE
 from .vocabulary import Vocabulary, Word
 
 _Tree = dict[str, Any]
 
-_TEMPORAL: dict[str, Any] = {
-    "py:datetime": datetime.datetime,
-    "py:time": datetime.time,
-    "py:date": datetime.date,
+_COLLECTIONS: dict[str, Callable[[Any], Any]] = {
+    "py:tuple": tuple,
+    "py:set": set,
+    "py:frozenset": frozenset,
+    "py:dict": dict,
 }
-_SEQUENCES: dict[str, Callable[[Any], Any]] = {"py:tuple": tuple, "py:set": set, "py:frozenset": frozenset}
 _BYTES: dict[str, Callable[[bytes], Any]] = {
     "py:bytes": bytes,
     "py:bytearray": bytearray,
     "py:memoryview": memoryview,
     "base64": pybase64.b64encode_as_string,
-}
-_TEXTS: dict[str, Callable[[str], Any]] = {
-    "py:float": float,
-    "py:Decimal": decimal.Decimal,
-    "py:UUID": uuid.UUID,
 }
 
 
@@ -58,6 +54,7 @@ class Decoding:
     def __init__(self, vocabulary: Vocabulary, get: Callable[[int, int, int], bytes]) -> None:
         self._vocabulary = vocabulary
         self._get = get
+        self._size = 0
         self._decoder = json.JSONDecoder(object_hook=self._object)
         self.notes: set[str] = set()
 
@@ -66,15 +63,17 @@ class Decoding:
 
         Raises:
             DecodingError: no codec of this format wrote this payload.
+            StoreError, CorruptRecordError: what `get` raised.
         """
         try:
             return self._decoder.decode(payload)
-        except DecodingError:
+        except (DecodingError, StoreError, CorruptRecordError):
             raise
         except RecursionError:
             raise DecodingError("the payload is nested deeper than any that we write") from None
         except Exception as error:
-            raise DecodingError(f"the payload cannot be read: {type(error).__name__}: {error}") from error
+            reason = f"{type(error).__name__}: {text_of(error)}"
+            raise DecodingError(f"the payload cannot be read: {reason}") from error
 
     def _object(self, tree: _Tree) -> Any:
         name = tree.get("$")
@@ -85,57 +84,88 @@ class Decoding:
         word = self._vocabulary.word_named(name)
         if word is not None:
             return self._word(word, tree)
-        at = tree.get("at")
-        if at is not None and name in _BYTES:
-            return _BYTES[name](self._get(*at))
-        if name in _SEQUENCES:
-            return _SEQUENCES[name](tree["items"])
-        if name in _TEXTS:
-            return _TEXTS[name](tree["text"])
-        if name in _TEMPORAL:
-            return _temporal(_TEMPORAL[name], tree)
-        if name == "py:dict":
-            return dict(tree["items"])
-        if name == "py:int":
-            return int(tree["hex"], 16)
-        if name == "py:complex":
-            return complex(*tree["parts"])
-        if name == "py:timedelta":
-            return datetime.timedelta(*tree["parts"])
+        del tree["$"]
+        if name in _BYTES and "at" in tree:
+            return _BYTES[name](self._bytes(tree["at"]))
+        if name in _COLLECTIONS:
+            return self._collection(name, _expect(tree["items"], list))
+        if name in FROM_TREE:
+            return self._scalar(name, tree)
         if name == "described":
-            return Described(tree["name"], tree["value"])
-        if name == "error":
-            return self._recorded_error(tree)
-        return self._unknown(name, tree)
+            return Described(_expect(tree["name"], str), tree["value"])
+        if name == "recorded_error":
+            return _recorded_error(tree, tree["name"], tree["text"])
+        return self._foreign(name, tree, "unknown here")
 
-    def _unknown(self, name: str, tree: _Tree) -> Any:
-        self.notes.add(f"type {name}: unknown here, kept as a description")
-        if "args" in tree:
-            return self._recorded_error({**tree, "name": name, "text": ""})
-        return Described(name, {key: item for key, item in tree.items() if key != "$"})
+    # --- plain values -------------------------------------------------------------------------
+
+    def _bytes(self, at: Any) -> bytes:
+        reference = _expect(at, list)
+        if len(reference) != 3 or any(type(number) is not int or number < 0 for number in reference):
+            raise DecodingError(f"{reference!r} is no reference: segment, offset, length")
+        self._size += reference[2]
+        if self._size > MAX_SIZE:
+            raise DecodingError("the payload refers to more bytes than any that we write")
+        data = self._get(*reference)
+        if len(data) != reference[2]:
+            raise DecodingError(f"at {reference} the log holds {len(data)} bytes")
+        return data
+
+    def _collection(self, name: str, items: list[Any]) -> Any:
+        collection = _COLLECTIONS[name](items)
+        if len(collection) < len(items):
+            self.notes.add(f"type {name}: some of its keys are the same here, kept as a description")
+            return Described(name, items)
+        return collection
+
+    def _scalar(self, name: str, tree: _Tree) -> Any:
+        try:
+            return FROM_TREE[name](tree)
+        except (ValueError, ArithmeticError):  # a redactor may have been here
+            self.notes.add(f"type {name}: cannot be read here, kept as a description")
+            return Described(name, tree)
+
+    # --- registered classes -------------------------------------------------------------------
 
     def _word(self, word: Word, tree: _Tree) -> Any:
         del tree["$"]
         version = tree.pop("$v", 1)
-        if not isinstance(version, int) or version > word.version:
-            self.notes.add(f"type {word.name}: version {version} is newer than this release")
-            return Described(word.name, tree)
-        if version < word.version:
-            tree = word.upcast(tree, version)
+        if type(version) is not int or version > word.version:
+            return self._foreign(word.name, tree, f"version {version} is newer than this release")
         if word.shape == "exception":
-            return _exception(word, tree)
+            return self._exception(word, tree, version)
         if word.shape == "enum":
-            return word.cls(tree["value"]) if "value" in tree else word.cls[tree["member"]]
+            return self._member(word, tree)
         if word.shape == "model":
-            return self._model(word, tree)
-        if word.from_state is not None:
-            return word.from_state(tree)
-        return self._dataclass(word, tree)
+            return self._model(word, tree, version)
+        if word.shape == "dataclass":
+            return self._dataclass(word, tree, version)
+        assert word.from_state is not None
+        return word.from_state(word.upcast(tree, version))
 
-    def _dataclass(self, word: Word, tree: _Tree) -> Any:
+    def _foreign(self, name: str, tree: _Tree, reason: str) -> Any:
+        """What stands for a value of a class that is not here, or not as it is recorded."""
+        self.notes.add(f"type {name}: {reason}, kept as a description")
+        if "$text" in tree:
+            return _recorded_error(tree, name, tree["$text"])
+        return Described(name, tree)
+
+    def _member(self, word: Word, tree: _Tree) -> Any:
+        cls = cast("type[enum.Enum]", word.cls)
+        member = cls._member_map_.get(_expect(tree["member"], str)) if "member" in tree else None
+        if "value" in tree and issubclass(cls, enum.Flag):
+            try:
+                return cls(_expect(tree["value"], int))
+            except ValueError:  # a flag that this release lacks
+                member = None
+        if member is None:
+            return self._foreign(word.name, tree, "a member that is unknown here")
+        return member
+
+    def _dataclass(self, word: Word, tree: _Tree, version: int) -> Any:
         value = object.__new__(word.cls)
-        if tree.keys() != _field_names(word):
-            tree = self._fitted(word, tree)
+        if version != word.version or tree.keys() != word.field_names:
+            tree = self._fitted(word, word.upcast(_merged(tree), version))
         for name, item in tree.items():
             object.__setattr__(value, name, item)
         return value
@@ -150,84 +180,80 @@ class Decoding:
                 fitted[field.name] = field.default
             elif field.default_factory is not dataclasses.MISSING:
                 fitted[field.name] = field.default_factory()
-        for name in tree.keys() - fitted.keys():
-            self.notes.add(f"type {word.name}: field {name} is unknown here, left out")
+        self._compared(word, tree, fitted)
         return fitted
 
-    def _model(self, word: Word, tree: _Tree) -> Any:
-        fields_set = tree.pop("$set", None)
-        extra = tree.pop("$extra", None)
-        private = tree.pop("$private", None)
+    def _model(self, word: Word, tree: _Tree, version: int) -> Any:
         cls = cast("type[BaseModel]", word.cls)
-        known = cls.model_fields
-        for name in [name for name in tree if name not in known]:
-            item = tree.pop(name)
-            if cls.model_config.get("extra") == "allow":
-                extra = {**(extra or {}), name: item}
-            else:
-                self.notes.add(f"type {word.name}: field {name} is unknown here, left out")
-        given = set(fields_set) if fields_set is not None else set(tree)
-        for name, field in known.items():
-            if name not in tree and not field.is_required() and field.default_factory is None:
-                tree[name] = field.default
-        value = cls.__new__(cls)
-        object.__setattr__(value, "__dict__", tree)
-        object.__setattr__(value, "__pydantic_fields_set__", given & tree.keys() | (extra or {}).keys())
+        fields_set, private = tree.pop("$set", None), tree.pop("$private", None)
+        tree = word.upcast(_merged(tree), version)
+        fitted: _Tree = {}
+        for name, field in cls.model_fields.items():
+            default = PydanticUndefined if name in tree else _default(field)
+            if name in tree or default is not PydanticUndefined:
+                fitted[name] = tree.get(name, default)
         allows = cls.model_config.get("extra") == "allow"
-        object.__setattr__(value, "__pydantic_extra__", (extra or {}) if allows else None)
-        attributes = cls.__private_attributes__
-        object.__setattr__(
-            value,
-            "__pydantic_private__",
-            {**dict.fromkeys(attributes), **(private or {})} if attributes else None,
-        )
+        extra = {name: item for name, item in tree.items() if name not in fitted} if allows else {}
+        if tree.keys() != word.field_names:
+            self._compared(word, tree, fitted | extra)
+        given = tree.keys() if fields_set is None else set(_expect(fields_set, list))
+        value = object.__new__(cls)
+        object.__setattr__(value, "__dict__", fitted)
+        object.__setattr__(value, "__pydantic_fields_set__", given & (fitted.keys() | extra.keys()))
+        object.__setattr__(value, "__pydantic_extra__", extra if allows else None)
+        object.__setattr__(value, "__pydantic_private__", _private(cls, private))
         return value
 
-    def _recorded_error(self, tree: _Tree) -> RecordedError:
-        error = RecordedError(tree["name"], tree.get("text", ""), *tree.get("args", ()))
-        return _noted(error, tree)
+    def _compared(self, word: Word, tree: _Tree, fitted: _Tree) -> None:
+        for name in tree.keys() - fitted.keys():
+            self.notes.add(f"type {word.name}: field {name} is unknown here, left out")
+        for name in word.field_names - tree.keys():
+            outcome = "has its default" if name in fitted else "is missing"
+            self.notes.add(f"type {word.name}: field {name} was not recorded, {outcome}")
+
+    def _exception(self, word: Word, tree: _Tree, version: int) -> Any:
+        state = _expect(tree.get("state", {}), dict)
+        if word.from_state is not None:
+            error = word.from_state(word.upcast(state, version))
+        else:
+            error = make(word.cls, tuple(_expect(tree.get("args", []), list)), word.upcast(state, version))
+        if error is None:
+            tree.setdefault("$text", "")
+            return self._foreign(word.name, tree, "cannot be made of its arguments")
+        remember(error, tree)
+        return error
 
 
-def _field_names(word: Word) -> Any:
-    return dict.fromkeys(word.fields).keys()
+def _expect(value: Any, cls: type[Any]) -> Any:
+    if type(value) is not cls:
+        raise DecodingError(f"a {cls.__name__} was expected, not {type(value).__name__}")
+    return value
 
 
-def _temporal(cls: Any, tree: _Tree) -> Any:
-    value = cls.fromisoformat(tree["text"])
-    if "zone" in tree:
-        value = value.replace(tzinfo=zoneinfo.ZoneInfo(tree["zone"]))
-    return value.replace(fold=1) if tree.get("fold") else value
+def _merged(tree: _Tree) -> _Tree:
+    """All fields by their names, also those that were extra to the class that was recorded."""
+    extra = tree.pop("$extra", None)
+    tree.pop("$set", None)
+    tree.pop("$private", None)
+    return tree if extra is None else {**tree, **_expect(extra, dict)}
 
 
-def _exception(word: Word, tree: _Tree) -> BaseException:
-    state = tree.get("state", {})
-    if word.from_state is not None:
-        return _noted(word.from_state(state), tree)
-    arguments = tuple(tree.get("args", ()))
-    error = _called(word.cls, arguments)
-    if error is None:
-        error = word.cls.__new__(word.cls)
-        error.args = arguments
-    for name, item in state.items():
-        setattr(error, name, item)
-    return _noted(error, tree)
+def _default(field: Any) -> Any:
+    return field.get_default(call_default_factory=True, validated_data={})
 
 
-def _called(cls: type[BaseException], arguments: tuple[Any, ...]) -> BaseException | None:
-    """A builtin made as it is always made; None where that would give another class or refuse."""
-    if cls.__module__ != "builtins":
+def _private(cls: type[BaseModel], recorded: Any) -> dict[str, Any] | None:
+    declared = cls.__private_attributes__
+    if not declared:
         return None
-    try:
-        error = cls(*arguments)
-    except (TypeError, ValueError):
-        return None
-    return error if type(error) is cls else None
+    defaults = {name: attribute.get_default() for name, attribute in declared.items()}
+    values = defaults | _expect(recorded or {}, dict)
+    return {name: values[name] for name in declared if values[name] is not PydanticUndefined}
 
 
-def _noted(error: Any, tree: _Tree) -> Any:
-    for note in tree.get("notes", ()):
-        error.add_note(note)
-    origin = {key: tree[key] for key in ORIGIN_KEYS if key in tree}
-    if origin:
-        setattr(error, ORIGIN, origin)
+def _recorded_error(tree: _Tree, name: Any, text: Any) -> RecordedError:
+    arguments = _expect(tree.get("args", []), list)
+    state = _expect(tree.get("state", {}), dict)
+    error = RecordedError(_expect(name, str), _expect(text, str), *arguments, state=state)
+    remember(error, tree)
     return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,19 +26,25 @@ class Described:
     name: str
     value: Any = None
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # the value may be a list, and what it stands for was a key
+
 
 class RecordedError(Exception):
     """Stands for a recorded exception of a class that the vocabulary does not know.
 
     Attributes:
         name: the qualified name of the class that was raised. A label only.
-        text: what `str()` of the exception gave.
+        text: what `str()` of the exception gave; where that would have run code of its class,
+            its arguments and attributes; empty where those are kept in a form of their own.
+        state: the attributes that the exception had.
     """
 
-    def __init__(self, name: str, text: str, *arguments: Any) -> None:
+    def __init__(self, name: str, text: str, *arguments: Any, state: Mapping[Any, Any] | None = None) -> None:
         super().__init__(name, text, *arguments)
         self.name = name
         self.text = text
+        self.state = dict(state or {})
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.text}"
+        return f"{self.name}: {self.text}" if self.text else self.name

@@ -41,7 +41,11 @@ def entry_digest(previous: bytes, entry: Entry, get: Callable[[int, int, int], b
         get: the bytes at (segment, offset, length) of this session.
     """
     digest = hashlib.sha256(previous)
-    digest.update(_dumps([*entry[:13], entry.flags]).encode())
+    columns = [*entry[:12], entry.elapsed_ms, entry.flags]
+    if entry.elapsed_ms is not None:
+        # As every database reads it back: a float, and in SQLite without the sign of a zero.
+        columns[12] = entry.elapsed_ms + 0.0
+    digest.update(_dumps(columns).encode())
     digest.update(b"\n")
     digest.update(entry.payload.encode())
     for reference in references(entry.payload):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ _NAMES = [column.name for column in ENTRIES.c]
 _QUOTED = ", ".join(f'"{name}"' for name in _NAMES)
 _INSERT_ENTRIES = f"INSERT INTO entries ({_QUOTED}) VALUES ({', '.join('?' * len(_NAMES))})"
 _ENTRY_COLUMNS = [ENTRIES.c[name] for name in Entry._fields]
+_IMPORTED_NS = time.time_ns()
+"""Before any session of this process."""
+
 READ_BATCH = 500
 """Rows that one reading step takes; bounds the memory of a stream."""
 
@@ -64,6 +68,13 @@ def insert_segment(connection: Connection, key: int, segment: int, data: bytes) 
     connection.execute(insert(SEGMENTS).values(session=key, segment=segment, data=data))
 
 
+def find_session(connection: Connection, session_id: str) -> tuple[int, bytes] | None:
+    """The key and the last digest of a session, or None where the store has no such session."""
+    query = select(SESSIONS.c.key, SESSIONS.c.last_digest).where(SESSIONS.c.id == session_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else (int(row.key), bytes(row.last_digest))
+
+
 def update_session(connection: Connection, key: int, status: Status, last_digest: bytes) -> None:
     """Note how far the session's log goes, and whether it has ended."""
     connection.execute(
@@ -74,9 +85,11 @@ def update_session(connection: Connection, key: int, status: Status, last_digest
 def mark_interrupted(connection: Connection) -> None:
     """Give sessions whose process is dead their status."""
     rows = connection.execute(
-        select(SESSIONS.c.key, SESSIONS.c.host, SESSIONS.c.pid).where(SESSIONS.c.status == Status.RECORDING)
+        select(SESSIONS.c.key, SESSIONS.c.host, SESSIONS.c.pid, SESSIONS.c.started_ns).where(
+            SESSIONS.c.status == Status.RECORDING
+        )
     ).all()
-    dead = [row.key for row in rows if _is_dead(row.host, row.pid)]
+    dead = [row.key for row in rows if _is_dead(row.host, row.pid, row.started_ns)]
     if dead:
         connection.execute(update(SESSIONS).where(SESSIONS.c.key.in_(dead)).values(status=Status.INTERRUPTED))
 
@@ -125,7 +138,7 @@ async def read_segment(connection: AsyncConnection, key: int, segment: int) -> b
 
 def _session(row: Any) -> SessionRecord:
     status = Status(row["status"])
-    if status is Status.RECORDING and _is_dead(row["host"], row["pid"]):
+    if status is Status.RECORDING and _is_dead(row["host"], row["pid"], row["started_ns"]):
         status = Status.INTERRUPTED
     return SessionRecord(
         key=row["key"],
@@ -147,10 +160,12 @@ def _session(row: Any) -> SessionRecord:
     )
 
 
-def _is_dead(host: str, pid: int) -> bool:
+def _is_dead(host: str, pid: int, started_ns: int) -> bool:
     """Whether a recording process is known to be gone; of another machine's nothing is known."""
-    if host != socket.gethostname() or pid == os.getpid():
+    if host != socket.gethostname():
         return False
+    if pid == os.getpid():  # ours, or that of a former life: containers number theirs alike
+        return started_ns < _IMPORTED_NS
     if os.name != "posix":  # elsewhere signal 0 is not a question
         return False
     try:
@@ -168,3 +183,9 @@ async def read_ended(connection: AsyncConnection, key: int) -> AsyncIterator[int
     result = await connection.stream(query.execution_options(yield_per=READ_BATCH))
     async for row in result:
         yield row[0]
+
+
+async def has_kind(connection: AsyncConnection, key: int, kind: str) -> bool:
+    """Whether a session holds an entry of this kind."""
+    query = select(ENTRIES.c.seq).where(ENTRIES.c.session == key, ENTRIES.c.kind == kind).limit(1)
+    return (await connection.execute(query)).first() is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 Interception = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """(name, method, args, kwargs) → result; calls the method, or does not."""
@@ -14,21 +14,21 @@ class Shadow:
 
     def __init__(self, name: str, method: Callable[..., Any], before: Any, call: Interception) -> None:
         self.before = before
+        self.method = method
         self._name = name
-        self._method = method
         self._call: Interception | None = call
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self._call is None:
-            return self._method(*args, **kwargs)
-        return self._call(self._name, self._method, args, kwargs)
+            return self.method(*args, **kwargs)
+        return self._call(self._name, self.method, args, kwargs)
 
     def lift(self) -> None:
         """Whoever still holds this reaches the method directly from now on."""
         self._call = None
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._method, name)
+        return getattr(self.method, name)
 
 
 class Shadows:
@@ -51,7 +51,7 @@ class Shadows:
             method = getattr(target, name, None)
             if method is None:
                 continue
-            shadow = Shadow(name, method, getattr(target, "__dict__", {}).get(name), call)
+            shadow = Shadow(name, method, _own(target, name), call)
             try:
                 setattr(target, name, shadow)
             except AttributeError:
@@ -63,10 +63,22 @@ class Shadows:
         """Give the object back as it was; shadows that others laid over ours stay."""
         for name, shadow in self._shadows.items():
             shadow.lift()
-            if vars(self._target).get(name) is not shadow:
+            if _own(self._target, name) is not shadow:
                 continue
             if shadow.before is None:
                 delattr(self._target, name)
             else:
                 setattr(self._target, name, shadow.before)
         self._shadows = {}
+
+
+def bare(method: Any) -> Any:
+    """An object's own method, below all shadows: to look at its state is no call."""
+    while isinstance(method, Shadow):
+        method = method.method
+    return method
+
+
+def _own(thing: Any, name: str) -> Any:
+    """An attribute of the instance itself, not of its class."""
+    return cast("dict[str, Any]", getattr(thing, "__dict__", {})).get(name)

@@ -15,9 +15,19 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from .errors import UsageError
+from .inspection import mro
 
 Shape = Literal["dataclass", "model", "enum", "exception", "custom"]
 State = dict[str, Any]
+
+RESERVED = frozenset(
+    {"described", "recorded_error", "base64"}
+    | {f"py:{name}" for name in ("str", "int", "float", "complex", "Decimal", "UUID")}
+    | {f"py:{name}" for name in ("datetime", "date", "time", "timedelta")}
+    | {f"py:{name}" for name in ("bytes", "bytearray", "memoryview")}
+    | {f"py:{name}" for name in ("tuple", "set", "frozenset", "dict")}
+)
+"""The codec's own names: what has them is decoded by the codec itself."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +55,10 @@ class Word:
     )
     to_state: Callable[[Any], State] | None = None
     from_state: Callable[[State], Any] | None = None
+    field_names: frozenset[str] = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "field_names", frozenset(self.fields))
 
     def upcast(self, state: State, version: int) -> State:
         """Bring the fields of an older version up to this one, a version at a time."""
@@ -62,8 +76,10 @@ class Vocabulary:
 
     def __init__(self, parent: Vocabulary | None = None) -> None:
         self._by_name: dict[str, Word] = dict(parent._by_name) if parent else {}
-        self._by_class: dict[type[Any], Word] = dict(parent._by_class) if parent else {}
-        self._describers: dict[type[Any], tuple[str, Callable[[Any], Any]]] = (
+        # By identity, since a metaclass may define `__hash__` and `__eq__`; the words keep the
+        # classes alive.
+        self._by_class: dict[int, Word] = dict(parent._by_class) if parent else {}
+        self._describers: dict[int, tuple[type[Any], str, Callable[[Any], Any]]] = (
             dict(parent._describers) if parent else {}
         )
 
@@ -83,24 +99,40 @@ class Vocabulary:
         needs `to_state` and `from_state`. A later registration of the name takes it over for
         decoding; classes registered before keep encoding to it.
 
+        Args:
+            name: as the payloads will carry it.
+            cls: instances of exactly this class are encoded by that name.
+            version: of the fields, from 1; raise it when they change, and keep all upcasts.
+            upcasts: version n → a function from the fields of version n to those of n + 1.
+            to_state: an instance as a dict; its keys must not begin with `$`.
+            from_state: the reverse.
+
         Raises:
-            UsageError: the class has no known shape, or the name begins with a reserved prefix.
+            UsageError: the class has no known shape, the name is the codec's own, one of
+                `to_state` and `from_state` is missing, or an upcast is.
         """
-        shape, fields = _shape_of(cls, to_state, from_state)
-        word = Word(name, cls, shape, fields, version, upcasts or {}, to_state, from_state)
+        if not name or name in RESERVED:
+            raise UsageError(f"{cls.__qualname__}: the name {name!r} is reserved: give it another")
+        if (to_state is None) != (from_state is None):
+            raise UsageError(f"{name}: to_state and from_state come together, or not at all")
+        missing = sorted(set(range(1, version)) - set(upcasts or {}))
+        if version < 1 or missing:
+            raise UsageError(f"{name}: version {version} needs upcasts from 1 on, and lacks {missing}")
+        shape, fields = _shape_of(cls, to_state)
+        word = Word(name, cls, shape, fields, version, dict(upcasts or {}), to_state, from_state)
         self._by_name[name] = word
-        self._by_class[cls] = word
+        self._by_class[id(cls)] = word
 
     def describe(self, cls: type[Any], name: str, describer: Callable[[Any], Any]) -> None:
         """Keep instances of `cls` and its subclasses as `Described(name, describer(instance))`.
 
         For live objects that cannot come back, such as tools: they hold callables.
         """
-        self._describers[cls] = (name, describer)
+        self._describers[id(cls)] = (cls, name, describer)
 
     def word_for(self, cls: type[Any]) -> Word | None:
         """The word of exactly this class."""
-        return self._by_class.get(cls)
+        return self._by_class.get(id(cls))
 
     def word_named(self, name: str) -> Word | None:
         """The word of this name."""
@@ -108,9 +140,11 @@ class Vocabulary:
 
     def describer_for(self, cls: type[Any]) -> tuple[str, Callable[[Any], Any]] | None:
         """How instances of this class, or of its nearest described base, are kept."""
-        for base in cls.__mro__:
-            if base in self._describers:
-                return self._describers[base]
+        if self._describers:
+            for base in mro(cls):
+                found = self._describers.get(id(base))
+                if found is not None:
+                    return found[1:]
         return None
 
     def names(self) -> tuple[str, ...]:
@@ -118,22 +152,28 @@ class Vocabulary:
         return tuple(sorted(self._by_name))
 
 
-def _shape_of(
-    cls: type[Any],
-    to_state: Callable[[Any], State] | None,
-    from_state: Callable[[State], Any] | None,
-) -> tuple[Shape, tuple[str, ...]]:
+def _shape_of(cls: type[Any], to_state: Callable[[Any], State] | None) -> tuple[Shape, tuple[str, ...]]:
     if issubclass(cls, BaseException):
         return "exception", ()
-    if to_state is not None and from_state is not None:
+    if to_state is not None:
         return "custom", ()
     if issubclass(cls, enum.Enum):
         return "enum", ()
-    if issubclass(cls, BaseModel):
-        return "model", tuple(cls.model_fields)
-    if dataclasses.is_dataclass(cls):
-        return "dataclass", tuple(field.name for field in dataclasses.fields(cls))
+    if _is_bare(cls):
+        if issubclass(cls, BaseModel):
+            return "model", tuple(cls.model_fields)
+        if dataclasses.is_dataclass(cls):
+            return "dataclass", tuple(field.name for field in dataclasses.fields(cls))
     raise UsageError(
-        f"{cls.__qualname__} is no dataclass, pydantic model, enum or exception: "
-        "register it with to_state and from_state"
+        f"{cls.__qualname__} is no dataclass, pydantic model, enum or exception (or more than its "
+        "fields): register it with to_state and from_state"
     )
+
+
+def _is_bare(cls: type[Any]) -> bool:
+    """Whether an instance is its attributes and no more: not also a list, or a dictionary."""
+    try:
+        object.__new__(cls)
+    except TypeError:
+        return False
+    return True

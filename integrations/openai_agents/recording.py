@@ -1,0 +1,133 @@
+"""Recording a model of the OpenAI Agents SDK."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from agents.realtime import RealtimeModel, RealtimeModelListener
+
+from ... import recorder
+from ...recorder import causes
+from ...recorder.model import RecordingBase
+from ...recorder.recorder import DRAIN_SECONDS, MAX_PENDING_BYTES
+from ...schema.addresses import StoreLocation
+from ...schema.codec import TextFilter
+from ...schema.vocabulary import Vocabulary
+from .event_queue import EventCauses, make_causal
+from .vocabulary import VOCABULARY
+
+_Class = TypeVar("_Class", bound=type[Any])
+
+
+class _InnerMember:
+    """A member of the SDK's class that we do not record: the inner model's own."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        return self if instance is None else getattr(instance._realtape_tap.inner, self._name)
+
+
+def forward_the_rest(cls: _Class) -> _Class:
+    """Forward whatever else the SDK's class defines, private hooks and those of later releases too:
+    its defaults would hide the inner model's."""
+    for base in RealtimeModel.__mro__[:-1]:
+        for name in vars(base):
+            ours = hasattr(RecordingBase, name)
+            if not ours and not name.startswith(("__", "_abc_")):
+                setattr(cls, name, _InnerMember(name))
+    abc.update_abstractmethods(cls)
+    return cls
+
+
+class _Relay(RealtimeModelListener):
+    def __init__(self, handler: Callable[[Any], Any]) -> None:
+        self._handler = handler
+
+    async def on_event(self, event: Any) -> None:
+        await self._handler(event)
+
+
+@forward_the_rest
+class RecordingModel(RecordingBase, RealtimeModel):
+    """A model that does what its inner model does, and records it.
+
+    What the user's own `async for event in session:` loop sends is recorded as caused by the model's
+    event behind the session event that it got.
+
+    Args:
+        inner: the model that does the work.
+        recorder: where the entries go.
+        labels: the user's own, kept in each session's header.
+    """
+
+    def __init__(
+        self, inner: RealtimeModel, *, recorder: Recorder, labels: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(inner, recorder=recorder, labels=labels)
+
+    def add_listener(self, listener: RealtimeModelListener) -> None:
+        """Add a listener; one that is there already is not added twice."""
+        tap = self._realtape_tap
+        if tap.recorder.enabled and isinstance(tap.recorder, Recorder):
+            make_causal(listener, tap.recorder.event_causes)
+        super().add_listener(listener)
+
+    def _realtape_relay(self, handler: Callable[[Any], Any]) -> RealtimeModelListener:
+        return _Relay(handler)
+
+
+class Recorder(recorder.Recorder):
+    """Appends the sessions of an application of the OpenAI Agents SDK to a store.
+
+    As `realtape.recorder.Recorder`, whose arguments it takes; with the SDK's classes.
+    """
+
+    packages = ("realtape", "openai-agents", "openai")
+
+    def __init__(
+        self,
+        store: StoreLocation,
+        *,
+        vocabulary: Vocabulary = VOCABULARY,
+        redactors: Sequence[TextFilter] = (),
+        clock: Callable[[], int] = time.monotonic_ns,
+        max_pending_bytes: int = MAX_PENDING_BYTES,
+        drain_seconds: float = DRAIN_SECONDS,
+    ) -> None:
+        super().__init__(
+            store,
+            vocabulary=vocabulary,
+            redactors=redactors,
+            clock=clock,
+            max_pending_bytes=max_pending_bytes,
+            drain_seconds=drain_seconds,
+        )
+        self.event_causes = EventCauses()
+
+    # Ours and the SDK's interface are two classes of one shape; this recorder is for the SDK's.
+    def wrap(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, inner: RealtimeModel, *, labels: Mapping[str, str] | None = None
+    ) -> RecordingModel:
+        """A model that does what `inner` does, and is recorded here."""
+        return RecordingModel(inner, recorder=self, labels=labels)
+
+    @contextlib.contextmanager
+    def caused_by(self, event: Any) -> Generator[None]:
+        """Say that what happens in the `with` block is because of this event, a model's or a session's.
+
+        An `async for` loop over a session needs it only where another task gets the events for it,
+        as `asyncio.wait_for` makes one before Python 3.12.
+        """
+        frame = self.event_causes.of(event)
+        if frame is None:
+            with super().caused_by(event):
+                yield
+        else:
+            with causes.within(frame):
+                yield

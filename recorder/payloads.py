@@ -1,0 +1,63 @@
+"""Payloads of one session: values encoded at once, without secrets, their bytes gathered apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..schema.codec import Codec
+from ..schema.encoding import Reference
+from ..schema.entries import Flag
+from ..schema.errors import EncodingError
+from ..schema.secrets import Secrets
+from .segments import SegmentBuffer
+
+MAX_VALUE_BYTES = 256 * 1024 * 1024
+"""Larger payloads and byte values are not recorded: no database takes a gigabyte in one value."""
+
+# As plain integers: an `enum.Flag` takes ten times as long to add up.
+_REDACTED, _LOSSY = int(Flag.REDACTED), int(Flag.LOSSY)
+
+
+class Payloads:
+    """Encodes the values of one session's entries. One thread at a time.
+
+    Attributes:
+        segments: gathers the bytes.
+        blobs: the bytes that the payload encoded last refers to.
+    """
+
+    def __init__(self, codec: Codec, secrets: Secrets) -> None:
+        self.segments = SegmentBuffer()
+        self.blobs: dict[Reference, bytes] = {}
+        self._codec = codec
+        self._secrets = secrets
+        self._scrubbed = False
+
+    def encode(self, value: Any) -> tuple[str, int]:
+        """A value's payload, and its flags. What cannot be encoded says so in its place."""
+        self.blobs = {}
+        self._scrubbed = False
+        try:
+            encoded = self._codec.encode(value, self._put, self._secrets)
+            if len(encoded.payload) > MAX_VALUE_BYTES:
+                raise EncodingError(
+                    f"more than {MAX_VALUE_BYTES} characters in one payload: record less at once"
+                )
+        except EncodingError as error:
+            self.blobs = {}
+            cls = type(value)
+            substitute = {"name": f"{cls.__module__}.{cls.__qualname__}", "error": str(error)}
+            encoded = self._codec.encode({"unrecordable": substitute}, self._put, self._secrets)
+            return encoded.payload, _LOSSY | (_REDACTED if encoded.redacted else 0)
+        flags = _REDACTED if encoded.redacted or self._scrubbed else 0
+        return encoded.payload, flags | _LOSSY if encoded.lossy else flags
+
+    def _put(self, data: bytes) -> Reference:
+        if len(data) > MAX_VALUE_BYTES:
+            raise EncodingError(f"more than {MAX_VALUE_BYTES} bytes in one value: record less at once")
+        scrubbed = self._secrets.scrub_bytes(data)
+        if scrubbed is not data:
+            self._scrubbed = True
+        reference, kept = self.segments.put(scrubbed)
+        self.blobs[reference] = kept
+        return reference

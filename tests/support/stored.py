@@ -1,0 +1,148 @@
+"""A store read back, and what must hold of every log, whatever was recorded into it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from realtape.recorder import Recorder
+from realtape.recorder.session_log import SessionLog
+from realtape.schema.addresses import StoreLocation, locate
+from realtape.schema.codec import references
+from realtape.schema.digests import entry_digest, header_digest
+from realtape.schema.entries import Entry, Kind, SessionRecord, Status
+from realtape.schema.rows import read_entries, read_segment, read_sessions
+from realtape.schema.stores import open_for_reading
+
+
+@dataclass
+class Stored:
+    """One session, read back.
+
+    Attributes:
+        record: as the store lists it.
+        entries: in order.
+        segments: bytes by number, of those that the entries refer to.
+    """
+
+    record: SessionRecord
+    entries: list[Entry]
+    segments: dict[int, bytes]
+
+    @property
+    def status(self) -> Status:
+        return self.record.status
+
+    @property
+    def label(self) -> str:
+        """The label `name`."""
+        return self.record.header.labels["name"]
+
+    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
+        data = self.segments[segment][offset : offset + length]
+        assert len(data) == length, f"segment {segment} is torn"
+        return data
+
+    def payloads(self, kind: Kind = Kind.MARKER) -> list[Any]:
+        return [json.loads(entry.payload) for entry in self.entries if entry.kind == kind]
+
+    def of_kind(self, kind: Kind) -> list[Entry]:
+        return [entry for entry in self.entries if entry.kind == kind]
+
+
+async def read(store: StoreLocation) -> list[Stored]:
+    """All sessions of a store, oldest first."""
+    async with open_for_reading(locate(store)) as connection:
+        found: list[Stored] = []
+        for record in await read_sessions(connection):
+            entries = [entry async for entry in read_entries(connection, record.key)]
+            numbers = {place[0] for entry in entries for place in references(entry.payload)}
+            segments: dict[int, bytes] = {}
+            for number in sorted(numbers):
+                data = await read_segment(connection, record.key, number)
+                assert data is not None, f"segment {number} is missing"
+                segments[number] = data
+            found.append(Stored(record, entries, segments))
+        return found
+
+
+def check(stored: Stored) -> None:
+    """What must hold of every session, also of one that was killed."""
+    record, entries = stored.record, stored.entries
+    assert [entry.seq for entry in entries] == list(range(len(entries)))
+    assert record.entries == len(entries)
+    digest = header_digest(record.header)
+    assert record.first_digest == digest
+    for entry in entries:
+        digest = entry_digest(digest, entry, stored.bytes_at)
+        assert entry.digest == digest, f"the chain breaks at entry {entry.seq}"
+        json.loads(entry.payload)
+        for other in (entry.cause, entry.of):
+            assert other is None or 0 <= other < entry.seq
+    assert record.last_digest == digest
+    for before, after in pairwise(entries):
+        assert before.at_ns <= after.at_ns
+    ticks = [entry.tick for entry in entries if entry.tick is not None]
+    assert ticks == sorted(ticks)
+    tasks = list(dict.fromkeys(entry.task for entry in entries if entry.task is not None))
+    assert tasks == list(range(len(tasks)))
+
+
+async def intact(store: StoreLocation) -> list[Stored]:
+    """All sessions of a store, each of them checked, and the database itself if it is a file."""
+    address = locate(store)
+    found = await read(store)
+    for stored in found:
+        check(stored)
+    if address.path is not None:
+        connection = sqlite3.connect(f"file:{address.path}?mode=ro", uri=True)
+        try:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        finally:
+            connection.close()
+    return found
+
+
+async def only(store: StoreLocation) -> Stored:
+    """The only session of a store, checked."""
+    (stored,) = await intact(store)
+    return stored
+
+
+# --- recording --------------------------------------------------------------------------------------
+
+
+def begin(recorder: Recorder, name: str = "") -> SessionLog:
+    """A session labelled with a name, without a model around it."""
+    return recorder.begin({"name": name}, previous_session=None)
+
+
+def mark(log: SessionLog, *numbers: int) -> None:
+    """Append markers that hold numbers."""
+    for number in numbers:
+        log.append(Kind.MARKER, {"number": number})
+
+
+def numbers(stored: Stored) -> list[int]:
+    """The numbers that `mark` appended."""
+    return [payload["number"] for payload in stored.payloads()]
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait for something that another thread or process does."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        await asyncio.sleep(0.005)
+
+
+def beside(path: Path) -> set[str]:
+    """The files that begin with the store's name."""
+    return {found.name for found in path.parent.iterdir() if found.name.startswith(path.name)}
