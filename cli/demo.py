@@ -3,71 +3,84 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import time
-from dataclasses import dataclass
+from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from ..integrations.local_provider import LocalProvider
-from ..integrations.openai_agents import Recorder, ReplayModel
-from ..replay import Recording, ReplayReport
-from ..schema import same
-from .demo_conversation import PACE, SCRIPT, Story, converse
+import typer
 
-NOWHERE = "ws://127.0.0.1:9/nobody-listens-here"
-"""The address that the replayed application is given: a replay opens no socket."""
+from ..schema import UsageError
+from . import output
+from .exits import Exit
+from .show import show_timeline
+from .targets import Target
 
-GUARD_SECONDS = 60.0
+if TYPE_CHECKING:
+    from ..replay import ReplayReport
+    from .demo_run import Comparison
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """One aspect of the two runs.
-
-    Attributes:
-        name: what was compared.
-        count: how many of it there were when recorded.
-        equal: whether the replay had the same, value by value and type by type.
-    """
-
-    name: str
-    count: int
-    equal: bool
+STORE = Path("realtape-demo.db")
 
 
-async def record_demo(store: Path) -> Story:
-    """Record the demo's conversation into a store: the SDK's own model, against the local provider."""
-    from agents.realtime import OpenAIRealtimeWebSocketModel
-
-    # The SDK uploads traces to its maker, unless it is told not to.
-    os.environ.setdefault("OPENAI_AGENTS_DISABLE_TRACING", "1")
-    logging.getLogger("openai.agents").setLevel(logging.ERROR)
-    async with (
-        asyncio.timeout(GUARD_SECONDS),
-        LocalProvider(SCRIPT, pace=PACE) as provider,
-        Recorder(store) as recorder,
-    ):
-        model = recorder.wrap(OpenAIRealtimeWebSocketModel(), labels={"demo": "timetable"})
-        return await converse(model, provider.url)
+def demo(
+    store: Annotated[
+        Path, typer.Option(metavar="STORE", help="The file to record into; it may hold sessions already.")
+    ] = STORE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON only.")] = False,
+) -> int:
+    """Record a conversation with a local provider, replay it offline, and compare."""
+    if find_spec("agents") is None:
+        raise UsageError(
+            "the demo runs on the OpenAI Agents SDK: pip install 'realtape[openai-agents]', and try again"
+        )
+    return asyncio.run(_demo(store, as_json))
 
 
-async def replay_demo(store: Path) -> tuple[Story, ReplayReport, float]:
-    """Replay it into a fresh session, offline; returns also how many seconds that took."""
-    began = time.perf_counter()
-    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(store) as recording:
-        model = ReplayModel(recording)
-        story = await converse(model, NOWHERE)
-        return story, await model.finished(), time.perf_counter() - began
+async def _demo(store: Path, as_json: bool) -> int:
+    from .demo_run import compare, record_demo, replay_demo  # needs the SDK
+
+    say = _silent if as_json else output.put
+    say("Recording: the SDK's own model and session talk to a provider on this machine.")
+    recorded = await record_demo(store)
+    if not as_json:
+        output.put("")
+        await show_timeline(Target(str(store), None))
+        output.put("")
+    say("Replaying: the same application, a fresh session, no network.")
+    replayed, report, seconds = await replay_demo(store)
+    comparisons = compare(recorded, replayed)
+    equal = all(comparison.equal for comparison in comparisons) and not report.diverged
+    if as_json:
+        output.put_json(_facts(comparisons, report, equal))
+    else:
+        _tell(comparisons, report, seconds)
+        output.put("")
+        output.put(_verdict(equal, store))
+    return Exit.SAME if equal else Exit.DIVERGED
 
 
-def compare(recorded: Story, replayed: Story) -> list[Comparison]:
-    """Hold the two runs against each other."""
-    pairs: list[tuple[str, list[Any], list[Any]]] = [
-        ("session events", recorded.events, replayed.events),
-        ("history items", recorded.history, replayed.history),
-        ("tool calls", recorded.tool_calls, replayed.tool_calls),
-        ("playback states", recorded.heard, replayed.heard),
-    ]
-    return [Comparison(name, len(before), same(before, after)) for name, before, after in pairs]
+def _tell(comparisons: list[Comparison], report: ReplayReport, seconds: float) -> None:
+    output.put(f"  {str(report).splitlines()[0]}, in {seconds:.1f} s")
+    rows = [[f"  {one.name}", str(one.count), "equal" if one.equal else "DIFFERENT"] for one in comparisons]
+    output.put_aligned(rows)
+    for divergence in report.divergences:
+        output.put(str(divergence))
+
+
+def _verdict(equal: bool, store: Path) -> str:
+    if equal:
+        return f"The recorded and the replayed session are equal. Look: realtape show {store}"
+    return f"The recorded and the replayed session DIFFER. Please report this, with {store}"
+
+
+def _facts(comparisons: list[Comparison], report: ReplayReport, equal: bool) -> dict[str, Any]:
+    return {
+        "equal": equal,
+        "comparisons": [asdict(comparison) for comparison in comparisons],
+        "report": report.as_json(),
+    }
+
+
+def _silent(line: str) -> None:
+    """Where only JSON is wanted."""

@@ -117,7 +117,7 @@ def _difference(path: str, recorded: Any, live: Any) -> Difference:
 
 def _tree(key: str) -> Any:
     try:
-        return cast("Any", json.JSONDecoder().raw_decode(key)[0])
+        return json.JSONDecoder().raw_decode(key)[0]
     except ValueError:
         return key
 

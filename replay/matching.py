@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, Literal
+from itertools import zip_longest
+from typing import Any, Literal, cast
 
 from ..schema.codec import Codec
 from ..schema.encoding import Reference
@@ -57,24 +58,20 @@ def differences(recorded: Any, live: Any, path: str = "") -> list[tuple[str, Any
 
     A key that one side lacks is given as MISSING.
     """
+    found: list[tuple[str, Any, Any]] = []
     if isinstance(recorded, dict) and isinstance(live, dict):
-        left: dict[Any, Any] = recorded  # pyright: ignore[reportUnknownVariableType]
-        right: dict[Any, Any] = live  # pyright: ignore[reportUnknownVariableType]
-        found: list[tuple[str, Any, Any]] = []
+        left, right = cast("dict[str, Any]", recorded), cast("dict[str, Any]", live)
         for key in dict.fromkeys([*left, *right]):
-            inner = f"{path}.{key}" if path else str(key)
+            inner = f"{path}.{key}" if path else key
             found += differences(left.get(key, MISSING), right.get(key, MISSING), inner)
         return found
     if isinstance(recorded, list) and isinstance(live, list):
-        a: list[Any] = recorded  # pyright: ignore[reportUnknownVariableType]
-        b: list[Any] = live  # pyright: ignore[reportUnknownVariableType]
-        found = []
-        for index in range(max(len(a), len(b))):
-            one = a[index] if index < len(a) else MISSING
-            other = b[index] if index < len(b) else MISSING
+        pairs = zip_longest(cast("list[Any]", recorded), cast("list[Any]", live), fillvalue=MISSING)
+        for index, (one, other) in enumerate(pairs):
             found += differences(one, other, f"{path}[{index}]")
         return found
-    return [] if type(recorded) is type(live) and recorded == live else [(path, recorded, live)]
+    same = type(recorded) is type(live) and bool(recorded == live)  # pyright: ignore[reportUnknownArgumentType]
+    return found if same else [(path, recorded, live)]
 
 
 class _Missing:

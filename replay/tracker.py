@@ -122,11 +122,12 @@ def _call_of(entry: Entry, value: Any) -> tuple[str, list[Any], dict[str, Any]]:
 
 def _as_bytes(arg: Any) -> Any:
     """The log keeps how many bytes were played; which ones does not matter to any tracker."""
-    return bytes(arg["bytes"]) if isinstance(arg, dict) else arg
+    return bytes(cast("dict[str, int]", arg)["bytes"]) if isinstance(arg, dict) else arg
 
 
 def _sign(name: str, args: list[Any], kwargs: dict[str, Any]) -> str:
     def plain(arg: Any) -> Any:
-        return ("bytes", len(arg)) if isinstance(arg, bytes | bytearray | memoryview) else arg
+        is_bytes = isinstance(arg, bytes | bytearray | memoryview)
+        return ("bytes", len(cast("bytes", arg))) if is_bytes else arg
 
     return repr([name, *map(plain, args), *sorted((key, plain(arg)) for key, arg in kwargs.items())])

@@ -73,6 +73,7 @@ class WatchedRecording(Recording):
         except RealtapeError as error:
             if not self.broken.done():
                 self.broken.set_exception(error)
+                self.broken.exception()  # asked for, so that asyncio does not complain if nobody waits
             raise
         if self.watcher is not None:
             self.watcher.read_all()

@@ -168,6 +168,8 @@ def _sent(type: str | None, event: dict[str, Any]) -> str:
 
 
 def _ended(facts: dict[str, Any]) -> str:
+    if facts.get("outcome") == "cancelled":
+        return "cancelled"
     if "raised" in facts:
         return f"{facts.get('outcome', 'raised')} {_error(facts['raised'])}"
     value = facts.get("value")
@@ -199,8 +201,9 @@ def _part(part: dict[str, Any]) -> str:
 
 def _fields(event: dict[str, Any]) -> str:
     hidden = ("$", "type", "$set", "$extra")
+    told = {name: value for name, value in event.items() if name not in hidden}
     return ", ".join(
-        f"{name}={_plain(value)}" for name, value in event.items() if name not in hidden and value is not None
+        f"{name}={_plain(value)}" for name, value in told.items() if value is not None and value is not False
     )
 
 

@@ -93,6 +93,11 @@ async def test_events_come_again_value_by_value(tmp_path: Path) -> None:
     assert report.unplayed == 0
 
 
+def deletes_an_item(event: Any) -> list[Any]:
+    """What the model emits inside a send."""
+    return [RealtimeModelItemDeletedEvent("item_9")]
+
+
 async def test_what_happened_inside_a_send_happens_inside_it(tmp_path: Path) -> None:
     order: list[str] = []
 
@@ -113,7 +118,7 @@ async def test_what_happened_inside_a_send_happens_inside_it(tmp_path: Path) -> 
         await model.until_sent(1)
         await model.emit(RealtimeModelTurnEndedEvent())
 
-    await record(tmp_path / "log.db", script, app, inside=lambda _: [RealtimeModelItemDeletedEvent("item_9")])
+    await record(tmp_path / "log.db", script, app, inside=deletes_an_item)
     assert order == ["before", "item_deleted", "after", "turn_ended"]
     order.clear()
     await replay(tmp_path / "log.db", app)
