@@ -9,9 +9,10 @@ from typing import Any, Protocol, Self, TypeVar, cast
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..schema.addresses import Address
-from ..schema.entries import Entry, SessionRecord
+from ..schema.entries import Entry, Kind, SessionRecord
 from ..schema.errors import RealtapeError
 from ..schema.vocabulary import Vocabulary
+from .own_events import deliverable
 from .recording import Recording
 
 _T = TypeVar("_T")
@@ -67,6 +68,8 @@ class WatchedRecording(Recording):
         """As of any recording; the watcher gets each before the caller."""
         try:
             async for entry, value in super().values(first):
+                if entry.kind == Kind.RECEIVED:
+                    value = deliverable(self.codec.vocabulary, value)
                 if self.watcher is not None:
                     self.watcher.read(entry, value)
                 yield entry, value

@@ -85,16 +85,18 @@ def payload(entry: Entry) -> Any:
 
 def byte_count(reference: Any) -> int | None:
     """How many bytes a payload's reference stands for; None if it is no reference."""
-    at: Any = mapping(reference).get("at")
-    if not isinstance(at, list):
-        return None
-    place = cast("list[Any]", at)
+    place = sequence(mapping(reference).get("at"))
     return place[2] if len(place) == 3 and isinstance(place[2], int) else None
 
 
 def mapping(value: Any) -> dict[str, Any]:
     """A payload's value as the dict that it should be; empty if it is something else."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    """A payload's value as the list that it should be; empty if it is something else."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
 
 
 def _content(entry: Entry, tree: Any) -> str:
@@ -178,10 +180,15 @@ def _ended(facts: dict[str, Any]) -> str:
 
 def _playback(entry: Entry, facts: dict[str, Any]) -> str:
     """Who called, with what; the state that came of it is in the entry's columns."""
-    arguments: list[Any] = facts.get("args") or []
-    told = [*arguments, *mapping(facts.get("kwargs")).values()]
-    words = [f"{mapping(one)['bytes']:,} bytes" if "bytes" in mapping(one) else _plain(one) for one in told]
+    told = [*sequence(facts.get("args")), *mapping(facts.get("kwargs")).values()]
+    words = [_argument(one) for one in told]
     return f"by the {entry.type}: {', '.join(words)}" if words else f"by the {entry.type}"
+
+
+def _argument(value: Any) -> str:
+    """Bytes that were played are kept as their number."""
+    count = mapping(value).get("bytes")
+    return f"{count:,} bytes" if isinstance(count, int) else _plain(value)
 
 
 def _item(item: Any) -> str:
@@ -190,8 +197,7 @@ def _item(item: Any) -> str:
         return _plain(item)
     if facts.get("type") == "function_call":
         return f"{facts.get('item_id')} {facts.get('name')} {facts.get('status')}"
-    parts: list[Any] = facts.get("content") or []
-    texts = [_part(mapping(part)) for part in parts]
+    texts = [_part(mapping(part)) for part in sequence(facts.get("content"))]
     return f"{facts.get('item_id')} {facts.get('role')}: {' '.join(texts)}"
 
 
@@ -212,7 +218,7 @@ def _error(error: Any) -> str:
     if not facts:
         return _plain(error)
     name = str(facts.get("name") if facts.get("$") == "error" else facts.get("$")).removeprefix("py:")
-    arguments = facts.get("text") or ", ".join(_plain(item) for item in facts.get("args", ()))
+    arguments = facts.get("text") or ", ".join(map(_plain, sequence(facts.get("args"))))
     return f"{name}: {arguments}" if arguments else name
 
 

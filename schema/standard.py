@@ -137,16 +137,25 @@ def register_interface(
         vocabulary.register(cls.__name__, cls)
 
 
-def _standard() -> Vocabulary:
+def _python() -> Vocabulary:
     vocabulary = Vocabulary()
     for name in BUILTIN_EXCEPTIONS:
         vocabulary.register(f"py:{name}", getattr(builtins, name))
     for cls in ASYNCIO_EXCEPTIONS:
         vocabulary.register(f"asyncio:{cls.__name__}", cls)
     vocabulary.register("json:JSONDecodeError", json.JSONDecodeError)
+    return vocabulary
+
+
+def _standard() -> Vocabulary:
+    vocabulary = Vocabulary(PYTHON)
     register_interface(vocabulary, RECEIVED_EVENTS, SENT_EVENTS, items.ITEM_TYPES + usage.USAGE_TYPES)
     return vocabulary
 
+
+PYTHON = _python()
+"""Exceptions that Python itself raises: the ground for the vocabulary of another interface than ours.
+What that interface lacks must be unknown there, and not come in a class of ours."""
 
 STANDARD = _standard()
 """The vocabulary that needs nothing but Realtape. Make your own on top: `Vocabulary(STANDARD)`."""

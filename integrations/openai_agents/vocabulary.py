@@ -15,7 +15,7 @@ from agents import usage
 from agents.realtime import items, model_events, model_inputs
 from pydantic import BaseModel
 
-from ...schema.standard import STANDARD, received_name, register_interface
+from ...schema.standard import PYTHON, received_name, register_interface
 from ...schema.vocabulary import Vocabulary
 from .descriptions import register_descriptions
 from .exceptions import register_exceptions
@@ -61,7 +61,7 @@ def _classes_of(module: ModuleType) -> Iterator[type[Any]]:
 
 
 def _vocabulary() -> Vocabulary:
-    vocabulary = Vocabulary(STANDARD)
+    vocabulary = Vocabulary(PYTHON)
     register_openai_models(vocabulary)
     register_exceptions(vocabulary)
     register_descriptions(vocabulary)

@@ -173,12 +173,16 @@ def session_app(*, interrupts: bool = False, tool_closes: bool = False, async_to
 
     async def app(model: RealtimeModel) -> list[str]:
         holder: list[RealtimeSession] = []
+        closed = asyncio.Event()
 
         @function_tool
         async def look_up(number: int) -> str:
             await asyncio.sleep(0.005)
             if tool_closes:
-                await holder[0].close()
+                try:
+                    await holder[0].close()
+                finally:
+                    closed.set()
             return f"found {number}"
 
         agent = RealtimeAgent(name="operator", instructions="Answer.", tools=[look_up])
@@ -186,14 +190,22 @@ def session_app(*, interrupts: bool = False, tool_closes: bool = False, async_to
             agent, model=model, config={"tracing_disabled": True, "async_tool_calls": async_tool_calls}
         )
         heard: list[str] = []
-        async with await runner.run() as session:
-            holder.append(session)
+
+        async def listen_to(session: RealtimeSession) -> None:
             async for event in session:
                 heard.append(event.type)
-                if event.type == "audio" and interrupts:
-                    await session.interrupt()
                 if event.type == "agent_end":
-                    break
+                    return
+
+        async with await runner.run() as session:
+            holder.append(session)
+            listening = asyncio.create_task(listen_to(session))
+            closing = asyncio.create_task(closed.wait())
+            # Before 0.20 the SDK leaves the loop waiting when a tool closes the session.
+            await asyncio.wait({listening, closing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (listening, closing):
+                task.cancel()
+            await asyncio.gather(listening, closing, return_exceptions=True)
         return heard
 
     return app

@@ -86,14 +86,19 @@ def run_on_terminal(*arguments: object, columns: int = 120, **more: str) -> Ran:
         **streams,
     )
     os.close(theirs)
-    told = b""
+    told = bytearray()
+    read_terminal(ours, told)
+    os.close(ours)
+    return Ran(process.wait(timeout=30), told.decode())
+
+
+def read_terminal(ours: int, told: bytearray) -> None:
+    """All that is written to the other end, until nobody holds that any more."""
     while True:
         try:
             piece = os.read(ours, 65536)
-        except OSError:  # Linux's way of saying that nobody holds the other end any more
-            break
+        except OSError:  # Linux's way of saying so
+            return
         if not piece:
-            break
+            return
         told += piece
-    os.close(ours)
-    return Ran(process.wait(timeout=30), told.decode())

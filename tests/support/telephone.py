@@ -216,9 +216,10 @@ async def record(
     url: str = "ws://up",
     recorder_class: type[Recorder] = Recorder,
     platform: str = "platform 4",
+    **options: Any,
 ) -> None:
     """Record sessions of one model object into a store."""
-    async with asyncio.timeout(10), recorder_class(store) as recorder:
+    async with asyncio.timeout(10), recorder_class(store, **options) as recorder:
         inner = Telephone()
         model = recorder.wrap(inner, labels=labels)
         for _ in range(sessions):

@@ -1,0 +1,125 @@
+"""The application: which commands there are, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
+
+import typer
+
+from ..schema import RealtapeError
+from . import output
+from .demo import demo
+from .exits import Exit, exit_of
+from .ls import ls
+from .replaying import replay
+from .show import show
+from .verify import verify
+
+app = typer.Typer(
+    name="realtape",
+    help="A flight recorder for realtime voice models. A recording is named STORE[#SESSION]: "
+    "the path of an SQLite file (or a postgresql:// URL), and how a session's id begins; "
+    "without #, the newest session.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _command(name: str, command: Callable[..., int]) -> None:
+    app.command(name)(_reported(command))
+
+
+def _reported(command: Callable[..., int]) -> Callable[..., int]:
+    """The command, with its errors told in one line."""
+
+    @functools.wraps(command)
+    def reported(*args: Any, **kwargs: Any) -> int:
+        try:
+            code = command(*args, **kwargs)
+            sys.stdout.flush()
+            return code
+        except KeyboardInterrupt:
+            return Exit.INTERRUPTED
+        except BrokenPipeError:
+            output.let_go_of_stdout()
+            return Exit.UNREAD
+        except RealtapeError as error:
+            if _debugging():
+                raise
+            output.note(str(error))
+            return exit_of(error)
+        except Exception as error:
+            if _debugging():
+                raise
+            output.note(
+                f"unexpected {type(error).__name__}: {error}; REALTAPE_DEBUG=1 shows where, please report it"
+            )
+            return Exit.MISUSE
+
+    return reported
+
+
+# One line each, in the order of the help. What needs an extra imports it when it is called.
+_command("demo", demo)
+_command("ls", ls)
+_command("show", show)
+_command("replay", replay)
+_command("verify", verify)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code."""
+    output.prepare()
+    command = typer.main.get_command(app)
+    try:
+        code: Any = command.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="realtape",
+            standalone_mode=False,
+        )
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # those of the parser have one
+            raise
+        return _misuse(error)
+    return int(code) if isinstance(code, int) else Exit.SAME
+
+
+def _misuse(error: Any) -> int:
+    """What the parser refuses, in one line; and where to read more."""
+    context = getattr(error, "ctx", None)
+    path = "realtape" if context is None else context.command_path
+    problem = str(error.format_message()).replace("Value error, ", "").rstrip(".")
+    output.note(f"{problem}; see {path} --help")
+    return Exit.MISUSE
+
+
+def _debugging() -> bool:
+    return os.environ.get("REALTAPE_DEBUG") == "1"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        try:
+            output.put(f"realtape {version('realtape')}")
+        except PackageNotFoundError:  # run from a folder that nobody installed
+            output.put("realtape (not installed)")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Print the help where no command is named."""
+    if context.invoked_subcommand is None:
+        output.put(context.get_help())

@@ -1,0 +1,78 @@
+"""`--app module:callable`: the application to replay into."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+from ..schema import UsageError
+
+Application = Callable[[Any], Awaitable[Any]]
+"""`async def app(model): ...`"""
+
+_OURS = str(Path(__file__).parent)
+
+
+class ApplicationError(Exception):
+    """The application raised; `__cause__` is what."""
+
+
+def load_application(name: str) -> Application:
+    """Import what `module:callable` names, from the current directory too.
+
+    Raises:
+        UsageError: no such module, no such callable, or not `async def`.
+        ApplicationError: the module itself raises while it is imported.
+    """
+    module_name, colon, path = name.partition(":")
+    if not (module_name and colon and path):
+        raise UsageError(f"--app {name}: name it as module:callable, such as my_agent:app")
+    found: Any = _import(module_name)
+    for attribute in path.split("."):
+        try:
+            found = getattr(found, attribute)
+        except AttributeError:
+            raise UsageError(f"--app {name}: {module_name} has no {path}; check the name") from None
+    if not callable(found):
+        raise UsageError(f"--app {name}: that is no function; write `async def app(model): ...`")
+    if not (inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__)):
+        raise UsageError(f"--app {name}: not async; write `async def app(model): ...`")
+    return cast("Application", found)
+
+
+def _import(name: str) -> Any:
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` does
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise UsageError(
+                f"--app: no module {name}, here in {here} or installed; check the name, or change the folder"
+            ) from None
+        raise ApplicationError from error
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException as error:
+        raise ApplicationError from error
+
+
+def traceback_of(error: ApplicationError) -> str:
+    """The application's own traceback, without the frames of the command line that called it."""
+    cause = error.__cause__ or error
+    trace: TracebackType | None = cause.__traceback__
+    while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(cause), cause, trace))
+
+
+def _is_ours(filename: str) -> bool:
+    return filename.startswith((_OURS, "<frozen importlib")) or filename == importlib.__file__

@@ -1,0 +1,175 @@
+"""Folding: a stretch of speech is hundreds of entries, of which people want to read three or four.
+
+Bursts of audio, transcripts and playback become a row each; what only confirms that all went well,
+and messages of the provider whose event follows at once, are left out. Whatever else comes ends the
+bursts, so the order of what matters is the log's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+
+from ..replay import words
+from ..schema import Entry, Kind
+from .timeline import Row, row_of, title_of
+
+PAUSE_NS = 1_000_000_000
+"""Silence that ends a burst."""
+
+MAX_NAMES = 4
+"""Different contents that the row of a burst names."""
+
+_DELTAS = ("transcript_delta", "output_text_delta")
+
+
+@dataclass
+class Burst:
+    """Entries of one sort, folded into a row."""
+
+    first: Entry
+    last: Entry
+    count: int = 0
+    byte_count: int = 0
+    text: str = ""
+    names: dict[str, None] = field(default_factory=dict[str, None])
+
+    def add(self, entry: Entry) -> None:
+        """One more."""
+        self.last = entry
+        self.count += 1
+        facts = words.mapping(words.payload(entry))
+        if entry.type in ("audio", "send_audio"):
+            self.byte_count += words.byte_count(facts.get("data", facts.get("audio"))) or 0
+        elif entry.type in _DELTAS:
+            if len(self.text) <= words.MAX_WORDS:
+                self.text += str(facts.get("delta"))
+        elif len(self.names) <= MAX_NAMES:
+            self.names[words.content(entry)] = None
+
+    def row(self) -> Row:
+        """What it comes to."""
+        row = row_of(self.first)
+        if self.count == 1:
+            return row
+        playback = words.playback(self.last)
+        cause = row.cause if self.first.cause == self.last.cause else ""
+        return Row(
+            row.seq,
+            row.at_ns,
+            row.direction,
+            f"{row.title} ×{self.count}",
+            playback,
+            cause,
+            self._content(),
+            self.count,
+            kind=row.kind,
+        )
+
+    def _content(self) -> str:
+        if self.first.type in ("audio", "send_audio"):
+            item = words.mapping(words.payload(self.first)).get("item_id")
+            return f"{self.byte_count:,} bytes" + (f" of {item}" if item else "")
+        if self.first.type in _DELTAS:
+            return words.short(repr(self.text))
+        if self.first.kind == Kind.PLAYBACK:
+            return f"by the {self.first.type}"
+        names = list(self.names)
+        more = ", …" if len(names) > MAX_NAMES else ""
+        return words.short(", ".join(names[:MAX_NAMES]) + more)
+
+
+class Folder:
+    """Takes entries in the order of the log, gives rows.
+
+    Attributes:
+        entries: taken so far.
+        rows: given so far.
+    """
+
+    def __init__(self) -> None:
+        self.entries = 0
+        self.rows = 0
+        self._bursts: dict[Hashable, Burst] = {}
+        self._raw: Entry | None = None  # waits for the event that is made of it
+
+    def add(self, entry: Entry) -> list[Row]:
+        """The next entry; the rows that are complete now."""
+        self.entries += 1
+        rows = self._take_raw(entry)
+        if _is_raw(entry):
+            self._raw = entry
+        elif not _is_silent(entry):
+            rows += self._take(entry)
+        return self._given(rows)
+
+    def rest(self) -> list[Row]:
+        """The rows that are left at the end."""
+        rows: list[Row] = []
+        if self._raw is not None:
+            rows += self._take(self._raw)
+            self._raw = None
+        return self._given(rows + self._end_bursts())
+
+    def _take_raw(self, following: Entry) -> list[Row]:
+        raw, self._raw = self._raw, None
+        if raw is None or (
+            following.kind == Kind.RECEIVED
+            and not _is_raw(following)
+            and (following.task, following.tick) == (raw.task, raw.tick)
+        ):
+            return []
+        return self._take(raw)
+
+    def _take(self, entry: Entry) -> list[Row]:
+        sort = _sort_of(entry)
+        if sort is None:
+            return [*self._end_bursts(), row_of(entry)]
+        rows: list[Row] = []
+        burst = self._bursts.get(sort)
+        if burst is not None and entry.at_ns - burst.last.at_ns > PAUSE_NS:
+            rows, burst = self._end_bursts(), None
+        if burst is None:
+            burst = self._bursts[sort] = Burst(entry, entry)
+        burst.add(entry)
+        return rows
+
+    def _end_bursts(self) -> list[Row]:
+        bursts = sorted(self._bursts.values(), key=lambda burst: burst.first.seq)
+        self._bursts = {}
+        return [burst.row() for burst in bursts]
+
+    def _given(self, rows: Iterable[Row]) -> list[Row]:
+        given = list(rows)
+        self.rows += len(given)
+        return given
+
+
+def _is_raw(entry: Entry) -> bool:
+    return entry.kind == Kind.RECEIVED and entry.type == "raw_server_event"
+
+
+def _is_silent(entry: Entry) -> bool:
+    """Whether it only says that a call, or the listeners, returned as they always do."""
+    if entry.kind == Kind.HANDLED:
+        return entry.payload == "{}"
+    if entry.kind not in (Kind.SENT_DONE, Kind.CONNECTED, Kind.CLOSED):
+        return False
+    facts = words.mapping(words.payload(entry))
+    return facts.get("outcome") == "returned" and facts.get("value") in (None, True)
+
+
+def _sort_of(entry: Entry) -> Hashable:
+    """What folds together; None for what stands alone."""
+    if entry.kind == Kind.RECEIVED:
+        if entry.type == "audio" or entry.type in _DELTAS:
+            return (entry.type, words.mapping(words.payload(entry)).get("item_id"))
+        return "raw" if _is_raw(entry) else None
+    if entry.kind == Kind.SENT:
+        commits = words.mapping(words.payload(entry)).get("commit")
+        return "send_audio" if entry.type == "send_audio" and not commits else None
+    if entry.kind == Kind.PLAYBACK:
+        # `observed` and interruptions are what somebody looks for.
+        folds = entry.method in ("on_play_bytes", "on_play_ms", "get_state")
+        return (title_of(entry), entry.type, entry.item_id) if folds else None
+    return entry.kind if entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT, Kind.CLOCK) else None

@@ -1,0 +1,159 @@
+"""`realtape ls`: the sessions of a store."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from ..replay.words import short
+from ..schema import Header, SessionRecord, Status, StoreLocation
+from ..schema.addresses import locate
+from ..schema.rows import read_entries, read_sessions
+from ..schema.stores import open_for_reading
+from . import output
+from .exits import Exit
+from .targets import parse_store
+
+SDK = "openai-agents"
+MIN_ID = 8
+"""Characters of an id that are shown at least."""
+
+NARROW = 100
+"""On fewer columns the offset of local time is left out."""
+
+_STYLES: dict[str, str] = {Status.FAILED: "red", Status.INTERRUPTED: "red", Status.RECORDING: "green"}
+_HEADINGS = ("id", "started", "duration", "entries", "status", "previous", "labels", "sdk")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A session, and how long it went on: nanoseconds up to its last entry, None without entries."""
+
+    record: SessionRecord
+    duration_ns: int | None
+
+
+def ls(
+    store: Annotated[str, typer.Argument(metavar="STORE", help="Path of a store, or its URL.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False,
+) -> int:
+    """List the sessions of a store, the oldest first."""
+    sessions = asyncio.run(_read(parse_store(store)))
+    if as_json:
+        output.put_json([_facts(one) for one in sessions], indent=2)
+        return Exit.SAME
+    console = output.console(sys.stdout)
+    if not sessions:
+        output.note(f"{store}: holds no session yet; record one into it first")
+    elif console.is_terminal:
+        ids = _shortest([one.record.header.id for one in sessions])
+        console.print(_table([_cells(one, ids) for one in sessions], console.width))
+    else:
+        output.put_aligned([_HEADINGS, *(_cells(one, {}) for one in sessions)])
+    return Exit.SAME
+
+
+async def _read(store: StoreLocation) -> list[Listed]:
+    async with open_for_reading(locate(store)) as connection:
+        listed: list[Listed] = []
+        for record in await read_sessions(connection):
+            duration_ns = None
+            async for entry in read_entries(connection, record.key, max(record.entries - 1, 0)):
+                duration_ns = entry.at_ns
+            listed.append(Listed(record, duration_ns))
+        return listed
+
+
+def started_at(header: Header) -> str:
+    """When a session began: ISO 8601, in local time."""
+    moment = datetime.fromtimestamp(header.started_ns // 10**9, UTC)
+    return moment.astimezone().isoformat()
+
+
+def duration(nanoseconds: int | None) -> str:
+    """A duration for people: seconds, or minutes and seconds, or hours as well."""
+    if nanoseconds is None:
+        return "-"
+    seconds = nanoseconds / 1e9
+    if seconds < 60:
+        return f"{seconds:.3f}s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m{seconds:02}s" if hours else f"{minutes}m{seconds:02}s"
+
+
+def _facts(one: Listed) -> dict[str, Any]:
+    header = one.record.header
+    return {
+        "id": header.id,
+        "started": started_at(header),
+        "started_ns": header.started_ns,
+        "duration_ns": one.duration_ns,
+        "entries": one.record.entries,
+        "status": one.record.status,
+        "previous_session": header.previous_session,
+        "labels": header.labels,
+        "sdk": header.versions.get(SDK),
+        "versions": header.versions,
+        "source": header.source,
+        "host": header.host,
+        "pid": header.pid,
+        "format": header.format,
+    }
+
+
+def _cells(one: Listed, ids: dict[str, str]) -> Sequence[str]:
+    header = one.record.header
+    previous = header.previous_session or "-"
+    return (
+        ids.get(header.id, header.id),
+        started_at(header),
+        duration(one.duration_ns),
+        f"{one.record.entries}",
+        one.record.status,
+        ids.get(previous, previous),
+        short(" ".join(f"{name}={value}" for name, value in header.labels.items())) or "-",
+        header.versions.get(SDK, "-"),
+    )
+
+
+def _shortest(ids: Sequence[str]) -> dict[str, str]:
+    """Each id cut as short as tells them all apart."""
+    ordered = sorted(ids)
+    shortest: dict[str, str] = {}
+    for index, one in enumerate(ordered):
+        neighbours = ordered[max(index - 1, 0) : index] + ordered[index + 1 : index + 2]
+        length = 1 + max((_common(one, other) for other in neighbours), default=0)
+        shortest[one] = one[: max(length, MIN_ID)]
+    return shortest
+
+
+def _common(one: str, other: str) -> int:
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+
+
+def _table(rows: Sequence[Sequence[str]], width: int) -> Table:
+    """Without the columns that say nothing; and what does not fit is said shorter."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    shown = [index for index in range(len(_HEADINGS)) if any(row[index] != "-" for row in rows)]
+    for index in shown:
+        heading = _HEADINGS[index]
+        right = heading in ("duration", "entries")
+        table.add_column(
+            heading, justify="right" if right else "left", no_wrap=heading != "labels", overflow="fold"
+        )
+    for row in rows:
+        cells = [Text(row[index]) for index in shown]
+        if width < NARROW:
+            cells[1].truncate(len("2026-11-22T09:15:43"))
+        table.add_row(*cells, style=_STYLES.get(row[4], ""))
+    return table

@@ -1,0 +1,76 @@
+"""What goes to the terminal or into a pipe: lines to stdout, notes to stderr."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from rich.console import Console
+
+from ..replay.words import short
+
+MAX_NOTE = 1000
+"""Characters of a note on stderr."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Rich would end the process here, with a code that means something else."""
+        raise BrokenPipeError
+
+
+def console(stream: TextIO) -> Console:
+    """Rich's console on a stream, without colours where the user does not want any."""
+    plain = bool(os.environ.get("NO_COLOR"))
+    return _Console(
+        file=stream,
+        color_system=None if plain else "auto",
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def prepare() -> None:
+    """What the stream's encoding lacks, and halves of surrogate pairs, are written as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def put(line: str) -> None:
+    """A line to stdout, as it is."""
+    sys.stdout.write(line + "\n")
+
+
+def put_json(value: Any, *, indent: int | None = None) -> None:
+    """A value to stdout as JSON, on one line if there is no `indent`."""
+    separators = (",", ":") if indent is None else None
+    unicode = (sys.stdout.encoding or "ascii").lower().startswith("utf")
+    put(json.dumps(value, ensure_ascii=not unicode, separators=separators, indent=indent))
+
+
+def put_aligned(rows: Sequence[Sequence[str]]) -> None:
+    """Rows to stdout, in columns two blanks apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def note(text: str) -> None:
+    """One line to stderr."""
+    sys.stderr.write(f"realtape: {short(text, MAX_NOTE)}\n")
+
+
+def let_go_of_stdout() -> None:
+    """Nobody reads it any more: what is still in its buffer goes nowhere, without a complaint."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):  # stdout is no file
+        pass

@@ -1,0 +1,57 @@
+"""How far a long piece of work is: a bar on stderr, if that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from ..replay.watched import WatchedRecording
+from . import output
+
+DELAY_SECONDS = 0.7
+"""Work that is done by then shows no bar."""
+
+REFRESH_SECONDS = 0.1
+
+
+class Progress:
+    """Shows how much of a recording was read, from a thread of its own: the event loop belongs to
+    the application."""
+
+    def __init__(self, recording: WatchedRecording, label: str) -> None:
+        self._recording = recording
+        self._label = label
+        self._done = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        console = output.console(sys.stderr)
+        if console.is_terminal:
+            self._thread = threading.Thread(target=self._show, args=(console,), daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _show(self, console: Console) -> None:
+        if self._done.wait(DELAY_SECONDS):
+            return
+        columns = (TextColumn(self._label), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Bar(
+            *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+        ) as bar:
+            task = bar.add_task(self._label)
+            while not self._done.wait(REFRESH_SECONDS):
+                latest = self._recording.latest
+                bar.update(task, completed=latest.position, total=latest.length)

@@ -1,0 +1,148 @@
+"""`realtape show`: a recording as a timeline, or its entries as JSON Lines."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from ..replay import Recording, words
+from ..schema import Entry, Kind
+from . import output
+from .bounds import Bound, parse_bound
+from .exits import Exit
+from .folding import Folder
+from .ls import SDK, started_at
+from .targets import Target, parse_target
+from .timeline import row_of, seconds
+from .views import PlainView, TerminalView, View
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which entries to show; an empty set selects all."""
+
+    kinds: frozenset[str]
+    types: frozenset[str]
+    first: Bound
+    last: Bound
+
+    @property
+    def picks(self) -> bool:
+        """Whether certain entries are asked for, of which none should be left out."""
+        return bool(self.kinds or self.types)
+
+    def matches(self, entry: Entry) -> bool:
+        """Whether the entry is of a selected kind and type."""
+        return (not self.kinds or entry.kind in self.kinds) and (not self.types or entry.type in self.types)
+
+
+def show(
+    target: Annotated[
+        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest session.")
+    ],
+    kind: Annotated[
+        list[Kind] | None,
+        typer.Option(metavar="KIND", help="Only entries of this kind, such as sent; may be repeated."),
+    ] = None,
+    type: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TYPE", help="Only entries of this type, such as function_call; may be repeated."
+        ),
+    ] = None,
+    first: Annotated[
+        str | None,
+        typer.Option("--from", metavar="PLACE", help="Begin at an entry (120) or a time (1.5s, 1500ms)."),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="PLACE", help="End with an entry, or at a time.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every entry on a line of its own: fold nothing, leave out nothing.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one entry a line, with every column.")
+    ] = False,
+) -> int:
+    """Show a recording as a timeline."""
+    selection = Selection(
+        frozenset(kind or ()),
+        frozenset(type or ()),
+        parse_bound("--from", first),
+        parse_bound("--to", last),
+    )
+    return asyncio.run(_show(parse_target(target), selection, everything, as_json))
+
+
+async def show_timeline(target: Target) -> None:
+    """Print a whole recording as a timeline, speech folded."""
+    everything = Selection(frozenset(), frozenset(), parse_bound("--from", None), parse_bound("--to", None))
+    await _show(target, everything, everything=False, as_json=False)
+
+
+async def _show(target: Target, selection: Selection, everything: bool, as_json: bool) -> int:
+    async with await Recording.open(target.store, target.session) as recording:
+        if as_json:
+            async for entry in _selected(recording, selection):
+                output.put_json(_facts(recording, entry))
+        else:
+            view = await _view(recording)
+            view.begin(_title(recording))
+            view.end(await _show_rows(recording, selection, view, everything))
+    return Exit.SAME
+
+
+async def _show_rows(recording: Recording, selection: Selection, view: View, everything: bool) -> str:
+    """Fill the view; returns a sentence on what it does not show."""
+    folder = None if everything or selection.picks else Folder()
+    shown = 0
+    async for entry in _selected(recording, selection):
+        shown += 1
+        for row in [row_of(entry)] if folder is None else folder.add(entry):
+            view.add(row)
+    if folder is not None:
+        for row in folder.rest():
+            view.add(row)
+        if folder.rows < folder.entries:
+            return f"{folder.entries:,} entries on {folder.rows:,} lines; --all shows each on its own"
+    return "" if shown else f"none of the {recording.length:,} entries is selected"
+
+
+async def _selected(recording: Recording, selection: Selection) -> AsyncIterator[Entry]:
+    async for entry in recording.entries(selection.first.seq or 0):
+        if selection.last.is_before(entry):
+            return
+        if not selection.first.is_after(entry) and selection.matches(entry):
+            yield entry
+
+
+async def _view(recording: Recording) -> View:
+    last_seq, last_time = max(recording.length - 1, 0), seconds(0)
+    async for entry in recording.entries(last_seq):
+        last_time = seconds(entry.at_ns)
+    console = output.console(sys.stdout)
+    if console.is_terminal:
+        return TerminalView(console, last_seq, last_time)
+    return PlainView(last_seq, last_time)
+
+
+def _title(recording: Recording) -> str:
+    header = recording.header
+    facts = [f"session {header.id}", started_at(header), recording.status, f"{recording.length:,} entries"]
+    if SDK in header.versions:
+        facts.append(f"{SDK} {header.versions[SDK]}")
+    facts += [f"{name}={value}" for name, value in header.labels.items()]
+    return words.short(" · ".join(facts), 200)
+
+
+def _facts(recording: Recording, entry: Entry) -> dict[str, Any]:
+    """Every column by its name."""
+    facts: dict[str, Any] = {"session": recording.header.id, **entry._asdict()}
+    facts["payload"] = words.payload(entry)
+    facts["digest"] = entry.digest.hex()
+    return facts

@@ -1,0 +1,90 @@
+"""The rows of a timeline: entries, or bursts of them, as people read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..replay import words
+from ..schema import Entry, Flag, Kind
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a timeline.
+
+    Attributes:
+        seq: of the entry, or of the first of the burst.
+        at_ns: nanoseconds since the session began.
+        direction: an arrow, or a dot.
+        title: what it is.
+        playback: what the user had heard then.
+        cause: `#4`, the entry because of which it happened.
+        content: short.
+        count: how many entries it stands for.
+        alarming: something raised, or was lost.
+        kind: of the entries.
+    """
+
+    seq: int
+    at_ns: int
+    direction: str
+    title: str
+    playback: str
+    cause: str
+    content: str
+    count: int = 1
+    alarming: bool = False
+    kind: str = ""
+
+    @property
+    def time(self) -> str:
+        """Seconds since the session began, to the millisecond."""
+        return seconds(self.at_ns)
+
+
+def row_of(entry: Entry) -> Row:
+    """The row of a single entry."""
+    content = words.content(entry)
+    if entry.of is not None:
+        content = f"of #{entry.of}: {content}" if content else f"of #{entry.of}"
+    return Row(
+        seq=entry.seq,
+        at_ns=entry.at_ns,
+        direction=words.direction(entry),
+        title=title_of(entry),
+        playback=words.playback(entry),
+        cause=cause_of(entry),
+        content=content,
+        alarming=is_alarming(entry),
+        kind=entry.kind,
+    )
+
+
+def title_of(entry: Entry) -> str:
+    """What it is, beside an arrow that says whether it came or went."""
+    if entry.kind in (Kind.RECEIVED, Kind.SENT):
+        return words.short(entry.type or "?", 60)
+    if entry.kind == Kind.PLAYBACK:
+        return words.short(entry.method or "?", 60)
+    return entry.kind
+
+
+def cause_of(entry: Entry) -> str:
+    """The cause's number; a question mark where the recorder lost it."""
+    if entry.cause is not None:
+        return f"#{entry.cause}"
+    return "#?" if entry.flags & Flag.CAUSE_LOST else ""
+
+
+def is_alarming(entry: Entry) -> bool:
+    """Whether something failed here."""
+    if entry.kind in (Kind.GAP, Kind.CONNECT_FAILED, Kind.FAULT):
+        return True
+    if entry.kind == Kind.RECEIVED:
+        return entry.type in ("error", "exception")
+    return entry.of is not None and '"raised"' in entry.payload
+
+
+def seconds(nanoseconds: int) -> str:
+    """1.500 of 1_500_000_000."""
+    return f"{nanoseconds / 1e9:.3f}"

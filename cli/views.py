@@ -1,0 +1,154 @@
+"""How the rows of a timeline are laid out: for a terminal, and for a pipe. Both stream."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..schema import Kind
+from . import output
+from .timeline import Row
+
+BATCH_ROWS = 100
+"""Rows that a terminal gets at once."""
+
+WIDE = 110
+"""From so many columns on, there is room."""
+
+TITLE, HEARD = 28, 22
+"""Columns of a plain line for what it is, and for what was heard."""
+
+_HEADINGS = ("seq", "time", "", "type", "heard", "cause", "content")
+
+
+class View(Protocol):
+    """Takes rows, writes them to stdout."""
+
+    def begin(self, title: str) -> None:
+        """Before the first row."""
+
+    def add(self, row: Row) -> None:
+        """The next row."""
+
+    def end(self, summary: str) -> None:
+        """After the last row."""
+
+
+class PlainView:
+    """Aligned text, every line complete in itself: for `grep`, `less` and files.
+
+    Args:
+        last_seq: of the session.
+        last_time: the time of its last entry, as it is shown.
+    """
+
+    def __init__(self, last_seq: int, last_time: str) -> None:
+        digits = len(str(max(last_seq, 0)))
+        self._seq = max(digits, 3)
+        self._time = max(len(last_time), 5)
+        self._cause = max(digits + 1, 5)
+
+    def begin(self, title: str) -> None:
+        """The title, and the headings."""
+        output.put(title)
+        self._put(_HEADINGS)
+
+    def add(self, row: Row) -> None:
+        """One line."""
+        self._put((str(row.seq), row.time, row.direction, row.title, row.playback, row.cause, row.content))
+
+    def end(self, summary: str) -> None:
+        """Nothing: who counts lines wants to count rows."""
+
+    def _put(self, cells: tuple[str, ...]) -> None:
+        seq, time, direction, title, playback, cause, content = cells
+        place = f"{seq:>{self._seq}}  {time:>{self._time}} {direction or ' '}"
+        # A long title takes from the blanks of the column after it.
+        what = f"{title:<{TITLE}}  {playback}"
+        output.put(f"{place} {what:<{TITLE + 2 + HEARD}}  {cause:<{self._cause}}  {content}".rstrip())
+
+
+class TerminalView:
+    """Rich tables, a batch of rows each, of which only the first has headings.
+
+    Args:
+        console: of the terminal.
+        last_seq: of the session.
+        last_time: the time of its last entry, as it is shown.
+    """
+
+    def __init__(self, console: Console, last_seq: int, last_time: str) -> None:
+        self._console = console
+        digits = len(str(max(last_seq, 0)))
+        wide = console.width >= WIDE
+        self._gap = 2 if wide else 1
+        fixed = (
+            max(digits, 3),
+            max(len(last_time), 5),
+            1,
+            26 if wide else 20,
+            21 if wide else 18,
+            max(digits + 1, 5),
+        )
+        rest = console.width - sum(fixed) - self._gap * len(fixed)
+        self._widths = (*fixed, max(rest, 8))
+        self._rows: list[Row] = []
+        self._heard = ""
+        self._headed = False
+
+    def begin(self, title: str) -> None:
+        """The title; the headings come with the first rows."""
+        self._console.print(Text(title, style="bold"), soft_wrap=True)
+
+    def add(self, row: Row) -> None:
+        """One row; what was heard is shown where it changes."""
+        self._rows.append(row)
+        if len(self._rows) >= BATCH_ROWS:
+            self._flush()
+
+    def end(self, summary: str) -> None:
+        """The rows that are left, and the summary."""
+        self._flush()
+        if summary:
+            self._console.print(Text(summary, style="dim"))
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        table = Table(
+            box=box.SIMPLE_HEAD,
+            show_header=not self._headed,
+            show_edge=False,
+            pad_edge=False,
+            padding=(0, self._gap - 1, 0, 0),
+            header_style="bold",
+        )
+        for index, (heading, width) in enumerate(zip(_HEADINGS, self._widths, strict=True)):
+            table.add_column(
+                heading,
+                width=width,
+                justify="right" if index < 2 else "left",
+                no_wrap=True,
+                overflow="ellipsis",
+            )
+        for row in self._rows:
+            heard = row.playback or "-"
+            shown = "" if heard == self._heard or (not self._heard and not row.playback) else heard
+            self._heard = heard
+            cells = (str(row.seq), row.time, row.direction, row.title, shown, row.cause, row.content)
+            table.add_row(*map(Text, cells), style=_style_of(row))
+        self._rows.clear()
+        self._headed = True
+        self._console.print(table)
+
+
+def _style_of(row: Row) -> str:
+    if row.alarming:
+        return "red"
+    if row.kind == Kind.MARKER:
+        return "yellow"
+    return {"◀": "cyan", "▶": "green"}.get(row.direction, "dim")

@@ -1,0 +1,70 @@
+"""`docs/cli.md` names every command and option that exists, and none that does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from realtape.cli.app import app
+from realtape.cli.exits import Exit
+from realtape.schema import Kind
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+COMMANDS: dict[str, Any] = getattr(typer.main.get_command(app), "commands")  # noqa: B009
+HEADING = re.compile(r"^## `realtape (\S+) ?([^`]*)`$", re.MULTILINE)
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+def section(command: str) -> str:
+    """What the page says of a command."""
+    found = re.search(rf"^## `realtape {command}\b.*?(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"docs/cli.md has no section on `realtape {command}`"
+    return found[0]
+
+
+def test_every_command_has_a_section_and_every_section_a_command() -> None:
+    assert {name for name, _ in HEADING.findall(PAGE)} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_named_and_every_named_option_exists(command: str) -> None:
+    options = {
+        name for parameter in COMMANDS[command].params for name in parameter.opts if name.startswith("--")
+    }
+    assert set(OPTION.findall(section(command))) == options - {"--help"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_choice_is_named(command: str) -> None:
+    text = section(command)
+    if command == "replay":
+        for choice in ("reactions", "all", "none"):
+            assert f"`--expect {choice}`" in text
+    if command == "show":
+        named = re.search(r"this kind: (.*?) …", text, re.DOTALL)
+        assert named is not None
+        assert {*re.findall(r"`(\w+)`", named[1])} <= set(Kind)
+
+
+def test_the_options_of_all_commands_are_named() -> None:
+    beginning = PAGE[: PAGE.index("\n## ")]
+    assert set(OPTION.findall(beginning)) == {"--help", "--version", "--app"}
+
+
+def test_every_argument_is_named_as_the_help_names_it() -> None:
+    for name, words in HEADING.findall(PAGE):
+        arguments = [one for one in COMMANDS[name].params if not one.opts[0].startswith("--")]
+        assert words.split() == [one.metavar for one in arguments]
+
+
+def test_the_exit_codes_are_those_that_there_are() -> None:
+    rows = re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)
+    assert [int(row) for row in rows] == sorted(Exit)
+
+
+def test_every_command_of_an_example_exists() -> None:
+    for command in re.findall(r"^\$ realtape (\S+)", PAGE, re.MULTILINE):
+        assert command in COMMANDS

@@ -1,0 +1,224 @@
+"""`realtape replay`: into an application, or into the recording's own answers; and what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from realtape.cli.models import replay_model
+from realtape.replay import ReplayModel
+from support.command_line import Ran, run, run_on_terminal, start
+from support.telephone import record
+
+Realtape = Callable[..., Ran]
+SAME = "same: 16 events delivered, "
+
+
+@pytest.mark.parametrize("expect", ["reactions", "all", "none"])
+def test_a_recording_replays_by_itself(realtape: Realtape, recorded: Path, expect: str) -> None:
+    ran = realtape("replay", recorded, "--expect", expect)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(SAME)
+    assert "0 entries unplayed" in ran.out
+
+
+def test_the_recorded_application_is_the_same(realtape: Realtape, recorded: Path) -> None:
+    ran = realtape("replay", recorded, "--app", "support.telephone:app")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(SAME)
+
+
+def test_another_application_diverges_and_the_report_says_where(realtape: Realtape, recorded: Path) -> None:
+    ran = realtape("replay", recorded, "--app", "support.telephone:other")
+    assert (ran.code, ran.err) == (1, "")
+    assert ran.out.startswith("diverged: ")
+    assert "send_tool_output came with another content" in ran.out
+    assert "differs in output: 'platform 4' → 'platform 5'" in ran.out
+
+
+def test_collect_goes_on(realtape: Realtape, recorded: Path) -> None:
+    ran = realtape(
+        "replay",
+        recorded,
+        *("--app", "support.telephone:other", "--collect", "--stuck-after", "0.1", "--json"),
+    )
+    report = json.loads(ran.out)
+    assert ran.code == 1
+    assert report["finished"]
+    assert [one["kind"] for one in report["divergences"]] == ["unexpected", "missing"]
+
+
+def test_json_is_the_report_and_nothing_else(realtape: Realtape, recorded: Path) -> None:
+    ran = realtape("replay", recorded, "--app", "support.telephone:printing", "--json")
+    report = json.loads(ran.out)
+    assert ran.code == 0
+    assert ran.err == "hello from the application\n"
+    assert (report["diverged"], report["finished"], report["delivered"]) == (False, True, 16)
+
+
+def test_an_application_that_raises_shows_its_own_traceback(realtape: Realtape, recorded: Path) -> None:
+    ran = realtape("replay", recorded, "--app", "support.telephone:failing")
+    assert ran.code == 1
+    assert "ValueError: this is my own fault" in ran.err
+    assert "telephone.py" in ran.err
+    assert "/cli/" not in ran.err
+
+
+def test_an_application_that_never_connects_is_told_so(realtape: Realtape, recorded: Path) -> None:
+    ran = realtape("replay", recorded, "--app", "support.telephone:unconnected")
+    assert ran.code == 1
+    assert "returned without connecting" in ran.err
+
+
+def test_an_application_that_never_returns_is_cancelled(realtape: Realtape, recorded: Path) -> None:
+    ran = realtape("replay", recorded, "--app", "support.telephone:holding", "--stuck-after", "0.1")
+    assert ran.code == 0
+    assert "did not return within 0.1 s: cancelled" in ran.err
+    assert "same: 15 events delivered, " in ran.out  # one would come inside `close`
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("support.telephone", "name it as module:callable"),
+        (":app", "name it as module:callable"),
+        ("no_such_module_here:app", "no module no_such_module_here"),
+        ("support.no_such_module:app", "no module support.no_such_module"),
+        ("support.telephone:nothing", "has no nothing"),
+        ("support.telephone:ITEM", "no function"),
+        ("support.telephone:plain", "not async"),
+    ],
+)
+def test_an_application_that_cannot_be_called(
+    realtape: Realtape, recorded: Path, name: str, problem: str
+) -> None:
+    ran = realtape("replay", recorded, "--app", name)
+    assert (ran.code, ran.out) == (2, "")
+    assert problem in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_module_that_raises_shows_its_traceback(realtape: Realtape, recorded: Path, tmp_path: Path) -> None:
+    for name, text in (("broken_app", "import nowhere_at_all\n"), ("torn_app", "x = (\n")):
+        (tmp_path / f"{name}.py").write_text(text)
+        sys.path.insert(0, str(tmp_path))
+        ran = realtape("replay", recorded, "--app", f"{name}:app")
+        assert (ran.code, ran.out) == (1, "")
+        assert name in ran.err
+        assert "importlib" not in ran.err
+
+
+def test_the_current_folder_is_imported_from(recorded: Path, tmp_path: Path) -> None:
+    (tmp_path / "my_agent.py").write_text(
+        "from support.telephone import app as inner\n\nclass Agent:\n    app = inner\n"
+    )
+    ran = run("replay", recorded, "--app", "my_agent:Agent.app", cwd=tmp_path)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(SAME)
+
+
+def test_gaps_and_interruptions_are_incomplete(realtape: Realtape, store: Path) -> None:
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE sessions SET status = 'interrupted'")
+    ran = realtape("replay", store)
+    assert ran.code == 3
+    assert ran.out.startswith(SAME)
+    assert "was interrupted" in ran.err
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE sessions SET status = 'closed'")
+        connection.execute("DROP TRIGGER entries_no_update")
+        connection.execute(
+            """UPDATE entries SET kind = 'gap', type = NULL, payload = '{"lost":3}' WHERE seq = 16"""
+        )
+    ran = realtape("replay", store)
+    assert ran.code == 3
+    assert "gap: " in ran.out
+
+
+def test_a_broken_recording_ends_the_replay_at_once(realtape: Realtape, store: Path) -> None:
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("DROP TRIGGER entries_no_update")
+        connection.execute("UPDATE entries SET payload = '{torn' WHERE seq = 24")
+    began = time.monotonic()
+    for arguments in ((), ("--app", "support.telephone:app")):
+        ran = realtape("replay", store, *arguments)
+        assert (ran.code, ran.out) == (3, "")
+        assert "entry 24: the payload cannot be read" in ran.err
+        assert ran.err.count("\n") == 1
+    assert time.monotonic() - began < 4
+
+
+def test_a_connection_that_failed_fails_again(realtape: Realtape, tmp_path: Path) -> None:
+    asyncio.run(record(tmp_path / "down.db", url="ws://down"))
+    ran = realtape("replay", tmp_path / "down.db")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("same: 0 events delivered, 1 calls matched")
+
+
+def test_an_application_that_connects_twice_is_given_the_chain(realtape: Realtape, tmp_path: Path) -> None:
+    store = tmp_path / "chain.db"
+    asyncio.run(record(store, sessions=2))
+    first, second = (one["id"] for one in json.loads(realtape("ls", store, "--json").out))
+    ran = realtape("replay", f"{store}#{first}", "--app", "support.telephone:twice", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)["recordings"] == [first, second]
+
+
+def test_a_session_without_a_connect_cannot_be_replayed(realtape: Realtape, store: Path) -> None:
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("DROP TRIGGER entries_no_update")
+        connection.execute("UPDATE entries SET kind = 'marker' WHERE seq = 0")
+    ran = realtape("replay", store)
+    assert ran.code == 2
+    assert "does not begin with a connect" in ran.err
+
+
+def test_a_recording_of_the_sdk_gets_the_sdk_or_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: list[str] = []
+    assert replay_model({"python": "3.11"}, notes.append) is ReplayModel
+    assert notes == []
+    monkeypatch.setitem(sys.modules, "realtape.integrations.openai_agents", None)
+    assert replay_model({"openai-agents": "0.24.0"}, notes.append) is ReplayModel
+    assert "recorded with openai-agents 0.24.0" in notes[0]
+    monkeypatch.undo()
+    integration = pytest.importorskip("realtape.integrations.openai_agents")
+    assert replay_model({"openai-agents": "0.24.0"}, notes.append) is integration.ReplayModel
+    assert len(notes) == 1
+
+
+def test_a_terminal_gets_the_verdict_in_colour(terminal: Realtape, recorded: Path) -> None:
+    ran = terminal("replay", recorded)
+    assert ran.code == 0
+    assert ran.out.startswith("\x1b[1;32msame\x1b[0m: 16 events")
+    assert len(ran.lines) == 1  # nothing of a progress bar: it was too quick
+
+
+def test_ctrl_c_ends_it_without_a_traceback(recorded: Path) -> None:
+    with start("replay", recorded, "--app", "support.telephone:holding", "--stuck-after", "60") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "connected\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+def test_a_long_replay_shows_how_far_it_is(recorded: Path, tmp_path: Path) -> None:
+    (tmp_path / "slow_app.py").write_text(
+        "import asyncio\nfrom support.telephone import app\n\nasync def slow(model):\n"
+        "    await asyncio.sleep(0.9)\n    await app(model)\n"
+    )
+    ran = run_on_terminal(
+        "replay", recorded, "--app", "slow_app:slow", PYTHONPATH=f"{tmp_path}:{Path(__file__).parent.parent}"
+    )
+    assert ran.code == 0
+    assert "replaying" in ran.out
+    assert "/47" in ran.out
+    assert "16 events" in ran.out

@@ -1,0 +1,172 @@
+"""`realtape show`: a timeline that reads well, and JSON that leaves nothing out."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.cli import main
+from realtape.schema import Entry, Flag
+from support.command_line import Ran, shell
+from support.telephone import ITEM, record
+
+Realtape = Callable[..., Ran]
+
+
+def entries(ran: Ran) -> list[dict[str, Any]]:
+    assert (ran.code, ran.err) == (0, "")
+    return [json.loads(line) for line in ran.lines]
+
+
+def rows(ran: Ran) -> list[str]:
+    """Without the title and the headings."""
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.lines[0].startswith("session ")
+    return ran.lines[2:]
+
+
+def test_json_is_an_entry_a_line_with_every_column(realtape: Realtape, recorded: Path) -> None:
+    told = entries(realtape("show", recorded, "--json"))
+    assert [one["seq"] for one in told] == list(range(47))
+    assert all(set(one) == {"session", *Entry._fields} for one in told)
+    with closing(sqlite3.connect(recorded)) as connection:
+        for payload, digest, one in zip(
+            *zip(*connection.execute("SELECT payload, digest FROM entries ORDER BY seq"), strict=True),
+            told,
+            strict=True,
+        ):
+            assert one["payload"] == json.loads(payload)
+            assert one["digest"] == digest.hex()
+
+
+def test_a_pipe_gets_plain_aligned_text(realtape: Realtape, recorded: Path) -> None:
+    ran = realtape("show", recorded)
+    assert "\x1b" not in ran.out
+    assert not set(ran.out) & set("─│╭╮━┃")
+    title = ran.lines[0]
+    assert " · closed · 47 entries · caller=four" in title
+    assert ran.lines[1].split() == ["seq", "time", "type", "heard", "cause", "content"]
+    place = ran.lines[1].index("content")
+    assert [row[place:] for row in rows(ran) if "function_call" in row] == [
+        'departure({"to": "Brno"}) as call_1'
+    ]
+    assert all(row[place - 1] == " " for row in rows(ran) if len(row) > place)
+
+
+def test_bursts_are_folded_and_the_rest_is_in_order(realtape: Realtape, recorded: Path) -> None:
+    told = [" ".join(row.split()) for row in rows(realtape("show", recorded))]
+    text = "\n".join(told)
+    assert "◀ transcript_delta ×2 100 ms …89abcdef 'Good morning.'" in text
+    assert f"◀ audio ×2 100 ms …89abcdef 9,600 bytes of {ITEM}" in text
+    assert "· on_play_bytes ×2 200 ms …89abcdef by the application" in text
+    assert "▶ send_audio ×3 200 ms …89abcdef 1,440 bytes" in text
+    assert "◀ raw_server_event 200 ms …89abcdef rate_limits.updated" in text  # no event was made of it
+    assert "audio.delta" not in text
+    assert "▶ send_tool_output 200 ms …89abcdef #24 departure of call_1 → platform 4" in text
+    assert "raised ConnectionResetError: the line is dead" in text
+    assert "raised ValueError: I did not expect that" in text
+    assert "withheld" in text
+    assert "cancelled" in text
+    numbers = [int(row.split()[0]) for row in told]
+    assert numbers == sorted(numbers)
+
+
+def test_all_unfolds(realtape: Realtape, recorded: Path) -> None:
+    told = rows(realtape("show", recorded, "--all"))
+    assert [int(row.split()[0]) for row in told] == list(range(47))
+    assert not [row for row in told if "×" in row]
+
+
+def test_kind_and_type_select_and_fold_nothing(realtape: Realtape, recorded: Path) -> None:
+    told = entries(realtape("show", recorded, "--json", "--kind", "sent", "--kind", "close"))
+    assert {one["kind"] for one in told} == {"sent", "close"}
+    told = entries(realtape("show", recorded, "--json", "--type", "audio", "--type", "send_tool_output"))
+    assert [one["type"] for one in told] == ["audio", "audio", "send_tool_output"]
+    assert len(rows(realtape("show", recorded, "--type", "audio"))) == 2
+    assert len(rows(realtape("show", recorded, "--kind", "handled"))) == 4
+    ran = realtape("show", recorded, "--kind", "sent", "--type", "nothing_of_the_kind", "--json")
+    assert entries(ran) == []
+
+
+def test_from_and_to_cut_by_number_and_by_time(realtape: Realtape, recorded: Path) -> None:
+    whole = entries(realtape("show", recorded, "--json"))
+    cut = entries(realtape("show", recorded, "--json", "--from", "10", "--to", "12"))
+    assert cut == whole[10:13]
+    begin_ns, end_ns = whole[20]["at_ns"], whole[30]["at_ns"]
+    cut = entries(
+        realtape(
+            "show", recorded, "--json", "--from", f"{begin_ns / 1e9:.9f}s", "--to", f"{end_ns / 1e6:.6f}ms"
+        )
+    )
+    assert cut == [one for one in whole if begin_ns <= one["at_ns"] <= end_ns]
+    assert entries(realtape("show", recorded, "--json", "--from", "5000")) == []
+
+
+def test_a_terminal_gets_a_table_of_its_width(terminal: Realtape, recorded: Path) -> None:
+    ran = terminal("show", recorded, columns=80)
+    assert "\x1b[" in ran.out
+    assert "──────" in ran.out
+    assert "47 entries on" in ran.lines[-1]
+    bare = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in ran.lines]
+    assert all(len(line) <= 80 for line in bare[1:])
+
+
+def test_no_color_leaves_no_escape_on_a_terminal(terminal: Realtape, recorded: Path) -> None:
+    ran = terminal("show", recorded, columns=130, NO_COLOR="1")
+    assert "\x1b" not in ran.out
+    assert all(len(line) <= 130 for line in ran.lines[1:])
+    assert any("[bold]odd\\u001b[3" in line for line in ran.lines)  # no markup, nothing to obey
+
+
+def test_playback_is_marked_where_it_was_assumed(realtape: Realtape, store: Path) -> None:
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("DROP TRIGGER entries_no_update")
+        connection.execute("UPDATE entries SET flags = ? WHERE seq = 24", (int(Flag.ASSUMED),))
+        connection.execute("UPDATE entries SET flags = ? WHERE seq = 40", (int(Flag.CAUSE_LOST),))
+    told = rows(realtape("show", store))
+    assert "~200 ms …89abcdef" in next(row for row in told if "function_call" in row)
+    assert "#?" in next(row for row in told if "r2" in row)
+
+
+def test_a_payload_that_is_no_json_is_shown_as_it_is(realtape: Realtape, store: Path) -> None:
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("DROP TRIGGER entries_no_update")
+        connection.execute("UPDATE entries SET payload = '{torn' WHERE seq IN (7, 24)")
+        connection.execute("UPDATE entries SET payload = '[\"\\ud800\", 1]' WHERE seq = 3")
+    assert any("{torn" in row for row in rows(realtape("show", store)))
+    told = entries(realtape("show", store, "--json"))
+    assert told[24]["payload"] == "{torn"
+    assert told[3]["payload"] == ["\ud800", 1]
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    """More than a pipe holds, of which `head` reads a line."""
+    store = tmp_path / "long.db"
+    asyncio.run(record(store, platform="x" * 300_000))
+    ran = shell(f"$realtape show {store} --json | head -1 >/dev/null; echo ${{PIPESTATUS[0]}}")
+    assert (ran.out.strip(), ran.err) == ("141", "")
+
+
+def test_other_programs_read_the_json(recorded: Path) -> None:
+    ran = shell(f"$realtape ls {recorded} --json | python3 -m json.tool")
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out)[0]["entries"] == 47
+
+
+def test_a_stream_that_lacks_the_arrows_gets_escapes(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(told, encoding="ascii", write_through=True))
+    assert main(["show", str(recorded), "--from", "24", "--to", "24"]) == 0
+    assert main(["show", str(recorded), "--from", "25", "--to", "25", "--json"]) == 0
+    lines = told.getvalue().decode("ascii").splitlines()
+    assert "\\u25c0 function_call" in lines[2]
+    assert json.loads(lines[3])["payload"]["output"] == "platform 4"

@@ -1,0 +1,65 @@
+"""`realtape verify`: intact is 0, intact up to a point is 3, and the place is named."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.command_line import Ran
+from support.telephone import record
+
+Realtape = Callable[..., Ran]
+
+
+def test_a_recording_is_intact(realtape: Realtape, recorded: Path) -> None:
+    ran = realtape("verify", recorded)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.endswith(": intact, 47 entries\n")
+
+
+@pytest.mark.parametrize(
+    ("damage", "place"),
+    [
+        ("UPDATE entries SET payload = '{}' WHERE seq = 7", "entry 7: changed"),
+        ("UPDATE entries SET at_ns = at_ns + 1 WHERE seq = 7", "entry 7: changed"),
+        ("DELETE FROM entries WHERE seq = 7", "entry 7: missing"),
+        ("DELETE FROM entries WHERE seq = 46", "entry 46: the end was cut off"),
+        ("DELETE FROM segments", "entry 6: bytes"),
+        ("UPDATE sessions SET labels = '{}'", "header: the header was changed"),
+    ],
+)
+def test_damage_is_found_and_named(realtape: Realtape, store: Path, damage: str, place: str) -> None:
+    with closing(sqlite3.connect(store)) as connection, connection:
+        for table in ("entries", "segments"):
+            connection.execute(f"DROP TRIGGER {table}_no_update")
+            connection.execute(f"DROP TRIGGER {table}_no_delete")
+        connection.execute(damage)
+    ran = realtape("verify", store)
+    assert (ran.code, ran.out) == (3, "")
+    assert place in ran.err
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("interrupted", "interrupted: its process died"), ("recording", "still being recorded")],
+)
+def test_an_intact_log_may_be_incomplete(realtape: Realtape, store: Path, status: str, words: str) -> None:
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE sessions SET status = ?", (status,))
+    ran = realtape("verify", store)
+    assert (ran.code, ran.err) == (3, "")
+    assert f"intact, 47 entries; {words}" in ran.out
+
+
+def test_gaps_are_named(realtape: Realtape, tmp_path: Path) -> None:
+    """A recorder that may keep next to nothing loses something, and says so."""
+    store = tmp_path / "gaps.db"
+    asyncio.run(record(store, max_pending_bytes=1))
+    ran = realtape("verify", store)
+    assert (ran.code, ran.err) == (3, "")
+    assert "the recorder lost entries at #" in ran.out
