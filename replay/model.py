@@ -71,6 +71,7 @@ class ReplayBase:
         self._player: Player | None = None
         self._error: Exception | None = None
         self._done = asyncio.Event()
+        self._stopping = asyncio.Lock()
         self._connector: asyncio.Task[Any] | None = None
         self._unheard_from: int | None = None
         recording.read_as(self.vocabulary)
@@ -304,10 +305,11 @@ class ReplayBase:
             return str(error)
 
     async def _stop(self) -> None:
-        player, self._player = self._player, None
-        if player is not None:
-            self.report.unplayed += 0 if self.report.finished else player.core.unplayed
-            await player.stop()
+        async with self._stopping:  # who comes second waits, too, until nothing is left of it
+            player, self._player = self._player, None
+            if player is not None:
+                self.report.unplayed += 0 if self.report.finished else player.core.unplayed
+                await player.stop()
 
 
 class ReplayModel(ReplayBase, RealtimeModel):

@@ -88,6 +88,7 @@ class Player:
         self._advancing = False
         self._again = False
         self._starting: Step | None = None  # delivered, and its listeners have not begun yet
+        self._cancelled: set[int] = set()  # handlings that we cancelled, as recorded
         self._wait: Wait | None = None
         self._at_rest = False
         self._ended = False
@@ -246,6 +247,7 @@ class Player:
             case CancelHandler(step):
                 for lane in self._lanes.values():
                     if lane.current is step:
+                        self._cancelled.add(step.seq)
                         lane.task.cancel()
             case HandlerDiffers():
                 self._diverged(explain.handler(self.core, act))
@@ -303,6 +305,8 @@ class Player:
         try:
             await self._fan_out(step.value)
         except asyncio.CancelledError as error:
+            if step.seq not in self._cancelled and self._lane_is_cancelled():
+                self._stopped = True  # the loop is being shut down: begin nothing more
             outcome = Outcome("cancelled", error=error)
             self._tell_handled(step, outcome)
             raise
@@ -311,6 +315,12 @@ class Player:
         finally:
             _cause.reset(token)
         self._tell_handled(step, outcome)
+
+    def _lane_is_cancelled(self) -> bool:
+        """Whether we are in a lane that somebody else cancels; a listener may also raise the like."""
+        task = asyncio.current_task()
+        lanes = [lane.task for lane in self._lanes.values()]
+        return task is not None and task in lanes and task.cancelling() > 0
 
     def _live_cause(self) -> int | None:
         cause = _cause.get()
