@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-deep test-oldest test-sdk-suite check types format clean
+.PHONY: demo test test-deep test-oldest test-sdk-suite bench check types format clean
 
 demo: $(READY)
 	$(BIN)/realtape demo
@@ -24,6 +24,10 @@ test-oldest: $(OLDEST)/.ready
 # The SDK's own test suite, without our wrapper under every session and with it.
 test-sdk-suite: $(READY)
 	$(BIN)/python tests/sdk_suite/run.py
+
+# Measures, and writes docs/performance.md.
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
 
 check: $(READY) types
 	$(BIN)/ruff check .
