@@ -46,7 +46,7 @@ class Loss:
                 "reason": self.reason,
             }
         )
-        return Entry(seq, at_ns, tick, task, Kind.GAP, *(None,) * 8, payload, 0)
+        return Entry(seq, at_ns, tick, task, Kind.GAP, payload=payload)
 
 
 def gap_instead(entry: Entry, reason: str) -> Entry:

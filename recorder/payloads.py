@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from ..schema.codec import Codec
 from ..schema.encoding import Reference
@@ -45,8 +45,10 @@ class Payloads:
                 )
         except EncodingError as error:
             self.blobs = {}
-            cls = type(value)
-            substitute = {"name": f"{cls.__module__}.{cls.__qualname__}", "error": str(error)}
+            # Of what a redactor or a describer raised only the name: its text may quote the value.
+            reason = str(error) if error.__cause__ is None else type(error.__cause__).__name__
+            cls = cast("type[Any]", type(value))
+            substitute = {"name": f"{cls.__module__}.{cls.__qualname__}", "error": reason}
             encoded = self._codec.encode({"unrecordable": substitute}, self._put, self._secrets)
             return encoded.payload, _LOSSY | (_REDACTED if encoded.redacted else 0)
         flags = _REDACTED if encoded.redacted or self._scrubbed else 0

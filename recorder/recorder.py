@@ -25,7 +25,7 @@ from ..schema.model import RealtimeModel
 from ..schema.secrets import Secrets
 from ..schema.standard import STANDARD
 from ..schema.vocabulary import Vocabulary
-from . import causes
+from . import causes, forks
 from .budget import Budget
 from .model import RecordingModel
 from .session_log import LOST, SessionLog
@@ -34,6 +34,8 @@ from .writer import Writer, logger
 MAX_PENDING_BYTES = 64 * 1024 * 1024
 LARGEST_PENDING_BYTES = 512 * 1024 * 1024  # may become one value of the database
 DRAIN_SECONDS = 10.0
+FORK_SECONDS = 5.0
+"""How long `os.fork` waits for a commit."""
 EVENTS_REMEMBERED = 1024
 """For how many received events back `caused_by` finds the entry."""
 
@@ -57,7 +59,8 @@ class Recorder:
     With `REALTAPE_DISABLED=1` in the environment nothing is recorded, and models are passed through.
 
     Once it has begun a session it lives until it is closed, or the process ends: then it writes what
-    it holds. After `os.fork` the sessions stay the parent's; the child may begin its own.
+    it holds. After `os.fork` the sessions stay the parent's. The child may begin its own, unless the
+    parent had the file open: SQLite does not survive that, and the child needs a file of its own.
 
     Raises:
         UsageError: the store is neither a path nor a URL, or `max_pending_bytes` is no amount of
@@ -90,7 +93,7 @@ class Recorder:
         self._begun = False
         self._closed = False
         self._renew()
-        _recorders.add(self)
+        forks.watch(self)
 
     def _renew(self) -> None:
         self._budget = Budget(self._max_pending_bytes)
@@ -243,17 +246,19 @@ class Recorder:
                 self._package_versions[package] = _version(package)
         return dict(self._package_versions)
 
+    def hold_still(self) -> threading.Lock | None:
+        """Before a fork: wait until nobody is in the database; the lock to release after it."""
+        lock = self._writer.store.lock
+        return lock if lock.acquire(timeout=FORK_SECONDS) else None
+
     def begin_anew(self) -> None:
         """In a forked child: let go of what is the parent's. Locks may be held by threads that do
         not exist here, so they are replaced, never taken."""
         for log in list(self._open):
             log.disown()
         self._open = weakref.WeakSet()
-        self._writer.abandon()
+        self._writer.store.abandon()
         self._renew()
-
-
-_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
 def _version(package: str) -> str:
@@ -261,12 +266,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:  # run from a folder that nobody installed
         return "unknown"
-
-
-def _begin_anew() -> None:
-    for recorder in list(_recorders):
-        recorder.begin_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)

@@ -25,7 +25,7 @@ from .rounds import Rounds
 
 logger = logging.getLogger("realtape.recorder")
 
-ENTRY_OVERHEAD_BYTES = 1_000
+ENTRY_OVERHEAD_BYTES = 600
 """What an entry weighs in memory beside its payload and its bytes, roughly."""
 
 MAX_CALLS = 1024

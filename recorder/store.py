@@ -7,6 +7,7 @@ import ctypes
 import logging
 import os
 import random
+import threading
 import time
 import weakref
 from typing import Any
@@ -18,7 +19,7 @@ from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, NotSupport
 from ..schema.addresses import Address
 from ..schema.digests import entry_digest
 from ..schema.entries import Entry
-from ..schema.errors import NotAStoreError, StoreBusyError, StoreError
+from ..schema.errors import NotAStoreError, StoreBusyError, StoreError, UsageError
 from ..schema.rows import (
     find_session,
     insert_entries,
@@ -39,6 +40,9 @@ SLICE_ROWS = 64
 
 SETTLE_TRIES = 4
 
+_inherited: set[str] = set()
+"""Files that the parent of this process had open when it forked."""
+
 _REFUSED = (
     *(DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError),
     *(OverflowError, TypeError, ValueError),  # from the driver, before the database sees the row
@@ -51,11 +55,17 @@ class Store:
 
     Args:
         address: opened, and made where there is none, by the first commit.
+
+    Attributes:
+        lock: held while we are in the database, whose library has locks of its own: a child that is
+            forked meanwhile would find them taken for ever. `os.fork` waits for this one.
     """
 
     def __init__(self, address: Address) -> None:
+        self.lock = threading.Lock()
         self._address = address
         self._engine: Engine | None = None
+        self._in_use = False  # from before it is opened until after it is closed
         self._file: tuple[int, int] | None = None
         self._gone: weakref.WeakSet[SessionLog] = weakref.WeakSet()  # begun in a file that is no more
         self._unsure = False  # whether the last commit arrived: a server's answer can be lost
@@ -67,44 +77,33 @@ class Store:
             StoreError: nothing was written, as far as we know; try the same again.
         """
         try:
-            with store_errors(self._address):
+            with self.lock, store_errors(self._address):
                 self._commit_or_sift(batches)
         except StoreError as error:
             self._unsure = True
             if self._address.path is not None and not isinstance(error, StoreBusyError):
-                self._release()
+                with self.lock:
+                    self._release()
             raise
         self._unsure = False
 
     def close(self) -> None:
         """Leave one file that stands for itself, also on a read-only disk, if we are the last to
         use it."""
-        if self._engine is None:
-            return
-        file = self._file
-        self._release()
-        if self._address.path is None or file != _file_at(self._address):
-            return
-        for _ in range(SETTLE_TRIES):
-            try:
-                with store_errors(self._address):
-                    settle(self._address)
-            except StoreBusyError:
-                # Perhaps somebody else who is about to settle, and finds us in the way.
-                time.sleep(random.uniform(0.005, 0.03))
-            except StoreError as error:
-                logger.warning("%s: left with its -wal file (%s)", self._address, error.problem)
-                return
-            else:
-                return
-        logger.info("%s: left with its -wal file: whoever closes it last merges it", self._address)
+        with self.lock:
+            if self._engine is not None:
+                self._release_and_settle()
+            self._in_use = False
 
     def abandon(self) -> None:
-        """In a forked child: the connection is the parent's, also in the middle of a transaction,
-        and closing it here would undo that on the shared memory of its -wal. So it is kept, beyond
-        the end of the interpreter."""
+        """In a forked child: leave the connection to the parent. SQLite's locks and its state in
+        shared memory are the parent's too, so this file is not to be opened here again; nor may
+        the connection be closed here, not even by the end of the interpreter: it may be in the
+        middle of a transaction (https://www.sqlite.org/howtocorrupt.html, section 2.6)."""
         if self._engine is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
+        if self._in_use and self._address.path is not None:
+            _inherited.add(os.path.realpath(self._address.path))
 
     # --- helpers ------------------------------------------------------------------------------------
 
@@ -193,7 +192,8 @@ class Store:
         if found != self._file and self._file is not None:
             self._moved_away(found)
         if self._engine is None:
-            self._unsure = True
+            self._unsure = self._in_use = True
+            self._refuse_inherited()
             engine = open_for_writing(self._address)
             try:
                 with engine.begin() as connection:
@@ -203,6 +203,14 @@ class Store:
                 raise
             self._engine, self._file = engine, _file_at(self._address)
         return self._engine
+
+    def _refuse_inherited(self) -> None:
+        path = self._address.path
+        if _inherited and path is not None and os.path.realpath(path) in _inherited:
+            raise UsageError(
+                f"{path} was in use when this process was forked: record into a file of its own, "
+                "or fork before the first session"
+            )
 
     def _moved_away(self, found: tuple[int, int] | None) -> None:
         """What we had opened is no longer at the path: SQLite would write into nobody's file."""
@@ -216,6 +224,25 @@ class Store:
             )
         logger.error("%s: was removed; its sessions end, new ones go on in a new file", self._address)
         self._file = None
+
+    def _release_and_settle(self) -> None:
+        file = self._file
+        self._release()
+        if self._address.path is None or file != _file_at(self._address):
+            return
+        for _ in range(SETTLE_TRIES):
+            try:
+                with store_errors(self._address):
+                    settle(self._address)
+            except StoreBusyError:
+                # Perhaps somebody else who is about to settle, and finds us in the way.
+                time.sleep(random.uniform(0.005, 0.03))
+            except StoreError as error:
+                logger.warning("%s: left with its -wal file (%s)", self._address, error.problem)
+                return
+            else:
+                return
+        logger.info("%s: left with its -wal file: whoever closes it last merges it", self._address)
 
     def _release(self) -> None:
         engine, self._engine = self._engine, None

@@ -38,12 +38,15 @@ class Writer:
     Args:
         address: the store; opened, and made where there is none, by the first commit.
         budget: gets back what the committed entries held.
+
+    Attributes:
+        store: the thread's alone, but for what a fork needs.
     """
 
     def __init__(self, address: Address, budget: Budget) -> None:
         self._address = address
         self._budget = budget
-        self._store = Store(address)
+        self.store = Store(address)
         self._lock = threading.Condition()
         self._logs: dict[SessionLog, None] = {}
         self._thread: threading.Thread | None = None
@@ -116,10 +119,6 @@ class Writer:
                 "the end of the recording is lost", "what the store holds of it is intact"
             )
 
-    def abandon(self) -> None:
-        """In a forked child, where the thread is none, and the connection is the parent's."""
-        self._store.abandon()
-
     # --- helpers ----------------------------------------------------------------------------------
 
     def _list(self, log: SessionLog) -> None:
@@ -171,7 +170,7 @@ class Writer:
                     self._rest(quiet_since)
                     self._unlist_ended()
         finally:
-            self._store.close()
+            self.store.close()
             with self._lock:
                 self._ended = True
                 self._lock.notify_all()
@@ -181,7 +180,7 @@ class Writer:
         backoff = LINGER_SECONDS
         while True:
             try:
-                self._store.commit(batches)
+                self.store.commit(batches)
             except Exception as error:  # noqa: BLE001 - the session goes on, whatever happens here
                 self._failed(error)
                 if self._give_up:

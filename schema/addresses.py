@@ -34,7 +34,10 @@ class Address:
 
     def sqlite_uri(self, mode: str) -> str:
         """SQLite's own `file:` URI (https://www.sqlite.org/uri.html), in mode `ro`, `rw` or `rwc`."""
-        return f"file:{quote(os.fsencode(str(self.path)))}?mode={mode}"
+        assert self.path is not None
+        path = self.path.as_posix()
+        # With an empty host, or a path that begins with two slashes would be taken for one.
+        return f"file://{'' if path.startswith('/') else '/'}{quote(os.fsencode(path))}?mode={mode}"
 
     def size(self) -> int | None:
         """The size of the file at the path, in bytes; None where there is nothing yet.
@@ -87,8 +90,8 @@ def locate(store: StoreLocation) -> Address:
     if isinstance(store, URL) or (isinstance(store, str) and "://" in store):
         try:
             url = make_url(store)
-        except ArgumentError as error:
-            raise UsageError(f"not a store: {error}; give a path or an SQLAlchemy URL") from error
+        except (ArgumentError, ValueError):  # which may quote the password
+            raise UsageError("not the URL of a store: give a path or an SQLAlchemy URL") from None
         if url.get_backend_name() == "sqlite":
             return _file(url.database or "")
         if url.get_backend_name() != "postgresql":
@@ -96,10 +99,13 @@ def locate(store: StoreLocation) -> Address:
                 f"{url.get_backend_name()} is no store of ours: give an SQLite path or a postgresql URL"
             )
         return Address(None, url.set(drivername="postgresql+psycopg"))
-    return _file(os.fspath(store))
+    return _file(os.fsdecode(store))
 
 
 def _file(path: str) -> Address:
-    if path in ("", ":memory:") or path.startswith("file:"):
+    if path in ("", ":memory:") or path.startswith("file:") or "\0" in path:
         raise UsageError(f"{path!r} is not the path of a file: a log must outlive its process")
-    return Address(Path(path).expanduser().absolute(), None)
+    try:
+        return Address(Path(path).expanduser().absolute(), None)
+    except (OSError, RuntimeError) as error:  # no such user; the working folder is gone
+        raise UsageError(f"{path!r} leads nowhere ({error}): give an absolute path") from error

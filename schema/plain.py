@@ -19,7 +19,7 @@ Reference = tuple[int, int, int]
 MAX_DEPTH = 100
 """Values nested deeper than this are refused."""
 
-MAX_VALUES = 250_000
+MAX_VALUES = 200_000
 """Payloads of more values than this are refused (a list that holds itself twice has no end)."""
 
 MAX_SIZE = 1 << 27

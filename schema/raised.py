@@ -61,8 +61,8 @@ def constructor_arguments(error: BaseException) -> list[Any]:
         # The sequence is the caller's, who may have changed it since.
         members = vars(BaseExceptionGroup)["exceptions"].__get__(error)
         given = args[1]
-        plain = type(given) is list or type(given) is tuple
-        if not plain or tuple(map(id, given)) != tuple(map(id, members)):
+        cls = cast("Any", type(given))
+        if (cls is not list and cls is not tuple) or tuple(map(id, given)) != tuple(map(id, members)):
             args[1] = list(members)
     return args
 
@@ -106,7 +106,7 @@ def text_of(error: BaseException) -> str:
                 return str(error)
             text = BaseException.__str__(error)
         else:
-            text = ", ".join(str(item) for item in known[:MAX_TEXT_PARTS] if id(type(item)) in _PLAIN)
+            text = ", ".join(str(item) for item in known[:MAX_TEXT_PARTS] if _kind(item) in _PLAIN)
     except (TypeError, ValueError):  # never initialised; an integer of more digits than Python writes
         text = ""
     if _has_builtin_str(type(error)):
@@ -115,15 +115,19 @@ def text_of(error: BaseException) -> str:
     return ", ".join(part for part in [text, *facts[:MAX_TEXT_PARTS]] if part)
 
 
+def _kind(item: Any) -> int:
+    return id(cast("Any", type(item)))
+
+
 def _is_plain(items: Any) -> bool:
     return all(
-        id(type(item)) in _PLAIN or (type(item) is tuple and all(id(type(part)) in _PLAIN for part in item))
+        _kind(item) in _PLAIN or (type(item) is tuple and all(_kind(part) in _PLAIN for part in item))
         for item in items
     )
 
 
 def _is_fact(name: Any, item: Any) -> bool:
-    if type(name) is not str or id(type(item)) not in _PLAIN:
+    if type(name) is not str or _kind(item) not in _PLAIN:
         return False
     return type(item) is not int or item.bit_length() < 64
 

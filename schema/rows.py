@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .digests import header_digest
 from .entries import Entry, Header, SessionRecord, Status
+from .errors import CorruptRecordError
 from .tables import ENTRIES, SEGMENTS, SESSIONS
 
 _NAMES = [column.name for column in ENTRIES.c]
@@ -98,17 +99,15 @@ def mark_interrupted(connection: Connection) -> None:
 
 
 async def read_sessions(connection: AsyncConnection) -> list[SessionRecord]:
-    """All sessions, oldest first, each with its number of entries."""
-    counts = (
-        select(ENTRIES.c.session, func.max(ENTRIES.c.seq).label("last"))
-        .group_by(ENTRIES.c.session)
-        .subquery()
-    )
-    query = (
-        select(SESSIONS, counts.c.last)
-        .outerjoin(counts, counts.c.session == SESSIONS.c.key)
-        .order_by(SESSIONS.c.started_ns, SESSIONS.c.key)
-    )
+    """All sessions, oldest first, each with its number of entries.
+
+    Raises:
+        CorruptRecordError: a header that no release wrote.
+    """
+    last = (
+        select(func.max(ENTRIES.c.seq)).where(ENTRIES.c.session == SESSIONS.c.key).scalar_subquery()
+    )  # one look into the index, where a GROUP BY would read all of it
+    query = select(SESSIONS, last.label("last")).order_by(SESSIONS.c.started_ns, SESSIONS.c.key)
     return [_session(row) for row in (await connection.execute(query)).mappings()]
 
 
@@ -137,27 +136,30 @@ async def read_segment(connection: AsyncConnection, key: int, segment: int) -> b
 
 
 def _session(row: Any) -> SessionRecord:
-    status = Status(row["status"])
-    if status is Status.RECORDING and _is_dead(row["host"], row["pid"], row["started_ns"]):
-        status = Status.INTERRUPTED
-    return SessionRecord(
-        key=row["key"],
-        header=Header(
-            id=row["id"],
-            previous_session=row["previous_session"],
-            started_ns=row["started_ns"],
-            host=row["host"],
-            pid=row["pid"],
-            source=row["source"],
-            versions=json.loads(row["versions"]),
-            labels=json.loads(row["labels"]),
-            format=row["format"],
-        ),
-        status=status,
-        first_digest=bytes(row["first_digest"]),
-        last_digest=bytes(row["last_digest"]),
-        entries=0 if row["last"] is None else row["last"] + 1,
-    )
+    try:
+        status = Status(row["status"])
+        if status is Status.RECORDING and _is_dead(row["host"], row["pid"], row["started_ns"]):
+            status = Status.INTERRUPTED
+        return SessionRecord(
+            key=row["key"],
+            header=Header(
+                id=row["id"],
+                previous_session=row["previous_session"],
+                started_ns=row["started_ns"],
+                host=row["host"],
+                pid=row["pid"],
+                source=row["source"],
+                versions=dict(json.loads(row["versions"])),
+                labels=dict(json.loads(row["labels"])),
+                format=row["format"],
+            ),
+            status=status,
+            first_digest=bytes(row["first_digest"]),
+            last_digest=bytes(row["last_digest"]),
+            entries=0 if row["last"] is None else row["last"] + 1,
+        )
+    except (TypeError, ValueError) as error:
+        raise CorruptRecordError(str(row["id"]), None, f"it cannot be read ({error})") from error
 
 
 def _is_dead(host: str, pid: int, started_ns: int) -> bool:
@@ -168,6 +170,8 @@ def _is_dead(host: str, pid: int, started_ns: int) -> bool:
         return started_ns < _IMPORTED_NS
     if os.name != "posix":  # elsewhere signal 0 is not a question
         return False
+    if not 0 < pid < 1 << 31:  # no process has such a number
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterable
 
 from .json_text import SPLIT_STRING, to_json
@@ -18,56 +17,63 @@ REDACTED = "[redacted]"
 _SPLIT = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
+class _Known:
+    """What is sought, in all its forms; made anew for every secret that is added."""
+
+    def __init__(self, texts: tuple[str, ...]) -> None:
+        # The longest first: a token that begins with another must not be left in half.
+        self.forms = sorted({form for text in texts for form in _forms(text)}, key=len, reverse=True)
+        self.count = len(texts)
+        self.bytes = [form.encode("utf-8", "surrogatepass") for form in self.forms]
+        self.escaped = [to_json(form)[1:-1] for form in self.forms if not _SPLIT.search(form)]
+        self._pattern: re.Pattern[str] | None = None
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        if self._pattern is None:
+            self._pattern = re.compile("|".join(map(re.escape, self.forms)))
+        return self._pattern
+
+
 class Secrets:
-    """A growing set of secrets, each sought by value. Safe from any thread.
+    """A growing set of secrets, each sought by value.
 
     A secret is also sought as JSON writes it inside a text: a frame that carries it is such a text.
+    Safe from any thread, and without a lock: a signal handler or a finalizer may record at any
+    moment, and a process that forks leaves its other threads' locks held.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._texts: frozenset[str] = frozenset()
-        self._forms: tuple[str, ...] = ()
-        self._escaped: tuple[str, ...] = ()
-        self._bytes: tuple[bytes, ...] = ()
-        self._pattern: re.Pattern[str] | None = None
+        self._texts: dict[str, None] = {}
+        self._known = _Known(())
 
     def add(self, texts: Iterable[str]) -> None:
         """Remember texts; what is shorter than MIN_SECRET_LENGTH is not taken for a secret."""
         if isinstance(texts, str):
             texts = (texts,)
-        with self._lock:
-            fresh = {text for text in texts if len(text) >= MIN_SECRET_LENGTH} - self._texts
-            if not fresh:
-                return
-            self._texts |= fresh
-            forms = {form for text in fresh for form in _forms(text)}
-            # The longest first: a token that begins with another must not be left in half.
-            self._forms = tuple(sorted(forms.union(self._forms), key=len, reverse=True))
-            self._bytes = tuple(form.encode("utf-8", "surrogatepass") for form in self._forms)
-            self._pattern = None
-            self._escaped += tuple(to_json(form)[1:-1] for form in forms if not _SPLIT.search(form))
+        for text in texts:
+            if len(text) >= MIN_SECRET_LENGTH:
+                self._texts.setdefault(text)
+        # Whoever replaces what a faster thread made sees that it is behind, and does it again.
+        while self._known.count < len(self._texts):
+            self._known = _Known(tuple(self._texts))
 
     def within(self, payload: str) -> bool:
         """Whether a payload (JSON text) may hold any of them; False is certain."""
-        for text in self._escaped:
+        known = self._known
+        for text in known.escaped:
             if text in payload:
                 return True
-        return bool(self._texts) and SPLIT_STRING in payload
+        return bool(known.count) and SPLIT_STRING in payload
 
     def scrub(self, text: str) -> str:
         """The text without them."""
-        pattern = self._pattern
-        if pattern is None:
-            if not self._forms:
-                return text
-            with self._lock:
-                pattern = self._pattern = re.compile("|".join(map(re.escape, self._forms)))
-        return pattern.sub(REDACTED, text)
+        known = self._known
+        return known.pattern.sub(REDACTED, text) if known.count else text
 
     def scrub_bytes(self, data: bytes) -> bytes:
         """The bytes without them, of the same length: audio arithmetic must survive."""
-        for secret in self._bytes:
+        for secret in self._known.bytes:
             if secret in data:
                 data = data.replace(secret, b"*" * len(secret))
         return data

@@ -7,11 +7,12 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from typing import Any
 
 import aiosqlite
-from sqlalchemy import Engine, create_engine, func, inspect, select
-from sqlalchemy.engine import Connection
+from sqlalchemy import Engine, create_engine, event, func, inspect, select
+from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
@@ -33,8 +34,17 @@ APPLICATION_ID = 0x52544150
 
 WRITE_BUSY_SECONDS = 2.0
 READ_BUSY_SECONDS = 5.0
+_SERVER_PATIENCE = {
+    "connect_timeout": 5,
+    # Of a server that is gone without a word, libpq learns after two hours.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
 _SMALLEST_DATABASE_BYTES = 512
 _TABLES = frozenset(METADATA.tables)
+_ELSE = "a database of something else"
 
 
 def open_for_writing(address: Address) -> Engine:
@@ -60,13 +70,7 @@ def open_for_writing(address: Address) -> Engine:
         )
     else:
         try:
-            engine = create_engine(
-                address.url or "",
-                poolclass=QueuePool,
-                pool_size=1,
-                max_overflow=0,
-                hide_parameters=True,
-            )
+            engine = _server(address.url)
         except (NoSuchModuleError, ModuleNotFoundError) as error:
             raise UsageError("PostgreSQL needs its driver: pip install 'realtape[postgresql]'") from error
     try:
@@ -81,6 +85,26 @@ def open_for_writing(address: Address) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def _server(url: URL | None) -> Engine:
+    assert url is not None
+    patience = {name: value for name, value in _SERVER_PATIENCE.items() if name not in url.query}
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        connect_args=patience,
+        hide_parameters=True,
+    )
+    event.listen(engine, "connect", _limit_waiting)
+    return engine
+
+
+def _limit_waiting(connection: Any, _record: Any) -> None:
+    connection.execute(f"SET lock_timeout = '{WRITE_BUSY_SECONDS}s'")
+    connection.commit()
 
 
 def _tune(engine: Engine) -> None:
@@ -125,70 +149,95 @@ def _make_or_check(address: Address, connection: Connection) -> None:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
         return
-    if not existing >= _TABLES:
-        raise NotAStoreError(str(address), "a database of something else", "record into one of its own")
-    _require_format(address, connection.execute(select(STORE.c.format)).scalar_one())
+    _require_log(address, connection, existing, "record into one of its own")
 
 
 def _tables(connection: Connection) -> set[str]:
     return set(inspect(connection).get_table_names())
 
 
-def _require_format(address: Address, found: int) -> None:
-    if found > FORMAT:
+def _require_log(address: Address, connection: Connection, tables: set[str], remedy: str) -> None:
+    """Check that the database is a log, of a format that we know."""
+    formats: list[Any] = []
+    if STORE.name in tables:  # looked at first: a newer format may have other tables
+        formats = [*connection.execute(select(STORE.c.format)).scalars()]
+    known = len(formats) == 1 and type(formats[0]) is int and formats[0] > 0
+    if known and formats[0] > FORMAT:
         raise NewerFormatError(
             str(address),
-            f"written in format {found}, and this release reads up to {FORMAT}",
+            f"written in format {formats[0]}, and this release reads up to {FORMAT}",
             "upgrade: pip install --upgrade realtape",
         )
+    if not known or not tables >= _TABLES:
+        raise NotAStoreError(str(address), _ELSE, remedy)
 
 
 @asynccontextmanager
 async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
     """Open a store for reading only; nothing is created, and nothing that was committed changes.
 
+    What the database raises, here or in the body, is translated; what else the body raises is not.
+
     Raises:
         StoreError: as in `errors.py`.
     """
     address.require_log()
     if address.path is not None:
-        await asyncio.to_thread(_undo_unfinished, address)
-        uri = address.sqlite_uri("ro")
+        uri = await asyncio.to_thread(_reading_uri, address)
         engine = create_async_engine(
-            "sqlite+aiosqlite://",
-            async_creator=lambda: aiosqlite.connect(uri, uri=True, timeout=READ_BUSY_SECONDS),
-            poolclass=NullPool,
+            "sqlite+aiosqlite://", async_creator=lambda: _connect(uri), poolclass=NullPool
         )
     else:
         try:
             engine = create_async_engine(address.url or "", poolclass=NullPool)
         except (NoSuchModuleError, ModuleNotFoundError) as error:
             raise UsageError("PostgreSQL needs its driver: pip install 'realtape[postgresql]'") from error
+
+    def translate(context: ExceptionContext) -> None:
+        raise _translated(address, str(context.original_exception)) from context.original_exception
+
+    event.listen(engine.sync_engine, "handle_error", translate)
     try:
-        with store_errors(address):
-            async with engine.connect() as connection:
+        async with AsyncExitStack() as stack:
+            with store_errors(address):
+                connection = await stack.enter_async_context(engine.connect())
                 await connection.run_sync(lambda sync: _check(address, sync))
-                yield connection
+            yield connection
     finally:
         # A cancelled reader must not leave the connection's thread behind.
         await asyncio.shield(engine.dispose())
 
 
-def _undo_unfinished(address: Address) -> None:
-    """A process that died while it made the tables, or settled the file, left a journal. Read-only,
-    SQLite cannot undo what was begun, and so refuses the whole file."""
-    if not os.path.exists(f"{address.path}-journal"):
-        return
-    with suppress(sqlite3.Error), closing(sqlite3.connect(address.sqlite_uri("rw"), uri=True)) as connection:
-        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+async def _connect(uri: str) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(uri, uri=True, timeout=READ_BUSY_SECONDS)
+    try:
+        await connection.execute("PRAGMA query_only=ON")
+    except BaseException:
+        await connection.close()  # it has a thread of its own
+        raise
+    return connection
+
+
+def _reading_uri(address: Address) -> str:
+    """How SQLite can read the file, and leave no more beside it than there was."""
+    beside = [suffix for suffix in ("-wal", "-journal") if os.path.exists(f"{address.path}{suffix}")]
+    # With a log of its own beside the file, it was left by a process that died, or one is writing:
+    # whoever opens it read-only leaves that as it is. With a journal, or nothing, SQLite must be
+    # allowed to write, or it could not undo what a dying process began, and would leave an empty log.
+    uri = address.sqlite_uri("ro" if beside == ["-wal"] else "rw")
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if not beside and code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            # Nobody can write where not even SQLite's own files can be made.
+            return address.sqlite_uri("ro") + "&immutable=1"
+    return uri
 
 
 def _check(address: Address, connection: Connection) -> None:
-    if not _tables(connection) >= _TABLES:
-        raise NotAStoreError(
-            str(address), "a database, but not a Realtape log", "name the store that was recorded into"
-        )
-    _require_format(address, connection.execute(select(STORE.c.format)).scalar_one())
+    _require_log(address, connection, _tables(connection), "name the store that was recorded into")
 
 
 @contextmanager
@@ -207,7 +256,7 @@ def store_errors(address: Address) -> Generator[None]:
 def _translated(address: Address, text: str) -> StoreError:
     store = str(address)
     text = text.partition("\n")[0]  # what follows quotes the row
-    if "locked" in text or "busy" in text:
+    if "locked" in text or "busy" in text or "lock timeout" in text:
         return StoreBusyError(store, "held by another process", "close the other one, or wait for it")
     if "unable to open" in text or "readonly" in text:
         return StoreNotFoundError(
@@ -215,6 +264,8 @@ def _translated(address: Address, text: str) -> StoreError:
         )
     if "is not a database" in text:
         return NotAStoreError(store, "not an SQLite database", "name another file; it was left as it is")
+    if "no such column" in text or "no such table" in text:
+        return NotAStoreError(store, f"{_ELSE} ({text})", "name the store that was recorded into")
     if "malformed" in text or "unsupported file format" in text:
         return NotAStoreError(store, f"damaged ({text})", "restore it from a copy; it was left as it is")
     if "is full" in text or "No space left" in text or "disk I/O error" in text:

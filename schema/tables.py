@@ -43,6 +43,8 @@ SESSIONS = Table(
     Column("status", Text, nullable=False),
     Column("first_digest", LargeBinary, nullable=False),
     Column("last_digest", LargeBinary, nullable=False),
+    # A key is never given twice: the pruning of one session must not expose another's entries.
+    sqlite_autoincrement=True,
 )
 
 ENTRIES = Table(

@@ -13,6 +13,7 @@ from realtape.replay.acts import (
     Deliver,
     End,
     HandlerDiffers,
+    Linger,
     More,
     Play,
     RecordedCall,
@@ -179,7 +180,7 @@ class Application:
                     self.deliver(step, call)
                 case Complete(call, _):
                     self.complete(call)
-                case Settle() | Wait():
+                case Settle() | Linger() | Wait():
                     if not self.settle(choose, act):
                         return
                 case End():
@@ -191,13 +192,15 @@ class Application:
                     raise AssertionError(f"not in a generated session: {act}")
         raise AssertionError("it does not come to an end")
 
-    def settle(self, choose: Callable[[int], int], act: Settle | Wait) -> bool:
+    def settle(self, choose: Callable[[int], int], act: Settle | Linger | Wait) -> bool:
         """Let the application run a while, or until it is at rest; False when stuck."""
         choices = self.choices()
         if choices:
             choices[choose(len(choices))]()
         elif isinstance(act, Settle):
             self.core.settled()
+        elif isinstance(act, Linger):
+            self.core.lingered(act)
         elif self.core.quiescent():
             self.released += 1
         else:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import enum
 import functools
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
-from realtape.schema import STANDARD, Vocabulary
+from realtape.schema import STANDARD, Codec, CodecError, Vocabulary
+from realtape.schema.codec import references
 from realtape.schema.plain import Reference
 
 
@@ -123,6 +125,10 @@ class QuotaError(Exception):
     text: str = "too much"
 
 
+class Halt(BaseException):
+    """An exception of the application that nobody registered, and no `Exception`."""
+
+
 VOCABULARY = Vocabulary(STANDARD)
 for _cls in (Color, Level, Right, Wide, Point, Place, Note, Sealed, RefundError, DeviceError, QuotaError):
     VOCABULARY.register(f"shop:{_cls.__name__}", _cls)
@@ -152,3 +158,34 @@ class Shelf:
         if segment != 0:
             raise KeyError(segment)
         return bytes(self.data[offset : offset + length])
+
+
+CODEC = Codec(VOCABULARY)
+
+
+def round_trip(value: Any, codec: Codec = CODEC) -> Any:
+    """There and back, with all that must hold on the way."""
+    shelf = Shelf()
+    encoded = codec.encode(value, shelf.put)
+    assert not encoded.redacted
+    encoded.payload.encode()  # any database takes it
+    json.loads(encoded.payload)
+    decoded = codec.decode(encoded.payload, shelf.get)
+    assert not decoded.notes
+    again = codec.encode(decoded.value, shelf.put)
+    assert (again.payload, again.lossy) == (encoded.payload, encoded.lossy)
+    for _segment, offset, length in references(encoded.payload):
+        assert offset + length <= len(shelf.data)
+    return decoded.value
+
+
+def encoded_somehow(value: Any) -> str | None:
+    """Its payload, or None where it is refused with an error of ours."""
+    shelf = Shelf()
+    try:
+        payload = CODEC.encode(value, shelf.put).payload
+    except CodecError:
+        return None
+    payload.encode()
+    CODEC.decode(payload, shelf.get)
+    return payload

@@ -1,0 +1,373 @@
+"""A store that cannot be written never stops the session, is never overwritten, and says what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.recorder import Recorder
+from realtape.schema.entries import Kind, Status
+from realtape.schema.errors import (
+    NewerFormatError,
+    NotAStoreError,
+    StoreError,
+    StoreNotFoundError,
+    StoreWriteError,
+)
+from support.stored import begin, beside, intact, mark, numbers, only
+
+DRAIN_SECONDS = 0.2
+NOBODY = 65534
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+# --- what lies at the path --------------------------------------------------------------------------
+
+
+def missing_folder(path: Path) -> Path:
+    return path / "folder" / "log.db"
+
+
+def a_file_as_folder(path: Path) -> Path:
+    path.write_text("not a folder")
+    return path / "log.db"
+
+
+def a_folder(path: Path) -> Path:
+    path.mkdir()
+    (path / "precious.txt").write_text("precious")
+    return path
+
+
+def file_of(size: int) -> Callable[[Path], Path]:
+    def make(path: Path) -> Path:
+        path.write_bytes((b"precious data, and no database " * 4_000)[:size])
+        return path
+
+    return make
+
+
+def another_database(path: Path) -> Path:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE precious (data)")
+        connection.execute("INSERT INTO precious VALUES ('precious')")
+        connection.commit()
+    return path
+
+
+def a_newer_log(path: Path) -> Path:
+    recorder = Recorder(path)
+    mark(begin(recorder), 1)
+    asyncio.run(recorder.close())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE store SET format = 99")
+        connection.commit()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "cause", "told"),
+    [
+        (missing_folder, StoreNotFoundError, "check that its folder exists"),
+        (a_file_as_folder, StoreNotFoundError, "check that its folder exists"),
+        (a_folder, NotAStoreError, "name the path of an SQLite file"),
+        (file_of(1), NotAStoreError, "name another file"),
+        (file_of(20), NotAStoreError, "name another file"),
+        (file_of(600), NotAStoreError, "name another file"),
+        (file_of(100_000), NotAStoreError, "name another file"),
+        (another_database, NotAStoreError, "record into one of its own"),
+        (a_newer_log, NewerFormatError, "pip install --upgrade realtape"),
+    ],
+)
+def test_what_lies_there_is_left_alone(
+    path: Path,
+    caplog: pytest.LogCaptureFixture,
+    make: Callable[[Path], Path],
+    cause: type[StoreError],
+    told: str,
+):
+    store = make(path)
+    before = {found: found.read_bytes() for found in path.parent.rglob("*") if found.is_file()}
+
+    async def record() -> None:
+        recorder = Recorder(store, drain_seconds=DRAIN_SECONDS)
+        log = begin(recorder)
+        mark(log, *range(100))
+        for call in (recorder.flush, recorder.flush, recorder.close):
+            with pytest.raises(StoreWriteError, match=told) as raised:
+                await call()
+            assert isinstance(raised.value.__cause__, cause)
+            mark(log, 100)
+        await recorder.close()  # it has said what is lost
+
+    asyncio.run(record())
+    assert {found: found.read_bytes() for found in path.parent.rglob("*") if found.is_file()} == before
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert told in line
+    assert str(store) in line
+
+
+async def test_waiting_is_not_in_vain_only_where_it_can_help(path: Path):
+    """What is no store will be none in ten seconds."""
+    recorder = Recorder(a_folder(path))
+    mark(begin(recorder), 1)
+    began = time.monotonic()
+    with pytest.raises(StoreWriteError):
+        await recorder.flush()
+    with pytest.raises(StoreWriteError):
+        await recorder.close()
+    assert time.monotonic() - began < 5
+
+
+async def test_what_was_missing_may_come(path: Path, caplog: pytest.LogCaptureFixture):
+    store = missing_folder(path)
+    async with Recorder(store) as recorder:
+        log = begin(recorder)
+        mark(log, 1)
+        while "cannot write" not in caplog.text:
+            await asyncio.sleep(0.01)
+        mark(log, 2)
+        store.parent.mkdir(parents=True)
+        await recorder.flush()
+        mark(log, 3)
+    assert numbers(await only(store)) == [1, 2, 3]
+
+
+async def test_an_empty_file_becomes_a_store(path: Path):
+    path.touch()
+    async with Recorder(path) as recorder:
+        mark(begin(recorder), 1)
+    assert numbers(await only(path)) == [1]
+
+
+async def test_the_applications_own_exception_is_not_masked(path: Path, caplog: pytest.LogCaptureFixture):
+    async def application() -> None:
+        async with Recorder(a_folder(path), drain_seconds=DRAIN_SECONDS) as recorder:
+            mark(begin(recorder), 1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await application()
+    assert "the end of the recording is lost" in caplog.text
+
+
+async def test_without_one_the_end_of_the_block_raises(path: Path):
+    async def application() -> None:
+        async with Recorder(a_folder(path), drain_seconds=DRAIN_SECONDS) as recorder:
+            mark(begin(recorder), 1)
+
+    with pytest.raises(StoreWriteError, match="the end of the recording is lost"):
+        await application()
+
+
+async def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    recorder = Recorder("postgresql://localhost/nowhere", drain_seconds=DRAIN_SECONDS)
+    mark(begin(recorder), 1)
+    with pytest.raises(StoreWriteError, match=r"pip install 'realtape\[postgresql\]'"):
+        await recorder.flush()
+    with pytest.raises(StoreWriteError):
+        await recorder.close()
+
+
+# --- permissions --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def as_nobody(folder: Path) -> Generator[None]:
+    """Root may write anywhere, so be another user for a while; whoever is not root stays himself."""
+    if os.geteuid() != 0:
+        yield
+        return
+    parents = [parent for parent in folder.parents if parent.stat().st_mode & 0o001 == 0]
+    for parent in parents:
+        parent.chmod(parent.stat().st_mode | 0o001)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        for parent in parents:
+            parent.chmod(parent.stat().st_mode & ~0o001)
+
+
+@pytest.mark.parametrize(
+    ("folder_mode", "file_mode"),
+    [(0o555, None), (0o000, None), (0o555, 0o444), (0o755, 0o444), (0o755, 0o000)],
+)
+async def test_what_may_not_be_written(tmp_path: Path, folder_mode: int, file_mode: int | None):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "log.db"
+    async with Recorder(tmp_path / "other.db") as recorder:
+        mark(begin(recorder), 1)  # imports what only root may read
+    if file_mode is not None:
+        (tmp_path / "other.db").rename(path)
+        path.chmod(file_mode)
+    folder.chmod(folder_mode)
+    try:
+        with as_nobody(folder):
+            recorder = Recorder(path, drain_seconds=DRAIN_SECONDS)
+            mark(begin(recorder), 2)
+            with pytest.raises(StoreWriteError, match="permissions") as raised:
+                await recorder.flush()
+            assert isinstance(raised.value.__cause__, StoreNotFoundError)
+            with pytest.raises(StoreWriteError):
+                await recorder.close()
+    finally:
+        folder.chmod(0o755)
+    if file_mode is not None:
+        path.chmod(0o644)
+        assert numbers(await only(path)) == [1]
+    else:
+        assert beside(path) == set()
+
+
+# --- a full disk --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def tiny_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[], None]]:
+    """A folder on a disk of 400 KB; what it yields makes the disk larger. Where no disk can be
+    mounted, SQLite is told that there is no more room."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
+    if os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0:
+        try:
+            larger = ["mount", "-o", "remount,size=20m", str(folder)]
+            yield lambda: subprocess.run(larger, check=True) and None
+        finally:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+        return
+    pages = [90]
+    connect = sqlite3.connect
+
+    def limited(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*args, **kwargs)
+        connection.execute(f"PRAGMA max_page_count={pages[0]}")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", limited)
+    yield lambda: pages.__setitem__(0, 10_000)
+
+
+def chunk(number: int) -> dict[str, object]:
+    return {"number": number, "bytes": os.urandom(10_000)}
+
+
+async def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    with tiny_disk(tmp_path, monkeypatch) as enlarge:
+        path = tmp_path / "log.db"
+        async with Recorder(path, max_pending_bytes=600_000, drain_seconds=DRAIN_SECONDS) as recorder:
+            log = begin(recorder)
+            log.append(Kind.MARKER, chunk(0))
+            await recorder.flush()
+            for number in range(1, 200):
+                log.append(Kind.MARKER, chunk(number))
+                await asyncio.sleep(0)
+            with pytest.raises(StoreWriteError, match="free space on the disk"):
+                await recorder.flush()
+            assert "free space on the disk" in caplog.text
+            before = await only(path)
+            assert before.entries
+            enlarge()
+            for _ in range(50):  # it tries again once a second at the latest
+                try:
+                    await recorder.flush()
+                except StoreWriteError:
+                    continue
+                break
+            log.append(Kind.MARKER, chunk(200))
+        stored = await only(path)
+        found = numbers(stored)
+        assert found[:2] == [0, 1]
+        assert found[-1] == 200
+        assert sum(gap["lost"] for gap in stored.payloads(Kind.GAP)) == 201 - len(found) > 0
+
+
+FULL = """
+import asyncio, os, resource, sys
+sys.path.insert(0, sys.argv[2])
+from realtape.recorder import Recorder
+from realtape.schema.entries import Kind
+from realtape.schema.errors import StoreWriteError
+from support.stored import begin, mark, numbers, only
+
+async def main():
+    path = sys.argv[1]
+    recorder = Recorder(path, drain_seconds=0.3)
+    log = begin(recorder)
+    mark(log, 0)
+    await recorder.flush()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
+    for number in range(1, 100):
+        log.append(Kind.MARKER, {"number": number, "bytes": os.urandom(10_000)})
+    try:
+        await recorder.close()
+    except StoreWriteError as error:
+        print("raised", "the end of the recording is lost" in str(error))
+    print(numbers(await only(path)))
+
+asyncio.run(main())
+"""
+
+
+def test_a_disk_that_stays_full_loses_the_end_and_nothing_else(path: Path):
+    tests = str(Path(__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path), tests], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "raised True\n[0]\n", done.stderr
+
+
+# --- while recording ----------------------------------------------------------------------------------
+
+
+async def test_a_store_that_is_removed(path: Path, caplog: pytest.LogCaptureFixture):
+    """It ends its sessions; those that begin afterwards are recorded."""
+    recorder = Recorder(path)
+    old = begin(recorder, "old")
+    mark(old, 1)
+    await recorder.flush()
+    path.unlink()
+    mark(old, 2)
+    await recorder.flush()
+    new = begin(recorder, "new")
+    mark(new, 3)
+    mark(old, 4)
+    await recorder.close()
+    assert "was removed; its sessions end" in caplog.text
+    stored = await only(path)
+    assert (stored.label, numbers(stored), stored.status) == ("new", [3], Status.CLOSED)
+
+
+async def test_a_store_that_is_replaced(path: Path):
+    """The -wal of the old one must not be merged into the new one."""
+    recorder = Recorder(path)
+    old = begin(recorder, "old")
+    mark(old, 1)
+    await recorder.flush()
+    async with Recorder(path.with_name("other.db")) as other:
+        mark(begin(other, "other"), 7)
+    path.with_name("other.db").rename(path)
+    before = path.read_bytes()
+    mark(old, 2)
+    with pytest.raises(StoreWriteError, match="put the old one back"):
+        await recorder.flush()
+    assert path.read_bytes() == before
+    path.with_name("log.db-wal").unlink()
+    mark(begin(recorder, "new"), 3)
+    await recorder.close()
+    assert {stored.label: numbers(stored) for stored in await intact(path)} == {"other": [7], "new": [3]}

@@ -1,0 +1,193 @@
+"""Entries reach the file within a blink while they flow, and after `close` one file stands for itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from realtape.recorder import Recorder, writer
+from realtape.schema.entries import Kind, Status
+from support.stored import begin, beside, intact, mark, numbers, only, until
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+def committed(path: Path) -> int:
+    """How many entries a second connection sees."""
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("SELECT count(*) FROM entries").fetchone()[0]
+    except sqlite3.OperationalError:  # the tables are not there yet
+        return 0
+    finally:
+        connection.close()
+
+
+async def test_entries_are_committed_while_they_flow(path: Path):
+    async with Recorder(path) as recorder:
+        log = begin(recorder)
+        mark(log, -1)
+        await recorder.flush()
+        lags: list[float] = []
+        for number in range(20):
+            appended = time.monotonic()
+            mark(log, *range(number * 10, number * 10 + 10))
+            await until(lambda number=number: committed(path) > (number + 1) * 10)
+            lags.append(time.monotonic() - appended)
+    lags.sort()
+    # 50 ms, and as much again for a machine that does other things; single outliers are the disk's.
+    assert lags[len(lags) // 2] < 0.1
+
+
+async def test_groups_are_committed_together(path: Path):
+    async with Recorder(path) as recorder:
+        log = begin(recorder)
+        mark(log, *range(5_000))
+        await recorder.flush()
+        # One segment row a commit: were each entry a commit, there would be as many as entries.
+        for number in range(500):
+            log.append(Kind.MARKER, {"bytes": number.to_bytes(8)})
+    assert len((await only(path)).segments) < 50
+
+
+async def test_flush_waits_for_all_that_was_appended_before(path: Path):
+    async with Recorder(path) as recorder:
+        log = begin(recorder)
+        for number in range(10):
+            mark(log, *range(number * 100, number * 100 + 100))
+            await recorder.flush()
+            assert committed(path) == number * 100 + 100
+
+
+async def test_flush_before_any_session_makes_no_file(path: Path):
+    async with Recorder(path) as recorder:
+        await recorder.flush()
+    assert not path.exists()
+
+
+async def test_close_drains_what_is_pending(path: Path):
+    recorder = Recorder(path)
+    log = begin(recorder)
+    mark(log, *range(5_000))
+    await recorder.close()
+    stored = await only(path)
+    assert numbers(stored) == list(range(5_000))
+    assert stored.status is Status.CLOSED
+
+
+async def test_a_closed_recorder_records_nothing_more(path: Path):
+    recorder = Recorder(path)
+    log = begin(recorder)
+    mark(log, 1)
+    await recorder.close()
+    mark(log, 2)
+    late = begin(recorder)
+    mark(late, 3)
+    late.finish(Status.CLOSED)
+    await recorder.flush()
+    await recorder.close()
+    assert log.append(Kind.MARKER, {}) is None
+    assert numbers(await only(path)) == [1]
+
+
+async def test_close_may_be_called_by_several_at_once(path: Path):
+    recorder = Recorder(path)
+    mark(begin(recorder), *range(1_000))
+    await asyncio.gather(*(recorder.close() for _ in range(5)))
+    assert numbers(await only(path)) == list(range(1_000))
+
+
+async def test_one_file_is_left(path: Path):
+    async with Recorder(path) as recorder:
+        mark(begin(recorder), 1)
+        await recorder.flush()
+        assert beside(path) == {"log.db", "log.db-wal", "log.db-shm"}
+    assert beside(path) == {"log.db"}
+
+
+READER = """
+import asyncio, os, sys
+sys.path.insert(0, sys.argv[2])
+from support.stored import numbers, only
+if os.getuid() == 0:  # who may write anywhere
+    asyncio.run(only(sys.argv[1]))  # imports what only root may read
+    os.setgid(65534), os.setuid(65534)
+print(numbers(asyncio.run(only(sys.argv[1]))))
+"""
+
+
+async def test_a_read_only_folder_is_enough_to_read(tmp_path: Path):
+    folder = tmp_path / "readonly"
+    folder.mkdir()
+    path = folder / "log.db"
+    async with Recorder(path) as recorder:
+        mark(begin(recorder), 1, 2, 3)
+    path.chmod(0o444)
+    folder.chmod(0o555)
+    parents = [parent for parent in folder.parents if parent.stat().st_mode & 0o001 == 0]
+    try:
+        for parent in parents:
+            parent.chmod(parent.stat().st_mode | 0o001)
+        tests = str(Path(__file__).parents[1])
+        done = subprocess.run(
+            [sys.executable, "-c", READER, str(path), tests], capture_output=True, text=True, check=False
+        )
+    finally:
+        folder.chmod(0o755)
+        for parent in parents:
+            parent.chmod(parent.stat().st_mode & ~0o001)
+    assert done.stdout == "[1, 2, 3]\n", done.stderr
+    assert beside(path) == {"log.db"}
+
+
+async def test_two_recorders_of_one_process_close_in_any_order(path: Path):
+    first, second = Recorder(path), Recorder(path)
+    logs = begin(first, "first"), begin(second, "second")
+    for number in range(100):
+        mark(logs[0], number)
+        mark(logs[1], number)
+    await first.flush()
+    await first.close()
+    mark(logs[1], 100)
+    await second.close()
+    assert beside(path) == {"log.db"}
+    stored = {one.label: one for one in await intact(path)}
+    assert numbers(stored["first"]) == list(range(100))
+    assert numbers(stored["second"]) == list(range(101))
+
+
+async def test_reading_in_the_process_that_records_leaves_its_locks_alone(path: Path):
+    """Closing any handle of a file drops all POSIX locks that the process holds on it: then another
+    process would take the log for nobody's, merge the -wal, and remove it under the writer."""
+    async with Recorder(path) as recorder:
+        log = begin(recorder, "ours")
+        mark(log, *range(100))
+        await recorder.flush()
+        await intact(path)
+        other = "import asyncio, sys; from realtape.recorder import Recorder\n"
+        other += "async def main():\n async with Recorder(sys.argv[1]) as r: r.begin({'name': 'other'}, "
+        other += "previous_session=None).append('marker', {})\nasyncio.run(main())"
+        subprocess.run([sys.executable, "-c", other, str(path)], check=True)
+        assert "log.db-wal" in beside(path)
+        mark(log, *range(100, 200))
+    ours = next(stored for stored in await intact(path) if stored.label == "ours")
+    assert numbers(ours) == list(range(200))
+
+
+async def test_a_parked_writer_is_woken(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(writer, "PARK_AFTER_SECONDS", 0.05)
+    async with Recorder(path) as recorder:
+        log = begin(recorder)
+        mark(log, 0)
+        await recorder.flush()
+        await asyncio.sleep(0.2)
+        mark(log, 1)
+        await until(lambda: committed(path) == 2, seconds=1)

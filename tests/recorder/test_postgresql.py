@@ -1,0 +1,232 @@
+"""On a PostgreSQL server the log is the same: the writer's promises, once more."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from realtape.recorder import Recorder
+from realtape.schema import RealtimeModelAudioEvent
+from realtape.schema.entries import Kind, Status
+from realtape.schema.errors import StoreWriteError
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+from support.models import EchoModel, Ignoring
+from support.postgresql import server
+from support.stored import begin, intact, mark, numbers, only, read, until
+
+pytest.importorskip("psycopg", reason="the extra `postgresql` is not installed")
+
+
+@pytest.fixture(scope="module")
+def database() -> Generator[str]:
+    with server() as url:
+        if url is None:
+            pytest.skip("no PostgreSQL here: install it, or set REALTAPE_TEST_POSTGRESQL")
+        yield url
+
+
+def execute(store: str, *statements: str) -> Any:
+    """As somebody else, each in a transaction of its own; returns the last one's first value."""
+    engine = create_engine(store.replace("postgresql://", "postgresql+psycopg://"))
+    value: Any = None
+    try:
+        for statement in statements:
+            with engine.begin() as connection:
+                result = connection.execute(text(statement))
+                value = result.scalar() if result.returns_rows else None
+    finally:
+        engine.dispose()
+    return value
+
+
+@pytest.fixture
+def store(database: str) -> Generator[str]:
+    """An empty database of its own."""
+    name = f"realtape_{uuid.uuid4().hex}"
+    engine = create_engine(
+        database.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield database.rpartition("/")[0] + "/" + name
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+async def test_a_session_reads_back_as_it_was_appended(store: str):
+    async with Recorder(store) as recorder:
+        log = begin(recorder)
+        log.playback = lambda: ("i\x00tem", True, -0.0, True)
+        event = RealtimeModelAudioEvent(data=b"\x00\xff" * 500, response_id="r", item_id="i", content_index=0)
+        log.append(Kind.RECEIVED, event, type="audio")
+        log.append(
+            Kind.MARKER, {"text": "NUL \x00, lone \ud800, é\u2028 and 🎙", "float": 0.1, "int": 1 << 60}
+        )
+        await recorder.flush()
+        mark(log, *range(1_000))
+    stored = await only(store)
+    assert numbers_of(stored.payloads()) == list(range(1_000))
+    assert stored.segments == {0: b"\x00\xff" * 500}
+    assert stored.entries[0].item_id == "i\\x00tem"
+    assert stored.status is Status.CLOSED
+
+
+def numbers_of(payloads: list[Any]) -> list[int]:
+    return [payload["number"] for payload in payloads if "number" in payload]
+
+
+async def test_a_wrapped_model_is_recorded(store: str):
+    async with Recorder(store) as recorder:
+        model = recorder.wrap(EchoModel(), labels={"name": "a"})
+        model.add_listener(Ignoring())
+        await model.connect({"api_key": "sk-0123456789"})
+        for number in range(100):
+            await model.send_event(number.to_bytes(100))
+        await model.close()
+    stored = await only(store)
+    assert len(stored.of_kind(Kind.RECEIVED)) == 100
+    assert b"".join(stored.segments.values()) == b"".join(number.to_bytes(100) for number in range(100))
+
+
+async def test_recorders_make_the_tables_at_once_and_share_the_store(store: str):
+    recorders = [Recorder(store) for _ in range(4)]
+    logs = [begin(recorder, str(number)) for number, recorder in enumerate(recorders)]
+    threads = [threading.Thread(target=mark, args=(log, *range(2_000))) for log in logs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+    await asyncio.gather(*(recorder.close() for recorder in recorders))
+    found = await intact(store)
+    assert sorted(stored.label for stored in found) == ["0", "1", "2", "3"]
+    assert all(numbers(stored) == list(range(2_000)) for stored in found)
+
+
+async def test_entries_are_append_only(store: str):
+    async with Recorder(store) as recorder:
+        mark(begin(recorder), 1)
+    for statement in ("UPDATE entries SET payload = '{}'", "DELETE FROM entries"):
+        with pytest.raises(DBAPIError, match="append-only"):
+            execute(store, statement)
+    assert numbers(await only(store)) == [1]
+
+
+async def test_connections_that_break_are_made_again(store: str, caplog: pytest.LogCaptureFixture):
+    async with Recorder(store) as recorder:
+        log = begin(recorder)
+        for number in range(5):
+            mark(log, *range(number * 10, number * 10 + 10))
+            await recorder.flush()
+            execute(
+                store,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            )
+        mark(log, 50)
+    assert numbers(await only(store)) == list(range(51))
+
+
+async def test_a_locked_table_makes_nobody_wait(
+    store: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("realtape.schema.stores.WRITE_BUSY_SECONDS", 0.1)
+    async with Recorder(store, max_pending_bytes=50_000, drain_seconds=0.3) as recorder:
+        log = begin(recorder)
+        mark(log, 0)
+        await recorder.flush()
+        engine = create_engine(store.replace("postgresql://", "postgresql+psycopg://"))
+        with engine.begin() as connection:
+            connection.execute(text("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE"))
+            mark(log, *range(1, 500))
+            await until(lambda: "held by another process" in caplog.text)
+            with pytest.raises(StoreWriteError, match="held by another process"):
+                await recorder.flush()
+        engine.dispose()
+        await asyncio.sleep(0.2)  # it tries less and less often
+        await recorder.flush()
+        mark(log, 500)
+    stored = await only(store)
+    (gap,) = stored.payloads(Kind.GAP)
+    assert numbers(stored) == [*range(500 - gap["lost"]), 500]
+
+
+async def test_an_entry_that_is_refused_becomes_a_gap(store: str, caplog: pytest.LogCaptureFixture):
+    async with Recorder(store) as recorder:
+        log = begin(recorder)
+        mark(log, 0)
+        await recorder.flush()
+        execute(store, "ALTER TABLE entries ADD CHECK (payload NOT LIKE '%poison%')")
+        mark(log, 1)
+        log.append(Kind.MARKER, {"text": "poison", "private": "sk-private"})
+        mark(log, 3)
+        await recorder.flush()
+        log.append(Kind.MARKER, {"text": "also poison"}, method="NUL \x00")
+        log.append(Kind.MARKER, {"number": 5}, method="NUL \x00")
+    stored = await only(store)
+    assert [entry.kind for entry in stored.entries] == [
+        *("marker", "marker", "gap", "marker", "gap", "gap"),
+    ]
+    assert "sk-private" not in caplog.text
+
+
+async def test_a_server_that_is_not_there(caplog: pytest.LogCaptureFixture):
+    recorder = Recorder("postgresql://realtape:hunter22@127.0.0.1:1/nowhere", drain_seconds=0.2)
+    mark(begin(recorder), 1)
+    with pytest.raises(StoreWriteError, match=r"127\.0\.0\.1"):
+        await recorder.flush()
+    with pytest.raises(StoreWriteError):
+        await recorder.close()
+    assert "hunter22" not in caplog.text
+
+
+async def test_a_database_of_something_else_is_left_alone(store: str):
+    execute(store, "CREATE TABLE precious (data text)")
+    recorder = Recorder(store, drain_seconds=0.2)
+    mark(begin(recorder), 1)
+    with pytest.raises(StoreWriteError, match="a database of something else"):
+        await recorder.flush()
+    with pytest.raises(StoreWriteError):
+        await recorder.close()
+    tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
+    assert execute(store, tables) == 1
+
+
+async def test_an_interrupted_session_is_marked(store: str):
+    async with Recorder(store) as recorder:
+        mark(begin(recorder, "dead"), 1)
+        mark(begin(recorder, "elsewhere"), 1)
+    dead = "status = 'recording', pid = 2147483646"
+    execute(
+        store,
+        f"UPDATE sessions SET {dead}",
+        "UPDATE sessions SET host = 'elsewhere' WHERE labels LIKE '%elsewhere%'",
+    )
+    async with Recorder(store) as recorder:
+        mark(begin(recorder, "next"), 1)
+    found = {stored.label: stored.status for stored in await read(store)}
+    assert found == {"dead": Status.INTERRUPTED, "elsewhere": Status.RECORDING, "next": Status.CLOSED}
+
+
+async def test_a_lock_that_is_never_released_does_not_hold_up_the_end(
+    store: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("realtape.schema.stores.WRITE_BUSY_SECONDS", 0.1)
+    recorder = Recorder(store, drain_seconds=0.3)
+    log = begin(recorder)
+    mark(log, 0)
+    await recorder.flush()
+    engine = create_engine(store.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(text("LOCK TABLE entries IN ACCESS EXCLUSIVE MODE"))
+        mark(log, 1)
+        with pytest.raises(StoreWriteError):
+            await recorder.close()
+    engine.dispose()
+    await until(lambda: not any(t.name == "realtape-writer" for t in threading.enumerate()))
+    assert numbers(await only(store))[0] == 0

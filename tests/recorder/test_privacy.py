@@ -1,0 +1,156 @@
+"""No secret reaches the file, what lies beside it while it is written, or the log lines."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.recorder import Recorder
+from realtape.schema import (
+    RealtimeModelErrorEvent,
+    RealtimeModelRawServerEvent,
+    RealtimeModelTranscriptDeltaEvent,
+    RealtimeModelUsageEvent,
+)
+from realtape.schema.entries import Flag, Kind
+from support.models import EchoModel, Ignoring
+from support.stored import begin, intact, mark, only
+
+SECRETS = ["sk-proj-0123456789abcdef", 'quoted"secret\\é', "bearer-of-a-header", "token-in-a-url"]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+def assert_absent(folder: Path, secrets: list[str] = SECRETS) -> None:
+    """From every file, however it might be spelled."""
+    for file in folder.iterdir():
+        data = file.read_bytes()
+        for secret in secrets:
+            for spelling in (
+                secret.encode(),
+                secret.encode("utf-16-le"),
+                secret.replace("\\", "\\\\").replace('"', '\\"').encode(),
+                base64.b64encode(secret.encode()).rstrip(b"=")[:-1],
+            ):
+                assert spelling not in data, f"{spelling!r} in {file.name}"
+
+
+class Telltale:
+    """A class that nobody registered."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def everywhere(secret: str) -> list[tuple[Kind, Any]]:
+    """Values that carry a secret, each in another place."""
+    return [
+        (Kind.RECEIVED, RealtimeModelRawServerEvent(data={"type": "x", "deep": [{"a": secret}]})),
+        (Kind.RECEIVED, RealtimeModelRawServerEvent(data={"type": "x", secret: "a key of a dictionary"})),
+        (
+            Kind.RECEIVED,
+            RealtimeModelTranscriptDeltaEvent(item_id="i", delta=f"it is {secret}!", response_id="r"),
+        ),
+        (Kind.RECEIVED, RealtimeModelErrorEvent(error=ValueError(f"bad key {secret}"))),
+        (Kind.MARKER, {"bytes": b"audio " * 5 + secret.encode() + b" audio" * 5}),
+        (Kind.MARKER, {"base64": {"delta": base64.b64encode(secret.encode() * 3).decode()}}),
+        (Kind.MARKER, {"described": Telltale(secret)}),
+        (Kind.MARKER, secret),
+    ]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+async def test_secrets_are_scrubbed_wherever_they_stand(path: Path, secret: str):
+    async with Recorder(path) as recorder:
+        log = recorder.begin({"label": secret, secret: "label"}, previous_session=None)
+        recorder.secrets.add([secret])
+        log.playback = lambda: (f"item of {secret}", 0, 1.0, False)
+        for kind, value in everywhere(secret):
+            log.append(kind, value)
+        await recorder.flush()
+        assert len(list(path.parent.iterdir())) == 3
+        assert_absent(path.parent)
+    assert_absent(path.parent)
+    stored = await only(path)
+    assert stored.record.header.labels == {"label": "[redacted]", "[redacted]": "label"}
+    redacted = [bool(entry.flags & Flag.REDACTED) for entry in stored.entries]
+    assert redacted == [True, True, True, True, True, True, False, True]
+
+
+async def test_secrets_of_the_connection_are_scrubbed(path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_API_KEY", SECRETS[1])
+
+    class Talkative(EchoModel):
+        async def connect(self, options: Any) -> None:
+            await super().connect(options)
+            raise ConnectionError(f"refused {options}")
+
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(Talkative(), labels={"key": SECRETS[0]})
+        model.add_listener(Ignoring())
+        with pytest.raises(ConnectionError):
+            await model.connect(
+                {
+                    "api_key": SECRETS[0],
+                    "headers": {"Authorization": f"Bearer {SECRETS[2]}"},
+                    "url": f"wss://user:{SECRETS[1]}@host/path?model=m&token={SECRETS[3]}",
+                }
+            )
+        await model.send_event(RealtimeModelUsageEvent(usage=None))  # pyright: ignore[reportArgumentType]
+        recorder.mark("from the environment", key=SECRETS[1])
+        await recorder.flush()
+        assert_absent(path.parent)
+    assert_absent(path.parent)
+    assert await intact(path)
+
+
+async def test_redactors_run_before_anything_is_kept(path: Path):
+    def redactor(text: str) -> str:
+        return text.replace("Jane Doe", "[name]")
+
+    async with Recorder(path, redactors=[redactor]) as recorder:
+        log = begin(recorder)
+        log.append(Kind.MARKER, {"Jane Doe": ["Jane Doe"]})
+        await recorder.flush()
+        assert_absent(path.parent, ["Jane Doe"])
+    assert (await only(path)).payloads() == [{"[name]": ["[name]"]}]
+
+
+@pytest.mark.parametrize("trouble", ["a failing redactor", "a refusing database", "no database"])
+async def test_log_lines_quote_nothing(path: Path, caplog: pytest.LogCaptureFixture, trouble: str):
+    caplog.set_level(logging.DEBUG, "realtape.recorder")
+    private = "what the user said"
+
+    def redactor(text: str) -> str:
+        if text == private:
+            raise ValueError(text)
+        return text
+
+    if trouble == "no database":
+        path.write_text(private * 100)
+    recorder = Recorder(path, redactors=[redactor] if "redactor" in trouble else [], drain_seconds=0.2)
+    log = begin(recorder)
+    mark(log, 0)
+    if trouble == "a refusing database":
+        log.append(Kind.MARKER, private, type=private, method="\ud800" + private)
+    log.append(Kind.MARKER, private)
+    raised = await asyncio.gather(recorder.close(), return_exceptions=True)
+    assert private not in str(raised)
+    for record in caplog.records:
+        assert private not in record.getMessage()
+        assert record.exc_info is None
+    if trouble == "a failing redactor":
+        assert_absent(path.parent, [private])
+        assert (await only(path)).payloads()[1] == {
+            "unrecordable": {"name": "builtins.str", "error": "ValueError"}
+        }
