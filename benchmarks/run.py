@@ -7,9 +7,9 @@ import os
 import platform
 from pathlib import Path
 
-import append
+import appending
 
-import replay
+import replaying
 
 PAGE = Path(__file__).parent.parent / "docs/performance.md"
 _PAGE = """# Performance
@@ -39,8 +39,8 @@ def main() -> None:
     page = _PAGE.format(
         python=platform.python_version(),
         cores=os.cpu_count(),
-        append="\n".join(asyncio.run(append.table())),
-        replay="\n".join(asyncio.run(replay.table())),
+        append="\n".join(asyncio.run(appending.table())),
+        replay="\n".join(asyncio.run(replaying.table())),
     )
     PAGE.write_text(page)
 

@@ -69,8 +69,6 @@ def test_inside_the_packages_imports_are_relative(path: Path):
             assert (node.module or "").split(".")[0] != "realtape"
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if not named(path).startswith(SDK_USERS)], ids=named
-)
+@pytest.mark.parametrize("path", [path for path in FILES if not named(path).startswith(SDK_USERS)], ids=named)
 def test_the_sdk_is_imported_by_its_integration_and_the_demo_alone(path: Path):
     assert not {name.split(".")[0] for name in imported(path)} & SDK

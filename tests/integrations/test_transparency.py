@@ -141,7 +141,7 @@ async def test_an_inner_model_that_cannot_send_conditionally_says_so(recorder: R
         pass
 
     conditional = getattr(RealtimeModel, "send_event_if", None)  # the default: sends nothing, returns False
-    Plain.send_event_if = conditional
+    Plain.send_event_if = conditional  # pyright: ignore[reportAttributeAccessIssue]
     inner = Plain()
     model = recorder.wrap(inner)
     await model.connect({})

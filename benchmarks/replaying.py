@@ -1,4 +1,4 @@
-"""How fast a recording is replayed, in deliveries a second: `python benchmarks/replay.py`.
+"""How fast a recording is replayed, in deliveries a second: `python benchmarks/replaying.py`.
 
 The same events, one await each, are given to the same listener by a bare loop, by the SDK's own
 scripted model, and by `ReplayModel` out of an SQLite file, reading included; interleaved, in the

@@ -1,8 +1,9 @@
-"""What recording costs the event loop, in microseconds an event: `python benchmarks/append.py`.
+"""What recording costs the event loop, in microseconds an event: `python benchmarks/appending.py`.
 
 Every event comes in a round of the loop of its own, as from a socket; a loop that does nothing but
-go round is subtracted. Medians of interleaved runs, with the writer at work in its thread. Absolute
-times do not travel from machine to machine, ratios do: hence the references of the same run.
+go round is subtracted. Medians of interleaved runs: processor time of the loop's thread, and what
+elapsed with the writer at work. Absolute times do not travel from machine to machine, ratios do:
+hence the references of the same run.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from realtape.recorder import Recorder
 from realtape.recorder.session_log import SessionLog
@@ -74,16 +75,30 @@ def transcript_deltas() -> Iterator[Happening]:
         yield RealtimeModelRawServerEvent(data=raw), event
 
 
-async def microseconds(happenings: list[Happening], work: Callable[[Happening], Any]) -> float:
+class Cost(NamedTuple):
+    """Of one happening.
+
+    Attributes:
+        cpu_us: processor time of the loop's thread.
+        elapsed_us: with the writer's thread at work on what comes without a pause, and whatever
+            else the machine does.
+    """
+
+    cpu_us: float
+    elapsed_us: float
+
+
+async def microseconds(happenings: list[Happening], work: Callable[[Happening], Any]) -> Cost:
     """One run: microseconds a happening, the loop's own round included."""
-    began = time.perf_counter_ns()
+    began_ns, cpu_began_ns = time.perf_counter_ns(), time.thread_time_ns()
     for happening in happenings:
         work(happening)
         await asyncio.sleep(0)
-    return (time.perf_counter_ns() - began) / len(happenings) / 1_000
+    cpu_ns, elapsed_ns = time.thread_time_ns() - cpu_began_ns, time.perf_counter_ns() - began_ns
+    return Cost(cpu_ns / len(happenings) / 1_000, elapsed_ns / len(happenings) / 1_000)
 
 
-async def measure(log: SessionLog, recorder: Recorder, happenings: list[Happening]) -> dict[str, float]:
+async def measure(log: SessionLog, recorder: Recorder, happenings: list[Happening]) -> dict[str, Cost]:
     """Medians by way of handling."""
     kept: deque[tuple[Any, ...]] = deque(maxlen=10_000)
     names = [getattr(event, "type", None) for event in happenings[0]]
@@ -107,18 +122,19 @@ async def measure(log: SessionLog, recorder: Recorder, happenings: list[Happenin
         "`json.dumps` of the raw event": to_json,
         "`SessionLog.append`": to_log,
     }
-    runs: dict[str, list[float]] = {name: [] for name in ways}
+    runs: dict[str, list[Cost]] = {name: [] for name in ways}
     for _ in range(RUNS):
-        round_us = await microseconds(happenings, nothing)
+        rounds = await microseconds(happenings, nothing)
         for name, work in ways.items():
-            runs[name].append(await microseconds(happenings, work) - round_us)
+            cost = await microseconds(happenings, work)
+            runs[name].append(Cost(cost.cpu_us - rounds.cpu_us, cost.elapsed_us - rounds.elapsed_us))
             await recorder.flush()
-    return {name: statistics.median(values) for name, values in runs.items()}
+    return {name: Cost(*map(statistics.median, zip(*costs, strict=True))) for name, costs in runs.items()}
 
 
 async def table() -> list[str]:
     """Measure; returns the lines of a table."""
-    columns: list[dict[str, float]] = []
+    columns: list[dict[str, Cost]] = []
     for name, events in (("audio", audio_deltas), ("transcript", transcript_deltas)):
         with tempfile.TemporaryDirectory() as folder:
             async with Recorder(Path(folder) / f"{name}.db") as recorder:
@@ -126,10 +142,14 @@ async def table() -> list[str]:
                 columns.append(await measure(log, recorder, list(events())))
     audio, transcript = columns
     return [
-        f"| µs a delta (raw event + event) | audio of {AUDIO_BYTES:,} bytes | transcript |",
-        "|---|---:|---:|",
-        *(f"| {way} | {audio[way]:.1f} | {transcript[way]:.1f} |" for way in audio),
+        f"| µs a delta (raw event + event) | audio, {AUDIO_BYTES:,} bytes | elapsed | transcript | elapsed |",
+        "|---|---:|---:|---:|---:|",
+        *(f"| {way} | {_cells(audio[way])} | {_cells(transcript[way])} |" for way in audio),
     ]
+
+
+def _cells(cost: Cost) -> str:
+    return f"{cost.cpu_us:.1f} | {cost.elapsed_us:.1f}"
 
 
 if __name__ == "__main__":
