@@ -44,6 +44,7 @@ PLAIN: list[Any] = [
     complex(1, -0.0),
     'text, "quoted", with \x00 and \u2028 and 😀',
     "half a pair: \ud83d",
+    "\ud83d" + "\ude00",
     b"bytes \x00\xff",
     bytearray(b"a bytearray"),
     memoryview(b"a memoryview"),
@@ -54,6 +55,7 @@ PLAIN: list[Any] = [
     {"$": "a key of ours", 1: "no string", None: []},
     datetime.datetime(2026, 11, 22, 8, 30, 1, 5, tzinfo=datetime.UTC),
     datetime.datetime(2026, 10, 25, 2, 30, tzinfo=zoneinfo.ZoneInfo("Europe/Prague"), fold=1),
+    datetime.datetime(2026, 7, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=2), "CEST")),
     datetime.datetime(2026, 1, 1),  # noqa: DTZ001 - naive ones occur
     datetime.date(2026, 11, 22),
     datetime.time(8, 30),
