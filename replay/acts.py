@@ -23,7 +23,6 @@ class RecordedCall:
         skipped: it was not made in time; what happened in it is delivered in its place.
         late: it was made after that.
         ahead: it was made before the application had got what caused it when this was recorded.
-        ahead: it was made before the application had got what caused it when this was recorded.
         early: it was let go before its place.
         done: the live call has been completed, or was cancelled.
     """
@@ -96,6 +95,15 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class Linger:
+    """Let so many rounds of the event loop pass, then call `lingered(step)`: the application may
+    make this call meanwhile, as it did when this was recorded."""
+
+    step: Step
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
 class More:
     """Feed more of the recording."""
 
@@ -126,4 +134,4 @@ class End:
     closed: bool
 
 
-Act = Deliver | Complete | CancelHandler | HandlerDiffers | Play | Settle | More | Wait | End
+Act = Deliver | Complete | CancelHandler | HandlerDiffers | Play | Settle | Linger | More | Wait | End

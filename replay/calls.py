@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 import re
 from bisect import insort
 from collections import deque
@@ -36,6 +38,7 @@ class Calls:
         self._open: dict[int | None, list[RecordedCall]] = {}  # by recorded task, innermost last
         self._index: dict[_Key, deque[RecordedCall]] = {}  # those that nobody has made
         self._missed: deque[RecordedCall] = deque()
+        self._due: list[tuple[int, RecordedCall]] = []  # a heap: reactions, until they are made
 
     # --- the recording comes in -----------------------------------------------------------------------
 
@@ -43,6 +46,8 @@ class Calls:
         """A recorded call."""
         call = RecordedCall(step, must_come(step.entry, self._expect))
         self._by_seq[step.seq] = call
+        if call.required:
+            heapq.heappush(self._due, (step.seq, call))
         self._open.setdefault(step.entry.task, []).append(call)
         self._index.setdefault(_key(step), deque()).append(call)
 
@@ -131,6 +136,12 @@ class Calls:
         call = RecordedCall(step, required=False, end=end, matched=True)
         insort(self.live, call, key=_seq)
         return call
+
+    def first_due(self) -> float:
+        """The first reaction that nobody has made."""
+        while self._due and (self._due[0][1].matched or self._due[0][1].skipped):
+            heapq.heappop(self._due)
+        return self._due[0][0] if self._due else math.inf
 
     def finish(self, call: RecordedCall) -> None:
         """The live call is completed, or was cancelled."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import deque
 
 from ..schema.entries import Kind
 from .acts import (
@@ -17,6 +16,7 @@ from .acts import (
     Complete,
     Deliver,
     End,
+    Linger,
     More,
     Play,
     RecordedCall,
@@ -29,12 +29,7 @@ from .matching import Expectation
 from .report import ReplayReport
 from .rounds import RoundCount, rounds_between
 from .steps import CALL_ENDS, CALLS, Outcome, Step
-
-LOOK_AHEAD = 1024
-"""Steps in memory, and how far ahead of its place a send is recognised."""
-
-GAP_GRACE = 200
-"""So many entries behind a gap, a send that nobody recorded may be one that the recorder lost."""
+from .window import Window
 
 
 class ReplayCore:
@@ -45,6 +40,7 @@ class ReplayCore:
         expect: which recorded calls must come again.
 
     Attributes:
+        window: its steps in memory.
         turn: number of the conversation's turn, from 1; 0 before the first.
         stream_ended: the listeners were given an end of stream.
         listeners: how many there were when recorded, at the cursor.
@@ -55,48 +51,29 @@ class ReplayCore:
         self.turn = 0
         self.stream_ended = False
         self.listeners = 0
-        self._window: deque[Step] = deque()
-        self._fed_all = False
-        self._last_fed = -1
+        self.window = Window()
         self._calls = Calls(expect)
         self._nested_in: dict[int, RecordedCall] = {}
-        self._undelivered: list[int] = []  # a heap: events that are not nested, and not delivered
-        self._not_given: set[int] = set()  # events not delivered, nested or not
+        self._not_given: set[int] = set()  # events that were not delivered
+        self._undelivered: list[int] = []  # a heap of them; may still hold some that were delivered
         self._handlings = Handlings()
         self._rounds = RoundCount()
         self._settled = True
-        self._gaps: deque[int] = deque()
+        self._lingered: Step | None = None  # the stimulus that was given its rounds to come
+        self._returned_to: int | None = None  # the recorded task whose call was completed last
         self._closed = False
 
     # --- fed by the driver --------------------------------------------------------------------------
 
-    @property
-    def connects(self) -> bool:
-        """Whether the recording begins with a `connect`; one of a model that was never connected
-        does not."""
-        return bool(self._window) and self._window[0].kind == Kind.CONNECT
-
-    @property
-    def hungry(self) -> bool:
-        """Whether it must be fed before it can judge a call."""
-        return not self._fed_all and len(self._window) < LOOK_AHEAD // 2
-
-    @property
-    def full(self) -> bool:
-        """Whether it should not be fed more for now."""
-        return len(self._window) >= LOOK_AHEAD
-
     def feed(self, step: Step) -> None:
         """The next step of the recording."""
-        self._window.append(step)
-        self._last_fed = step.seq
+        self.window.append(step)
         kind = step.entry.kind
         if kind == Kind.RECEIVED:
             self._not_given.add(step.seq)
+            heapq.heappush(self._undelivered, step.seq)
             call = self._calls.around(step)
-            if call is None:
-                heapq.heappush(self._undelivered, step.seq)
-            else:
+            if call is not None:
                 call.nested.append(step)
                 self._nested_in[step.seq] = call
         elif kind in CALLS:
@@ -104,12 +81,11 @@ class ReplayCore:
         elif kind in CALL_ENDS:
             self._calls.end(step)
         elif kind == Kind.GAP:
-            self._gaps.append(step.seq)
             self._calls.end_all(step)
 
-    def feed_end(self) -> None:
-        """There are no more steps."""
-        self._fed_all = True
+    def feed_end(self, *, breaks_off: bool = False) -> None:
+        """There are no more steps; `breaks_off`: because the recorder's process died there."""
+        self.window.end(breaks_off=breaks_off)
 
     # --- told by the driver -------------------------------------------------------------------------
 
@@ -124,8 +100,8 @@ class ReplayCore:
         self._settled = False
         call = self._calls.match(kind, type, key, cause, lambda seq: seq not in self._not_given)
         if call is None:
-            at_end = kind == Kind.CLOSE and self._fed_all
-            return self._calls.close_at(self._last_fed + 1) if at_end else None
+            at_end = kind == Kind.CLOSE and self.window.ended
+            return self._calls.close_at(self.window.next_seq) if at_end else None
         self.report.matched += 1
         if call.late:
             self.report.late.append(call.seq)
@@ -149,6 +125,12 @@ class ReplayCore:
     def settled(self) -> None:
         """Everything that could run has run."""
         self._settled = True
+
+    def lingered(self, act: Linger) -> None:
+        """The rounds of a `Linger` have passed."""
+        if self.window.first is act.step and self._lingered is not act.step:
+            self._lingered = act.step
+            self._rounds.spend(act.rounds)
 
     def quiescent(self) -> bool:
         """Nothing runs, no timer is due, and `next()` says Wait: let the first held call go, before
@@ -179,45 +161,20 @@ class ReplayCore:
             if act is not None:
                 self._settled = False
                 return act
-        while self._window:
-            act = self._step_turn(self._window[0])
+        while (step := self.window.first) is not None:
+            act = self._step_turn(step)
             if act is not None:
-                if not isinstance(act, Wait | More | Settle | End):
+                if not isinstance(act, Wait | More | Settle | Linger | End):
                     self._settled = False
                 return act
-            self._pass(self._window.popleft())
-        return End(self._closed) if self._fed_all else More()
-
-    def due_playback(self) -> Step | None:
-        """The recorded call on the tracker that the cursor has come to: if the application makes
-        it right now, it is at its place."""
-        for step in self._window:
-            if step.entry.kind != Kind.PLAYBACK:
-                return None
-            if not step.performed:
-                return step if step.entry.type == "application" else None
-        return None
+            self.window.advance()
+            self._pass(step)
+        return End(self._closed) if self.window.ended else More()
 
     @property
     def expected(self) -> list[RecordedCall]:
         """Recorded calls ahead that nobody has made yet, nearest first."""
         return list(self._calls.unmade())
-
-    def near_gap(self) -> bool:
-        """Whether the recorder lost something hereabouts."""
-        here = self._window[0].seq if self._window else self._last_fed
-        while self._gaps and self._gaps[0] < here - GAP_GRACE:
-            self._gaps.popleft()
-        return bool(self._gaps)
-
-    @property
-    def unplayed(self) -> int:
-        """Steps in memory that were not reached."""
-        return len(self._window)
-
-    def around(self, seq: int, radius: int = 3) -> list[Step]:
-        """The steps in memory around a place."""
-        return [step for step in self._window if abs(step.seq - seq) <= radius]
 
     # --- a call's turn --------------------------------------------------------------------------------
 
@@ -240,13 +197,16 @@ class ReplayCore:
         if not free and self._frontier() < end.seq:
             return None
         self._calls.finish(call)
+        self._returned_to = call.step.entry.task
         return Complete(call, end.outcome)
 
     def _frontier(self) -> float:
-        """The first delivery that was not made: before it, calls are at their place."""
-        if self._undelivered:
-            return self._undelivered[0]
-        return math.inf if self._fed_all else self._last_fed + 1
+        """The first delivery or reaction that was not made: before it, calls are at their place."""
+        while self._undelivered and self._undelivered[0] not in self._not_given:
+            heapq.heappop(self._undelivered)
+        first = self._undelivered[0] if self._undelivered else math.inf
+        fed = math.inf if self.window.ended else self.window.next_seq
+        return min(first, fed, self._calls.first_due())
 
     # --- the cursor's turn ------------------------------------------------------------------------------
 
@@ -275,9 +235,10 @@ class ReplayCore:
             self._rounds.arrive(step)
             self._perform(step)
             return Deliver(step, None, rounds)
-        if len(self._window) < 2 and not self._fed_all:
+        following = self.window.second
+        if following is None and not self.window.ended:
             return More()
-        return self._handlings.delivered_turn(step, self._window[1] if len(self._window) > 1 else None)
+        return self._handlings.delivered_turn(step, following)
 
     def _awaited_turn(self, step: Step) -> Act | None:
         call = self._calls.at(step)
@@ -289,6 +250,19 @@ class ReplayCore:
             return Settle()  # it may be about to come
         if step.kind == Kind.CLOSE:
             return End(closed=False)
+        return self._linger(call)
+
+    def _linger(self, call: RecordedCall) -> Act | None:
+        """Leave a stimulus out, but only after the rounds that passed before it when it came."""
+        step = call.step
+        if not self._settled and self._lingered is not step:
+            rounds = self._rounds.to(step)
+            if rounds is None:
+                return Settle()
+            if step.entry.task == self._returned_to:
+                rounds = max(rounds, 1)  # who waited for the last call needs one to come back
+            if rounds:
+                return Linger(step, rounds)
         self._skip(call)
         return None
 
@@ -315,8 +289,6 @@ class ReplayCore:
         step.performed = True
         self._handlings.begin(step)
         self._not_given.discard(step.seq)
-        if self._undelivered and self._undelivered[0] == step.seq:
-            heapq.heappop(self._undelivered)
         if step.entry.type == "turn_started":
             self.turn += 1
         elif step.entry.type == "end_of_stream":
@@ -333,5 +305,4 @@ class ReplayCore:
         call.skipped = True
         for step in call.nested:
             self._nested_in.pop(step.seq, None)
-            heapq.heappush(self._undelivered, step.seq)
         call.nested.clear()

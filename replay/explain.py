@@ -67,7 +67,7 @@ def missing(core: ReplayCore, wait: Wait) -> Divergence:
         expected=line(step.entry),
         actual="nothing",
         seq=step.seq,
-        around=tuple(line(one.entry) for one in core.around(step.seq)),
+        around=tuple(line(one.entry) for one in core.window.around(step.seq)),
     )
 
 
@@ -98,20 +98,22 @@ def exhausted() -> Divergence:
     return Divergence("exhausted", "connect came again, and the recording holds no further connection", 0)
 
 
-def changes(path: str, recorded: Any, live: Any) -> list[Difference]:
-    """Settings compared field by field."""
-    return [_difference(*found) for found in differences(recorded, live, path)]
+def changed(core: ReplayCore, found: list[Difference]) -> Divergence:
+    """Settings differ, and that was to diverge."""
+    summary = "the settings differ from the recorded ones"
+    return Divergence("unexpected", summary, core.turn, differences=tuple(found))
 
 
 def _between(recorded: str, live: str) -> tuple[Difference, ...]:
     a, b = _tree(recorded), _tree(live)
-    found = [_difference(*one) for one in differences(a, b)]
+    found = [difference(*one) for one in differences(a, b)]
     if not found and recorded != live:
         found = [Difference("bytes", "(recorded)", "(other)")]
     return tuple(found[:MAX_DIFFERENCES])
 
 
-def _difference(path: str, recorded: Any, live: Any) -> Difference:
+def difference(path: str, recorded: Any, live: Any) -> Difference:
+    """One field, cut short."""
     return Difference(path or "(value)", short(repr(recorded)), short(repr(live)))
 
 
@@ -139,4 +141,4 @@ def _how(outcome: Outcome) -> str:
 def _around(core: ReplayCore, call: RecordedCall | None) -> tuple[str, ...]:
     if call is None:
         return ()
-    return tuple(line(step.entry) for step in core.around(call.seq))
+    return tuple(line(step.entry) for step in core.window.around(call.seq))

@@ -34,6 +34,7 @@ class Lane:
         self._run = run
         self._inbox: deque[tuple[Step, int]] = deque()
         self._wake = asyncio.Event()
+        self._retired = False
         self.current: Step | None = None
         self.task = asyncio.get_running_loop().create_task(
             self._loop(), name="realtape-replay-lane", context=context
@@ -49,6 +50,11 @@ class Lane:
         self._inbox.append((step, rounds))
         self._wake.set()
 
+    def retire(self) -> None:
+        """End, after what it is busy with."""
+        self._retired = True
+        self._wake.set()
+
     async def _loop(self) -> None:
         while True:
             passed = 1  # waking took one
@@ -58,8 +64,62 @@ class Lane:
                 await self._run(self.current)
                 self.current = None
                 passed = 0
+            if self._retired:
+                return
             self._wake.clear()
             await self._wake.wait()
+
+
+class Lanes:
+    """The lanes of a replay, by the recorded task.
+
+    Args:
+        run: gives an event to the listeners.
+    """
+
+    def __init__(self, run: Callable[[Step], Coroutine[Any, Any, None]]) -> None:
+        self._run = run
+        self._lanes: dict[int | None, Lane] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether any of them is."""
+        return any(lane.busy for lane in self._lanes.values())
+
+    def of(self, task: int | None, context: contextvars.Context) -> Lane:
+        """The lane of a recorded task; a new one begins in a copy of this context."""
+        lane = self._lanes.get(task)
+        if lane is None or lane.task.done():
+            lane = self._lanes[task] = Lane(self._run, context.copy())
+        return lane
+
+    def first(self, context: contextvars.Context) -> Lane:
+        """That of the read loop."""
+        return self.of(next(iter(self._lanes), None), context)
+
+    def cancel(self, step: Step) -> bool:
+        """Cancel the handling of an event; False where no lane is at it."""
+        for lane in self._lanes.values():
+            if lane.current is step:
+                return lane.task.cancel()
+        return False
+
+    def is_cancelled(self) -> bool:
+        """Whether we are in a lane that somebody else cancels; a listener may also raise the like."""
+        task = asyncio.current_task()
+        lanes = [lane.task for lane in self._lanes.values()]
+        return task is not None and task in lanes and task.cancelling() > 0
+
+    def retire(self) -> list[asyncio.Task[None]]:
+        """Let those end by themselves that are busy, as they were when this was recorded; returns the
+        tasks of the others."""
+        idle: list[asyncio.Task[None]] = []
+        for lane in self._lanes.values():
+            if lane.busy:
+                lane.retire()
+            else:
+                idle.append(lane.task)
+        return idle
 
 
 async def pass_rounds(rounds: int) -> None:

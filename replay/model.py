@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-from ..schema.encoding import Reference
 from ..schema.entries import Kind, Status
-from ..schema.errors import EncodingError, UsageError
+from ..schema.errors import UsageError
 from ..schema.model import RealtimeModel
 from ..schema.standard import STANDARD, event_name
 from ..schema.vocabulary import Vocabulary
@@ -21,6 +19,7 @@ from .own_events import end_event, exception_event, own_step
 from .player import Player
 from .recording import Recording
 from .report import ReplayReport
+from .settings import changes
 from .steps import Outcome, Step
 from .tracker import ReplayTracker
 
@@ -104,9 +103,9 @@ class ReplayBase:
         )
         tracker = options.get("playback_tracker")
         if tracker is not None and await recording.has_playback():
-            player.tracker = ReplayTracker(tracker, player.core.due_playback, self.report)
+            player.tracker = ReplayTracker(tracker, player.core.window.due_playback, self.report)
         await player.start()
-        if not player.core.connects and self._error is None:
+        if not player.core.window.connects and self._error is None:
             player.advance()
             return
         outcome, recorded = await player.call(Kind.CONNECT, None, None, self._unmatched(Kind.CONNECT, None))
@@ -215,8 +214,10 @@ class ReplayBase:
             core = self._player.core
             if type == "send_audio":
                 self.report.unmatched_audio += 1
-            elif core.near_gap():
-                self.report.note(f"{type or kind} was not recorded: perhaps the recorder lost it, near a gap")
+            elif core.window.near_gap():
+                self.report.note(
+                    f"{type or kind} was not recorded: perhaps it was lost, near a gap or the end"
+                )
             else:
                 self._diverge(explain.unexpected(core, kind, type, key))
                 if self._error is not None:
@@ -271,44 +272,25 @@ class ReplayBase:
         self._error = error
         player = self._player
         if player is not None:
-            self.report.unplayed = player.core.unplayed
+            self.report.unplayed = len(player.core.window)
             player.fail(error)
             player.give(own_step(exception_event(self.vocabulary, error)))
         self._done.set()
 
-    def _compare(self, path: tuple[str, ...], recorded_payload: str, live: Any) -> None:
+    def _compare(self, path: tuple[str, ...], recorded: str, live: Any) -> None:
         """Settings, field by field: what differs is a change, and diverges only when strict."""
-        recorded: Any = json.loads(recorded_payload)
-        for name in path:
-            recorded = cast("dict[str, Any]", recorded).get(name, {})
-        found = explain.changes("settings", recorded, self._as_tree(live))
+        player = self._player
+        assert player is not None
+        found = changes(player.recording.codec, path, recorded, live)
         self.report.changes += found
         if found and self._strict:
-            assert self._player is not None
-            self._diverge(
-                Divergence(
-                    "unexpected",
-                    "the settings differ from the recorded ones",
-                    self._player.core.turn,
-                    differences=tuple(found),
-                )
-            )
-
-    def _as_tree(self, value: Any) -> Any:
-        def put(data: bytes) -> Reference:
-            return (0, 0, len(data))
-
-        assert self._player is not None
-        try:
-            return json.loads(self._player.recording.codec.encode(value, put).payload)
-        except EncodingError as error:
-            return str(error)
+            self._diverge(explain.changed(player.core, found))
 
     async def _stop(self) -> None:
         async with self._stopping:  # who comes second waits, too, until nothing is left of it
             player, self._player = self._player, None
             if player is not None:
-                self.report.unplayed += 0 if self.report.finished else player.core.unplayed
+                self.report.unplayed += 0 if self.report.finished else len(player.core.window)
                 await player.stop()
 
 

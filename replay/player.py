@@ -7,7 +7,7 @@ import contextvars
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..schema.entries import Kind, Status
+from ..schema.entries import Kind
 from . import explain
 from .acts import (
     CancelHandler,
@@ -15,6 +15,7 @@ from .acts import (
     Deliver,
     End,
     HandlerDiffers,
+    Linger,
     More,
     Play,
     RecordedCall,
@@ -23,12 +24,12 @@ from .acts import (
 )
 from .core import ReplayCore
 from .divergence import Divergence
-from .lanes import Lane, LiveCall, pass_rounds
+from .lanes import Lanes, LiveCall, pass_rounds
 from .matching import content_key
-from .own_events import deliverable
+from .reader import Reader
 from .recording import Recording
 from .settling import Settler, Watch
-from .steps import CALL_ENDS, Outcome, Step, outcome_of
+from .steps import Outcome, Step
 from .tracker import ReplayTracker
 
 _cause: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar(
@@ -73,22 +74,20 @@ class Player:
         self._diverged = diverged
         self._played = played
         self._delivered = delivered
-        self._broken = broken
         self._stuck_after = stuck_after
         loop = self._loop = asyncio.get_running_loop()
         self._settler = Settler(loop, self._on_settled)
         self._watch = Watch(loop, min(HOLD_SECONDS, stuck_after), self._on_quiet)
         self._context = contextvars.copy_context()
-        self._lanes: dict[int | None, Lane] = {}
+        self._lanes = Lanes(self._handle)
         self._calls: dict[RecordedCall, LiveCall] = {}
-        self._reader: asyncio.Task[None] | None = None
-        self._fed = asyncio.Event()
-        self._room = asyncio.Event()
+        self._reader = Reader(recording, core, self._on_read, broken)
         self._failure: Exception | None = None
         self._advancing = False
         self._again = False
         self._starting: Step | None = None  # delivered, and its listeners have not begun yet
         self._cancelled: set[int] = set()  # handlings that we cancelled, as recorded
+        self._lingering: Step | None = None
         self._wait: Wait | None = None
         self._at_rest = False
         self._ended = False
@@ -98,8 +97,8 @@ class Player:
 
     async def start(self) -> None:
         """Begin to read; returns once the core can judge the first call."""
-        self._reader = asyncio.get_running_loop().create_task(self._read(), name="realtape-replay-reader")
-        await self._fill()
+        self._reader.start()
+        await self._reader.fill()
 
     async def call(
         self, kind: Kind, type: str | None, event: Any, unmatched: Callable[[str], Any]
@@ -110,7 +109,7 @@ class Player:
             DivergenceError: the replay diverged, here or elsewhere.
             asyncio.CancelledError: the application cancelled it.
         """
-        await self._fill()
+        await self._reader.fill()
         if self._failure is not None:
             raise self._failure
         key = content_key(self.recording.codec, type, event) if kind == Kind.SENT else ""
@@ -156,16 +155,14 @@ class Player:
         self._watch.disarm()
         if self.tracker is not None:
             self.tracker.detach()
-        tasks = [lane.task for lane in self._lanes.values()]
-        if self._reader is not None:
-            tasks.append(self._reader)
+        doomed = self._lanes.retire()
+        if self._reader.task is not None:
+            doomed.append(self._reader.task)
         for live in self._calls.values():
             live.failure = asyncio.CancelledError("the recording ends while this call is open")
             live.wake.set()
         mine = asyncio.current_task()
-        # A lane that is handling an event was so when this was recorded, too: it ends by itself.
-        busy = {lane.task for lane in self._lanes.values() if lane.busy}
-        doomed = [task for task in tasks if task is not mine and task not in busy]
+        doomed = [task for task in doomed if task is not mine]
         for task in doomed:
             task.cancel()
         await asyncio.gather(*doomed, return_exceptions=True)
@@ -173,48 +170,7 @@ class Player:
 
     def give(self, event_step: Step) -> None:
         """Deliver a step of our own making, on the lane of the read loop."""
-        self._lane(_read_task(self._lanes), None).give(event_step)
-
-    # --- reading ------------------------------------------------------------------------------------
-
-    async def _read(self) -> None:
-        core, recording = self.core, self.recording
-        try:
-            ended = await recording.ended()
-            async for entry, value in recording.values():
-                step = Step(entry, value, ends=entry.seq in ended)
-                if entry.kind == Kind.RECEIVED:
-                    step.value = deliverable(recording.codec.vocabulary, value)
-                elif entry.kind == Kind.SENT:
-                    step.key = content_key(recording.codec, entry.type, value)
-                elif entry.kind in CALL_ENDS or entry.kind == Kind.HANDLED:
-                    step.outcome = outcome_of(value)
-                elif entry.seq == 0 and entry.kind == Kind.CONNECT:
-                    core.listeners = len(value.get("listeners", ()))
-                core.feed(step)
-                if core.full:
-                    self._tell_fed()
-                    self._room.clear()
-                    await self._room.wait()
-            core.feed_end()
-        except Exception as error:  # noqa: BLE001 - a damaged log must not leave the application waiting
-            self._broken(error)
-        for note in sorted(recording.notes):
-            core.report.note(note)
-        if recording.status is Status.INTERRUPTED:
-            core.report.note("the recording was interrupted: its process died")
-        self._tell_fed()
-
-    def _tell_fed(self) -> None:
-        self._fed.set()
-        if not self._stopped:
-            self.advance()
-
-    async def _fill(self) -> None:
-        while self.core.hungry and not self._stopped:
-            self._fed.clear()
-            self._room.set()
-            await self._fed.wait()
+        self._lanes.first(self._context).give(event_step)
 
     # --- driving the core ---------------------------------------------------------------------------
 
@@ -245,10 +201,8 @@ class Player:
                     live.outcome = outcome
                     live.wake.set()
             case CancelHandler(step):
-                for lane in self._lanes.values():
-                    if lane.current is step:
-                        self._cancelled.add(step.seq)
-                        lane.task.cancel()
+                if self._lanes.cancel(step):
+                    self._cancelled.add(step.seq)
             case HandlerDiffers():
                 self._diverged(explain.handler(self.core, act))
             case Play(step):
@@ -257,8 +211,13 @@ class Player:
             case Settle():
                 self._settler.start()
                 return False
+            case Linger():
+                if self._lingering is not act.step:
+                    self._lingering = act.step
+                    self._loop.call_soon(self._linger, act, act.rounds)
+                return False
             case More():
-                self._room.set()
+                self._reader.go_on()
                 return False
             case Wait():
                 self._wait = act
@@ -267,8 +226,8 @@ class Player:
             case End(closed):
                 self._end(closed)
                 return False
-        if not self.core.full:
-            self._room.set()
+        if not self.core.window.full:
+            self._reader.go_on()
         self._watch.progress()
         return True
 
@@ -279,13 +238,8 @@ class Player:
             live.inbox.append((step, rounds))
             live.wake.set()
         else:
-            self._lane(step.entry.task, step.entry.cause).give(step, rounds)
-
-    def _lane(self, task: int | None, cause: int | None) -> Lane:
-        lane = self._lanes.get(task)
-        if lane is None or lane.task.done():
-            lane = self._lanes[task] = Lane(self._handle, self._context_of(cause).copy())
-        return lane
+            context = self._context_of(step.entry.cause)
+            self._lanes.of(step.entry.task, context).give(step, rounds)
 
     def _context_of(self, cause: int | None) -> contextvars.Context:
         """A task that a send started inherits that send's context; the read loop, that of connect."""
@@ -305,7 +259,7 @@ class Player:
         try:
             await self._fan_out(step.value)
         except asyncio.CancelledError as error:
-            if step.seq not in self._cancelled and self._lane_is_cancelled():
+            if step.seq not in self._cancelled and self._lanes.is_cancelled():
                 self._stopped = True  # the loop is being shut down: begin nothing more
             outcome = Outcome("cancelled", error=error)
             self._tell_handled(step, outcome)
@@ -315,12 +269,6 @@ class Player:
         finally:
             _cause.reset(token)
         self._tell_handled(step, outcome)
-
-    def _lane_is_cancelled(self) -> bool:
-        """Whether we are in a lane that somebody else cancels; a listener may also raise the like."""
-        task = asyncio.current_task()
-        lanes = [lane.task for lane in self._lanes.values()]
-        return task is not None and task in lanes and task.cancelling() > 0
 
     def _live_cause(self) -> int | None:
         cause = _cause.get()
@@ -339,9 +287,20 @@ class Player:
         self._watch.progress()
         self.advance()
 
+    def _on_read(self) -> None:
+        if not self._stopped:
+            self.advance()
+
     def _on_settled(self) -> None:
         self.core.settled()
         self.advance()
+
+    def _linger(self, act: Linger, rounds: int) -> None:
+        if rounds > 1:
+            self._loop.call_soon(self._linger, act, rounds - 1)
+        else:
+            self.core.lingered(act)
+            self.advance()
 
     def _on_quiet(self, quiet_for: float) -> None:
         wait = self._wait
@@ -365,13 +324,9 @@ class Player:
         """All was played: wait for the application to come to rest, but not for ever."""
         if self._ended:
             return
-        if not self._at_rest and any(lane.busy for lane in self._lanes.values()):
+        if not self._at_rest and self._lanes.busy:
             self._watch.arm()
             return
         self._watch.disarm()
         self._ended = True
         self._played(closed)
-
-
-def _read_task(lanes: dict[int | None, Lane]) -> int | None:
-    return next(iter(lanes), None)

@@ -14,67 +14,22 @@ import heapq
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 from ..schema.entries import Entry, Kind
 from ..schema.errors import UsageError
 from ..schema.model import RealtimeModelListener
-from ..schema.playback import RealtimePlaybackTracker
 from .divergence import DivergenceError
 from .matching import Expectation, must_come
 from .model import ReplayBase
 from .recording import Ended
 from .report import ReplayReport
 from .steps import CALL_ENDS, Outcome, outcome_of
+from .traces import Answer, Handling, agreed, options_of
 from .watched import WatchedRecording
 
 CONTEXTS_REMEMBERED = 4096
 """Events back, to whose extent a late answer still belongs."""
-
-
-@dataclass(eq=False)
-class Answer:
-    """A recorded call of the application, to be made again.
-
-    Attributes:
-        entry: the call's entry.
-        value: the event that was sent.
-        outcome: how it ended, once that was read.
-        begun: it was made again.
-        cancelled: it was cancelled again, as recorded.
-    """
-
-    entry: Entry
-    value: Any
-    outcome: Outcome | None = None
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[Any] | None = None
-    cancelled: bool = False
-
-
-@dataclass(eq=False)
-class Handling:
-    """What the recorded listeners did with one event.
-
-    Attributes:
-        seq: the event's entry.
-        event: the very object that will be delivered.
-        answers: calls made inside, not made again yet.
-        outcome: how the handling ended, once that was read; None while it goes on.
-    """
-
-    seq: int
-    event: Any
-    answers: deque[Answer] = field(default_factory=deque[Answer])
-    outcome: Outcome | None = None
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def end(self, outcome: Outcome) -> None:
-        """The listeners ended so."""
-        if self.outcome is None:
-            self.outcome = outcome
-        self.news.set()
 
 
 class Responder(RealtimeModelListener):
@@ -287,12 +242,12 @@ class Responder(RealtimeModelListener):
     async def _call(self, answer: Answer) -> None:
         entry, model = answer.entry, self._model
         if entry.kind == Kind.CONNECT:
-            await model.connect(_options(answer.value))
+            await model.connect(options_of(answer))
         elif entry.kind == Kind.CLOSE:
             self._closing = answer.task
             await model.close()
         elif entry.method == "send_event_if":
-            await model.send_event_if(answer.value, lambda: _agreed(answer))
+            await model.send_event_if(answer.value, lambda: agreed(answer))
         else:
             await model.send_event(answer.value)
 
@@ -329,18 +284,3 @@ class Responder(RealtimeModelListener):
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _options(connect: Any) -> dict[str, Any]:
-    """What of the recorded options a replay compares or drives."""
-    recorded: dict[str, Any] = connect.get("options", {})
-    options: dict[str, Any] = {}
-    if "initial_model_settings" in recorded:
-        options["initial_model_settings"] = recorded["initial_model_settings"]
-    if "playback_tracker" in recorded:
-        options["playback_tracker"] = RealtimePlaybackTracker()
-    return options
-
-
-def _agreed(answer: Answer) -> bool:
-    return answer.outcome is None or answer.outcome.how != "withheld"

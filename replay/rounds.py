@@ -22,11 +22,15 @@ class RoundCount:
     def to(self, step: Step) -> int | None:
         """Rounds to pass before this step; None: until everything that can run has run."""
         passed = _between(self._tick, step.entry.tick)
-        return None if passed is None or self._must_settle else self._owed + passed
+        return None if passed is None or self._must_settle else max(0, self._owed + passed)
 
     def arrive(self, step: Step) -> None:
         """It has just happened again."""
         self._tick, self._owed, self._must_settle = step.entry.tick, 0, False
+
+    def spend(self, rounds: int) -> None:
+        """So many of them have passed already."""
+        self._owed -= rounds
 
     def leave_out(self, step: Step) -> None:
         """It did not happen again: the rounds that passed before it are still owed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
@@ -21,13 +22,18 @@ METHODS = ("on_play_bytes", "on_play_ms", "on_interrupted", "set_audio_format")
 REMEMBERED = 4096
 """Calls that one side made and the other has not yet; older ones are forgotten."""
 
+_detached: weakref.WeakSet[ReplayTracker] = weakref.WeakSet()
+"""Replays that are over, and whose tracker still gets calls that were made for the application."""
+
 
 class ReplayTracker:
     """Drives the live application's tracker from the recording.
 
     The tracker changes only where the recording says so: what the model decided by it, it would
     decide again. A call that the live application makes at its place is made. At another time it is
-    compared, and goes no further; at its place in the recording it is made for the application.
+    compared, and goes no further; at its place in the recording it is made for the application. A
+    player that lags behind the replay goes on when that is over: what was made for it is not made
+    twice then either.
 
     Args:
         tracker: the one in the live connection options.
@@ -36,11 +42,15 @@ class ReplayTracker:
     """
 
     def __init__(self, tracker: Any, due: Callable[[], Step | None], report: ReplayReport) -> None:
+        for earlier in list(_detached):
+            earlier.give_back(tracker)
+        self._tracker = tracker
         self._report = report
         self._due = due
         self._thread = threading.get_ident()
         self._lock = threading.RLock()
         self._inside = False
+        self._over = False
         self._ahead: deque[str] = deque(maxlen=REMEMBERED)  # made live, not yet at their place
         self._behind: deque[str] = deque(maxlen=REMEMBERED)  # their place is passed, not made live
         self._methods: dict[str, Callable[..., Any]] = {
@@ -64,11 +74,23 @@ class ReplayTracker:
                 self._inside = False
 
     def detach(self) -> None:
-        """Give the tracker back as it was; note what the application called that was not recorded."""
-        self._shadows.lift()
+        """The replay is over; note what the application called that was not recorded. The tracker is
+        given back as it was, once the application has made the calls that were made for it."""
+        with self._lock:
+            self._over = True
+            if self._behind:
+                _detached.add(self)
+            else:
+                self._shadows.lift()
         if self._ahead:
             count = len(self._ahead)
             self._report.note(f"{count} calls on the playback tracker differ from the recorded ones")
+
+    def give_back(self, tracker: Any) -> None:
+        """Another replay begins with this tracker: give it back as it was, if it is ours."""
+        if tracker is self._tracker:
+            _detached.discard(self)
+            self._shadows.lift()
 
     def _make(self, entry: Entry, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
         if name not in self._methods:
@@ -89,11 +111,21 @@ class ReplayTracker:
             if self._inside:
                 return method(*args, **kwargs)
             sign = _sign(name, list(args), kwargs)
+            if self._over:
+                return self._called_afterwards(sign, lambda: method(*args, **kwargs))
             due = self._due() if threading.get_ident() == self._thread else None
             if due is not None and sign == _sign(*_call_of(due.entry, due.value)):
                 due.performed = True
                 return method(*args, **kwargs)
             self._compare(sign, self._behind, self._ahead)
+        return None
+
+    def _called_afterwards(self, sign: str, call: Callable[[], Any]) -> Any:
+        if sign not in self._behind:
+            return call()
+        self._behind.remove(sign)
+        if not self._behind:
+            self.give_back(self._tracker)
         return None
 
     @staticmethod

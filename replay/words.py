@@ -217,7 +217,9 @@ def _error(error: Any) -> str:
     facts = mapping(error)
     if not facts:
         return _plain(error)
-    name = str(facts.get("name") if facts.get("$") == "recorded_error" else facts.get("$")).removeprefix("py:")
+    name = str(facts.get("name") if facts.get("$") == "recorded_error" else facts.get("$")).removeprefix(
+        "py:"
+    )
     arguments = facts.get("text") or facts.get("$text") or ", ".join(map(_plain, sequence(facts.get("args"))))
     return f"{name}: {arguments}" if arguments else name
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.acts import Complete, Deliver, Settle
+from realtape.replay.acts import Complete, Deliver, Linger, Settle, Wait
 from realtape.replay.steps import Outcome
 from realtape.schema import Kind
-from support.course import READ_LOOP, Application, Script, Take, core_of, faithful, takes
+from support.course import APPLICATION, READ_LOOP, Application, Script, Take, core_of, faithful, takes
 
 
 def play(take: Take, script: Script, data: st.DataObject) -> Application:
@@ -149,3 +149,51 @@ def test_rounds_of_the_loop_are_kept(apart: int, rounds: int | None) -> None:
         act = core.next()
     assert isinstance(act, Deliver)
     assert act.rounds == (rounds or 0)
+
+
+def test_a_stimulus_is_given_the_rounds_that_passed_before_it() -> None:
+    """If it comes then it is at its place; if not, those rounds are not passed a second time."""
+    take = Take()
+    connect = take.add(Kind.CONNECT)
+    take.add(Kind.CONNECTED, of=connect)
+    take.add(Kind.RECEIVED, task=READ_LOOP)
+    take.tick += 3
+    sent = take.add(Kind.SENT, task=APPLICATION, type="send_user_input", key="hello")
+    take.add(Kind.SENT_DONE, task=APPLICATION, of=sent)
+    take.tick += 2
+    take.add(Kind.RECEIVED, task=READ_LOOP)
+    core = core_of(take)
+    assert isinstance(core.next(), Complete)
+    first = core.next()
+    assert isinstance(first, Deliver)
+    core.handled(first.step, Outcome())
+    act = core.next()
+    assert isinstance(act, Linger)
+    assert act.rounds == 3
+    core.lingered(act)
+    second = core.next()
+    assert isinstance(second, Deliver)
+    assert second.rounds == 2
+    assert core.report.unsent == 1
+
+
+def test_what_happened_inside_two_answers_happens_in_the_order_of_the_log() -> None:
+    """The second answer comes first now: it waits, unless nothing else can go on."""
+    take = Take()
+    connect = take.add(Kind.CONNECT)
+    take.add(Kind.CONNECTED, of=connect)
+    called = take.add(Kind.RECEIVED, task=READ_LOOP)
+    for task in (2, 3):
+        sent = take.add(Kind.SENT, task=task, type="send_user_input", cause=called, key=f"answer {task}")
+        take.add(Kind.RECEIVED, task=task, cause=sent)
+        take.add(Kind.SENT_DONE, task=task, of=sent)
+    core = core_of(take)
+    assert isinstance(core.next(), Complete)
+    first = core.next()
+    assert isinstance(first, Deliver)
+    core.handled(first.step, Outcome())
+    core.call(Kind.SENT, "send_user_input", "answer 3")
+    assert isinstance(core.next(), Wait)
+    core.call(Kind.SENT, "send_user_input", "answer 2")
+    inside = [act for _ in range(2) if isinstance(act := core.next(), Deliver)]
+    assert [act.call.step.key for act in inside if act.call] == ["answer 2", "answer 3"]

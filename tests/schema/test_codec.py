@@ -57,6 +57,7 @@ OURS_ONLY = Codec(STANDARD)
 @example({"\ud83d\ude00": "\ud83d"})
 @example({"😀\ud83d": ["\ude00\ud83d\ude00\ud83d\ude00"]})
 @example(datetime.datetime(2025, 10, 26, 2, 30, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"), fold=1))
+@example(datetime.time(1, tzinfo=datetime.timezone(datetime.timedelta(hours=1), "CET")))
 @example([b"", bytearray(b"a"), memoryview(b"abcd").cast("H")])
 def test_values_come_back(value: Any):
     assert same(round_trip(value), value)

@@ -212,6 +212,22 @@ def wrapped(thing: Any) -> list[Any]:
     ]  # fmt: skip
 
 
+class WatchingMeta(type(BaseModel)):
+    """Has a say in what derives from its classes: `issubclass` asks all that derive from `BaseModel`."""
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return bool(TRAP.method("meta.__subclasscheck__")(cls, subclass))
+
+
+class Watching(BaseModel, metaclass=WatchingMeta):
+    """A model of the application."""
+
+
+def test_no_class_of_the_application_is_asked_what_a_value_is(armed: list[str]):
+    encoded_somehow([object(), Exception(), type("New", (), {})()])
+    assert armed == []
+
+
 @pytest.mark.parametrize("index", range(len(INSTANCES + TYPES)))
 def test_no_code_of_a_value_runs(index: int, armed: list[str]):
     for place in wrapped((INSTANCES + TYPES)[index]):

@@ -87,6 +87,12 @@ def test_what_holds_no_secret_is_left_as_it_is(value: Any, secret: str):
     assert encoded == plain
 
 
+def test_a_secret_that_is_kept_in_parts_is_found():
+    secret = "secret \ud83d\ude00"
+    payload, back, redacted = scrubbed([secret], knowing(secret))
+    assert (payload, back, redacted) == (f'["{REDACTED}"]', [REDACTED], True)
+
+
 def test_a_secret_that_begins_with_another_leaves_no_rest():
     for order in (["sk-abc", "sk-abc-def"], ["sk-abc-def", "sk-abc"]):
         secrets = Secrets()

@@ -1,0 +1,100 @@
+"""The window: the steps of a recording that are in memory, from the cursor on."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ..schema.entries import Kind
+from .steps import Step
+
+LOOK_AHEAD = 1024
+"""Steps in memory, and how far ahead of its place a send is recognised."""
+
+GAP_GRACE = 200
+"""So many entries behind a gap, a send that nobody recorded may be one that the recorder lost."""
+
+
+class Window:
+    """Steps come in at its end, and are passed at its beginning.
+
+    Attributes:
+        ended: there are no more steps to come.
+        next_seq: of the step that comes in next.
+    """
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.next_seq = 0
+        self._steps: deque[Step] = deque()
+        self._gaps: deque[int] = deque()
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    @property
+    def first(self) -> Step | None:
+        """The step at the cursor."""
+        return self._steps[0] if self._steps else None
+
+    @property
+    def second(self) -> Step | None:
+        """The step after the one at the cursor, if it is in memory."""
+        return self._steps[1] if len(self._steps) > 1 else None
+
+    @property
+    def connects(self) -> bool:
+        """Whether the recording begins with a `connect`; one of a model that was never connected
+        does not."""
+        return self.first is not None and self.first.kind == Kind.CONNECT
+
+    @property
+    def hungry(self) -> bool:
+        """Whether it must be fed before a call can be judged."""
+        return not self.ended and len(self) < LOOK_AHEAD // 2
+
+    @property
+    def full(self) -> bool:
+        """Whether it should not be fed more for now."""
+        return len(self) >= LOOK_AHEAD
+
+    def append(self, step: Step) -> None:
+        """The next step of the recording."""
+        self._steps.append(step)
+        self.next_seq = step.seq + 1
+        if step.kind == Kind.GAP:
+            self._gaps.append(step.seq)
+
+    def end(self, *, breaks_off: bool) -> None:
+        """There are no more.
+
+        Args:
+            breaks_off: the recorder's process died there: what came next is lost, as at a gap.
+        """
+        self.ended = True
+        if breaks_off:
+            self._gaps.append(self.next_seq)
+
+    def advance(self) -> None:
+        """The cursor passes a step."""
+        self._steps.popleft()
+
+    def near_gap(self) -> bool:
+        """Whether the recorder lost something hereabouts, or its process died."""
+        here = self._steps[0].seq if self._steps else self.next_seq
+        while self._gaps and self._gaps[0] < here - GAP_GRACE:
+            self._gaps.popleft()
+        return bool(self._gaps)
+
+    def due_playback(self) -> Step | None:
+        """The recorded call on the tracker that the cursor has come to: if the application makes
+        it right now, it is at its place."""
+        for step in self._steps:
+            if step.entry.kind != Kind.PLAYBACK:
+                return None
+            if not step.performed:
+                return step if step.entry.type == "application" else None
+        return None
+
+    def around(self, seq: int, radius: int = 3) -> list[Step]:
+        """The steps around a place."""
+        return [step for step in self._steps if abs(step.seq - seq) <= radius]
