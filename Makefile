@@ -6,20 +6,25 @@ READY := $(VENV)/.ready
 
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-deep test-oldest test-sdk-suite bench check types format clean
+.PHONY: demo test test-deep test-oldest test-postgresql test-sdk-suite bench check types format clean
 
 demo: $(READY)
 	$(BIN)/realtape demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not deep"
+	$(BIN)/python -m pytest -m "not deep and not postgresql"
 
 test-deep: $(READY)
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest --timeout=1800
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m "not postgresql" --timeout=1800
 
 # The SDK's integration, with the oldest releases that pyproject.toml allows.
 test-oldest: $(OLDEST)/.ready
 	$(OLDEST)/bin/python -m pytest -m "not deep" tests/integrations tests/replay tests/schema
+
+# Needs a PostgreSQL server's programs on the machine, or REALTAPE_TEST_POSTGRESQL=postgresql://…
+test-postgresql: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[postgresql]'
+	$(BIN)/python -m pytest -m postgresql
 
 # The SDK's own test suite, without our wrapper under every session and with it.
 test-sdk-suite: $(READY)

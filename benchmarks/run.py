@@ -8,7 +8,6 @@ import platform
 from pathlib import Path
 
 import appending
-
 import replaying
 
 PAGE = Path(__file__).parent.parent / "docs/performance.md"

@@ -277,11 +277,10 @@ class SessionLog:
 
     def _now(self) -> int:
         """Nanoseconds since the session began; a clock that runs backwards stands still here."""
-        at_ns = min(int(self._clock() - self._started_ns), _LATEST_NS)
-        if at_ns < self._latest_ns:
-            return self._latest_ns
-        self._latest_ns = at_ns
-        return at_ns
+        at_ns = int(self._clock() - self._started_ns)
+        if self._latest_ns <= at_ns <= _LATEST_NS:
+            self._latest_ns = at_ns
+        return self._latest_ns
 
     # --- outside the lock ---------------------------------------------------------------------
 

@@ -81,13 +81,13 @@ class Writer:
         with self._lock:
             if self._thread is None and self._logs and not self._closing:
                 self._start()
-            if self._thread is None and not self._logs:
+            if self._thread is None and (self._closing or not self._logs):
                 return
             self._asked += 1
             ticket = self._asked
             self._bell.put(None)
-            self._lock.wait_for(lambda: self._drained >= ticket or self._hopeless, timeout)
-            done = self._drained >= ticket
+            self._lock.wait_for(lambda: self._drained >= ticket or self._ended or self._hopeless, timeout)
+            done = self._drained >= ticket or (self._ended and self._failure is None)
         if not done:
             raise self._write_error(
                 f"not written within {timeout:g} s", "the entries are kept, and tried again"

@@ -98,6 +98,17 @@ async def test_a_closed_recorder_records_nothing_more(path: Path):
     assert numbers(await only(path)) == [1]
 
 
+async def test_a_flush_does_not_wait_for_a_closed_recorder(path: Path):
+    recorder = Recorder(path)
+    mark(begin(recorder), *range(5_000))
+    flushing = asyncio.create_task(recorder.flush())
+    await recorder.close()
+    await flushing
+    began = time.monotonic()
+    await recorder.flush()
+    assert time.monotonic() - began < 1
+
+
 async def test_close_may_be_called_by_several_at_once(path: Path):
     recorder = Recorder(path)
     mark(begin(recorder), *range(1_000))

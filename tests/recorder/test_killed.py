@@ -47,14 +47,14 @@ def by_label(found: list[Stored], name: str) -> Stored:
 
 async def test_the_dead_are_marked_by_the_next_recorder_and_the_living_are_not(tmp_path: Path):
     path = tmp_path / "log.db"
-    arguments = [sys.executable, PROGRAMS / "record.py", path, "dead", "1000", "1000"]
+    arguments = [sys.executable, PROGRAMS / "record.py", path, "dead", "1", "100000000"]
     process = await asyncio.create_subprocess_exec(*arguments)
     await until(path.exists)
     living = Recorder(path)
     log = begin(living, "living")
     mark(log, 0)
     await living.flush()
-    await until(lambda: (tmp_path / "log.db-wal").stat().st_size > 100_000)
+    await until(lambda: statuses(path, "dead") == {"recording"}, seconds=30)
     process.send_signal(signal.SIGKILL)
     await process.wait()
 

@@ -17,16 +17,16 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from support.models import EchoModel, Ignoring
 from support.postgresql import server
-from support.stored import begin, intact, mark, numbers, only, read, until
+from support.stored import begin, flushed, intact, mark, numbers, only, read, until
 
-pytest.importorskip("psycopg", reason="the extra `postgresql` is not installed")
+pytestmark = pytest.mark.postgresql
 
 
 @pytest.fixture(scope="module")
 def database() -> Generator[str]:
     with server() as url:
         if url is None:
-            pytest.skip("no PostgreSQL here: install it, or set REALTAPE_TEST_POSTGRESQL")
+            pytest.fail("no PostgreSQL here: install it, or set REALTAPE_TEST_POSTGRESQL")
         yield url
 
 
@@ -148,8 +148,7 @@ async def test_a_locked_table_makes_nobody_wait(
             with pytest.raises(StoreWriteError, match="held by another process"):
                 await recorder.flush()
         engine.dispose()
-        await asyncio.sleep(0.2)  # it tries less and less often
-        await recorder.flush()
+        await flushed(recorder)
         mark(log, 500)
     stored = await only(store)
     (gap,) = stored.payloads(Kind.GAP)

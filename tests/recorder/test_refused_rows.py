@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sqlite3
 from contextlib import closing
@@ -14,7 +13,7 @@ from realtape.recorder import Recorder
 from realtape.schema.codec import Codec, Encoded
 from realtape.schema.entries import Kind
 from realtape.schema.errors import StoreWriteError
-from support.stored import begin, intact, mark, numbers, only
+from support.stored import begin, flushed, intact, mark, numbers, only
 
 
 @pytest.fixture
@@ -104,8 +103,7 @@ async def test_where_nothing_is_accepted_it_is_not_the_entries(
             await recorder.flush()
         assert len(caplog.records) == 1
         accept(path)
-        await asyncio.sleep(0.3)  # it tries less and less often
-        await recorder.flush()
+        await flushed(recorder)
     assert {stored.label: numbers(stored) for stored in await intact(path)} == {"first": [0], "second": [1]}
 
 

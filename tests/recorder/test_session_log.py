@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import itertools
-import json
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,187 +10,20 @@ from typing import Any
 import pytest
 from realtape.recorder import Recorder, causes
 from realtape.recorder.columns import Playback
-from realtape.recorder.session_log import LOST, MAX_CALLS, SessionLog
+from realtape.recorder.session_log import LOST, MAX_CALLS
 from realtape.schema import (
     RealtimeModelAudioEvent,
     RealtimeModelRawServerEvent,
     RealtimeModelTranscriptDeltaEvent,
 )
-from realtape.schema.entries import SETTLED_TICKS, Flag, Kind, Status
+from realtape.schema.entries import Flag, Kind, Status
 from realtape.schema.errors import UsageError
-from support.stored import Stored, begin, intact, mark, numbers, only
+from support.stored import begin, mark, numbers, only
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "log.db"
-
-
-def places(stored: Stored) -> dict[str, tuple[int | None, int | None]]:
-    """Round and task of each marker, by its text."""
-    return {
-        json.loads(entry.payload)["at"]: (entry.tick, entry.task) for entry in stored.of_kind(Kind.MARKER)
-    }
-
-
-# --- rounds and tasks -------------------------------------------------------------------------------
-
-
-async def test_what_happens_in_one_round_has_one_tick(path: Path):
-    async with Recorder(path) as recorder:
-        log = begin(recorder)
-
-        def at(name: str) -> None:
-            log.append(Kind.MARKER, {"at": name})
-
-        at("first")
-        at("second")
-        await asyncio.sleep(0)
-        at("after a round")
-        await asyncio.sleep(0.001)
-        at("after a while")
-    ticks = [tick for tick, _ in places(await only(path)).values()]
-    assert ticks == [0, 0, 1, 1 + SETTLED_TICKS]  # nothing was left to run
-
-
-async def test_sessions_do_not_keep_each_other_from_settling(path: Path):
-    """Each of them counts rounds; were the counting itself something to run, it would never end."""
-    async with Recorder(path) as recorder:
-        logs = [begin(recorder, str(number)) for number in range(5)]
-        for number in range(4):
-            for log in logs:
-                mark(log, number)
-            await asyncio.sleep(0.001)
-    for stored in await intact(path):
-        assert [entry.tick for entry in stored.entries] == [n * SETTLED_TICKS for n in range(4)]
-
-
-async def test_counting_ends_though_the_loop_never_rests(path: Path):
-    async with Recorder(path) as recorder:
-        log = begin(recorder)
-        busy = asyncio.create_task(spin(200))
-        mark(log, 0)
-        for _ in range(3):
-            await asyncio.sleep(0)
-        mark(log, 1)
-        await busy
-        mark(log, 2)
-    ticks = [entry.tick for entry in (await only(path)).entries]
-    assert ticks == [0, 3, 3 + SETTLED_TICKS]
-
-
-async def spin(rounds: int) -> None:
-    for _ in range(rounds):
-        await asyncio.sleep(0)
-
-
-async def test_what_an_entry_wakes_runs_in_another_tick(path: Path):
-    async with Recorder(path) as recorder:
-        log = begin(recorder)
-        woken = asyncio.Event()
-
-        async def sleeper() -> None:
-            await woken.wait()
-            log.append(Kind.MARKER, {"at": "woken"})
-
-        task = asyncio.create_task(sleeper())
-        await asyncio.sleep(0)
-        log.append(Kind.MARKER, {"at": "waker"})
-        woken.set()
-        log.append(Kind.MARKER, {"at": "after"})
-        await task
-    at = places(await only(path))
-    assert at["waker"][0] == at["after"][0]
-    assert at["woken"][0] == (at["waker"][0] or 0) + 1
-
-
-async def test_callbacks_that_were_queued_before_share_the_tick(path: Path):
-    """They were runnable already: nothing that the entry woke ran in between."""
-    async with Recorder(path) as recorder:
-        log = begin(recorder)
-
-        async def one(name: str) -> None:
-            log.append(Kind.MARKER, {"at": name})
-
-        await asyncio.gather(one("a"), one("b"), one("c"))
-    assert {tick for tick, _ in places(await only(path)).values()} == {0}
-
-
-async def test_no_two_entries_of_one_tick_surround_what_the_first_woke(path: Path):
-    """Many tasks that wake each other: what was woken is never seen in its waker's tick."""
-    woken_by: dict[int, int] = {}
-    async with Recorder(path) as recorder:
-        log = begin(recorder)
-        count = itertools.count()
-        waiting: list[asyncio.Future[int]] = []
-
-        async def work() -> None:
-            for _ in range(50):
-                future = asyncio.get_running_loop().create_future()
-                waiting.append(future)
-                number = next(count)
-                mark(log, number)
-                if len(waiting) > 3:
-                    waiting.pop(0).set_result(number)
-                waker = await future if len(waiting) > 2 else None
-                if waker is not None:
-                    number = next(count)
-                    woken_by[number] = waker
-                    mark(log, number)
-
-        _, asleep = await asyncio.wait([asyncio.create_task(work()) for _ in range(8)], timeout=0.3)
-        for task in asleep:  # nobody is left to wake them
-            task.cancel()
-    stored = await only(path)
-    ticks = {json.loads(entry.payload)["number"]: entry.tick for entry in stored.of_kind(Kind.MARKER)}
-    assert len(woken_by) > 20
-    for number, waker in woken_by.items():
-        before, after = ticks[waker], ticks[number]
-        assert before is not None
-        assert after is not None
-        assert before < after
-
-
-async def test_tasks_are_numbered_in_order_of_appearance(path: Path):
-    async with Recorder(path) as recorder:
-        log = begin(recorder)
-
-        async def one(name: str, turns: int) -> None:
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            log.append(Kind.MARKER, {"at": name})
-
-        late, early = asyncio.create_task(one("late", 5)), asyncio.create_task(one("early", 1))
-        await asyncio.gather(late, early)
-        log.append(Kind.MARKER, {"at": "main"})
-        loop = asyncio.get_running_loop()
-        loop.call_soon(lambda: log.append(Kind.MARKER, {"at": "callback"}))
-        await asyncio.sleep(0.001)
-    at = {name: task for name, (_, task) in places(await only(path)).items()}
-    assert at == {"early": 0, "late": 1, "main": 2, "callback": None}
-
-
-async def test_a_thread_is_in_no_round_and_no_task(path: Path):
-    async with Recorder(path) as recorder:
-        log = begin(recorder)
-        await asyncio.to_thread(log.append, Kind.MARKER, {"at": "thread"})
-    assert places(await only(path)) == {"thread": (None, None)}
-
-
-def test_one_session_may_see_several_loops(path: Path):
-    recorder = Recorder(path)
-    log = begin(recorder)
-
-    async def one(name: str) -> None:
-        log.append(Kind.MARKER, {"at": name})
-        await asyncio.sleep(0)
-        log.append(Kind.MARKER, {"at": name + " again"})
-
-    asyncio.run(one("first"))
-    asyncio.run(one("second"))
-    asyncio.run(recorder.close())
-    at = places(asyncio.run(only(path)))
-    assert at == {"first": (0, 0), "first again": (1, 0), "second": (17, 1), "second again": (18, 1)}
 
 
 async def test_times_never_run_backwards(path: Path):
@@ -355,76 +184,6 @@ async def test_what_fails_in_the_recorder_itself_is_a_gap(path: Path, caplog: py
     assert "KeyError" in gap["reason"]
     assert "secret" not in caplog.text
     assert "secret" not in gap["reason"]
-
-
-# --- in the middle of another append ----------------------------------------------------------------
-
-
-def interrupted(log: SessionLog, appender: Callable[[], Any]) -> None:
-    """Append while signals come, as fast as the machine makes them."""
-
-    def handler(signal_number: int, frame: object) -> None:
-        appender()
-
-    before = signal.signal(signal.SIGPROF, handler)
-    signal.setitimer(signal.ITIMER_PROF, 0.0001, 0.0001)
-    try:
-        for number in range(5_000):
-            log.append(Kind.MARKER, {"number": number, "bytes": number.to_bytes(50)})
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
-
-
-async def test_a_signal_handler_may_append_at_any_moment(path: Path):
-    async with Recorder(path) as recorder:
-        log = begin(recorder)
-        interrupted(log, lambda: recorder.mark("signal", bytes=b"s" * 50))
-    stored = await only(path)
-    texts = [payload.get("text") for payload in stored.payloads()]
-    assert texts.count("signal") > 5
-    assert [payload["number"] for payload in stored.payloads() if "number" in payload] == list(range(5_000))
-
-
-async def test_a_finalizer_may_append_at_any_moment(path: Path):
-    class Dying:
-        def __init__(self) -> None:
-            self.itself = self  # so that only the collector ends it, wherever it is called
-
-        def __del__(self) -> None:
-            log.append(Kind.MARKER, {"died": b"d" * 50})
-
-    thresholds = gc.get_threshold()
-    gc.set_threshold(7)
-    try:
-        async with Recorder(path) as recorder:
-            log = begin(recorder)
-            for number in range(2_000):
-                if number % 5 == 0:
-                    Dying()
-                log.append(Kind.MARKER, {"number": number, "bytes": number.to_bytes(50)})
-            gc.collect()
-    finally:
-        gc.set_threshold(*thresholds)
-    stored = await only(path)
-    assert sum("died" in payload for payload in stored.payloads()) > 300
-    assert [payload["number"] for payload in stored.payloads() if "number" in payload] == list(range(2_000))
-
-
-async def test_a_redactor_may_append(path: Path):
-    recorder: Recorder
-
-    def redactor(text: str) -> str:
-        if text != "from within":
-            recorder.mark("from within")
-        return text
-
-    async with Recorder(path, redactors=[redactor]) as recorder:
-        log = begin(recorder)
-        log.append(Kind.MARKER, {"text": "from without"})
-    texts = [payload["text"] for payload in (await only(path)).payloads()]
-    assert texts[0] == "from without"
-    assert "from within" in texts
 
 
 # --- the session ----------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from realtape.schema.addresses import StoreLocation, locate
 from realtape.schema.codec import references
 from realtape.schema.digests import entry_digest, header_digest
 from realtape.schema.entries import Entry, Kind, SessionRecord, Status
+from realtape.schema.errors import StoreWriteError
 from realtape.schema.rows import read_entries, read_segment, read_sessions
 from realtape.schema.stores import open_for_reading
 
@@ -133,6 +134,18 @@ def mark(log: SessionLog, *numbers: int) -> None:
 def numbers(stored: Stored) -> list[int]:
     """The numbers that `mark` appended."""
     return [payload["number"] for payload in stored.payloads()]
+
+
+async def flushed(recorder: Recorder) -> None:
+    """Flush once what was in the way is gone: the writer tries again once a second at the latest."""
+    for _ in range(50):
+        try:
+            await recorder.flush()
+        except StoreWriteError:
+            await asyncio.sleep(0.05)
+        else:
+            return
+    raise AssertionError("still not written")
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -22,7 +22,7 @@ from realtape.schema.errors import StoreError
 from support.stored import intact, numbers
 
 
-async def record(store: Path, rng: random.Random) -> None:
+async def record(store: Path, rng: random.Random, told: int) -> None:
     """Until killed: recorders one after another, each with a few sessions."""
     while True:
         async with Recorder(store) as recorder:
@@ -36,17 +36,23 @@ async def record(store: Path, rng: random.Random) -> None:
                 await asyncio.sleep(0)
             if rng.random() < 0.5:
                 logs[0].finish(Status.CLOSED)
+        os.write(told, b".")
 
 
-def kill_one(store: Path, rng: random.Random, longest: float) -> None:
+def kill_one(store: Path, rng: random.Random, fresh: bool) -> None:
     """One victim's life."""
     seed = rng.random()
+    hear, told = os.pipe()
     pid = os.fork()
     if pid == 0:
-        asyncio.run(record(store, random.Random(seed)))
-    time.sleep(rng.uniform(0, longest))
+        asyncio.run(record(store, random.Random(seed), told))
+    if not fresh:  # however slow the machine, it shall have recorded something
+        os.read(hear, 1)
+    time.sleep(rng.uniform(0, 0.06 if fresh else 0.2))
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+    os.close(hear)
+    os.close(told)
 
 
 async def check(store: Path) -> int:
@@ -70,7 +76,7 @@ def main(folder: Path, count: int, seed: int, fresh: bool) -> None:
     sessions = 0
     for number in range(count):
         store = folder / (f"log{number}.db" if fresh else "log.db")
-        kill_one(store, rng, 0.06 if fresh else 0.25)
+        kill_one(store, rng, fresh)
         try:
             sessions = asyncio.run(check(store)) if store.exists() else 0
         except StoreError:

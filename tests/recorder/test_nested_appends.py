@@ -1,0 +1,87 @@
+"""Whatever appends in the middle of another append, its entry comes after that one, whole."""
+
+from __future__ import annotations
+
+import gc
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.recorder import Recorder
+from realtape.recorder.session_log import SessionLog
+from realtape.schema.entries import Kind
+from support.stored import begin, only
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+def interrupted(log: SessionLog, appender: Callable[[], Any]) -> None:
+    """Append while signals come, as fast as the machine makes them."""
+
+    def handler(signal_number: int, frame: object) -> None:
+        appender()
+
+    before = signal.signal(signal.SIGPROF, handler)
+    signal.setitimer(signal.ITIMER_PROF, 0.0001, 0.0001)
+    try:
+        for number in range(5_000):
+            log.append(Kind.MARKER, {"number": number, "bytes": number.to_bytes(50)})
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+async def test_a_signal_handler_may_append_at_any_moment(path: Path):
+    async with Recorder(path) as recorder:
+        log = begin(recorder)
+        interrupted(log, lambda: recorder.mark("signal", bytes=b"s" * 50))
+    stored = await only(path)
+    texts = [payload.get("text") for payload in stored.payloads()]
+    assert texts.count("signal") > 5
+    assert [payload["number"] for payload in stored.payloads() if "number" in payload] == list(range(5_000))
+
+
+async def test_a_finalizer_may_append_at_any_moment(path: Path):
+    class Dying:
+        def __init__(self) -> None:
+            self.itself = self  # so that only the collector ends it, wherever it is called
+
+        def __del__(self) -> None:
+            log.append(Kind.MARKER, {"died": b"d" * 50})
+
+    thresholds = gc.get_threshold()
+    gc.set_threshold(7)
+    try:
+        async with Recorder(path) as recorder:
+            log = begin(recorder)
+            for number in range(2_000):
+                if number % 5 == 0:
+                    Dying()
+                log.append(Kind.MARKER, {"number": number, "bytes": number.to_bytes(50)})
+            gc.collect()
+    finally:
+        gc.set_threshold(*thresholds)
+    stored = await only(path)
+    assert sum("died" in payload for payload in stored.payloads()) > 300
+    assert [payload["number"] for payload in stored.payloads() if "number" in payload] == list(range(2_000))
+
+
+async def test_a_redactor_may_append(path: Path):
+    recorder: Recorder
+
+    def redactor(text: str) -> str:
+        if text != "from within":
+            recorder.mark("from within")
+        return text
+
+    async with Recorder(path, redactors=[redactor]) as recorder:
+        log = begin(recorder)
+        log.append(Kind.MARKER, {"text": "from without"})
+    texts = [payload["text"] for payload in (await only(path)).payloads()]
+    assert texts[0] == "from without"
+    assert "from within" in texts
