@@ -245,11 +245,11 @@ def _fields(interface: Interface) -> dict[str, Strategy]:
         "status": st.sampled_from(["connecting", "connected", "disconnected"]),
         "usage": _usage(interface),
         "input_tokens_details": st.none()
-        | st.builds(
-            interface["RealtimeModelInputTokensDetails"], text_tokens=maybe_count, audio_tokens=maybe_count
+        | _known(
+            interface, "RealtimeModelInputTokensDetails", text_tokens=maybe_count, audio_tokens=maybe_count
         ),
         "output_tokens_details": st.none()
-        | st.builds(interface["RealtimeModelOutputTokensDetails"], text_tokens=maybe_count),
+        | _known(interface, "RealtimeModelOutputTokensDetails", text_tokens=maybe_count),
         "exception": st.sampled_from([ValueError("no"), ConnectionResetError(104, "gone"), TimeoutError()]),
         "message": raw_messages.map(lambda message: {"type": message["type"], "other_data": message}),
         "user_input": texts | _user_messages(),
@@ -301,8 +301,17 @@ def _usage(interface: Interface) -> Strategy:
         input_tokens=counts,
         output_tokens=counts,
         total_tokens=counts,
-        input_tokens_details=st.builds(
-            interface["InputTokensDetails"], cached_tokens=counts, cache_write_tokens=counts
+        input_tokens_details=_known(
+            interface, "InputTokensDetails", cached_tokens=counts, cache_write_tokens=counts
         ),
         output_tokens_details=st.builds(interface["OutputTokensDetails"], reasoning_tokens=counts),
     )
+
+
+def _known(interface: Interface, name: str, **fields: Strategy) -> Strategy:
+    """A class with those of the fields that this release has; None where it lacks the class."""
+    cls = interface.find(name)
+    if cls is None:
+        return st.none()
+    known = getattr(cls, "model_fields", None) or getattr(cls, "__dataclass_fields__", {})
+    return st.builds(cls, **{field: value for field, value in fields.items() if field in known})
