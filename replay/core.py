@@ -202,8 +202,6 @@ class ReplayCore:
 
     def _frontier(self) -> float:
         """The first delivery or reaction that was not made: before it, calls are at their place."""
-        while self._undelivered and self._undelivered[0] not in self._not_given:
-            heapq.heappop(self._undelivered)
         first = self._undelivered[0] if self._undelivered else math.inf
         fed = math.inf if self.window.ended else self.window.next_seq
         return min(first, fed, self._calls.first_due())
@@ -289,6 +287,8 @@ class ReplayCore:
         step.performed = True
         self._handlings.begin(step)
         self._not_given.discard(step.seq)
+        while self._undelivered and self._undelivered[0] not in self._not_given:
+            heapq.heappop(self._undelivered)
         if step.entry.type == "turn_started":
             self.turn += 1
         elif step.entry.type == "end_of_stream":

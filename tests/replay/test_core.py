@@ -197,3 +197,14 @@ def test_what_happened_inside_two_answers_happens_in_the_order_of_the_log() -> N
     core.call(Kind.SENT, "send_user_input", "answer 2")
     inside = [act for _ in range(2) if isinstance(act := core.next(), Deliver)]
     assert [act.call.step.key for act in inside if act.call] == ["answer 2", "answer 3"]
+
+
+@given(takes(), st.data())
+def test_nothing_is_kept_of_what_was_played(take: Take, data: st.DataObject) -> None:
+    """Or a session of a million events would grow with each."""
+    application = play(take, faithful(take), data)
+    assert application.ended
+    assert not application.core._undelivered
+    assert not application.core._not_given
+    assert not application.core._nested_in
+    assert not application.core._calls.live
