@@ -14,6 +14,7 @@ import typer
 from ..schema import RealtapeError
 from . import output
 from .demo import demo
+from .diff import diff
 from .exits import Exit, exit_of
 from .ls import ls
 from .replaying import replay
@@ -70,6 +71,7 @@ _command("demo", demo)
 _command("ls", ls)
 _command("show", show)
 _command("replay", replay)
+_command("diff", diff)
 _command("verify", verify)
 
 

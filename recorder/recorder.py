@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..schema.addresses import StoreLocation, locate
+from ..schema.clocks import clock_here
 from ..schema.codec import Codec, TextFilter
 from ..schema.entries import Header, Kind, Status, new_session_id
 from ..schema.errors import StoreWriteError, UsageError
@@ -52,7 +53,8 @@ class Recorder:
         vocabulary: the registered types; ours by default.
         redactors: each takes a text out of a payload and returns what may be kept of it; applied
             to every text, before it leaves the process's memory.
-        clock: monotonic nanoseconds.
+        clock: monotonic nanoseconds; by default those of the event loop where a session begins, if
+            that is on virtual time, else `time.monotonic_ns`.
         max_pending_bytes: of all sessions together, not written yet; beyond it entries are dropped.
         drain_seconds: how long `flush` and `close` wait for the disk.
 
@@ -73,7 +75,7 @@ class Recorder:
         *,
         vocabulary: Vocabulary = STANDARD,
         redactors: Sequence[TextFilter] = (),
-        clock: Callable[[], int] = time.monotonic_ns,
+        clock: Callable[[], int] | None = None,
         max_pending_bytes: int = MAX_PENDING_BYTES,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
@@ -176,7 +178,8 @@ class Recorder:
             versions=self._versions(),
             labels={str(name): str(value) for name, value in labels.items()},
         )
-        log = SessionLog(header, self.codec, self.secrets, self.clock, self._writer.wake, self._budget)
+        clock = self.clock or clock_here()
+        log = SessionLog(header, self.codec, self.secrets, clock, self._writer.wake, self._budget)
         with self._lock:
             if self._closed:
                 log.refuse()

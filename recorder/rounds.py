@@ -4,63 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from typing import Any
 
+from ..schema.clocks import Round, rounds_of
 from ..schema.entries import SETTLED_TICKS
-
-BLIND_ROUNDS = 4
-"""How long rounds are counted on a loop whose queue cannot be seen."""
-
-
-class _LoopRounds:
-    """Counts the rounds of one event loop as long as anything is left to run, for all sessions on
-    it together: were each of them to count, none would ever see an empty queue.
-
-    A round ends with a callback that stands in the loop's queue while rounds are counted. Whatever
-    an entry wakes is queued behind it: two entries of one round had nothing running in between
-    that the first one woke.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.settled = 0  # how often nothing was left to run
-        self._counting = False
-        self._since_entry = 0
-
-    def entry(self, loop: asyncio.AbstractEventLoop) -> None:
-        """An entry is appended in this round."""
-        self._since_entry = 0
-        if not self._counting:
-            self._counting = True
-            loop.call_soon(self._end_round, loop)
-
-    def _end_round(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.count += 1
-        self._since_entry += 1
-        ready = getattr(loop, "_ready", None)
-        over = not ready if ready is not None else self._since_entry >= BLIND_ROUNDS
-        if over or self._since_entry >= SETTLED_TICKS - 1:
-            self._counting = False
-            self.settled += 1
-        else:
-            loop.call_soon(self._end_round, loop)
-
-
-_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopRounds] = weakref.WeakKeyDictionary()
 
 
 class Rounds:
     """Numbers the rounds and tasks of one session.
 
-    Entries whose ticks differ by less than SETTLED_TICKS have so many rounds between them. Once
-    nothing is left to run, the next entry's tick is SETTLED_TICKS further.
+    Between entries of one burst of activity the ticks count the rounds. Once nothing is left to run,
+    the next entry's tick is SETTLED_TICKS further, and so many more as rounds have passed since.
     """
 
     def __init__(self) -> None:
-        self._tick = -SETTLED_TICKS  # of the last entry, which saw these:
+        self._tick: int | None = None  # of the last entry, which was appended in this round:
+        self._last: Round | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._rounds = _LoopRounds()
-        self._seen = (0, 0)
+        self._round: Callable[[], Round] = lambda: Round(0, 0)
         self._tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], int] = weakref.WeakKeyDictionary()
         self._task_count = 0
         self._latest: weakref.ref[asyncio.Task[Any]] | None = None  # most entries come from one task
@@ -73,15 +35,16 @@ class Rounds:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return None, None
-        further = SETTLED_TICKS
         if self._loop is not loop:  # the first entry; or it is another loop, in another thread
-            self._loop = loop
-            self._rounds = _loops.setdefault(loop, _LoopRounds())
-        elif self._seen[1] == self._rounds.settled:
-            further = min(self._rounds.count - self._seen[0], SETTLED_TICKS)
-        self._rounds.entry(loop)
-        self._seen = (self._rounds.count, self._rounds.settled)
-        self._tick += further
+            self._loop, self._round, self._last = loop, rounds_of(loop), None
+        here, last = self._round(), self._last
+        if self._tick is None:
+            self._tick = 0
+        elif last is not None and last.burst == here.burst:
+            self._tick += here.number - last.number
+        else:
+            self._tick += SETTLED_TICKS + here.number
+        self._last = here
         task = asyncio.current_task(loop)
         if task is None:
             return self._tick, None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
+from ..schema.clocks import clock_here
 from ..schema.entries import Kind, Status
 from ..schema.standard import received_name, sent_name
 from . import causes
@@ -238,7 +239,8 @@ class ModelTap:
         if tracker is not None:
             self._tracker = TrackerTap(tracker, log)
         else:
-            self._tracker = AssumedTracker(self.recorder.clock, options.get("initial_model_settings"))
+            settings = options.get("initial_model_settings")
+            self._tracker = AssumedTracker(self.recorder.clock or clock_here(), settings)
         log.playback = self._tracker.playback
 
     def _forget_tracker(self) -> None:

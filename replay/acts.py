@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .places import Place, Until
 from .steps import Outcome, Step
 
 
@@ -25,6 +26,7 @@ class RecordedCall:
         ahead: it was made before the application had got what caused it when this was recorded.
         early: it was let go before its place.
         done: the live call has been completed, or was cancelled.
+        made: where in the replay the application made it.
     """
 
     step: Step
@@ -38,6 +40,7 @@ class RecordedCall:
     ahead: bool = False
     early: bool = False
     done: bool = False
+    made: Place | None = None
 
     @property
     def seq(self) -> int:
@@ -47,15 +50,10 @@ class RecordedCall:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Give a received event to the listeners: inside a call, or on the lane of its recorded task.
-
-    Attributes:
-        rounds: of the event loop that passed before it, since the last thing that happened.
-    """
+    """Give a received event to the listeners: inside a call, or on the lane of its recorded task."""
 
     step: Step
     call: RecordedCall | None
-    rounds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +88,20 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
-class Settle:
-    """Let everything run that can run, then call `settled()`."""
+class Approach:
+    """Let time and rounds of the event loop pass, then call `arrived(step)`.
 
-
-@dataclass(frozen=True, slots=True)
-class Linger:
-    """Let so many rounds of the event loop pass, then call `lingered(step)`: the application may
-    make this call meanwhile, as it did when this was recorded."""
+    Attributes:
+        until: how far it is.
+        patient: let everything run that is ready in the round there, too: the application may do
+            this step itself, as it did when this was recorded.
+        first: before anything else runs in that round: the application did something after it there.
+    """
 
     step: Step
-    rounds: int
+    until: Until
+    patient: bool = False
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,11 @@ class Wait:
     """Nothing to do until the application does something.
 
     Attributes:
-        what: `call`: it makes a recorded call. `handler`: its listeners return. `nested`: a call
-            that was made goes on.
+        what: `call`: it makes a recorded call. `handler`: its listeners return.
         step: the recorded entry waited for.
     """
 
-    what: Literal["call", "handler", "nested"]
+    what: Literal["call", "handler"]
     step: Step
 
 
@@ -134,4 +134,4 @@ class End:
     closed: bool
 
 
-Act = Deliver | Complete | CancelHandler | HandlerDiffers | Play | Settle | Linger | More | Wait | End
+Act = Deliver | Complete | CancelHandler | HandlerDiffers | Play | Approach | More | Wait | End

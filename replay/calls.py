@@ -133,7 +133,7 @@ class Calls:
         """A `close` that the recording lacks, because its recorder was closed before."""
         step = Step(Entry(seq, 0, None, None, Kind.CLOSE))
         end = Step(Entry(seq, 0, None, None, Kind.CLOSED, of=seq))
-        call = RecordedCall(step, required=False, end=end, matched=True)
+        call = RecordedCall(step, required=False, end=end, matched=True, early=True)
         insort(self.live, call, key=_seq)
         return call
 

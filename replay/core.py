@@ -1,34 +1,32 @@
 """The heart of a replay: a state machine without I/O, clock, tasks or randomness.
 
-It is fed the recording, told what the application does, and answers what to do next. Its states
-and invariants are written in `docs/replay.md`. Drivers put it behind the ABC, behind a socket, or
-under hypothesis.
+It is fed the recording, told what the application does and where in time the replay is, and answers
+what to do next. Its states and invariants are written in `docs/replay.md`. Drivers put it behind the
+ABC, behind a socket, or under hypothesis.
 """
 
 from __future__ import annotations
 
-import heapq
-import math
+from collections.abc import Callable
 
 from ..schema.entries import Kind
 from .acts import (
     Act,
+    Approach,
     Complete,
     Deliver,
     End,
-    Linger,
     More,
     Play,
     RecordedCall,
-    Settle,
     Wait,
 )
 from .calls import Calls
 from .handlings import Handlings
 from .matching import Expectation
+from .places import Numbering, Place, Schedule, Until
 from .report import ReplayReport
-from .rounds import RoundCount, rounds_between
-from .steps import CALL_ENDS, CALLS, Outcome, Step
+from .steps import CALL_ENDS, CALLS, START, Outcome, Step
 from .window import Window
 
 
@@ -38,6 +36,9 @@ class ReplayCore:
     Args:
         report: grows with what is found.
         expect: which recorded calls must come again.
+        now: where in time the replay is.
+        paced: time passes between what happens, as it did; if not, things happen as soon as all has
+            run that can.
 
     Attributes:
         window: its steps in memory.
@@ -46,32 +47,41 @@ class ReplayCore:
         listeners: how many there were when recorded, at the cursor.
     """
 
-    def __init__(self, report: ReplayReport, expect: Expectation = "reactions") -> None:
+    def __init__(
+        self,
+        report: ReplayReport,
+        expect: Expectation = "reactions",
+        *,
+        now: Callable[[], Place] = lambda: START,
+        paced: bool = False,
+    ) -> None:
         self.report = report
         self.turn = 0
         self.stream_ended = False
         self.listeners = 0
         self.window = Window()
+        self._now = now
+        self._paced = paced
+        self._numbering = Numbering()
+        self._schedule = Schedule(paced=paced)
         self._calls = Calls(expect)
         self._nested_in: dict[int, RecordedCall] = {}
         self._not_given: set[int] = set()  # events that were not delivered
-        self._undelivered: list[int] = []  # a heap of them; may still hold some that were delivered
         self._handlings = Handlings()
-        self._rounds = RoundCount()
-        self._settled = True
-        self._lingered: Step | None = None  # the stimulus that was given its rounds to come
-        self._returned_to: int | None = None  # the recorded task whose call was completed last
+        self._instant: Step | None = None  # whose instant has come
+        self._there: Step | None = None  # whose round has come, too
+        self._waited: Step | None = None  # which was waited for in that round
         self._closed = False
 
     # --- fed by the driver --------------------------------------------------------------------------
 
     def feed(self, step: Step) -> None:
         """The next step of the recording."""
+        step.place = self._numbering.place(step.entry)
         self.window.append(step)
         kind = step.entry.kind
         if kind == Kind.RECEIVED:
             self._not_given.add(step.seq)
-            heapq.heappush(self._undelivered, step.seq)
             call = self._calls.around(step)
             if call is not None:
                 call.nested.append(step)
@@ -97,40 +107,43 @@ class ReplayCore:
         Args:
             cause: the event in whose dynamic extent the live call was made, where that is known.
         """
-        self._settled = False
         call = self._calls.match(kind, type, key, cause, lambda seq: seq not in self._not_given)
         if call is None:
             at_end = kind == Kind.CLOSE and self.window.ended
             return self._calls.close_at(self.window.next_seq) if at_end else None
+        call.made = self._now()
         self.report.matched += 1
         if call.late:
             self.report.late.append(call.seq)
             self.report.unsent -= 1
         return call
 
+    def begun(self, step: Step) -> None:
+        """What the last act said happens just now: a delivery, or the return of a call."""
+        if self.window.first is step:  # if not, it happens before its place
+            self._schedule.happened(step.place, self._now())
+
     def handled(self, step: Step, outcome: Outcome) -> None:
         """The listeners returned from an event, or raised."""
-        self._settled = False
-        self._handlings.end(step, outcome)
+        self._handlings.end(step, outcome, self._now())
         call = self._nested_in.pop(step.seq, None)
         if call is not None and call.running is step:
             call.running = None
 
     def cancelled(self, call: RecordedCall) -> None:
         """A live call was cancelled by the application."""
-        self._settled = False
         self._calls.finish(call)
         self._release_nested(call)
+        if call.end is not None:
+            self.begun(call.end)
 
-    def settled(self) -> None:
-        """Everything that could run has run."""
-        self._settled = True
-
-    def lingered(self, act: Linger) -> None:
-        """The rounds of a `Linger` have passed."""
-        if self.window.first is act.step and self._lingered is not act.step:
-            self._lingered = act.step
-            self._rounds.spend(act.rounds)
+    def arrived(self, act: Approach) -> None:
+        """The time and the rounds of an `Approach` have passed."""
+        self._instant = act.step
+        if act.until.at_ns is None:
+            self._there = act.step
+            if act.patient:
+                self._waited = act.step
 
     def quiescent(self) -> bool:
         """Nothing runs, no timer is due, and `next()` says Wait: let the first held call go, before
@@ -147,8 +160,6 @@ class ReplayCore:
         """What is waited for will not come: go on as if it had."""
         if wait.what == "call":
             self._skip(self._calls.at(wait.step))
-        elif wait.what == "nested":
-            self._release_nested(self._nested_in[wait.step.seq])
         else:
             self._handlings.give_up(wait.step)
 
@@ -157,54 +168,42 @@ class ReplayCore:
     def next(self) -> Act:
         """The next thing to do. Deliver, Complete, CancelHandler and Play are taken as done."""
         for call in self._calls.live:
-            act = self._call_turn(call)
+            act = self._free_turn(call) if call.early or call.late else None
             if act is not None:
-                self._settled = False
                 return act
         while (step := self.window.first) is not None:
             act = self._step_turn(step)
             if act is not None:
-                if not isinstance(act, Wait | More | Settle | Linger | End):
-                    self._settled = False
                 return act
             self.window.advance()
             self._pass(step)
         return End(self._closed) if self.window.ended else More()
+
+    def upcoming(self) -> Approach | None:
+        """While a call of the application returns: what the model has begun before it returned."""
+        step = self.window.second
+        if step is None or step.kind != Kind.RECEIVED or step.seq in self._nested_in:
+            return None
+        until = self._schedule.until(step.place, self._now())
+        if until is None or until.at_ns is not None:
+            return None
+        return Approach(step, until, first=self.window.is_followed(step))
 
     @property
     def expected(self) -> list[RecordedCall]:
         """Recorded calls ahead that nobody has made yet, nearest first."""
         return list(self._calls.unmade())
 
-    # --- a call's turn --------------------------------------------------------------------------------
+    # --- the turn of a call that does not wait for its place --------------------------------------------
 
-    def _call_turn(self, call: RecordedCall) -> Act | None:
-        """What a matched call can do by itself: deliver what happens in it, then complete."""
+    def _free_turn(self, call: RecordedCall) -> Act | None:
         if call.running is not None:
             return None
-        free = call.early or call.late
         if call.nested and not call.skipped:
-            step = call.nested[0]
-            if not free and self._frontier() < step.seq:
-                return None
-            call.nested.popleft()
-            call.running = step
-            self._perform(step)
-            return Deliver(step, call, rounds_between(call.step, step) or 0)
-        end = call.end
-        if end is None or end.outcome.how == "cancelled":
+            return self._deliver(call.nested[0], call)
+        if call.end is None or call.end.outcome.how == "cancelled":
             return None  # it stays open, until the application cancels it
-        if not free and self._frontier() < end.seq:
-            return None
-        self._calls.finish(call)
-        self._returned_to = call.step.entry.task
-        return Complete(call, end.outcome)
-
-    def _frontier(self) -> float:
-        """The first delivery or reaction that was not made: before it, calls are at their place."""
-        first = self._undelivered[0] if self._undelivered else math.inf
-        fed = math.inf if self.window.ended else self.window.next_seq
-        return min(first, fed, self._calls.first_due())
+        return self._complete(call, call.end)
 
     # --- the cursor's turn ------------------------------------------------------------------------------
 
@@ -213,87 +212,123 @@ class ReplayCore:
         if kind == Kind.RECEIVED:
             return self._received_turn(step)
         if kind in CALLS:
-            return self._awaited_turn(step)
+            return self._call_turn(step)
+        if kind in CALL_ENDS:
+            return self._end_turn(step)
         if kind == Kind.HANDLED:
-            return self._handlings.handled_turn(step)
-        if kind == Kind.PLAYBACK and not step.performed:
-            step.performed = True
-            return Play(step)
+            return self._handled_turn(step)
+        if kind == Kind.PLAYBACK:
+            return self._playback_turn(step)
+        if kind == Kind.GAP:
+            lost = next((call for call in self._calls.live if call.end is step), None)
+            return None if lost is None else self._complete(lost, step)
         return None
 
     def _received_turn(self, step: Step) -> Act | None:
         if not step.performed:
             call = self._nested_in.get(step.seq)
-            if call is not None and not call.skipped:
-                return Wait("nested", step)
-            rounds = 0 if self._settled else self._rounds.to(step)
-            if rounds is None:
-                return Settle()
-            self._nested_in.pop(step.seq, None)
-            self._rounds.arrive(step)
-            self._perform(step)
-            return Deliver(step, None, rounds)
+            if call is not None and call.running is not None:
+                return Wait("handler", call.running)
+            return self._approach(step) or self._deliver(step, call)
         following = self.window.second
         if following is None and not self.window.ended:
             return More()
         return self._handlings.delivered_turn(step, following)
 
-    def _awaited_turn(self, step: Step) -> Act | None:
+    def _call_turn(self, step: Step) -> Act | None:
         call = self._calls.at(step)
         if call.matched or call.skipped:
             return None
         if call.required:
             return Wait("call", step)
-        if not self._settled and (call.nested or step.kind == Kind.CLOSE):
-            return Settle()  # it may be about to come
+        # What happens inside it, or an end, is not brought about while it may still be about to come.
+        settles = not self._paced and (call.nested or step.kind == Kind.CLOSE)
+        act = self._settle(step) if settles else self._approach(step, patient=True)
+        if act is not None:
+            return act
         if step.kind == Kind.CLOSE:
             return End(closed=False)
-        return self._linger(call)
-
-    def _linger(self, call: RecordedCall) -> Act | None:
-        """Leave a stimulus out, but only after the rounds that passed before it when it came."""
-        step = call.step
-        if not self._settled and self._lingered is not step:
-            rounds = self._rounds.to(step)
-            if rounds is None:
-                return Settle()
-            if step.entry.task == self._returned_to:
-                rounds = max(rounds, 1)  # who waited for the last call needs one to come back
-            if rounds:
-                return Linger(step, rounds)
         self._skip(call)
         return None
 
+    def _end_turn(self, step: Step) -> Act | None:
+        call = self._calls.ended_by(step)
+        if call is None or call.done or not call.matched:
+            return None
+        if step.outcome.how == "cancelled":
+            return self._approach(step, patient=True)  # the application cancels it, now or later
+        if call.running is not None:
+            return Wait("handler", call.running)
+        return self._approach(step) or self._complete(call, step)
+
+    def _handled_turn(self, step: Step) -> Act | None:
+        if step.outcome.how == "cancelled" and self._handlings.cancels(step):
+            act = self._approach(step)
+            if act is not None:
+                return act
+        return self._handlings.handled_turn(step)
+
+    def _playback_turn(self, step: Step) -> Act | None:
+        if step.performed:
+            return None
+        # The application makes its calls itself, or they are made for it.
+        act = self._approach(step, patient=step.entry.type == "application")
+        if act is None:
+            step.performed = True
+            self.begun(step)
+            return Play(step)
+        return act
+
+    def _approach(self, step: Step, *, patient: bool = False) -> Act | None:
+        """What has to pass before this step has its place; None: nothing."""
+        until = None if self._there is step else self._schedule.until(step.place, self._now())
+        if until is not None and not (until.at_ns is not None and self._instant is step):
+            return Approach(step, until, patient, self.window.is_followed(step))
+        if patient and self._waited is not step:
+            return Approach(step, Until(None, 0), patient=True)
+        return None
+
+    def _settle(self, step: Step) -> Act | None:
+        return None if self._instant is step else Approach(step, Until(self._now().ns, 0), patient=True)
+
     def _pass(self, step: Step) -> None:
         kind = step.entry.kind
-        if kind in CALLS and self._calls.at(step).skipped:
-            self._rounds.leave_out(step)
-        elif kind in CALLS or kind == Kind.HANDLED:
-            self._rounds.arrive(step)
-        if kind == Kind.LISTENER_ADDED:
+        if kind in CALLS:
+            call = self._calls.at(step)
+            self._schedule.happened(step.place, call.made or self._now(), waited=call.required)
+        elif kind == Kind.HANDLED:
+            self._schedule.happened(step.place, self._handlings.place(step) or self._now(), waited=True)
+        elif kind == Kind.LISTENER_ADDED:
             self.listeners += 1
         elif kind == Kind.LISTENER_REMOVED:
             self.listeners -= 1
-        elif kind == Kind.CLOSED:
-            self._closed = True
         elif kind == Kind.GAP:
             self.report.gaps.append(f"entry {step.seq}: {step.entry.payload}")
-        if kind in CALL_ENDS:
+        elif kind in CALL_ENDS:
+            self._closed = self._closed or kind == Kind.CLOSED
             self._calls.passed(step)
 
     # --- small things -----------------------------------------------------------------------------------
 
-    def _perform(self, step: Step) -> None:
+    def _deliver(self, step: Step, call: RecordedCall | None) -> Deliver:
+        if call is not None:
+            call.nested.remove(step)
+            call.running = step
         step.performed = True
+        self.begun(step)
         self._handlings.begin(step)
         self._not_given.discard(step.seq)
-        while self._undelivered and self._undelivered[0] not in self._not_given:
-            heapq.heappop(self._undelivered)
         if step.entry.type == "turn_started":
             self.turn += 1
         elif step.entry.type == "end_of_stream":
             self.stream_ended = True
         self.report.delivered += 1
+        return Deliver(step, call)
+
+    def _complete(self, call: RecordedCall, end: Step) -> Complete:
+        self._calls.finish(call)
+        self.begun(end)
+        return Complete(call, end.outcome)
 
     def _skip(self, call: RecordedCall) -> None:
         """Nobody made this call in time: what happened in it is delivered in its place."""

@@ -55,10 +55,8 @@ def missing(core: ReplayCore, wait: Wait) -> Divergence:
     step = wait.step
     if wait.what == "call":
         summary = f"{step.entry.type or step.kind} was recorded, and did not come"
-    elif wait.what == "handler":
-        summary = "the listeners returned from this event when it was recorded, and have not now"
     else:
-        summary = "an event happened inside a call, which does not go on now"
+        summary = "the listeners returned from this event when it was recorded, and have not now"
     kind = "handler" if wait.what == "handler" else "missing"
     return Divergence(
         kind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..schema.entries import Kind
 from .acts import Act, CancelHandler, HandlerDiffers, Wait
+from .places import Place
 from .steps import RETURNED, Outcome, Step
 
 
@@ -14,14 +15,17 @@ class Handlings:
         self._running: dict[int, Step] = {}
         self._outcomes: dict[int, tuple[Step, Outcome]] = {}
         self._cancelling: set[int] = set()
+        self._places: dict[int, Place] = {}
 
     def begin(self, step: Step) -> None:
         """An event is being delivered."""
         self._running[step.seq] = step
 
-    def end(self, step: Step, outcome: Outcome) -> None:
-        """The listeners returned from it, or raised."""
+    def end(self, step: Step, outcome: Outcome, place: Place) -> None:
+        """The listeners returned from it, or raised, at this place of the replay."""
         self._running.pop(step.seq, None)
+        if step.ends:
+            self._places[step.seq] = place
         if step.ends or outcome.how == "raised":
             self._outcomes[step.seq] = (step, outcome)
 
@@ -53,6 +57,14 @@ class Handlings:
             self._cancelling.add(of)
             return CancelHandler(handled)
         return Wait("handler", handled)
+
+    def cancels(self, step: Step) -> bool:
+        """Whether this `handled` is about to cancel listeners."""
+        return step.entry.of in self._running and step.entry.of not in self._cancelling
+
+    def place(self, step: Step) -> Place | None:
+        """Where in the replay what this `handled` ends has ended."""
+        return None if step.entry.of is None else self._places.pop(step.entry.of, None)
 
     def _difference(self, seq: int, recorded: Outcome) -> Act | None:
         step, live = self._outcomes.pop(seq, (None, recorded))

@@ -18,8 +18,7 @@ class LiveCall:
     """A call that the application is waiting for."""
 
     recorded: RecordedCall
-    context: contextvars.Context
-    inbox: deque[tuple[Step, int]] = field(default_factory=deque[tuple[Step, int]])
+    inbox: deque[Step] = field(default_factory=deque[Step])
     outcome: Outcome | None = None
     failure: BaseException | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -32,7 +31,7 @@ class Lane:
         self, run: Callable[[Step], Coroutine[Any, Any, None]], context: contextvars.Context
     ) -> None:
         self._run = run
-        self._inbox: deque[tuple[Step, int]] = deque()
+        self._inbox: deque[Step] = deque()
         self._wake = asyncio.Event()
         self._retired = False
         self.current: Step | None = None
@@ -45,9 +44,9 @@ class Lane:
         """Whether listeners are handling an event, or one waits for them."""
         return self.current is not None or bool(self._inbox)
 
-    def give(self, step: Step, rounds: int = 0) -> None:
-        """Deliver this next, after so many rounds of the loop."""
-        self._inbox.append((step, rounds))
+    def give(self, step: Step) -> None:
+        """Deliver this next."""
+        self._inbox.append(step)
         self._wake.set()
 
     def retire(self) -> None:
@@ -57,13 +56,10 @@ class Lane:
 
     async def _loop(self) -> None:
         while True:
-            passed = 1  # waking took one
             while self._inbox:
-                self.current, rounds = self._inbox.popleft()
-                await pass_rounds(rounds - passed)
+                self.current = self._inbox.popleft()
                 await self._run(self.current)
                 self.current = None
-                passed = 0
             if self._retired:
                 return
             self._wake.clear()
@@ -120,9 +116,3 @@ class Lanes:
             else:
                 idle.append(lane.task)
         return idle
-
-
-async def pass_rounds(rounds: int) -> None:
-    """Let so many rounds of the event loop pass."""
-    for _ in range(rounds):
-        await asyncio.sleep(0)

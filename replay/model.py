@@ -16,6 +16,7 @@ from .core import ReplayCore
 from .divergence import Divergence, DivergenceError
 from .matching import SETTINGS_TYPES, Expectation
 from .own_events import end_event, exception_event, own_step
+from .pacers import pacer_of
 from .player import Player
 from .recording import Recording
 from .report import ReplayReport
@@ -25,14 +26,16 @@ from .tracker import ReplayTracker
 
 AtEnd = Literal["end_of_stream", "hold", "cancel"]
 STUCK_AFTER_SECONDS = 5.0
+PATIENCE_SECONDS = 60.0
 
 
 class ReplayBase:
     """Plays a recording through the model's interface; subclasses add the ABC and its vocabulary.
 
     One `connect` plays one session; a further one plays the session that the recorded model object
-    had next. On a plain event loop events come as fast as the application takes them: those of one
-    round of the loop back to back, and before the next round everything runs that can.
+    had next. Under `realtape.replay.run` time is virtual, and everything comes at its recorded instant.
+    On an ordinary event loop events come as fast as the application takes them: those of one round
+    of the loop back to back, and before the next round everything runs that can.
 
     Args:
         recording: open; it is closed with the model.
@@ -42,7 +45,12 @@ class ReplayBase:
             and `close()` and `finished()` raise again. `collect`: it goes on, and is reported.
         at_end: where the recording holds no end: `end_of_stream` gives the listeners that event,
             `hold` leaves them waiting, `cancel` cancels the task that connected.
-        stuck_after: wall seconds without any progress, after which what is waited for is missing.
+        stuck_after: on an ordinary event loop: wall seconds without any progress, after which what
+            is waited for is missing.
+        patience: on virtual time: virtual seconds, for which the application is awaited while timers
+            of its own go on. Without any, what does not come is known to be missing at once.
+        pace: on an ordinary event loop: how many times faster than recorded events come; None: as
+            fast as the application takes them.
         strict: settings that differ from the recorded ones diverge, too.
     """
 
@@ -56,6 +64,8 @@ class ReplayBase:
         on_divergence: Literal["raise", "collect"] = "raise",
         at_end: AtEnd = "end_of_stream",
         stuck_after: float = STUCK_AFTER_SECONDS,
+        patience: float = PATIENCE_SECONDS,
+        pace: float | None = None,
         strict: bool = False,
     ) -> None:
         self.report = ReplayReport()
@@ -65,13 +75,17 @@ class ReplayBase:
         self._raises = on_divergence == "raise"
         self._at_end: AtEnd = at_end
         self._stuck_after = stuck_after
+        self._patience = patience
+        self._pace = pace
         self._strict = strict
         self._listeners: list[Any] = []
         self._player: Player | None = None
         self._error: Exception | None = None
         self._done = asyncio.Event()
         self._stopping = asyncio.Lock()
+        self._halted: list[Player] = []
         self._connector: asyncio.Task[Any] | None = None
+        self._closed = False
         self._unheard_from: int | None = None
         recording.read_as(self.vocabulary)
 
@@ -84,27 +98,34 @@ class ReplayBase:
             DivergenceError: the recording holds no further connection.
             UsageError: the last connection is still being played.
         """
-        recording = await self._next_recording()
+        recording = self._next_recording()
         if recording is None:
             self._diverge(explain.exhausted())
             raise self._error or DivergenceError(explain.exhausted())
         self.report.recordings.append(recording.header.id)
         self._connector = asyncio.current_task()
         self._done.clear()
+        self._closed = False
+        pacer = pacer_of(
+            asyncio.get_running_loop(),
+            stuck_after=self._stuck_after,
+            patience=self._patience,
+            pace=self._pace,
+        )
         player = self._player = Player(
             recording,
-            ReplayCore(self.report, self._expect),
+            ReplayCore(self.report, self._expect, now=pacer.now, paced=pacer.paced),
+            pacer,
             fan_out=self._fan_out,
             diverged=self._diverge,
             played=self._on_played,
             delivered=self._on_delivery,
             broken=self._on_broken,
-            stuck_after=self._stuck_after,
         )
         tracker = options.get("playback_tracker")
-        if tracker is not None and await recording.has_playback():
+        if tracker is not None and recording.has_playback():
             player.tracker = ReplayTracker(tracker, player.core.window.due_playback, self.report)
-        await player.start()
+        player.fill()
         if not player.core.window.connects and self._error is None:
             player.advance()
             return
@@ -114,8 +135,7 @@ class ReplayBase:
             before = recorded.step.entry.payload
             self._compare(("options", "initial_model_settings"), before, settings)
         if outcome.how != "returned":
-            await player.stop()
-            self._player = None
+            self._closed = True
         self._give_back(outcome)
 
     def add_listener(self, listener: Any) -> None:
@@ -156,8 +176,9 @@ class ReplayBase:
             outcome, recorded = await player.call(Kind.CLOSE, None, None, self._unmatched(Kind.CLOSE, None))
             if recorded is not None and recorded.ahead:
                 self._diverge(explain.closed_early(player.core, recorded))
+        self._closed = True
         if self._done.is_set():
-            await self._stop()
+            self._halt()
         if self._error is not None:
             raise self._error
         self._give_back(outcome)
@@ -181,14 +202,14 @@ class ReplayBase:
 
     # --- helpers --------------------------------------------------------------------------------------
 
-    async def _next_recording(self) -> Recording | None:
-        if self._player is not None and not self._done.is_set():
+    def _next_recording(self) -> Recording | None:
+        if self._player is not None and not self._done.is_set() and not self._closed:
             raise UsageError("this model is connected already: close it before it connects again")
         if self._recording is not None:
             recording, self._recording = self._recording, None
         else:
-            await self._stop()
-            following = await self._last_recording.following()
+            self._halt()
+            following = self._last_recording.following()
             if following is None:
                 return None
             recording = following
@@ -250,6 +271,8 @@ class ReplayBase:
         self.report.finished = True
         self._done.set()
         never_connected = player.recording.status is Status.FAILED
+        if self._closed:
+            self._halt()
         if closed or never_connected or player.core.stream_ended or self._error is not None:
             return
         if self._at_end == "cancel" and self._connector is not None:
@@ -286,12 +309,21 @@ class ReplayBase:
         if found and self._strict:
             self._diverge(explain.changed(player.core, found))
 
+    def _halt(self) -> None:
+        """Nothing more is played; what is left of it ends by itself."""
+        player, self._player = self._player, None
+        if player is not None:
+            self._halted.append(player)
+            self.report.unplayed += 0 if self.report.finished else len(player.core.window)
+            player.stop()
+
     async def _stop(self) -> None:
-        async with self._stopping:  # who comes second waits, too, until nothing is left of it
-            player, self._player = self._player, None
-            if player is not None:
-                self.report.unplayed += 0 if self.report.finished else len(player.core.window)
-                await player.stop()
+        """Halt, and wait until nothing is left."""
+        self._halt()
+        async with self._stopping:  # who comes second waits, too
+            while self._halted:
+                await self._halted[0].stopped()
+                self._halted.pop(0)
 
 
 class ReplayModel(ReplayBase, RealtimeModel):

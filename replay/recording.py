@@ -1,13 +1,19 @@
-"""`Recording`: the read-only view of one session, whatever store it comes from."""
+"""`Recording`: the read-only view of one session, whatever store it comes from.
+
+It is read in two ways: asynchronously, by whoever shares an event loop with others; and by a replay
+blocking, a batch at a time (about a millisecond): so that not a single round of the application's
+event loop depends on how long the disk took.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AsyncExitStack, ExitStack
 from types import TracebackType
 from typing import Any, Self
 
+from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..schema.addresses import Address, StoreLocation, locate
@@ -15,9 +21,19 @@ from ..schema.codec import Codec, references
 from ..schema.digests import entry_digest, header_digest
 from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
-from ..schema.rows import has_kind, read_ended, read_entries, read_segment, read_sessions
+from ..schema.rows import (
+    READ_BATCH,
+    fetch_ended,
+    fetch_entries,
+    fetch_segment,
+    fetch_sessions,
+    has_kind,
+    read,
+    read_entries,
+    read_sessions,
+)
 from ..schema.standard import STANDARD
-from ..schema.stores import open_for_reading, store_errors
+from ..schema.stores import open_blocking, open_for_reading, store_errors
 from ..schema.vocabulary import Vocabulary
 
 SEGMENTS_IN_MEMORY = 8
@@ -36,15 +52,15 @@ class Recording:
         notes: what could not be rebuilt while reading: names and fields that are unknown here.
     """
 
-    def __init__(
-        self, address: Address, connection: AsyncConnection, session: SessionRecord, vocabulary: Vocabulary
-    ) -> None:
+    def __init__(self, address: Address, session: SessionRecord, vocabulary: Vocabulary) -> None:
         self._address = address
-        self._connection = connection
         self._session = session
         self._codec = Codec(vocabulary)
         self._segments: OrderedDict[int, bytes] = OrderedDict()
         self._stack = AsyncExitStack()
+        self._connection: AsyncConnection | None = None
+        self._blocking_stack = ExitStack()
+        self._blocking: Connection | None = None
         self.notes: set[str] = set()
 
     @classmethod
@@ -57,13 +73,9 @@ class Recording:
             StoreError: the store cannot be read, or has no such session; see `schema/errors.py`.
         """
         address = locate(store)
-        async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(open_for_reading(address))
+        async with open_for_reading(address) as connection:
             session = _choose(address, await read_sessions(connection), session_id)
-            recording = cls(address, connection, session, vocabulary)
-            recording._stack = stack.pop_all()
-            return recording
-        raise AssertionError("unreachable")
+        return cls(address, session, vocabulary)
 
     @property
     def header(self) -> Header:
@@ -94,7 +106,14 @@ class Recording:
 
     async def close(self) -> None:
         """Close the store."""
+        self.close_blocking()
         await self._stack.aclose()
+        self._connection = None
+
+    def close_blocking(self) -> None:
+        """Close what a replay has opened."""
+        self._blocking = None
+        self._blocking_stack.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -104,20 +123,22 @@ class Recording:
     ) -> None:
         await self.close()
 
-    async def following(self) -> Recording | None:
-        """The session that the same model object had next, opened, or None. Also after `close`."""
-        async with open_for_reading(self._address) as connection:
-            sessions = await read_sessions(connection)
+    def following(self) -> Recording | None:
+        """The session that the same model object had next, or None. Also after `close`. Blocking."""
+        with open_blocking(self._address) as connection:
+            sessions = fetch_sessions(connection)
         for session in sessions:
             if session.header.previous_session == self.header.id:
-                store = self._address.url or str(self._address.path)
-                return await type(self).open(store, session.header.id, vocabulary=self._codec.vocabulary)
+                return type(self)(self._address, session, self._codec.vocabulary)
         return None
+
+    # --- reading, for who shares an event loop with others --------------------------------------------
 
     async def entries(self, first: int = 0) -> AsyncIterator[Entry]:
         """The entries from seq `first` on, in order."""
+        connection = await self._connected()
         with store_errors(self._address):
-            async for entry in read_entries(self._connection, self._session.key, first):
+            async for entry in read_entries(connection, self._session.key, first):
                 yield entry
 
     async def values(self, first: int = 0) -> AsyncGenerator[tuple[Entry, Any]]:
@@ -136,12 +157,7 @@ class Recording:
             CorruptRecordError: it cannot be decoded, or its bytes are missing.
         """
         await self._load(entry)
-        try:
-            decoded = self._codec.decode(entry.payload, self.bytes_at)
-        except DecodingError as error:
-            raise CorruptRecordError(self.header.id, entry.seq, str(error)) from error
-        self.notes |= decoded.notes
-        return decoded.value
+        return self._decoded(entry)
 
     def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
         """Bytes of a segment that is in memory: those of the entry decoded last are."""
@@ -150,18 +166,40 @@ class Recording:
             raise DecodingError(f"bytes {offset}+{length} of segment {segment} are missing")
         return data[offset : offset + length]
 
-    async def ended(self) -> Ended:
-        """Which entries the log holds an end of."""
+    # --- reading, for a replay --------------------------------------------------------------------------
+
+    def stream(self) -> Iterator[tuple[Entry, Any]]:
+        """All entries, each with its decoded payload; blocking.
+
+        Raises:
+            CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
+        """
+        connection, key = self._connected_blocking(), self._session.key
+        first = 0
+        while True:
+            with store_errors(self._address):
+                batch = fetch_entries(connection, key, first)
+                for entry in batch:
+                    for segment, _, _ in references(entry.payload):
+                        if not self._has(segment):
+                            self._keep(segment, fetch_segment(connection, key, segment))
+                    yield entry, self._decoded(entry)
+            if len(batch) < READ_BATCH:
+                return
+            first = batch[-1].seq + 1
+
+    def ended(self) -> Ended:
+        """Which entries the log holds an end of; blocking."""
         ended = Ended(self.length)
         with store_errors(self._address):
-            async for seq in read_ended(self._connection, self._session.key):
+            for seq in fetch_ended(self._connected_blocking(), self._session.key):
                 ended.add(seq)
         return ended
 
-    async def has_playback(self) -> bool:
-        """Whether calls on a playback tracker were recorded."""
+    def has_playback(self) -> bool:
+        """Whether calls on a playback tracker were recorded; blocking."""
         with store_errors(self._address):
-            return await has_kind(self._connection, self._session.key, Kind.PLAYBACK)
+            return has_kind(self._connected_blocking(), self._session.key, Kind.PLAYBACK)
 
     async def verify(self) -> None:
         """Read everything, and hold it against the digest chain.
@@ -188,17 +226,45 @@ class Recording:
         if digest != session.last_digest and session.status is not Status.RECORDING:
             raise CorruptRecordError(session.header.id, expected, "the end was cut off")
 
+    # --- helpers ----------------------------------------------------------------------------------------
+
+    async def _connected(self) -> AsyncConnection:
+        if self._connection is None:
+            self._connection = await self._stack.enter_async_context(open_for_reading(self._address))
+        return self._connection
+
+    def _connected_blocking(self) -> Connection:
+        if self._blocking is None:
+            self._blocking = self._blocking_stack.enter_context(open_blocking(self._address))
+        return self._blocking
+
+    def _decoded(self, entry: Entry) -> Any:
+        try:
+            decoded = self._codec.decode(entry.payload, self.bytes_at)
+        except DecodingError as error:
+            raise CorruptRecordError(self.header.id, entry.seq, str(error)) from error
+        self.notes |= decoded.notes
+        return decoded.value
+
     async def _load(self, entry: Entry) -> None:
         for segment, _, _ in references(entry.payload):
-            if segment in self._segments:
-                self._segments.move_to_end(segment)
-                continue
-            with store_errors(self._address):
-                data = await read_segment(self._connection, self._session.key, segment)
-            if data is not None:
-                self._segments[segment] = data
-                if len(self._segments) > SEGMENTS_IN_MEMORY:
-                    self._segments.popitem(last=False)
+            if not self._has(segment):
+                connection = await self._connected()
+                with store_errors(self._address):
+                    data = await read(connection, fetch_segment, self._session.key, segment)
+                self._keep(segment, data)
+
+    def _has(self, segment: int) -> bool:
+        if segment not in self._segments:
+            return False
+        self._segments.move_to_end(segment)
+        return True
+
+    def _keep(self, segment: int, data: bytes | None) -> None:
+        if data is not None:
+            self._segments[segment] = data
+            if len(self._segments) > SEGMENTS_IN_MEMORY:
+                self._segments.popitem(last=False)
 
 
 class Ended:

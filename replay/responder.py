@@ -22,7 +22,7 @@ from ..schema.model import RealtimeModelListener
 from .divergence import DivergenceError
 from .matching import Expectation, must_come
 from .model import ReplayBase
-from .recording import Ended
+from .recording import Ended, Recording
 from .report import ReplayReport
 from .steps import CALL_ENDS, Outcome, outcome_of
 from .traces import Answer, Handling, agreed, options_of
@@ -69,9 +69,9 @@ class Responder(RealtimeModelListener):
             CorruptRecordError: it cannot be read to its end.
             UsageError: the session begins without a `connect`.
         """
-        connect = await self._first()
+        connect = self._first()
         recording = self._recording
-        self._ended = await recording.ended()
+        self._ended = recording.ended()
         recording.watcher = self
         self._model.add_listener(self)
         try:
@@ -186,10 +186,10 @@ class Responder(RealtimeModelListener):
 
     # --- making calls -------------------------------------------------------------------------------
 
-    async def _first(self) -> Answer:
-        async for entry in self._recording.entries():
+    def _first(self) -> Answer:
+        for entry, value in Recording.stream(self._recording):  # which nobody watches
             if entry.kind == Kind.CONNECT:
-                answer = Answer(entry, await self._recording.decode(entry))
+                answer = Answer(entry, value)
                 self._open_by_seq[entry.seq] = answer
                 return answer
             break

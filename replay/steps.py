@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..schema.entries import Entry, Kind
+from .places import Place
 
 CALLS = frozenset({Kind.CONNECT, Kind.SENT, Kind.CLOSE})
 """What the application does to the model, and waits for."""
@@ -29,6 +30,7 @@ class Outcome:
 
 
 RETURNED = Outcome()
+START = Place(0, 0, 0)
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class Step:
     Attributes:
         entry: as it stands in the log.
         value: the decoded payload: the event of `received` and `sent`, else a dict.
+        place: where in time it stands.
         key: of a `sent`: its content, equal to that of a live send that matches it.
         outcome: of an entry that ends another.
         ends: of a `received`: the log holds a `handled` for it; if not, it returned before the
@@ -46,6 +49,7 @@ class Step:
 
     entry: Entry
     value: Any = None
+    place: Place = START
     key: str = ""
     outcome: Outcome = RETURNED
     ends: bool = False

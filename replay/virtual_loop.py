@@ -14,21 +14,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
-import itertools
 import selectors
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import Context
 from typing import Any, Protocol, TypeVar, cast
 
+from ..schema.clocks import Round
 from ..schema.errors import RealtapeError
+from .jobs import OrderedJobs
+from .numbered import NumberedFuture, NumberedTimer, numbered_task
 
 IO_GRACE_SECONDS = 0.05
 """Of wall time, for which a foreign descriptor must be quiet before the clock jumps."""
 
+FOREIGN_PATIENCE_SECONDS = 5.0
+"""Of wall time, for which a foreign descriptor is awaited where nothing else could happen."""
+
 _Result = TypeVar("_Result")
-_numbers = itertools.count(1)
 
 
 class StuckLoopError(RealtapeError):
@@ -56,40 +61,53 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     Args:
         io_grace: wall seconds for which foreign descriptors must be quiet.
+        pace: how many times faster than the wall the clock may go; None: as fast as it can.
 
     Attributes:
+        now_ns: virtual nanoseconds since the loop was made.
         foreign: descriptors for which the clock has flowed with the wall.
+        idlers: asked when the loop is idle.
     """
 
-    def __init__(self, *, io_grace: float = IO_GRACE_SECONDS) -> None:
+    def __init__(self, *, io_grace: float = IO_GRACE_SECONDS, pace: float | None = None) -> None:
         self.now_ns = 0
         self.foreign: set[int] = set()
         self.idlers: list[Idler] = []
         self._io_grace = io_grace
+        self._pace = pace
         self._held = 0
+        self._burst = 0
+        self._number = 0
+        self._urgent: deque[asyncio.Handle] = deque()
+        self._at_round_end: list[Callable[[], object]] = []
+        self._at_round_start: list[tuple[Round, Callable[[], object]]] = []
+        self._executor: ThreadPoolExecutor | None = None
         self._own: set[int] | None = None
         super().__init__(_IdleSelector(self))
+        self._ready: deque[asyncio.Handle] = _Ready(self._urgent)
+        self._jobs = OrderedJobs(self._answered)
         self._own = set(self.watched())
-        # A set of tasks is iterated in the order of their hashes: by address, it would be another
-        # order in every process.
-        self.set_task_factory(_numbered_task)
+        self.set_task_factory(numbered_task)
+
+    # --- time and rounds ----------------------------------------------------------------------------
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self.now_ns / 1e9
 
-    def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        """As ever; timers of one instant fire in the order in which they were made."""
-        timer = _NumberedTimer(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
-        timer._scheduled = True  # type: ignore[attr-defined]
-        return timer
+    def round(self) -> Round:
+        """The round that is running, counted from the last time that nothing was left to run."""
+        return Round(self._burst, self._number)
 
-    def create_future(self) -> asyncio.Future[Any]:
-        """A future whose hash is its number."""
-        return _NumberedFuture(loop=self)
+    @property
+    def timers(self) -> bool:
+        """Whether any timer is set."""
+        return bool(self._scheduled)  # type: ignore[attr-defined]
+
+    @property
+    def disordered(self) -> bool:
+        """A thread answered out of order: see `OrderedJobs`."""
+        return self._jobs.disordered
 
     @contextlib.contextmanager
     def hold(self) -> Generator[None]:
@@ -100,14 +118,56 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         finally:
             self._held -= 1
 
+    # --- for who must act between two steps of others -------------------------------------------------
+
+    def soon(self, callback: Callable[..., object], *args: Any) -> None:
+        """Call this right after what is running now, before anything else that is ready."""
+        self._urgent.append(asyncio.Handle(callback, args, self))
+
+    @contextlib.contextmanager
+    def waking(self) -> Generator[None]:
+        """Who is woken in this block runs right after what is running now, in the same round."""
+        self._ready, ready = self._urgent, self._ready
+        try:
+            yield
+        finally:
+            self._ready = ready
+
+    def at_round_end(self, callback: Callable[[], object]) -> None:
+        """Call this when everything that is ready in this round has run."""
+        self._at_round_end.append(callback)
+
+    def at_round_start(self, number: int, callback: Callable[[], object]) -> None:
+        """Call this before anything else runs in a round to come of this burst."""
+        self._at_round_start.append((Round(self._burst, number), callback))
+
+    # --- the loop's own methods -----------------------------------------------------------------------
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """As ever; timers of one instant fire in the order in which they were made."""
+        timer = NumberedTimer(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """A future whose hash is its number."""
+        return NumberedFuture(loop=self)
+
     def run_in_executor(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, executor: Executor | None, func: Callable[..., _Result], *args: Any
     ) -> asyncio.Future[_Result]:
-        """As ever; the clock is held until the job has returned."""
-        future = super().run_in_executor(executor, func, *args)
-        self._held += 1
-        future.add_done_callback(lambda _: self._release())
-        return future
+        """As ever; the clock is held until the job has returned, and answers keep their order."""
+        if executor is None:
+            executor = self._default()
+        return super().run_in_executor(self._jobs.watch(executor), func, *args)
+
+    def set_default_executor(self, executor: ThreadPoolExecutor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """As ever."""
+        super().set_default_executor(executor)
+        self._executor = executor
 
     async def shutdown_default_executor(self, *args: Any, **kwargs: Any) -> None:
         """As ever; a thread of its own waits for the jobs, and owes us the answer."""
@@ -119,52 +179,131 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector = cast("_IdleSelector", self._selector)  # type: ignore[attr-defined]
         return [key.fd for key in selector.get_map().values()]
 
-    def idle(self, poll: Callable[[float | None], list[Any]], timeout: float | None) -> list[Any]:
+    # --- for the selector -----------------------------------------------------------------------------
+
+    def end_round(self) -> bool:
+        """Everything that was ready has run. Returns whether more is ready now."""
+        while self._urgent or self._at_round_end:
+            while self._urgent:
+                _run(self._urgent.popleft())
+            callbacks, self._at_round_end = self._at_round_end, []
+            for callback in callbacks:
+                callback()
+        self._number += 1
+        if self._at_round_start:
+            self._start_round()
+        return bool(self._ready or self._urgent or self._at_round_start)
+
+    def idle(self, poll: Callable[[float | None], list[Any]]) -> list[Any]:
         """Nothing is left to run now. Returns what the selector says, or jumps and returns nothing.
 
         Args:
             poll: asks the real selector, for so many wall seconds; None: until something comes.
-            timeout: virtual seconds until the next timer; None if there is none.
 
         Raises:
             StuckLoopError: nothing will ever happen.
         """
-        if self._held:
-            return poll(None)
+        found = self._threads(poll) if self._held or self._jobs else None
+        if found is not None:
+            return found
+        timers = cast("list[asyncio.TimerHandle]", self._scheduled)  # type: ignore[attr-defined]
+        if timers and timers[0].cancelled():
+            return []  # the loop takes it away
+        timer_ns = round(timers[0].when() * 1e9) if timers else None
         foreign = set(self.watched()) - (self._own or set())
         if foreign:
             self.foreign |= foreign
-            found = self._flow(poll, timeout)
+            found = self._flow(poll, timer_ns)
             if found:
+                self._begin_burst()
                 return found
-        timer_ns = None if timeout is None else self.now_ns + round(timeout * 1e9)
         soonest: Idler | None = None
         for idler in self.idlers:
             at_ns = idler.next_ns()
             if at_ns is not None and (timer_ns is None or at_ns <= timer_ns):
                 soonest, timer_ns = idler, at_ns
+        self._begin_burst()
         if timer_ns is None:
-            if any(idler.rest() for idler in self.idlers):
-                return []
+            found = poll(FOREIGN_PATIENCE_SECONDS) if foreign and self.idlers else []
+            if found or any(idler.rest() for idler in self.idlers):
+                return found
             if foreign:
                 return poll(None)
             raise StuckLoopError("nothing is left that could ever happen: " + _waiting(self))
-        self.now_ns = max(self.now_ns, timer_ns)
+        self._jump(timer_ns, poll)
         if soonest is not None:
             soonest.act()
         return []
 
-    def _flow(self, poll: Callable[[float | None], list[Any]], timeout: float | None) -> list[Any]:
+    def _start_round(self) -> None:
+        here = self.round()
+        due = [callback for at, callback in self._at_round_start if at <= here]
+        self._at_round_start = [one for one in self._at_round_start if one[0] > here]
+        for callback in due:
+            callback()
+
+    def _begin_burst(self) -> None:
+        self._burst += 1
+        self._number = 0
+
+    def _jump(self, to_ns: int, poll: Callable[[float | None], list[Any]]) -> None:
+        if to_ns <= self.now_ns:
+            return
+        if self._pace is not None:
+            time.sleep((to_ns - self.now_ns) / 1e9 / self._pace)
+        self.now_ns = to_ns
+
+    def _threads(self, poll: Callable[[float | None], list[Any]]) -> list[Any] | None:
+        """Wait until the threads have answered; None where none of them owes anything any more."""
+        while self._held or self._jobs:
+            if self._jobs.give() or self._ready:
+                return []
+            if not self._held and not self._jobs:
+                return None
+            found = poll(self._jobs.patience())
+            foreign = [event for event in found if event[0].fd not in (self._own or set())]
+            if foreign or self._ready:
+                return found
+            if found:
+                self._read_from_self()  # type: ignore[attr-defined]
+        return None
+
+    def _flow(self, poll: Callable[[float | None], list[Any]], timer_ns: int | None) -> list[Any]:
         """Let the clock flow with the wall: until something comes, a timer is due, or it was quiet."""
         began = time.monotonic_ns()
-        found = poll(self._io_grace if timeout is None else min(timeout, self._io_grace))
+        limit_ns = None if timer_ns is None else max(0, timer_ns - self.now_ns)
+        found = poll(self._io_grace if limit_ns is None else min(limit_ns / 1e9, self._io_grace))
         if found:
             passed = time.monotonic_ns() - began
-            self.now_ns += passed if timeout is None else min(passed, round(timeout * 1e9))
+            self.now_ns += passed if limit_ns is None else min(passed, limit_ns)
         return found
 
-    def _release(self) -> None:
-        self._held -= 1
+    def _answered(self) -> None:
+        self._write_to_self()  # type: ignore[attr-defined]
+
+    def _default(self) -> ThreadPoolExecutor:
+        if self._executor is None:
+            self.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
+        assert self._executor is not None
+        return self._executor
+
+
+class _Ready(deque[asyncio.Handle]):
+    """The loop's queue: what is urgent runs before its next."""
+
+    def __init__(self, urgent: deque[asyncio.Handle]) -> None:
+        super().__init__()
+        self._urgent = urgent
+
+    def popleft(self) -> asyncio.Handle:
+        while self._urgent:
+            _run(self._urgent.popleft())
+        return super().popleft()
+
+
+def _run(handle: asyncio.Handle) -> None:
+    if not handle.cancelled():
+        handle._run()  # type: ignore[attr-defined]
 
 
 class _IdleSelector(selectors.BaseSelector):
@@ -184,10 +323,11 @@ class _IdleSelector(selectors.BaseSelector):
         return self._real.modify(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = self._loop.end_round()
         found = self._real.select(0)
-        if found or (timeout is not None and timeout <= 0):
+        if found or ready or (timeout is not None and timeout <= 0):
             return found
-        return self._loop.idle(self._real.select, timeout)
+        return self._loop.idle(self._real.select)
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self._real.get_map()
@@ -196,54 +336,18 @@ class _IdleSelector(selectors.BaseSelector):
         self._real.close()
 
 
-class _NumberedTimer(asyncio.TimerHandle):
-    """Of timers that fire at one instant, the one that was made first comes first."""
-
-    def __init__(self, *args: Any) -> None:
-        self._number = next(_numbers)
-        super().__init__(*args)
-
-    def __lt__(self, other: asyncio.TimerHandle) -> bool:
-        mine, theirs = self.when(), other.when()
-        return mine < theirs or (mine == theirs and self._number < cast("_NumberedTimer", other)._number)
-
-
-class _NumberedTask(asyncio.Task[Any]):
-    """Hashes by its number of creation."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._number = next(_numbers)
-        super().__init__(*args, **kwargs)
-
-    def __hash__(self) -> int:
-        return self._number
-
-
-class _NumberedFuture(asyncio.Future[Any]):
-    """Hashes by its number of creation."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._number = next(_numbers)
-        super().__init__(*args, **kwargs)
-
-    def __hash__(self) -> int:
-        return self._number
-
-
-def _numbered_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
-    return _NumberedTask(coroutine, loop=loop, **options)
-
-
 def _waiting(loop: asyncio.AbstractEventLoop) -> str:
     names = sorted(task.get_name() for task in asyncio.all_tasks(loop))
     return f"{len(names)} tasks wait ({', '.join(names[:5])})"
 
 
-def run(main: Coroutine[Any, Any, _Result], *, io_grace: float = IO_GRACE_SECONDS) -> _Result:
-    """`asyncio.run` on virtual time.
+def run(
+    main: Coroutine[Any, Any, _Result], *, io_grace: float = IO_GRACE_SECONDS, pace: float | None = None
+) -> _Result:
+    """`asyncio.run` on virtual time; see `VirtualLoop`.
 
     Raises:
         StuckLoopError: `main` waits for what will never happen.
     """
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(io_grace=io_grace)) as runner:
+    with asyncio.Runner(loop_factory=lambda: VirtualLoop(io_grace=io_grace, pace=pace)) as runner:
         return runner.run(main)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Protocol, Self, TypeVar, cast
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..schema.addresses import Address
 from ..schema.entries import Entry, Kind, SessionRecord
@@ -40,10 +38,8 @@ class WatchedRecording(Recording):
         successor: the next session of the same model, once that was asked for.
     """
 
-    def __init__(
-        self, address: Address, connection: AsyncConnection, session: SessionRecord, vocabulary: Vocabulary
-    ) -> None:
-        super().__init__(address, connection, session, vocabulary)
+    def __init__(self, address: Address, session: SessionRecord, vocabulary: Vocabulary) -> None:
+        super().__init__(address, session, vocabulary)
         self.watcher: Watcher | None = None
         self.on_entry: Callable[[Entry], object] | None = None
         self.position = 0
@@ -59,15 +55,14 @@ class WatchedRecording(Recording):
     async def entries(self, first: int = 0) -> AsyncIterator[Entry]:
         """As of any recording."""
         async for entry in super().entries(first):
-            self.position = entry.seq + 1
-            if self.on_entry is not None:
-                self.on_entry(entry)
+            self._passed(entry)
             yield entry
 
-    async def values(self, first: int = 0) -> AsyncGenerator[tuple[Entry, Any]]:
+    def stream(self) -> Iterator[tuple[Entry, Any]]:
         """As of any recording; the watcher gets each before the caller."""
         try:
-            async for entry, value in super().values(first):
+            for entry, value in super().stream():
+                self._passed(entry)
                 if entry.kind == Kind.RECEIVED:
                     value = deliverable(self.codec.vocabulary, value)
                 if self.watcher is not None:
@@ -81,18 +76,18 @@ class WatchedRecording(Recording):
         if self.watcher is not None:
             self.watcher.read_all()
 
-    async def following(self) -> Recording | None:
+    def following(self) -> Recording | None:
         """As of any recording."""
-        successor = cast("Self | None", await super().following())
+        successor = cast("Self | None", super().following())
         if successor is not None:
             self.successor = successor
             successor.broken = self.broken
         return successor
 
-    async def close(self) -> None:
+    def close_blocking(self) -> None:
         """As of any recording."""
         self.closed = True
-        await super().close()
+        super().close_blocking()
 
     async def while_readable(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Do something that waits for what is read; cancelled where the recording is broken.
@@ -109,3 +104,8 @@ class WatchedRecording(Recording):
         finally:
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
+
+    def _passed(self, entry: Entry) -> None:
+        self.position = entry.seq + 1
+        if self.on_entry is not None:
+            self.on_entry(entry)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 
 from ..schema.entries import Kind
-from .steps import Step
+from .steps import CALLS, Step
 
 LOOK_AHEAD = 1024
 """Steps in memory, and how far ahead of its place a send is recognised."""
 
 GAP_GRACE = 200
 """So many entries behind a gap, a send that nobody recorded may be one that the recorder lost."""
+
+FOLLOWERS = 16
+"""How many steps on it is looked for who comes after one in its round."""
 
 
 class Window:
@@ -85,14 +89,26 @@ class Window:
             self._gaps.popleft()
         return bool(self._gaps)
 
+    def is_followed(self, step: Step) -> bool:
+        """Whether the application did something of its own accord after this, in the same round."""
+        for one in islice(self._steps, FOLLOWERS):
+            if one.seq <= step.seq:
+                continue
+            if one.place[:3] != step.place[:3]:
+                return False
+            if one.kind in CALLS and one.entry.cause != step.seq and one.entry.task != step.entry.task:
+                return True
+        return False
+
     def due_playback(self) -> Step | None:
         """The recorded call on the tracker that the cursor has come to: if the application makes
         it right now, it is at its place."""
         for step in self._steps:
-            if step.entry.kind != Kind.PLAYBACK:
+            if step.kind == Kind.PLAYBACK:
+                if not step.performed:
+                    return step if step.entry.type == "application" else None
+            elif step.kind in CALLS or (step.kind == Kind.RECEIVED and not step.performed):
                 return None
-            if not step.performed:
-                return step if step.entry.type == "application" else None
         return None
 
     def around(self, seq: int, radius: int = 3) -> list[Step]:

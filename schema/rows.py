@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sqlite3
 import time
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from .clocks import clock_held
 from .digests import header_digest
 from .entries import Entry, Header, SessionRecord, Status
 from .errors import CorruptRecordError
@@ -27,6 +29,12 @@ _IMPORTED_NS = time.time_ns()
 
 READ_BATCH = 500
 """Rows that one reading step takes; bounds the memory of a stream."""
+
+_SELECT_ENTRIES = (
+    f"SELECT {', '.join(chr(34) + name + chr(34) for name in Entry._fields)} FROM entries "
+    f"WHERE session = ? AND seq >= ? ORDER BY seq LIMIT {READ_BATCH}"
+)
+_T = TypeVar("_T")
 
 
 # --- writing: by the one thread that owns the connection, in its transaction ----------------------
@@ -95,10 +103,10 @@ def mark_interrupted(connection: Connection) -> None:
         connection.execute(update(SESSIONS).where(SESSIONS.c.key.in_(dead)).values(status=Status.INTERRUPTED))
 
 
-# --- reading --------------------------------------------------------------------------------------
+# --- reading: blocking, as a replay reads ---------------------------------------------------------
 
 
-async def read_sessions(connection: AsyncConnection) -> list[SessionRecord]:
+def fetch_sessions(connection: Connection) -> list[SessionRecord]:
     """All sessions, oldest first, each with its number of entries.
 
     Raises:
@@ -108,31 +116,68 @@ async def read_sessions(connection: AsyncConnection) -> list[SessionRecord]:
         select(func.max(ENTRIES.c.seq)).where(ENTRIES.c.session == SESSIONS.c.key).scalar_subquery()
     )  # one look into the index, where a GROUP BY would read all of it
     query = select(SESSIONS, last.label("last")).order_by(SESSIONS.c.started_ns, SESSIONS.c.key)
-    return [_session(row) for row in (await connection.execute(query)).mappings()]
+    return [_session(row) for row in connection.execute(query).mappings()]
+
+
+def fetch_entries(connection: Connection, key: int, first: int) -> list[Entry]:
+    """READ_BATCH entries of a session from `first` on; fewer where it ends."""
+    raw = connection.connection.driver_connection
+    if isinstance(raw, sqlite3.Connection):  # past the compiler: a replay must not wait for its log
+        rows: Any = raw.execute(_SELECT_ENTRIES, (key, first)).fetchall()
+    else:
+        query = select(*_ENTRY_COLUMNS).where(ENTRIES.c.session == key, ENTRIES.c.seq >= first)
+        rows = connection.execute(query.order_by(ENTRIES.c.seq).limit(READ_BATCH)).all()
+    return list(map(Entry._make, rows))
+
+
+def fetch_segment(connection: Connection, key: int, segment: int) -> bytes | None:
+    """The bytes of one commit, or None where the log lacks them."""
+    query = select(SEGMENTS.c.data).where(SEGMENTS.c.session == key, SEGMENTS.c.segment == segment)
+    data = connection.execute(query).scalar_one_or_none()
+    return None if data is None else bytes(data)
+
+
+def fetch_ended(connection: Connection, key: int) -> Iterator[int]:
+    """The numbers of the entries that others end, in any order."""
+    query = select(ENTRIES.c.of).where(ENTRIES.c.session == key, ENTRIES.c.of.is_not(None))
+    for row in connection.execute(query.execution_options(yield_per=READ_BATCH)):
+        yield row[0]
+
+
+def has_kind(connection: Connection, key: int, kind: str) -> bool:
+    """Whether a session holds an entry of this kind."""
+    query = select(ENTRIES.c.seq).where(ENTRIES.c.session == key, ENTRIES.c.kind == kind).limit(1)
+    return connection.execute(query).first() is not None
+
+
+# --- reading: without blocking the event loop -----------------------------------------------------
+
+
+async def read(connection: AsyncConnection, fetch: Callable[..., _T], *args: Any) -> _T:
+    """One of the functions above, on an asynchronous connection."""
+    with clock_held():
+        return await connection.run_sync(fetch, *args)
+
+
+async def read_sessions(connection: AsyncConnection) -> list[SessionRecord]:
+    """As `fetch_sessions`."""
+    return await read(connection, fetch_sessions)
 
 
 async def read_entries(connection: AsyncConnection, key: int, first: int = 0) -> AsyncIterator[Entry]:
     """The entries of a session from `first` on, a batch in memory at a time."""
     while True:
-        query = (
-            select(*_ENTRY_COLUMNS)
-            .where(ENTRIES.c.session == key, ENTRIES.c.seq >= first)
-            .order_by(ENTRIES.c.seq)
-            .limit(READ_BATCH)
-        )
-        rows = (await connection.execute(query)).all()
-        for row in rows:
-            yield Entry(*row)
-        if len(rows) < READ_BATCH:
+        batch = await read(connection, fetch_entries, key, first)
+        for entry in batch:
+            yield entry
+        if len(batch) < READ_BATCH:
             return
-        first = rows[-1].seq + 1
+        first = batch[-1].seq + 1
 
 
 async def read_segment(connection: AsyncConnection, key: int, segment: int) -> bytes | None:
-    """The bytes of one commit, or None where the log lacks them."""
-    query = select(SEGMENTS.c.data).where(SEGMENTS.c.session == key, SEGMENTS.c.segment == segment)
-    data = (await connection.execute(query)).scalar_one_or_none()
-    return None if data is None else bytes(data)
+    """As `fetch_segment`."""
+    return await read(connection, fetch_segment, key, segment)
 
 
 def _session(row: Any) -> SessionRecord:
@@ -179,17 +224,3 @@ def _is_dead(host: str, pid: int, started_ns: int) -> bool:
     except PermissionError:
         return False
     return False
-
-
-async def read_ended(connection: AsyncConnection, key: int) -> AsyncIterator[int]:
-    """The numbers of the entries that others end, in any order."""
-    query = select(ENTRIES.c.of).where(ENTRIES.c.session == key, ENTRIES.c.of.is_not(None))
-    result = await connection.stream(query.execution_options(yield_per=READ_BATCH))
-    async for row in result:
-        yield row[0]
-
-
-async def has_kind(connection: AsyncConnection, key: int, kind: str) -> bool:
-    """Whether a session holds an entry of this kind."""
-    query = select(ENTRIES.c.seq).where(ENTRIES.c.session == key, ENTRIES.c.kind == kind).limit(1)
-    return (await connection.execute(query)).first() is not None

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from .addresses import Address
+from .clocks import clock_held
 from .entries import FORMAT
 from .errors import (
     NewerFormatError,
@@ -45,6 +46,7 @@ _SERVER_PATIENCE = {
 _SMALLEST_DATABASE_BYTES = 512
 _TABLES = frozenset(METADATA.tables)
 _ELSE = "a database of something else"
+_DRIVER_MISSING = "PostgreSQL needs its driver: pip install 'realtape[postgresql]'"
 
 
 def open_for_writing(address: Address) -> Engine:
@@ -72,7 +74,7 @@ def open_for_writing(address: Address) -> Engine:
         try:
             engine = _server(address.url)
         except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise UsageError("PostgreSQL needs its driver: pip install 'realtape[postgresql]'") from error
+            raise UsageError(_DRIVER_MISSING) from error
     try:
         with store_errors(address):
             if fresh:
@@ -172,6 +174,36 @@ def _require_log(address: Address, connection: Connection, tables: set[str], rem
         raise NotAStoreError(str(address), _ELSE, remedy)
 
 
+@contextmanager
+def open_blocking(address: Address) -> Generator[Connection]:
+    """Open a store for reading only, as `open_for_reading` does, for who may wait for the disk.
+
+    Raises:
+        StoreError: as in `errors.py`.
+    """
+    address.require_log()
+    if address.path is not None:
+        uri = _reading_uri(address)
+        engine = create_engine("sqlite://", creator=lambda: _connect_blocking(uri), poolclass=NullPool)
+    else:
+        try:
+            engine = create_engine(address.url or "", poolclass=NullPool)
+        except (NoSuchModuleError, ModuleNotFoundError) as error:
+            raise UsageError(_DRIVER_MISSING) from error
+    try:
+        with store_errors(address), engine.connect() as connection:
+            _check(address, connection)
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _connect_blocking(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=READ_BUSY_SECONDS)
+    connection.execute("PRAGMA query_only=ON")
+    return connection
+
+
 @asynccontextmanager
 async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
     """Open a store for reading only; nothing is created, and nothing that was committed changes.
@@ -191,7 +223,7 @@ async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
         try:
             engine = create_async_engine(address.url or "", poolclass=NullPool)
         except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise UsageError("PostgreSQL needs its driver: pip install 'realtape[postgresql]'") from error
+            raise UsageError(_DRIVER_MISSING) from error
 
     def translate(context: ExceptionContext) -> None:
         raise _translated(address, str(context.original_exception)) from context.original_exception
@@ -199,13 +231,19 @@ async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
     event.listen(engine.sync_engine, "handle_error", translate)
     try:
         async with AsyncExitStack() as stack:
-            with store_errors(address):
-                connection = await stack.enter_async_context(engine.connect())
+            with store_errors(address), clock_held():
+                connection = await engine.connect()
+                stack.push_async_callback(_held, connection.close)
                 await connection.run_sync(lambda sync: _check(address, sync))
             yield connection
     finally:
         # A cancelled reader must not leave the connection's thread behind.
-        await asyncio.shield(engine.dispose())
+        await asyncio.shield(_held(engine.dispose))
+
+
+async def _held(close: Callable[[], Awaitable[None]]) -> None:
+    with clock_held():
+        await close()
 
 
 async def _connect(uri: str) -> aiosqlite.Connection:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.acts import Complete, Deliver, Linger, Settle, Wait
+from realtape.replay.acts import Approach, Complete, Deliver, Wait
+from realtape.replay.places import Place, Until
 from realtape.replay.steps import Outcome
 from realtape.schema import Kind
 from support.course import APPLICATION, READ_LOOP, Application, Script, Take, core_of, faithful, takes
@@ -128,8 +129,10 @@ def test_a_send_unlike_any_recorded_matches_none() -> None:
     assert core.call(Kind.SENT, "send_user_input", "new") is None
 
 
-@pytest.mark.parametrize(("apart", "rounds"), [(0, 0), (1, 1), (15, 15), (16, None), (40, None)])
-def test_rounds_of_the_loop_are_kept(apart: int, rounds: int | None) -> None:
+@pytest.mark.parametrize(
+    ("apart", "until"), [(0, None), (1, Until(None, 1)), (15, Until(None, 15)), (16, Until(0, 0))]
+)
+def test_rounds_of_the_loop_are_kept(apart: int, until: Until | None) -> None:
     """Events of one tick go back to back; a few rounds are passed one by one; more means: settled."""
     take = Take()
     connect = take.add(Kind.CONNECT)
@@ -143,16 +146,17 @@ def test_rounds_of_the_loop_are_kept(apart: int, rounds: int | None) -> None:
     assert isinstance(first, Deliver)
     core.handled(first.step, Outcome())
     act = core.next()
-    if rounds is None:
-        assert isinstance(act, Settle)
-        core.settled()
+    if until is not None:
+        assert isinstance(act, Approach)
+        assert act.until == until
+        core.arrived(act)
         act = core.next()
     assert isinstance(act, Deliver)
-    assert act.rounds == (rounds or 0)
 
 
-def test_a_stimulus_is_given_the_rounds_that_passed_before_it() -> None:
-    """If it comes then it is at its place; if not, those rounds are not passed a second time."""
+def test_a_stimulus_is_awaited_in_its_round() -> None:
+    """If it comes then it is at its place; if not, the rounds go on from there."""
+    now = Place(0, 0, 0)
     take = Take()
     connect = take.add(Kind.CONNECT)
     take.add(Kind.CONNECTED, of=connect)
@@ -162,18 +166,19 @@ def test_a_stimulus_is_given_the_rounds_that_passed_before_it() -> None:
     take.add(Kind.SENT_DONE, task=APPLICATION, of=sent)
     take.tick += 2
     take.add(Kind.RECEIVED, task=READ_LOOP)
-    core = core_of(take)
+    core = core_of(take, now=lambda: now)
     assert isinstance(core.next(), Complete)
     first = core.next()
     assert isinstance(first, Deliver)
     core.handled(first.step, Outcome())
     act = core.next()
-    assert isinstance(act, Linger)
-    assert act.rounds == 3
-    core.lingered(act)
+    assert isinstance(act, Approach)
+    assert (act.until.rounds, act.patient) == (3, True)
+    now = Place(0, 0, 3)
+    core.arrived(act)
     second = core.next()
-    assert isinstance(second, Deliver)
-    assert second.rounds == 2
+    assert isinstance(second, Approach)
+    assert (second.until.rounds, second.patient) == (2, False)
     assert core.report.unsent == 1
 
 
@@ -195,8 +200,13 @@ def test_what_happened_inside_two_answers_happens_in_the_order_of_the_log() -> N
     core.call(Kind.SENT, "send_user_input", "answer 3")
     assert isinstance(core.next(), Wait)
     core.call(Kind.SENT, "send_user_input", "answer 2")
-    inside = [act for _ in range(2) if isinstance(act := core.next(), Deliver)]
-    assert [act.call.step.key for act in inside if act.call] == ["answer 2", "answer 3"]
+    inside: list[str] = []
+    for _ in range(4):
+        act = core.next()
+        if isinstance(act, Deliver) and act.call is not None:
+            inside.append(act.call.step.key)
+            core.handled(act.step, Outcome())
+    assert inside == ["answer 2", "answer 3"]
 
 
 @given(takes(), st.data())
@@ -204,7 +214,6 @@ def test_nothing_is_kept_of_what_was_played(take: Take, data: st.DataObject) -> 
     """Or a session of a million events would grow with each."""
     application = play(take, faithful(take), data)
     assert application.ended
-    assert not application.core._undelivered
     assert not application.core._not_given
     assert not application.core._nested_in
     assert not application.core._calls.live

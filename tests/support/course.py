@@ -8,21 +8,21 @@ from typing import Any
 
 from hypothesis import strategies as st
 from realtape.replay.acts import (
+    Approach,
     CancelHandler,
     Complete,
     Deliver,
     End,
     HandlerDiffers,
-    Linger,
     More,
     Play,
     RecordedCall,
-    Settle,
     Wait,
 )
 from realtape.replay.core import ReplayCore
+from realtape.replay.places import Place
 from realtape.replay.report import ReplayReport
-from realtape.replay.steps import Outcome, Step
+from realtape.replay.steps import START, Outcome, Step
 from realtape.schema import Entry, Kind
 
 READ_LOOP = 0
@@ -180,7 +180,7 @@ class Application:
                     self.deliver(step, call)
                 case Complete(call, _):
                     self.complete(call)
-                case Settle() | Linger() | Wait():
+                case Approach() | Wait():
                     if not self.settle(choose, act):
                         return
                 case End():
@@ -192,15 +192,13 @@ class Application:
                     raise AssertionError(f"not in a generated session: {act}")
         raise AssertionError("it does not come to an end")
 
-    def settle(self, choose: Callable[[int], int], act: Settle | Linger | Wait) -> bool:
+    def settle(self, choose: Callable[[int], int], act: Approach | Wait) -> bool:
         """Let the application run a while, or until it is at rest; False when stuck."""
         choices = self.choices()
         if choices:
             choices[choose(len(choices))]()
-        elif isinstance(act, Settle):
-            self.core.settled()
-        elif isinstance(act, Linger):
-            self.core.lingered(act)
+        elif isinstance(act, Approach):
+            self.core.arrived(act)
         elif self.core.quiescent():
             self.released += 1
         else:
@@ -257,9 +255,9 @@ def faithful(take: Take) -> Script:
     return Script(inside, in_tasks, stimuli, closes_after)
 
 
-def core_of(take: Take) -> ReplayCore:
+def core_of(take: Take, now: Callable[[], Place] = lambda: START) -> ReplayCore:
     """A core that was fed all of a recording, and told of the connect."""
-    core = ReplayCore(ReplayReport())
+    core = ReplayCore(ReplayReport(), now=now)
     for step in take.steps:
         core.feed(step)
     core.feed_end()

@@ -1,0 +1,83 @@
+"""What a replay asks of its event loop: where in time it is, and to be called back at a place.
+
+Two kinds of loop answer: one on virtual time (`virtual_pacer.py`), exactly; an ordinary one
+(`plain_pacer.py`), as well as can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from .acts import Approach
+from .places import Place
+
+
+class Driver(Protocol):
+    """Is called back."""
+
+    def reached(self, act: Approach) -> None:
+        """The time and the rounds of this have passed."""
+        ...
+
+    def quiet(self, *, gives_up: bool) -> None:
+        """The application is at rest; `gives_up`: has been for so long that nothing will come."""
+        ...
+
+
+class Pacer(Protocol):
+    """The loop's side of a replay. One thing at a time is waited for.
+
+    Attributes:
+        driver: is called back.
+        paced: time passes between what happens, as it did.
+    """
+
+    driver: Driver
+    paced: bool
+
+    @property
+    def weaker(self) -> list[str]:
+        """What could not be guaranteed, in words."""
+        ...
+
+    def now(self) -> Place:
+        """Where in time the replay is."""
+        ...
+
+    def waking(self) -> AbstractContextManager[None]:
+        """Who is woken in this block runs next, where the loop can do that."""
+        ...
+
+    def soon(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Call this after who was woken has run as far as it comes."""
+        ...
+
+    def approach(self, act: Approach) -> None:
+        """Call `reached` there. The same again is waited for once."""
+        ...
+
+    def wait(self) -> None:
+        """Call `quiet` when the application is at rest."""
+        ...
+
+    def finish(self, *, busy: bool) -> None:
+        """All was played: call `quiet` when the application has come to rest.
+
+        Args:
+            busy: listeners are still handling an event.
+        """
+        ...
+
+    def clear(self) -> None:
+        """Nothing is waited for."""
+        ...
+
+    def progress(self) -> None:
+        """Something happened."""
+        ...
+
+    def stop(self) -> None:
+        """Call back no more."""
+        ...

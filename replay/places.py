@@ -1,0 +1,106 @@
+"""Places in time: where the recorded entries stand, and where in the replay that is.
+
+A session is a series of bursts: something happens, everything runs that this has woken, round by
+round of the event loop, until nothing is left to run; then time passes. So a place is the instant at
+which a burst began, and a round in it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..schema.entries import SETTLED_TICKS, Entry
+
+
+class Place(NamedTuple):
+    """A place in a recording, or in a replay.
+
+    Attributes:
+        ns: nanoseconds; of a recorded place since the session began.
+        burst: number of the burst.
+        round: of the event loop, in this burst.
+        timed: only the instant is known: another thread was there.
+    """
+
+    ns: int
+    burst: int
+    round: int
+    timed: bool = False
+
+
+class Numbering:
+    """Finds the places of a recording's entries, which it is shown in order."""
+
+    def __init__(self) -> None:
+        self._tick: int | None = None
+        self._last = Place(0, 0, 0)
+
+    def place(self, entry: Entry) -> Place:
+        """Where this entry stands."""
+        last = self._last
+        if entry.tick is None:
+            return Place(entry.at_ns, last.burst, last.round, timed=True)
+        passed = SETTLED_TICKS if self._tick is None else entry.tick - self._tick
+        if self._tick is None:
+            self._last = Place(entry.at_ns, 0, entry.tick)
+        elif 0 <= passed < SETTLED_TICKS or (passed > 0 and entry.at_ns == last.ns):
+            self._last = Place(last.ns, last.burst, last.round + passed)
+        else:
+            self._last = Place(entry.at_ns, last.burst + 1, max(0, passed - SETTLED_TICKS))
+        self._tick = entry.tick
+        return self._last
+
+
+class Until(NamedTuple):
+    """How far it is to a place.
+
+    Attributes:
+        at_ns: not before this live instant, and not before all has run that can; None: in this burst.
+        rounds: of the event loop to pass; after that instant, if there is one.
+    """
+
+    at_ns: int | None
+    rounds: int
+
+
+class Schedule:
+    """Where in the replay the recorded places are.
+
+    It keeps the distances: within a burst in rounds from what happened last, between bursts in time.
+    Where the application is slower than it was, all that follows is later by as much.
+
+    Args:
+        paced: between bursts time must pass as recorded; if not, everything must have run that can.
+    """
+
+    def __init__(self, *, paced: bool) -> None:
+        self._paced = paced
+        self._offset_ns: int | None = None
+        self._recorded = Place(0, 0, 0)
+        self._live = Place(0, 0, 0)
+
+    def happened(self, recorded: Place, live: Place, *, waited: bool = False) -> None:
+        """What stands at this recorded place has happened.
+
+        Args:
+            waited: the replay had to wait for it: where it is late, so is what follows.
+        """
+        if self._offset_ns is None or (waited and live.ns > recorded.ns + self._offset_ns):
+            self._offset_ns = live.ns - recorded.ns
+        if not recorded.timed and live[:3] >= self._live[:3]:
+            self._recorded, self._live = recorded, live
+
+    def until(self, recorded: Place, now: Place) -> Until | None:
+        """How far it is from now to this recorded place; None: it is here."""
+        due_ns = recorded.ns + (self._offset_ns or 0)
+        if recorded.timed:
+            return Until(due_ns, 0) if self._paced and now.ns < due_ns else None
+        if recorded.burst == self._recorded.burst:
+            rounds = 0
+            if now.burst == self._live.burst:
+                rounds = self._live.round + recorded.round - self._recorded.round - now.round
+        elif now.burst == self._live.burst or (self._paced and now.ns < due_ns):
+            return Until(max(due_ns, now.ns) if self._paced else now.ns, 0)
+        else:
+            rounds = recorded.round - now.round if self._paced and now.ns == due_ns else 0
+        return Until(None, rounds) if rounds > 0 else None

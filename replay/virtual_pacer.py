@@ -1,0 +1,146 @@
+"""The pace of a replay on virtual time: exact, and without a single timer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from .acts import Approach
+from .pacing import Driver
+from .places import Place
+from .virtual_loop import VirtualLoop
+
+
+class VirtualPacer:
+    """Is asked by the loop when nothing is left to run.
+
+    Args:
+        patience_ns: virtual nanoseconds for which the application may be awaited while timers of its
+            own go on.
+    """
+
+    driver: Driver
+
+    def __init__(self, loop: VirtualLoop, patience_ns: int) -> None:
+        self.paced = True
+        self._loop = loop
+        self._patience_ns = patience_ns
+        self._act: Approach | None = None
+        self._target: tuple[int, int] = (0, 0)
+        self._waiting_since: int | None = None
+        self._finishes_at: int | None = None
+        loop.idlers.append(self)
+
+    @property
+    def weaker(self) -> list[str]:
+        """What could not be guaranteed."""
+        found: list[str] = []
+        if self._loop.foreign:
+            found.append(
+                f"{len(self._loop.foreign)} descriptors of others (sockets, pipes) were open: time "
+                "flowed with the wall while they were busy"
+            )
+        if self._loop.disordered:
+            found.append("a job of a thread answered before one that was begun earlier")
+        return found
+
+    def now(self) -> Place:
+        """Where in time the replay is."""
+        burst, number = self._loop.round()
+        return Place(self._loop.now_ns, burst, number)
+
+    def waking(self) -> AbstractContextManager[None]:
+        """Who is woken in this block runs next."""
+        return self._loop.waking()
+
+    def soon(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Call this after who was woken has run as far as it comes."""
+        self._loop.soon(callback, *args)
+
+    def approach(self, act: Approach) -> None:
+        """Call back there."""
+        if self._act is not None and self._act.step is act.step and self._act.until.at_ns == act.until.at_ns:
+            return
+        self.clear()
+        self._act = act
+        if act.until.at_ns is None:
+            burst, number = self._loop.round()
+            self._target = (burst, number + act.until.rounds)
+            if act.first and act.until.rounds:
+                self._loop.at_round_start(number + act.until.rounds, lambda: self._reach(act))
+            else:
+                self._count(act)
+
+    def wait(self) -> None:
+        """Call back when the application is at rest."""
+        if self._waiting_since is None:
+            self.clear()
+            self._waiting_since = self._loop.now_ns
+
+    def finish(self, *, busy: bool) -> None:
+        """Call back when the application has come to rest."""
+        if self._finishes_at is None or not busy:
+            self.clear()
+            self._finishes_at = self._loop.now_ns + (self._patience_ns if busy else 0)
+
+    def progress(self) -> None:
+        """Something happened."""
+        if self._waiting_since is not None:
+            self._waiting_since = self._loop.now_ns
+
+    def stop(self) -> None:
+        """Call back no more."""
+        self.clear()
+        if self in self._loop.idlers:
+            self._loop.idlers.remove(self)
+
+    # --- for the loop, when it is idle ------------------------------------------------------------
+
+    def next_ns(self) -> int | None:
+        """When we want to act."""
+        if self._act is not None:
+            return self._act.until.at_ns
+        if self._waiting_since is not None:
+            return self._waiting_since + self._patience_ns if self._loop.timers else None
+        return self._finishes_at
+
+    def act(self) -> None:
+        """That instant has come."""
+        act = self._act
+        if act is not None:
+            self._reach(act)
+        else:
+            self.clear()
+            self.driver.quiet(gives_up=True)
+
+    def rest(self) -> bool:
+        """Nothing is left that could ever happen by itself."""
+        if self._waiting_since is None:
+            return False
+        self.clear()
+        self.driver.quiet(gives_up=True)
+        return True
+
+    # --- counting rounds ----------------------------------------------------------------------------
+
+    def _count(self, act: Approach) -> None:
+        if self._act is not act:
+            return  # something else is waited for by now
+        if self._loop.round() < self._target:
+            self._loop.call_soon(self._count, act)
+        elif act.patient:
+            self._loop.at_round_end(lambda: self._reach(act))
+        else:
+            self._reach(act)
+
+    def _reach(self, act: Approach) -> None:
+        if self._act is act:
+            self._act = None
+            self.driver.reached(act)
+
+    def clear(self) -> None:
+        """Nothing is waited for."""
+        self._act = None
+        self._waiting_since = None
+        self._finishes_at = None

@@ -1,0 +1,316 @@
+"""Generated providers and applications: small programs that hypothesis writes, and that are run under
+virtual time, recorded, and replayed.
+
+A program is a list of steps; each step waits and then does something. The provider's steps emit
+events; the application's are started by events, by its own main task, or by a send that returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+from realtape import schema
+
+EVENTS = ("turn_started", "turn_ended", "function_call", "transcript_delta", "audio", "item_deleted")
+MAX_EVENTS = 40
+"""Where answers call for answers, somebody has to stop."""
+
+SENDS = ("text", "tool_output", "interrupt", "audio")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Wait, then do something.
+
+    Attributes:
+        delay_ms: virtual milliseconds; 0: not at all; -n: so many rounds of the loop.
+        what: of a provider: an event's type, `raise` or `spawn`; of an application: a send, `raise`,
+            `spawn`, `play`, `play in a thread`, `cancel` (begin a send, give it up) or `lock` (send
+            while holding a lock).
+        number: tells it from others of its kind.
+        steps: of a task that it spawns.
+    """
+
+    delay_ms: float
+    what: str
+    number: int = 0
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Attributes:
+    script: of the read loop.
+    answers: a task of the model, started by a send of this type.
+    inside: what happens in a send of this type, before it returns.
+    """
+
+    script: tuple[Step, ...]
+    answers: dict[str, tuple[Step, ...]]
+    inside: dict[str, tuple[Step, ...]]
+
+
+@dataclass(frozen=True)
+class Program:
+    """Attributes:
+    listeners: what each does in `on_event`, by the type of the event.
+    main: the main task, after it has connected.
+    closes: it closes at the end; if not, it just ends.
+    tracks: it has a playback tracker.
+    """
+
+    listeners: tuple[dict[str, tuple[Step, ...]], ...]
+    main: tuple[Step, ...]
+    closes: bool
+    tracks: bool
+
+
+# --- strategies -----------------------------------------------------------------------------------
+
+
+def _steps(
+    what: tuple[str, ...], delays: st.SearchStrategy[float], size: int, depth: int = 1
+) -> st.SearchStrategy[tuple[Step, ...]]:
+    inner = st.just(()) if depth == 0 else _steps(what, delays, 2, depth - 1)
+
+    def step(delay: float, what: str, number: int, steps: tuple[Step, ...]) -> Step:
+        return Step(delay, what, number, steps if what == "spawn" else ())
+
+    one = st.builds(step, delays, st.sampled_from(what), st.integers(0, 2), inner)
+    return st.lists(one, max_size=size).map(tuple)
+
+
+# The provider's delays and the application's never add up to the same instant: what happens then is
+# not in the log.
+_PROVIDERS = st.sampled_from([0.0, -1.0, -2.0, 3.3, 20.03, 500.007])
+_APPLICATIONS = st.sampled_from([0.0, -1.0, -3.0, 1.0, 15.0, 400.0])
+
+
+@st.composite
+def providers(draw: Callable[..., Any]) -> Provider:
+    """Providers: a read loop, tasks, events inside sends, sends that raise."""
+    emits = (*EVENTS, *EVENTS, "spawn")
+    return Provider(
+        draw(_steps(emits, _PROVIDERS, 8)),
+        draw(st.dictionaries(st.sampled_from(SENDS), _steps(emits, _PROVIDERS, 3, 0), max_size=2)),
+        draw(
+            st.dictionaries(st.sampled_from(SENDS), _steps((*EVENTS, "raise"), _PROVIDERS, 2, 0), max_size=2)
+        ),
+    )
+
+
+@st.composite
+def programs(draw: Callable[..., Any]) -> Program:
+    """Applications: several listeners and tasks that react, at once or later."""
+    does = (*SENDS, *SENDS, "spawn", "raise", "play", "cancel", "lock")
+    reactions = st.dictionaries(st.sampled_from(EVENTS), _steps(does, _APPLICATIONS, 3), max_size=3)
+    return Program(
+        tuple(draw(st.lists(reactions, min_size=1, max_size=2))),
+        draw(_steps((*SENDS, "spawn", "cancel", "lock"), _APPLICATIONS, 4)),
+        draw(st.booleans()),
+        draw(st.booleans()),
+    )
+
+
+# --- running --------------------------------------------------------------------------------------
+
+
+async def wait(delay_ms: float) -> None:
+    """As `Step.delay_ms` says."""
+    for _ in range(-int(delay_ms) if delay_ms < 0 else 0):
+        await asyncio.sleep(0)
+    if delay_ms > 0:
+        await asyncio.sleep(delay_ms / 1000)
+
+
+class GeneratedModel(schema.RealtimeModel):
+    """Behaves as a `Provider` says."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._listeners: list[Any] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._emitted = 0
+
+    async def connect(self, options: Any) -> None:
+        self._spawn(self._provider.script)
+
+    def add_listener(self, listener: Any) -> None:
+        self._listeners.append(listener)
+
+    def remove_listener(self, listener: Any) -> None:
+        self._listeners.remove(listener)
+
+    async def send_event(self, event: Any) -> None:
+        kind = next(name for name in SENDS if isinstance(event, _CLASSES[name]))
+        await self._run(self._provider.inside.get(kind, ()))
+        self._spawn(self._provider.answers.get(kind, ()))
+
+    async def close(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+
+    def _spawn(self, steps: tuple[Step, ...]) -> None:
+        if steps:
+            self._tasks.append(asyncio.create_task(self._loop(steps)))
+
+    async def _loop(self, steps: tuple[Step, ...]) -> None:
+        try:
+            await self._run(steps)
+        except RuntimeError:
+            pass  # raised by a listener: the read loop ends, as a socket's would
+
+    async def _run(self, steps: tuple[Step, ...]) -> None:
+        for step in steps:
+            await wait(step.delay_ms)
+            if step.what == "raise":
+                raise ValueError(f"refused {step.number}")
+            if step.what == "spawn":
+                self._spawn(step.steps)
+                continue
+            self._emitted += 1
+            if self._emitted > MAX_EVENTS:
+                return
+            event = _event(step)
+            for listener in list(self._listeners):
+                await listener.on_event(event)
+
+
+@dataclass
+class Running:
+    """A `Program` that is running. What it saw and did is in `notes`."""
+
+    program: Program
+    model: Any
+    notes: list[Any] = field(default_factory=list[Any])
+    tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    tracker: schema.RealtimePlaybackTracker | None = None
+
+    async def run(self) -> list[Any]:
+        """Connect, do all of it, perhaps close."""
+        for number, reactions in enumerate(self.program.listeners):
+            self.model.add_listener(_Listener(self, number, reactions))
+        options: dict[str, Any] = {}
+        if self.program.tracks:
+            self.tracker = options["playback_tracker"] = schema.RealtimePlaybackTracker()
+        await self.model.connect(options)
+        await self.steps("main", self.program.main)
+        await asyncio.sleep(5)
+        if self.program.closes:
+            await self.model.close()
+            await asyncio.sleep(1)
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        return self.notes
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task of the application's own."""
+        task = asyncio.create_task(work)
+        self.tasks.append(task)
+        return task
+
+    async def steps(self, who: str, steps: tuple[Step, ...]) -> None:
+        """Do these, one after another."""
+        for step in steps:
+            await wait(step.delay_ms)
+            await self.step(who, step)
+
+    async def step(self, who: str, step: Step) -> None:
+        """Do one."""
+        if step.what == "raise":
+            raise RuntimeError(f"{who} {step.number}")
+        if step.what == "spawn":
+            self.spawn(self.quietly(f"{who}/{step.number}", step.steps))
+        elif step.what == "play":
+            if self.tracker is not None:
+                self.tracker.on_play_ms("item", 0, 20.0)
+        elif step.what == "cancel":
+            sending = self.spawn(self.send(who, "text", step.number))
+            await wait(-1)
+            sending.cancel()
+        elif step.what == "lock":
+            async with self.lock:
+                await self.send(who, "text", step.number)
+        else:
+            await self.send(who, step.what, step.number)
+
+    async def quietly(self, who: str, steps: tuple[Step, ...]) -> None:
+        """The steps of a task, whose failure nobody sees."""
+        try:
+            await self.steps(who, steps)
+        except RuntimeError:
+            self.notes.append((who, "failed"))
+
+    async def send(self, who: str, what: str, number: int) -> None:
+        """One send; what came of it is noted."""
+        try:
+            await self.model.send_event(_send(what, f"{who} {number}"))
+        except ValueError as error:
+            self.notes.append((who, what, str(error)))
+        else:
+            self.notes.append((who, what, "returned"))
+
+
+class _Listener(schema.RealtimeModelListener):
+    def __init__(self, running: Running, number: int, reactions: dict[str, tuple[Step, ...]]) -> None:
+        self._running = running
+        self._number = number
+        self._reactions = reactions
+
+    async def on_event(self, event: Any) -> None:
+        self._running.notes.append((self._number, event.type))
+        await self._running.steps(f"{self._number}:{event.type}", self._reactions.get(event.type, ()))
+
+
+def _event(step: Step) -> Any:
+    match step.what:
+        case "turn_started":
+            return schema.RealtimeModelTurnStartedEvent(response_id=f"r{step.number}")
+        case "turn_ended":
+            return schema.RealtimeModelTurnEndedEvent(response_id=f"r{step.number}")
+        case "function_call":
+            return _call(step.number)
+        case "transcript_delta":
+            return schema.RealtimeModelTranscriptDeltaEvent(
+                item_id="item", delta=f"word{step.number}", response_id="r"
+            )
+        case "audio":
+            return schema.RealtimeModelAudioEvent(
+                data=bytes([step.number]) * 960, response_id="r", item_id="item", content_index=0
+            )
+        case _:
+            return schema.RealtimeModelItemDeletedEvent(item_id=f"item{step.number}")
+
+
+def _call(number: int) -> schema.RealtimeModelToolCallEvent:
+    return schema.RealtimeModelToolCallEvent(
+        name="look_up", call_id=f"call_{number}", arguments="{}", id=f"i{number}"
+    )
+
+
+_CLASSES: dict[str, type[Any]] = {
+    "text": schema.RealtimeModelSendUserInput,
+    "tool_output": schema.RealtimeModelSendToolOutput,
+    "interrupt": schema.RealtimeModelSendInterrupt,
+    "audio": schema.RealtimeModelSendAudio,
+}
+
+
+def _send(what: str, text: str) -> Any:
+    match what:
+        case "text":
+            return schema.RealtimeModelSendUserInput(user_input=text)
+        case "tool_output":
+            return schema.RealtimeModelSendToolOutput(tool_call=_call(1), output=text, start_response=True)
+        case "interrupt":
+            return schema.RealtimeModelSendInterrupt()
+        case _:
+            return schema.RealtimeModelSendAudio(audio=text.encode(), commit=False)
