@@ -279,5 +279,7 @@ def _returned(result: Any) -> dict[str, Any]:
 
 
 def _raised(error: BaseException) -> dict[str, Any]:
-    cancelled = isinstance(error, asyncio.CancelledError)
-    return {"outcome": "cancelled" if cancelled else "raised", "raised": error}
+    if isinstance(error, asyncio.CancelledError):
+        # Without its traceback: that is the model's, where it happened to be.
+        return {"outcome": "cancelled", "raised": asyncio.CancelledError(*error.args)}
+    return {"outcome": "raised", "raised": error}

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import heapq
 import math
-import re
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
-from ..schema.entries import Entry, Flag, Kind
-from ..schema.secrets import REDACTED
+from ..schema.entries import Entry, Kind
 from .acts import RecordedCall
-from .matching import Expectation, must_come
-from .steps import Step
+from .audio_tape import Audio, AudioTape
+from .matching import AUDIO_TYPE, Content, Expectation, Matching, is_redacted, must_come
+from .steps import RETURNED, Step
 
 MISSED_STIMULI = 4096
 """How many stimuli that nobody sent again are remembered, in case they come late."""
+
+MAX_CANDIDATES = 256
+"""Recorded sends of which a live one may be any, but for a field that a matcher judges: so many are tried."""
 
 _Key = tuple[str, str | None, str]
 
@@ -26,13 +29,20 @@ class Calls:
 
     Args:
         expect: which of them must come again.
+        matching: how sends are compared.
 
     Attributes:
         live: those that the application has made and that are not done, in the log's order.
+        completed: what the last live call was when recorded: mostly one call; of audio that is cut
+            otherwise it may be none, or several.
     """
 
-    def __init__(self, expect: Expectation) -> None:
+    def __init__(self, expect: Expectation, matching: Matching | None = None) -> None:
         self.live: list[RecordedCall] = []
+        self.completed: list[RecordedCall] = []
+        self._matching = matching or Matching()
+        self._tape = AudioTape(self._matching.audio)
+        self._redacted: dict[tuple[str, str | None], dict[str, None]] = {}  # keys in `_index`
         self._expect: Expectation = expect
         self._by_seq: dict[int, RecordedCall] = {}
         self._open: dict[int | None, list[RecordedCall]] = {}  # by recorded task, innermost last
@@ -50,6 +60,10 @@ class Calls:
             heapq.heappush(self._due, (step.seq, call))
         self._open.setdefault(step.entry.task, []).append(call)
         self._index.setdefault(_key(step), deque()).append(call)
+        if is_redacted(step.entry, step.key):
+            self._redacted.setdefault((step.kind, step.entry.type), {})[step.key] = None
+        if isinstance(step.key, Content) and step.key.audio is not None:
+            self._tape.add(call, step.key.audio)
 
     def end(self, step: Step) -> None:
         """The entry that ends one."""
@@ -108,7 +122,11 @@ class Calls:
         Args:
             cause: the event in whose extent the live call was made, where that is known.
             given: whether the application was given the event of this seq.
+
+        Raises:
+            MatcherError: a function of a matcher raised.
         """
+        self.completed = []
 
         def remoteness(call: RecordedCall) -> tuple[int, int]:
             recorded = call.step.entry.cause
@@ -118,16 +136,87 @@ class Calls:
                 return (3, call.seq)
             return (1 if call.required else 2, call.seq)
 
-        queue = self._index.get((kind, type, key)) or self._redacted(kind, type, key)
-        if not queue:
+        if isinstance(key, Content) and key.audio is not None:
+            same = self._equal(kind, type, key, remoteness) if cause is not None else None
+            if same is not None and same.step.entry.cause == cause:
+                self._tape.forget(same)  # who sends by the way of an event has a place of its own
+                return self._complete([same], given)
+            return self._sound(key.audio, lambda: self._equal(kind, type, key, remoteness), given)
+        call = self._equal(kind, type, key, remoteness)
+        if call is None:
             return None
-        call = min(queue, key=remoteness) if len(queue) > 1 else queue[0]
+        self._matching.matched(call.step.key, key)
+        self._make(call, given)
+        insort(self.live, call, key=_seq)
+        return call
+
+    def _equal(
+        self, kind: str, type: str | None, key: str, remoteness: Callable[[RecordedCall], tuple[int, int]]
+    ) -> RecordedCall | None:
+        """The recorded call nearest to a live one whose content it has."""
+        agree = self._matching.agree
+        queue = self._index.get((kind, type, key))
+        if queue:
+            call = queue[0] if len(queue) == 1 else min(queue, key=remoteness)
+            if agree(call.step.key, key):
+                return call
+            for call in heapq.nsmallest(MAX_CANDIDATES, queue, key=remoteness)[1:]:
+                if agree(call.step.key, key):
+                    return call
+        for one in self._redacted.get((kind, type), ()):
+            calls = self._index[kind, type, one]
+            if self._matching.redacted_agree(calls[0].step.key, key):
+                return min(calls, key=remoteness)
+        return None
+
+    def _sound(
+        self,
+        audio: Audio,
+        same: Callable[[], RecordedCall | None],
+        given: Callable[[int | None], bool],
+    ) -> RecordedCall | None:
+        """The recorded call that a live chunk of audio completes; one of our own, if it is but a part."""
+        taken = self._tape.take(audio, same)
+        if taken is None and (audio.data or audio.commit) and self._matching.audio != "ignore":
+            return None
+        if taken is None or not taken.made:
+            return self._part(None if taken is None else taken.at.step)
+        return self._complete(taken.made, given)
+
+    def _complete(self, made: list[RecordedCall], given: Callable[[int | None], bool]) -> RecordedCall:
+        """A live chunk completes these; returns the one that says how it ends."""
+        for call in made:
+            self._make(call, given)
+        bound = max(made, key=_weight)
+        for call in made:
+            if call is not bound:
+                call.done = True
+        insort(self.live, bound, key=_seq)
+        return bound
+
+    def _part(self, within: Step | None) -> RecordedCall:
+        """What a live chunk is that completes no recorded one: it returns at once."""
+        seq = -1 if within is None else within.seq
+        sent = Entry(seq, 0, None, None, Kind.SENT, AUDIO_TYPE)
+        end = Entry(seq, 0, None, None, Kind.SENT_DONE, of=seq)
+        like = within or Step(sent)
+        part = RecordedCall(
+            replace(like, entry=sent),
+            required=False,
+            end=replace(like, entry=end, value=None, key="", outcome=RETURNED),
+            matched=True,
+            early=True,
+        )
+        insort(self.live, part, key=_seq)
+        return part
+
+    def _make(self, call: RecordedCall, given: Callable[[int | None], bool]) -> None:
+        """The application has made this recorded call."""
         self._unindex(call)
         call.matched = True
         call.ahead = not given(call.step.entry.cause)
         call.late = call.skipped
-        insort(self.live, call, key=_seq)
-        return call
+        self.completed.append(call)
 
     def close_at(self, seq: int) -> RecordedCall:
         """A `close` that the recording lacks, because its recorder was closed before."""
@@ -154,21 +243,13 @@ class Calls:
         call.skipped = True
         self._missed.append(call)
         if len(self._missed) > MISSED_STIMULI:
-            self._unindex(self._missed.popleft())
+            missed = self._missed.popleft()
+            self._unindex(missed)
+            self._tape.forget(missed)
 
     def unmade(self) -> Iterator[RecordedCall]:
         """Recorded calls that nobody has made, nearest first."""
         return iter(sorted((call for queue in self._index.values() for call in queue), key=_seq))
-
-    def _redacted(self, kind: str, type: str | None, key: str) -> deque[RecordedCall] | None:
-        """A recorded send from which something was taken out matches whatever stood there."""
-        for (one_kind, one_type, one_key), queue in self._index.items():
-            if one_kind != kind or one_type != type or REDACTED not in one_key:
-                continue
-            pattern = ".*".join(map(re.escape, one_key.split(REDACTED)))
-            if queue[0].step.entry.flags & Flag.REDACTED and re.fullmatch(pattern, key, re.DOTALL):
-                return queue
-        return None
 
     def _unindex(self, call: RecordedCall) -> None:
         key = _key(call.step)
@@ -177,6 +258,7 @@ class Calls:
             queue.remove(call)
             if not queue:
                 del self._index[key]
+                self._redacted.get(key[:2], {}).pop(key[2], None)
 
 
 def _key(step: Step) -> _Key:
@@ -185,3 +267,8 @@ def _key(step: Step) -> _Key:
 
 def _seq(call: RecordedCall) -> int:
     return call.seq
+
+
+def _weight(call: RecordedCall) -> tuple[bool, bool, int]:
+    """Of several recorded chunks that one live chunk is: which says how it ends, and when."""
+    return (call.end is None or call.end.outcome.how != "returned", bool(call.nested), call.seq)

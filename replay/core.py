@@ -23,7 +23,7 @@ from .acts import (
 )
 from .calls import Calls
 from .handlings import Handlings
-from .matching import Expectation
+from .matching import Expectation, Matching
 from .places import Numbering, Place, Schedule, Until
 from .report import ReplayReport
 from .steps import CALL_ENDS, CALLS, START, Outcome, Step
@@ -36,11 +36,13 @@ class ReplayCore:
     Args:
         report: grows with what is found.
         expect: which recorded calls must come again.
+        matching: how sends are compared.
         now: where in time the replay is.
         paced: time passes between what happens, as it did; if not, things happen as soon as all has
             run that can.
 
     Attributes:
+        matching: the same.
         window: its steps in memory.
         turn: number of the conversation's turn, from 1; 0 before the first.
         stream_ended: the listeners were given an end of stream.
@@ -51,11 +53,13 @@ class ReplayCore:
         self,
         report: ReplayReport,
         expect: Expectation = "reactions",
+        matching: Matching | None = None,
         *,
         now: Callable[[], Place] = lambda: START,
         paced: bool = False,
     ) -> None:
         self.report = report
+        self.matching = matching or Matching()
         self.turn = 0
         self.stream_ended = False
         self.listeners = 0
@@ -64,13 +68,14 @@ class ReplayCore:
         self._paced = paced
         self._numbering = Numbering()
         self._schedule = Schedule(paced=paced)
-        self._calls = Calls(expect)
+        self._calls = Calls(expect, self.matching)
         self._nested_in: dict[int, RecordedCall] = {}
         self._not_given: set[int] = set()  # events that were not delivered
         self._handlings = Handlings()
         self._instant: Step | None = None  # whose instant has come
         self._there: Step | None = None  # whose round has come, too
         self._waited: Step | None = None  # which was waited for in that round
+        self._begun: set[int] = set()  # steps that the model's side has begun to approach
         self._closed = False
 
     # --- fed by the driver --------------------------------------------------------------------------
@@ -112,10 +117,12 @@ class ReplayCore:
             at_end = kind == Kind.CLOSE and self.window.ended
             return self._calls.close_at(self.window.next_seq) if at_end else None
         call.made = self._now()
-        self.report.matched += 1
-        if call.late:
-            self.report.late.append(call.seq)
-            self.report.unsent -= 1
+        for one in self._calls.completed:  # of audio that is cut otherwise: none, or several
+            one.made = call.made
+            self.report.matched += 1
+            if one.late:
+                self.report.late.append(one.seq)
+                self.report.unsent -= 1
         return call
 
     def begun(self, step: Step) -> None:
@@ -179,14 +186,26 @@ class ReplayCore:
             self._pass(step)
         return End(self._closed) if self.window.ended else More()
 
-    def upcoming(self) -> Approach | None:
-        """While a call of the application returns: what the model has begun before it returned."""
-        step = self.window.second
-        if step is None or step.kind != Kind.RECEIVED or step.seq in self._nested_in:
-            return None
+    def upcoming(self, call: RecordedCall) -> list[Approach]:
+        """While a call returns: what the model has begun in it, and does later in this burst."""
+        steps = self.window.caused_by(call.step)
+        second = self.window.second
+        if second is not None and second.kind == Kind.RECEIVED and second not in steps:
+            steps.append(second)
+        begun = [self._begins(step) for step in steps if step.seq not in self._nested_in]
+        return [act for act in begun if act is not None]
+
+    def continuation(self, handled: Step) -> Approach | None:
+        """When listeners have returned: what the task that gave them this event gives them next, if
+        that is in the same burst."""
+        step = self.window.next_of(handled)
+        return None if step is None or step.seq in self._nested_in else self._begins(step)
+
+    def _begins(self, step: Step) -> Approach | None:
         until = self._schedule.until(step.place, self._now())
         if until is None or until.at_ns is not None:
             return None
+        self._begun.add(step.seq)
         return Approach(step, until, first=self.window.is_followed(step))
 
     @property
@@ -284,8 +303,8 @@ class ReplayCore:
         until = None if self._there is step else self._schedule.until(step.place, self._now())
         if until is not None and not (until.at_ns is not None and self._instant is step):
             return Approach(step, until, patient, self.window.is_followed(step))
-        if patient and self._waited is not step:
-            return Approach(step, Until(None, 0), patient=True)
+        if (patient and self._waited is not step) or (step.seq in self._begun and self._there is not step):
+            return Approach(step, Until(None, 0), patient)
         return None
 
     def _settle(self, step: Step) -> Act | None:
@@ -315,6 +334,7 @@ class ReplayCore:
             call.nested.remove(step)
             call.running = step
         step.performed = True
+        self._begun.discard(step.seq)
         self.begun(step)
         self._handlings.begin(step)
         self._not_given.discard(step.seq)

@@ -8,7 +8,7 @@ from typing import Any, cast
 from .acts import HandlerDiffers, RecordedCall, Wait
 from .core import ReplayCore
 from .divergence import Difference, Divergence
-from .matching import differences
+from .matching import Matching, tree_of
 from .steps import Outcome
 from .words import line, short
 
@@ -32,7 +32,7 @@ def unexpected(core: ReplayCore, kind: str, type: str | None, key: str) -> Diver
         expected=None if expected is None else line(expected.step.entry),
         actual=f"{came} {short(_payload_text(key))}".rstrip(),
         seq=None if expected is None else expected.seq,
-        differences=() if nearest is None else _between(nearest.step.key, key),
+        differences=() if nearest is None else _between(core.matching, nearest.step.key, key),
         around=_around(core, expected),
     )
 
@@ -102,9 +102,8 @@ def changed(core: ReplayCore, found: list[Difference]) -> Divergence:
     return Divergence("unexpected", summary, core.turn, differences=tuple(found))
 
 
-def _between(recorded: str, live: str) -> tuple[Difference, ...]:
-    a, b = _tree(recorded), _tree(live)
-    found = [difference(*one) for one in differences(a, b)]
+def _between(matching: Matching, recorded: str, live: str) -> tuple[Difference, ...]:
+    found = [difference(*one) for one in matching.differences(recorded, live)]
     if not found and recorded != live:
         found = [Difference("bytes", "(recorded)", "(other)")]
     return tuple(found[:MAX_DIFFERENCES])
@@ -115,15 +114,8 @@ def difference(path: str, recorded: Any, live: Any) -> Difference:
     return Difference(path or "(value)", short(repr(recorded)), short(repr(live)))
 
 
-def _tree(key: str) -> Any:
-    try:
-        return json.JSONDecoder().raw_decode(key)[0]
-    except ValueError:
-        return key
-
-
 def _payload_text(key: str) -> str:
-    tree = _tree(key)
+    tree = tree_of(getattr(key, "payload", key))
     if not isinstance(tree, dict):
         return str(tree)
     fields = cast("dict[str, Any]", tree)

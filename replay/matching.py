@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from itertools import zip_longest
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, cast
 
-from ..schema.codec import Codec
-from ..schema.encoding import Reference
-from ..schema.entries import Entry, Kind
+from ..schema.codec import Codec, TextFilter
+from ..schema.encoding import to_json
+from ..schema.entries import Entry, Flag, Kind
+from ..schema.secrets import REDACTED
+from ..schema.standard import STANDARD
+from .audio_tape import Audio, AudioMatching
+from .client_ids import ClientIds
+from .contents import Content, differences, encoded, put_digests, tree_of
+from .field_paths import unwrapped
+from .matchers import Apart, Matchers
 
 Expectation = Literal["reactions", "all", "none"] | Callable[[Entry], bool]
 """Which recorded calls must come again. `reactions`: those that answer something."""
@@ -17,23 +24,184 @@ Expectation = Literal["reactions", "all", "none"] | Callable[[Entry], bool]
 SETTINGS_TYPES = frozenset({"send_session_update"})
 """Matched by type; their fields are compared one by one, and a difference is a change, no divergence."""
 
+AUDIO_TYPE = "send_audio"
 
-def content_key(codec: Codec, type: str | None, event: Any) -> str:
-    """The content of a send, as a text that equals that of every send which matches it.
+
+class Matching:
+    """How the sends of one connection are compared.
 
     Recorded and live events are both encoded with the replaying side's vocabulary: a field that
     one release of the SDK has and another lacks is then the same on both sides.
+
+    Args:
+        vocabulary_of: the recording's codec.
+        matchers: fields that need not be exactly as recorded.
+        redactors: those of the recorder. Live sends pass them before they are compared; recorded
+            ones passed them when they were recorded.
+        client_ids: type → further fields in which the client mints ids.
+        audio: how what the microphone sends is compared.
+
+    Attributes:
+        ids: recorded and live ids.
     """
-    if type in SETTINGS_TYPES:
-        return str(type)
-    digests: list[str] = []
 
-    def put(data: bytes) -> Reference:
-        digests.append(hashlib.sha256(data).hexdigest())
-        return (0, 0, len(data))
+    def __init__(
+        self,
+        vocabulary_of: Codec | None = None,
+        *,
+        matchers: Matchers | None = None,
+        redactors: Sequence[TextFilter] = (),
+        client_ids: Mapping[str, Iterable[str]] | None = None,
+        audio: AudioMatching = "bytes",
+    ) -> None:
+        vocabulary = STANDARD if vocabulary_of is None else vocabulary_of.vocabulary
+        self.ids = ClientIds(client_ids)
+        self.audio: AudioMatching = audio
+        self._matchers = matchers or Matchers()
+        self._recorded = Codec(vocabulary)
+        self._live = Codec(vocabulary, redactors)
 
-    payload = codec.encode(event, put).payload
-    return f"{payload} {' '.join(digests)}"
+    # --- contents ---------------------------------------------------------------------------------------
+
+    def recorded(self, type: str | None, event: Any) -> Content:
+        """The content of a recorded send.
+
+        Raises:
+            MatcherError: a function of a matcher raised.
+        """
+        return self._content(self._recorded, type, event)
+
+    def live(self, type: str | None, event: Any) -> Content:
+        """The content of a live send, without what the redactors take out, in the recorded ids.
+
+        Raises:
+            MatcherError: a function of a matcher raised.
+        """
+        return self._content(self._live, type, event)
+
+    def received(self, entry: Entry) -> None:
+        """A recorded event comes in."""
+        self.ids.received(entry.payload)
+
+    def _content(self, codec: Codec, type: str | None, event: Any) -> Content:
+        if type in SETTINGS_TYPES:
+            return Content(str(type))
+        mints, matchers = self.ids.mints(type), self._matchers.of(type)
+        changed = bool(mints or matchers)
+        digests: list[str] = []
+        payload = encoded(codec, event, digests, numbered=changed)
+        audio = self._audio(event) if type == AUDIO_TYPE else None
+        renames = codec is self._live and self.ids.renames
+        if not changed and not renames:
+            return Content(f"{payload} {' '.join(digests)}", payload, audio=audio)
+        tree = json.loads(payload)
+        if changed:
+            put_digests(tree, digests)
+            digests = []
+        apart = self._matchers.normalise(type, tree) if matchers else ()
+        minted = self.ids.take_out(type, tree, recorded=codec is self._recorded) if mints else ()
+        if renames:
+            tree = self.ids.as_recorded(tree)
+        return Content(
+            f"{to_json(tree)} {' '.join(digests)}", payload, apart=apart, minted=minted, audio=audio
+        )
+
+    def _audio(self, event: Any) -> Audio | None:
+        data: Any = getattr(event, "audio", None)
+        if self.audio == "exact" or not isinstance(data, bytes | bytearray | memoryview):
+            return None
+        return Audio(bytes(cast("bytes", data)), bool(getattr(event, "commit", False)))
+
+    # --- comparing --------------------------------------------------------------------------------------
+
+    def agree(self, recorded: str, live: str) -> bool:
+        """Whether two sends whose texts are equal agree in what stands apart from them, too.
+
+        Raises:
+            MatcherError: a function of a matcher raised.
+        """
+        if not isinstance(recorded, Content) or not isinstance(live, Content):
+            return True
+        return self.ids.agree(recorded.minted, live.minted) and all(
+            _agrees(one, other) for one, other in zip(recorded.apart, live.apart, strict=True)
+        )
+
+    def redacted_agree(self, recorded: str, live: str) -> bool:
+        """Whether a live send is one from which something was taken out when it was recorded: what
+        stood there may have been anything."""
+        pattern = _pattern(recorded)
+        if not isinstance(recorded, Content) or not isinstance(live, Content):
+            return pattern.fullmatch(live) is not None
+        if pattern.fullmatch(live):
+            alike = [one.path for one in recorded.apart] == [one.path for one in live.apart]
+            return self.agree(recorded, live) if alike else True
+        return bool(_pattern(recorded.payload).fullmatch(live.payload))  # it may be no JSON any more
+
+    def matched(self, recorded: str, live: str) -> None:
+        """A live send is this recorded one: learn its ids."""
+        if isinstance(recorded, Content) and isinstance(live, Content) and live.minted:
+            self.ids.learn(recorded.minted, live.minted)
+
+    def differences(self, recorded: str, live: str) -> list[tuple[str, Any, Any]]:
+        """The fields in which two sends differ: (path, recorded, live); not those that match.
+
+        Raises:
+            MatcherError: a function of a matcher raised.
+        """
+        found = differences(unwrapped(tree_of(recorded)), unwrapped(tree_of(live)))
+        if isinstance(recorded, Content) and isinstance(live, Content):
+            others = {one.path: one for one in live.apart}
+            for one in recorded.apart:
+                other = others.get(one.path)
+                if other is not None and not _agrees(one, other):
+                    found.append((one.path, unwrapped(one.value), unwrapped(other.value)))
+            if not self.ids.agree(recorded.minted, live.minted):
+                ids = dict(live.minted)
+                found += [(path, name, ids[path]) for path, name in recorded.minted if path in ids]
+        return found
+
+    # --- settings ---------------------------------------------------------------------------------------
+
+    def changed_settings(self, recorded: Any, live: Any, *, redacted: bool) -> list[tuple[str, Any, Any]]:
+        """Where the settings of a connection, or of an update of it, differ: (path, recorded, live).
+
+        Args:
+            redacted: something was taken out of the recorded ones: it may have been anything.
+
+        Raises:
+            MatcherError: a function of a matcher raised.
+        """
+        trees: list[Any] = []
+        aparts: list[tuple[Apart, ...]] = []
+        (type,) = SETTINGS_TYPES
+        for codec, settings in ((self._recorded, recorded), (self._live, live)):
+            digests: list[str] = []
+            tree = json.loads(encoded(codec, settings, digests, numbered=True))
+            put_digests(tree, digests)
+            holder = {"session_settings": tree}
+            aparts.append(self._matchers.normalise(type, holder))
+            trees.append(unwrapped(holder).get("session_settings", {}))
+        found = [
+            (path, one, other)
+            for path, one, other in differences(trees[0], trees[1], "settings")
+            if not (redacted and isinstance(one, str) and isinstance(other, str) and _fits(one, other))
+        ]
+        others = {one.path: one for one in aparts[1]}
+        for one in aparts[0]:
+            other = others.get(one.path)
+            if other is not None and not _agrees(one, other):
+                path = one.path.removeprefix("session_")
+                found.append((path, unwrapped(one.value), unwrapped(other.value)))
+        return found
+
+
+def is_redacted(entry: Entry, key: str) -> bool:
+    """Whether something was taken out of a send when it was recorded."""
+    if not entry.flags & Flag.REDACTED:
+        return False
+    if isinstance(key, Content):
+        return REDACTED in key or REDACTED in key.payload
+    return REDACTED in key
 
 
 def must_come(entry: Entry, expect: Expectation) -> bool:
@@ -46,38 +214,23 @@ def must_come(entry: Entry, expect: Expectation) -> bool:
         return True
     if callable(expect):
         return expect(entry)
-    if expect == "none" or entry.type == "send_audio":
+    if expect == "none" or entry.type == AUDIO_TYPE:
         return False
     if expect == "all" or entry.type == "send_tool_output":
         return True
     return entry.cause is not None
 
 
-def differences(recorded: Any, live: Any, path: str = "") -> list[tuple[str, Any, Any]]:
-    """Where two JSON-like trees differ: (path, recorded, live), leaves only.
-
-    A key that one side lacks is given as MISSING.
-    """
-    found: list[tuple[str, Any, Any]] = []
-    if isinstance(recorded, dict) and isinstance(live, dict):
-        left, right = cast("dict[str, Any]", recorded), cast("dict[str, Any]", live)
-        for key in dict.fromkeys([*left, *right]):
-            inner = f"{path}.{key}" if path else key
-            found += differences(left.get(key, MISSING), right.get(key, MISSING), inner)
-        return found
-    if isinstance(recorded, list) and isinstance(live, list):
-        pairs = zip_longest(cast("list[Any]", recorded), cast("list[Any]", live), fillvalue=MISSING)
-        for index, (one, other) in enumerate(pairs):
-            found += differences(one, other, f"{path}[{index}]")
-        return found
-    same = type(recorded) is type(live) and bool(recorded == live)  # pyright: ignore[reportUnknownArgumentType]
-    return found if same else [(path, recorded, live)]
+def _agrees(recorded: Apart, live: Apart) -> bool:
+    text = recorded.value
+    if isinstance(text, str) and REDACTED in text and isinstance(live.value, str) and _fits(text, live.value):
+        return True
+    return recorded.matcher.agrees(recorded.value, live.value)
 
 
-class _Missing:
-    def __repr__(self) -> str:
-        return "(absent)"
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, text.split(REDACTED))), re.DOTALL)
 
 
-MISSING = _Missing()
-"""Stands in `differences` for a key or an item that one side lacks."""
+def _fits(recorded: str, live: str) -> bool:
+    return REDACTED in recorded and _pattern(recorded).fullmatch(live) is not None

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
+from ..schema.codec import TextFilter
 from ..schema.entries import Kind, Status
 from ..schema.errors import UsageError
 from ..schema.model import RealtimeModel
 from ..schema.standard import STANDARD, event_name
 from ..schema.vocabulary import Vocabulary
 from . import explain
+from .audio_tape import AudioMatching
 from .core import ReplayCore
 from .divergence import Divergence, DivergenceError
-from .matching import SETTINGS_TYPES, Expectation
+from .matchers import Declared, MatcherError, Matchers
+from .matching import SETTINGS_TYPES, Expectation, Matching
 from .own_events import end_event, exception_event, own_step
 from .pacers import pacer_of
 from .player import Player
 from .recording import Recording
 from .report import ReplayReport
-from .settings import changes
+from .settings import setting_changes
 from .steps import Outcome, Step
 from .tracker import ReplayTracker
 
@@ -52,6 +56,14 @@ class ReplayBase:
         pace: on an ordinary event loop: how many times faster than recorded events come; None: as
             fast as the application takes them.
         strict: settings that differ from the recorded ones diverge, too.
+        matchers: fields that need not be sent exactly as recorded; see `matchers.py`.
+        redactors: those of the recorder: what is sent passes them before it is compared.
+        client_ids: type → fields in which the client mints ids, beyond `client_ids.CLIENT_IDS`.
+        audio: `bytes`: what the microphone sends may be cut into other chunks than when recorded.
+            `exact`: chunk by chunk. `ignore`: whatever is said is taken for what was said.
+
+    Raises:
+        UsageError: a matcher names a type or a field that there is not.
     """
 
     vocabulary: Vocabulary = STANDARD
@@ -67,6 +79,10 @@ class ReplayBase:
         patience: float = PATIENCE_SECONDS,
         pace: float | None = None,
         strict: bool = False,
+        matchers: Declared = (),
+        redactors: Sequence[TextFilter] = (),
+        client_ids: Mapping[str, Iterable[str]] | None = None,
+        audio: AudioMatching = "bytes",
     ) -> None:
         self.report = ReplayReport()
         self._recording: Recording | None = recording
@@ -78,6 +94,10 @@ class ReplayBase:
         self._patience = patience
         self._pace = pace
         self._strict = strict
+        known = Matchers(matchers, self.vocabulary)
+        self._matching = partial(
+            Matching, matchers=known, redactors=tuple(redactors), client_ids=client_ids, audio=audio
+        )
         self._listeners: list[Any] = []
         self._player: Player | None = None
         self._error: Exception | None = None
@@ -114,7 +134,13 @@ class ReplayBase:
         )
         player = self._player = Player(
             recording,
-            ReplayCore(self.report, self._expect, now=pacer.now, paced=pacer.paced),
+            ReplayCore(
+                self.report,
+                self._expect,
+                self._matching(recording.codec),
+                now=pacer.now,
+                paced=pacer.paced,
+            ),
             pacer,
             fan_out=self._fan_out,
             diverged=self._diverge,
@@ -132,8 +158,7 @@ class ReplayBase:
         outcome, recorded = await player.call(Kind.CONNECT, None, None, self._unmatched(Kind.CONNECT, None))
         if recorded is not None:
             settings = options.get("initial_model_settings", {})
-            before = recorded.step.entry.payload
-            self._compare(("options", "initial_model_settings"), before, settings)
+            self._compare(("options", "initial_model_settings"), recorded.step, settings)
         if outcome.how != "returned":
             self._closed = True
         self._give_back(outcome)
@@ -224,9 +249,13 @@ class ReplayBase:
         if player is None:
             raise UsageError("nothing is connected: connect before you send")
         type = event_name(self.vocabulary, event.__class__)
-        outcome, recorded = await player.call(Kind.SENT, type, event, self._unmatched(Kind.SENT, type))
+        try:
+            outcome, recorded = await player.call(Kind.SENT, type, event, self._unmatched(Kind.SENT, type))
+        except MatcherError as error:  # the application may swallow it: `finished()` raises it again
+            self._on_broken(error)
+            raise
         if recorded is not None and type in SETTINGS_TYPES:
-            self._compare(("session_settings",), recorded.step.entry.payload, event.session_settings)
+            self._compare(("session_settings",), recorded.step, event.session_settings)
         return outcome
 
     def _unmatched(self, kind: Kind, type: str | None) -> Callable[[str], None]:
@@ -300,11 +329,15 @@ class ReplayBase:
             player.give(own_step(exception_event(self.vocabulary, error)))
         self._done.set()
 
-    def _compare(self, path: tuple[str, ...], recorded: str, live: Any) -> None:
+    def _compare(self, path: tuple[str, ...], recorded: Step, live: Any) -> None:
         """Settings, field by field: what differs is a change, and diverges only when strict."""
         player = self._player
         assert player is not None
-        found = changes(player.recording.codec, path, recorded, live)
+        try:
+            found = setting_changes(player.core.matching, recorded, path, live)
+        except MatcherError as error:
+            self._on_broken(error)
+            raise
         self.report.changes += found
         if found and self._strict:
             self._diverge(explain.changed(player.core, found))

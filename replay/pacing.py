@@ -58,6 +58,10 @@ class Pacer(Protocol):
         """Call `reached` there. The same again is waited for once."""
         ...
 
+    def begin(self, act: Approach) -> None:
+        """This will be approached; whoever does it has begun to wait for its round just now."""
+        ...
+
     def wait(self) -> None:
         """Call `quiet` when the application is at rest."""
         ...

@@ -80,6 +80,9 @@ class PlainPacer:
             self._target = (burst, number + rounds - (0 if act.patient else 1))
             self._count(act)
 
+    def begin(self, act: Approach) -> None:
+        """Such a loop is not as exact as that."""
+
     def wait(self) -> None:
         """Call back when nothing has happened for a while, and again."""
         if not self._watching:

@@ -27,7 +27,6 @@ from .acts import (
 from .core import ReplayCore
 from .divergence import Divergence
 from .lanes import Lanes, LiveCall
-from .matching import content_key
 from .pacing import Pacer
 from .reader import Reader
 from .recording import Recording
@@ -111,11 +110,12 @@ class Player:
         self.fill()
         if self._failure is not None:
             raise self._failure
-        key = content_key(self.recording.codec, type, event) if kind == Kind.SENT else ""
+        key = self.core.matching.live(type, event) if kind == Kind.SENT else ""
         recorded = self.core.call(kind, type, key, self._live_cause())
         self._told()
         if recorded is None:
             unmatched(key)
+            self.advance()  # `_told` may have taken the place of `_acted`
             return Outcome(), None
         live = self._calls[recorded] = LiveCall(recorded)
         self._remember_context(recorded.seq)
@@ -255,9 +255,8 @@ class Player:
                 self._lanes.of(step.entry.task, context).give(step)
 
     def _complete(self, call: RecordedCall, outcome: Outcome) -> None:
-        upcoming = self.core.upcoming()
-        if upcoming is not None:
-            self._pacer.approach(upcoming)
+        for upcoming in self.core.upcoming(call):
+            self._pacer.begin(upcoming)
         live = self._calls.get(call)
         if live is not None:
             with self._act(call.step):
@@ -294,7 +293,7 @@ class Player:
         self._delivered(step)
         token = _cause.set((id(self), step.seq))
         try:
-            await self._fan_out(step.value)
+            await self._fan_out(self.core.matching.ids.live_value(step.value))
         except asyncio.CancelledError as error:
             if step.seq not in self._cancelled and self._lanes.is_cancelled():
                 self._stopped = True  # the loop is being shut down: begin nothing more
@@ -314,6 +313,9 @@ class Player:
     def _tell_handled(self, step: Step, outcome: Outcome) -> None:
         if step.seq >= 0:  # not of our own making
             self.core.handled(step, outcome)
+            continuation = self.core.continuation(step)
+            if continuation is not None:
+                self._pacer.begin(continuation)
         if self._acting is step:
             self._acting = None
         self._told()

@@ -7,7 +7,6 @@ from typing import Any
 
 from ..schema.entries import Entry, Kind, Status
 from .core import ReplayCore
-from .matching import content_key
 from .own_events import deliverable
 from .recording import Recording
 from .steps import CALL_ENDS, Step, outcome_of
@@ -52,9 +51,10 @@ class Reader:
     def _step(self, entry: Entry, value: Any) -> Step:
         step = Step(entry, value, ends=entry.seq in self._ended)
         if entry.kind == Kind.RECEIVED:
+            self._core.matching.received(entry)
             step.value = deliverable(self._recording.codec.vocabulary, value)
         elif entry.kind == Kind.SENT:
-            step.key = content_key(self._recording.codec, entry.type, value)
+            step.key = self._core.matching.recorded(entry.type, value)
         elif entry.kind in CALL_ENDS or entry.kind == Kind.HANDLED:
             step.outcome = outcome_of(value)
         elif entry.seq == 0 and entry.kind == Kind.CONNECT:

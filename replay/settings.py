@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
 
-from ..schema.codec import Codec
-from ..schema.encoding import Reference
-from ..schema.errors import EncodingError
+from ..schema.entries import Flag
 from .divergence import Difference
 from .explain import difference
-from .matching import differences
+from .matching import Matching
+from .steps import Step
 
 
-def changes(codec: Codec, path: tuple[str, ...], recorded_payload: str, live: Any) -> list[Difference]:
-    """What differs.
+def setting_changes(matching: Matching, recorded: Step, path: tuple[str, ...], live: Any) -> list[Difference]:
+    """What differs. Matchers of `send_session_update`'s `session_settings` count for settings that were
+    given to `connect`, too.
 
     Args:
-        path: where in the recorded payload the settings stand.
+        recorded: the step that holds the recorded settings.
+        path: where in its value they stand.
+
+    Raises:
+        MatcherError: a function of a matcher raised.
     """
-    recorded: Any = json.loads(recorded_payload)
+    settings = recorded.value
     for name in path:
-        recorded = cast("dict[str, Any]", recorded).get(name, {})
-    return [difference(*found) for found in differences(recorded, _tree(codec, live), "settings")]
-
-
-def _tree(codec: Codec, value: Any) -> Any:
-    def put(data: bytes) -> Reference:
-        return (0, 0, len(data))
-
-    try:
-        return json.loads(codec.encode(value, put).payload)
-    except EncodingError as error:
-        return str(error)
+        if isinstance(settings, dict):
+            settings = cast("dict[str, Any]", settings).get(name, {})
+        else:
+            settings = getattr(settings, name, {})
+    redacted = bool(recorded.entry.flags & Flag.REDACTED)
+    return [difference(*found) for found in matching.changed_settings(settings, live, redacted=redacted)]

@@ -27,7 +27,8 @@ class VirtualPacer:
         self._loop = loop
         self._patience_ns = patience_ns
         self._act: Approach | None = None
-        self._target: tuple[int, int] = (0, 0)
+        self._targets: dict[int, tuple[int, int]] = {}  # rounds that steps wait for, by seq
+        self._there: set[int] = set()  # steps whose round has come before their turn
         self._waiting_since: int | None = None
         self._finishes_at: int | None = None
         loop.idlers.append(self)
@@ -64,13 +65,22 @@ class VirtualPacer:
             return
         self.clear()
         self._act = act
-        if act.until.at_ns is None:
-            burst, number = self._loop.round()
-            self._target = (burst, number + act.until.rounds)
-            if act.first and act.until.rounds:
-                self._loop.at_round_start(number + act.until.rounds, lambda: self._reach(act))
-            else:
-                self._count(act)
+        if act.until.at_ns is None and act.step.seq in self._there:
+            self._reach(act)
+        elif act.until.at_ns is None and act.step.seq not in self._targets:
+            self.begin(act)
+
+    def begin(self, act: Approach) -> None:
+        """Whoever does this has begun to wait for its round just now."""
+        seq, rounds = act.step.seq, act.until.rounds
+        if seq in self._targets or seq in self._there:
+            return
+        burst, number = self._loop.round()
+        self._targets[seq] = (burst, number + rounds)
+        if act.first and rounds:
+            self._loop.at_round_start(number + rounds, lambda: self._arrive(act))
+        else:
+            self._count(act)
 
     def wait(self) -> None:
         """Call back when the application is at rest."""
@@ -125,18 +135,24 @@ class VirtualPacer:
     # --- counting rounds ----------------------------------------------------------------------------
 
     def _count(self, act: Approach) -> None:
-        if self._act is not act:
-            return  # something else is waited for by now
-        if self._loop.round() < self._target:
+        if self._loop.round() < self._targets[act.step.seq]:
             self._loop.call_soon(self._count, act)
         elif act.patient:
-            self._loop.at_round_end(lambda: self._reach(act))
+            self._loop.at_round_end(lambda: self._arrive(act))
         else:
-            self._reach(act)
+            self._arrive(act)
+
+    def _arrive(self, act: Approach) -> None:
+        del self._targets[act.step.seq]
+        if self._act is not None and self._act.step is act.step:
+            self._reach(self._act)
+        else:
+            self._there.add(act.step.seq)
 
     def _reach(self, act: Approach) -> None:
         if self._act is act:
             self._act = None
+            self._there.discard(act.step.seq)
             self.driver.reached(act)
 
     def clear(self) -> None:

@@ -14,7 +14,7 @@ LOOK_AHEAD = 1024
 GAP_GRACE = 200
 """So many entries behind a gap, a send that nobody recorded may be one that the recorder lost."""
 
-FOLLOWERS = 16
+FOLLOWERS = 32
 """How many steps on it is looked for who comes after one in its round."""
 
 
@@ -99,6 +99,25 @@ class Window:
             if one.kind in CALLS and one.entry.cause != step.seq and one.entry.task != step.entry.task:
                 return True
         return False
+
+    def next_of(self, step: Step) -> Step | None:
+        """The event that its task gives next, if it does so in the same burst."""
+        for one in islice(self._steps, FOLLOWERS):
+            if one.place.burst > step.place.burst:
+                return None
+            if one.seq > step.seq and one.kind == Kind.RECEIVED and one.entry.task == step.entry.task:
+                return one
+        return None
+
+    def caused_by(self, call: Step) -> list[Step]:
+        """The first events, in this burst, of tasks that a call started."""
+        found: dict[int | None, Step] = {}
+        for one in islice(self._steps, FOLLOWERS):
+            if one.place.burst > call.place.burst and one.place.burst > self._steps[0].place.burst:
+                break
+            if one.kind == Kind.RECEIVED and one.entry.cause == call.seq:
+                found.setdefault(one.entry.task, one)
+        return list(found.values())
 
     def due_playback(self) -> Step | None:
         """The recorded call on the tracker that the cursor has come to: if the application makes

@@ -13,6 +13,7 @@
     │   ├── EncodingError           a value that the codec refuses (nested too deep, too large)
     │   └── DecodingError           a payload that no codec of this format wrote
     ├── CorruptRecordError          the digest chain does not hold: names the first bad entry
+    ├── MatcherError                a function of the user's matcher raised
     └── DivergenceError             the application under replay did what the recording does not hold
 
 Facts are attributes; the sentence is `str(error)`, and it says what to do.

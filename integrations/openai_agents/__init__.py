@@ -6,8 +6,10 @@ Needs the extra `realtape[openai-agents]`.
 
 from __future__ import annotations
 
+from .driving import drive
 from .recording import Recorder, RecordingModel
 from .replay import ReplayModel
+from .stubs import stub_tools
 from .vocabulary import VOCABULARY
 
-__all__ = ["VOCABULARY", "Recorder", "RecordingModel", "ReplayModel"]
+__all__ = ["VOCABULARY", "Recorder", "RecordingModel", "ReplayModel", "drive", "stub_tools"]

@@ -253,7 +253,7 @@ class Running:
         """One send; what came of it is noted."""
         try:
             await self.model.send_event(_send(what, f"{who} {number}"))
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:
             self.notes.append((who, what, str(error)))
         else:
             self.notes.append((who, what, "returned"))

@@ -1,0 +1,78 @@
+"""What there is for a user to do again in one recorded session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ...replay.recording import Recording
+from ...replay.stimuli import Bursts, Stimulus, stimuli
+from ...replay.tool_calls import RecordedToolCall, tool_calls
+from ...schema.entries import Kind
+from .recorded_tools import RecordedSettings, recorded_settings
+from .vocabulary import VOCABULARY
+
+
+@dataclass(frozen=True)
+class UserPart:
+    """What there is to do in one session.
+
+    Attributes:
+        connected_ns: when the application had its connection, on virtual time; 0 where the log does
+            not hold it.
+        stimuli, calls, settings: in the order of the log.
+    """
+
+    connected_ns: int
+    stimuli: Sequence[Stimulus]
+    calls: Sequence[RecordedToolCall]
+    settings: Sequence[RecordedSettings]
+
+    @property
+    def decided(self) -> list[RecordedToolCall]:
+        """The calls that the user may have been asked about, and that were answered."""
+        asking = {name for one in self.settings for name in one.asking}
+        return [call for call in self.calls if call.name in asking and call.output is not None]
+
+
+def read_part(played: Recording) -> UserPart:
+    """Read a session that is being replayed, with a connection of our own; blocking, by a thread: the
+    replay goes on as soon as its loop does, and would be ahead of us."""
+    address = played._address  # pyright: ignore[reportPrivateUsage]
+    store = address.url or str(address.path)
+
+    async def read() -> UserPart:
+        async with await Recording.open(store, played.header.id, vocabulary=VOCABULARY) as recording:
+            found = [stimulus async for stimulus in stimuli(recording)]
+            calls, settings = await tool_calls(recording), await recorded_settings(recording)
+            return UserPart(await _connected_ns(recording), found, calls, settings)
+
+    with ThreadPoolExecutor(1, "realtape-driving") as thread:
+        return thread.submit(asyncio.run, read()).result()
+
+
+async def _connected_ns(recording: Recording) -> int:
+    bursts = Bursts()
+    async for entry in recording.entries():
+        burst_ns = bursts.began_ns(entry)
+        if entry.kind == Kind.CONNECTED:
+            return burst_ns
+    return 0
+
+
+def lanes_of(found: Sequence[Stimulus]) -> list[list[Stimulus]]:
+    """Those of one recorded task that came one after another; what began in the middle of another one
+    goes beside it."""
+    found_lanes: dict[int | None, list[list[Stimulus]]] = {}
+    for stimulus in found:
+        of_its_task = found_lanes.setdefault(stimulus.task, [])
+        for lane in of_its_task:
+            ended_ns = lane[-1].ended_ns
+            if ended_ns is not None and ended_ns <= stimulus.at_ns:
+                lane.append(stimulus)
+                break
+        else:
+            of_its_task.append([stimulus])
+    return [lane for of_its_task in found_lanes.values() for lane in of_its_task]

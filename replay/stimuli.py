@@ -1,0 +1,139 @@
+"""Stimuli: what the application did in a recorded session that nothing in the recording caused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from ..schema.entries import SETTLED_TICKS, Entry, Flag, Kind
+from .matching import must_come
+from .recording import Recording
+from .steps import CALL_ENDS
+
+NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stimulus:
+    """One call that the user, a timer or the application's own plan brought about.
+
+    Attributes:
+        seq: its place in the log.
+        at_ns: nanoseconds since the session began.
+        burst_ns: the instant, in the same nanoseconds, at which the event loop woke and began to run
+            what led to this call; see `Bursts`.
+        rounds: of the event loop that passed in that burst until then.
+        ended_ns: the instant at which the call was over, in the same nanoseconds; None where the log
+            does not tell, because the recording process died before.
+        outcome: how the call ended: `withheld` is a `send_event_if` whose condition was false; None
+            where the log does not tell.
+        turn: of the conversation, from 1; 0 before the model's first.
+        kind: `sent` or `close`.
+        type: of a send, `send_audio` or `send_user_input` for instance; None of a close.
+        method: that was called on the model: `send_event`, `send_event_if` or `close`.
+        task: the asyncio task that made the call, as in the log; None from another thread.
+        event: the decoded event, of the class that the recording's vocabulary has for it; None of a
+            close.
+    """
+
+    seq: int
+    at_ns: int
+    burst_ns: int
+    rounds: int
+    ended_ns: int | None
+    outcome: Literal["returned", "raised", "cancelled", "withheld"] | None
+    turn: int
+    kind: Literal["sent", "close"]
+    type: str | None
+    method: str | None
+    task: int | None
+    event: Any
+
+    @property
+    def at(self) -> float:
+        """Seconds since the session began."""
+        return self.at_ns / NANOSECONDS
+
+
+async def stimuli(recording: Recording) -> AsyncGenerator[Stimulus]:
+    """The stimuli of a recorded session, in the order of the log.
+
+    They are decoded one by one, so that the audio of a long session need not be in memory at once.
+
+    Raises:
+        CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
+    """
+    found: dict[int, tuple[Entry, int, int, int]] = {}
+    ends: dict[int, Entry] = {}
+    bursts, turn = Bursts(), 0
+    async for entry in recording.entries():
+        burst_ns = bursts.began_ns(entry)
+        if entry.kind == Kind.RECEIVED:
+            turn += entry.type == "turn_started"
+        elif is_stimulus(entry):
+            found[entry.seq] = (entry, burst_ns, bursts.rounds, turn)
+        elif entry.kind in CALL_ENDS and entry.of in found:
+            ends[entry.of] = entry
+    for entry, burst_ns, rounds, turn in found.values():
+        event = await recording.decode(entry) if entry.kind == Kind.SENT else None
+        end = ends.get(entry.seq)
+        yield Stimulus(
+            seq=entry.seq,
+            at_ns=entry.at_ns,
+            burst_ns=burst_ns,
+            rounds=rounds,
+            ended_ns=None if end is None else end.at_ns,
+            outcome=None if end is None else _outcome(end),
+            turn=turn,
+            kind="sent" if entry.kind == Kind.SENT else "close",
+            type=entry.type,
+            method=entry.method,
+            task=entry.task,
+            event=event,
+        )
+
+
+def is_stimulus(entry: Entry) -> bool:
+    """Whether this is a stimulus, as `docs/replay.md` has it: a send or a close that answers nothing.
+
+    Speech is one whatever it was caused by. A call whose cause the recorder lost had a cause, and is
+    none.
+    """
+    if entry.kind not in (Kind.SENT, Kind.CLOSE) or must_come(entry, "reactions"):
+        return False
+    return entry.type == "send_audio" or not entry.flags & Flag.CAUSE_LOST
+
+
+class Bursts:
+    """Tells of each entry when its burst began: from when on the event loop had something to run,
+    round after round. On virtual time a burst takes no time at all. Is shown the entries in order.
+
+    Attributes:
+        rounds: that had passed since, at the entry that was shown last.
+    """
+
+    def __init__(self) -> None:
+        self.rounds = 0
+        self._tick: int | None = None
+        self._first_tick = 0
+        self._began_ns = 0
+
+    def began_ns(self, entry: Entry) -> int:
+        """Nanoseconds since the session began; of another thread's entry its own instant."""
+        if entry.tick is None:
+            self.rounds = 0
+            return entry.at_ns
+        passed = SETTLED_TICKS if self._tick is None else entry.tick - self._tick
+        if passed >= SETTLED_TICKS:
+            self._began_ns, self._first_tick = entry.at_ns, entry.tick
+        self._tick = entry.tick
+        self.rounds = entry.tick - self._first_tick
+        return self._began_ns
+
+
+def _outcome(end: Entry) -> Literal["returned", "raised", "cancelled", "withheld"]:
+    payload: Any = json.loads(end.payload)
+    how = cast("dict[str, Any]", payload).get("outcome") if isinstance(payload, dict) else None
+    return how if how in ("raised", "cancelled", "withheld") else "returned"
