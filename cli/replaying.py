@@ -86,6 +86,10 @@ def replay(
             help="After so long without progress, what is waited for is missing.",
         ),
     ] = STUCK_AFTER_SECONDS,
+    interactive: Annotated[
+        bool,
+        typer.Option("--interactive", help="Run, pause, step and seek at a prompt; `help` there tells how."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> int:
     """Replay a recording into an application.
@@ -100,7 +104,12 @@ def replay(
         with aside:
             application = None if app is None else load_application(app)
             wish = Wish(words, application, expect, collect, stuck_after)
-            played = asyncio.run(_replay(wish))
+            if interactive:
+                from .interactive_run import interact  # which needs this module
+
+                played = interact(wish)
+            else:
+                played = asyncio.run(_replay(wish))
     except ApplicationError as error:
         sys.stderr.write(traceback_of(error))
         return Exit.DIVERGED
@@ -172,10 +181,10 @@ async def _replay(wish: Wish) -> Played:
             except DivergenceError:
                 pass  # it is in the report
             except ApplicationError as error:
-                failure = None if _is_divergence(error.__cause__) else error
-        return Played(model.report, tuple(_lacks(recording)), failure)
+                failure = None if is_divergence(error.__cause__) else error
+        return Played(model.report, tuple(lacks_of(recording)), failure)
     finally:
-        await _end_tasks()
+        await end_tasks()
         await recording.latest.close()
         await recording.close()
 
@@ -191,7 +200,7 @@ async def _play_into(
     application: Application, wish: Wish, model: ReplayBase, recording: WatchedRecording
 ) -> None:
     """Run the application; what it leaves unplayed when it returns is played to the end."""
-    running = asyncio.get_running_loop().create_task(_call(application, model))
+    running = asyncio.get_running_loop().create_task(call(application, model))
     try:
         await _wait_for(running, model, recording, patience=wish.stuck_after, raises=not wish.collect)
     finally:
@@ -203,7 +212,7 @@ async def _play_into(
         await model.finished()
 
 
-async def _call(application: Application, model: ReplayBase) -> None:
+async def call(application: Application, model: ReplayBase) -> None:
     try:
         await application(model)
     except (asyncio.CancelledError, KeyboardInterrupt):
@@ -241,7 +250,7 @@ async def _wait_for(
             return
 
 
-async def _end_tasks() -> None:
+async def end_tasks() -> None:
     """Cancel what the application, or an interrupted replay, has left running."""
     mine = asyncio.current_task()
     for _ in range(MAX_ROUNDS):
@@ -253,7 +262,7 @@ async def _end_tasks() -> None:
         await asyncio.wait(left, timeout=GRACE_SECONDS)
 
 
-def _is_divergence(error: BaseException | None, depth: int = 0) -> bool:
+def is_divergence(error: BaseException | None, depth: int = 0) -> bool:
     """Whether an application's exception is the replay's own, or comes of it."""
     if error is None or depth > 10:
         return False
@@ -262,10 +271,10 @@ def _is_divergence(error: BaseException | None, depth: int = 0) -> bool:
     inner: list[BaseException | None] = [error.__cause__, error.__context__]
     if isinstance(error, BaseExceptionGroup):
         inner += cast("BaseExceptionGroup[BaseException]", error).exceptions
-    return any(_is_divergence(one, depth + 1) for one in inner)
+    return any(is_divergence(one, depth + 1) for one in inner)
 
 
-def _lacks(recording: WatchedRecording) -> list[str]:
+def lacks_of(recording: WatchedRecording) -> list[str]:
     lacks: list[str] = []
     one: WatchedRecording | None = recording
     while one is not None:

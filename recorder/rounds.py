@@ -8,13 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ..schema.clocks import Round, rounds_of
-from ..schema.entries import SETTLED_TICKS
+from ..schema.entries import LONG_TICKS, SETTLED_TICKS
 
 
 class Rounds:
     """Numbers the rounds and tasks of one session.
 
-    Between entries of one burst of activity the ticks count the rounds. Once nothing is left to run,
+    Between entries of one burst of activity the ticks count the rounds (SETTLED_TICKS or more of them with
+    LONG_TICKS on top). Once nothing is left to run,
     the next entry's tick is SETTLED_TICKS further, and so many more as rounds have passed since.
     """
 
@@ -41,7 +42,8 @@ class Rounds:
         if self._tick is None:
             self._tick = 0
         elif last is not None and last.burst == here.burst:
-            self._tick += here.number - last.number
+            passed = here.number - last.number
+            self._tick += passed if passed < SETTLED_TICKS else LONG_TICKS + passed
         else:
             self._tick += SETTLED_TICKS + here.number
         self._last = here

@@ -67,6 +67,7 @@ class SessionLog:
         self.header = header
         self.number = next(_numbers)
         self.status = Status.RECORDING
+        self.handling: set[int] = set()  # events that the listeners are still handling
         self.listed = False  # the writer's: whether it looks at this session
         self.committed: tuple[int, bytes] | None = None  # the writer's: key, digest of the last row
         self.playback: Callable[[], Playback] = lambda: NO_PLAYBACK
@@ -165,6 +166,8 @@ class SessionLog:
 
     def refuse(self) -> None:
         """What is appended from now on is not recorded."""
+        for seq in sorted(self.handling):  # or it would look as if they had returned at once
+            self.append(Kind.HANDLED, {"outcome": "open"}, of=seq)
         with self._lock:
             self._refusing = True
 

@@ -166,6 +166,7 @@ class ModelTap:
         seq = _or_lost(received)
         self._remember(log, event, seq)
         listener = None
+        log.handling.add(seq)
         try:
             with self._outside(log, seq):
                 for listener in list(self.listeners):
@@ -174,6 +175,8 @@ class ModelTap:
             value = {**_raised(error), "listener": type(listener).__qualname__}
             log.append(Kind.HANDLED, value, of=seq)
             raise
+        finally:
+            log.handling.discard(seq)
         if log.last_seq != received:  # else it returned before anything else happened
             log.append(Kind.HANDLED, {}, of=seq)
 

@@ -95,13 +95,18 @@ class Approach:
         until: how far it is.
         patient: let everything run that is ready in the round there, too: the application may do
             this step itself, as it did when this was recorded.
-        first: before anything else runs in that round: the application did something after it there.
+        first: before anything else runs in that round.
     """
 
     step: Step
     until: Until
     patient: bool = False
     first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """The cursor has come to where it is to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,4 +139,4 @@ class End:
     closed: bool
 
 
-Act = Deliver | Complete | CancelHandler | HandlerDiffers | Play | Approach | More | Wait | End
+Act = Deliver | Complete | CancelHandler | HandlerDiffers | Play | Approach | More | Stand | Wait | End

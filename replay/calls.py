@@ -7,13 +7,12 @@ import math
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from ..schema.entries import Entry, Kind
 from .acts import RecordedCall
 from .audio_tape import Audio, AudioTape
 from .matching import AUDIO_TYPE, Content, Expectation, Matching, is_redacted, must_come
-from .steps import RETURNED, Step
+from .steps import Step
 
 MISSED_STIMULI = 4096
 """How many stimuli that nobody sent again are remembered, in case they come late."""
@@ -112,6 +111,7 @@ class Calls:
         key: str,
         cause: int | None,
         given: Callable[[int | None], bool],
+        here: Callable[[Step], bool] = lambda step: False,
     ) -> RecordedCall | None:
         """The recorded call that a live one is, or None.
 
@@ -122,6 +122,7 @@ class Calls:
         Args:
             cause: the event in whose extent the live call was made, where that is known.
             given: whether the application was given the event of this seq.
+            here: whether this step has its place just now, where that is known exactly.
 
         Raises:
             MatcherError: a function of a matcher raised.
@@ -130,6 +131,8 @@ class Calls:
 
         def remoteness(call: RecordedCall) -> tuple[int, int]:
             recorded = call.step.entry.cause
+            if recorded == cause and here(call.step):
+                return (-1, call.seq)
             if cause is not None and recorded == cause:
                 return (0, call.seq)
             if not given(recorded):
@@ -137,8 +140,9 @@ class Calls:
             return (1 if call.required else 2, call.seq)
 
         if isinstance(key, Content) and key.audio is not None:
-            same = self._equal(kind, type, key, remoteness) if cause is not None else None
-            if same is not None and same.step.entry.cause == cause:
+            same = self._equal(kind, type, key, remoteness)
+            by_event = cause is not None and same is not None and same.step.entry.cause == cause
+            if same is not None and (by_event or here(same.step)):
                 self._tape.forget(same)  # who sends by the way of an event has a place of its own
                 return self._complete([same], given)
             return self._sound(key.audio, lambda: self._equal(kind, type, key, remoteness), given)
@@ -199,14 +203,9 @@ class Calls:
         seq = -1 if within is None else within.seq
         sent = Entry(seq, 0, None, None, Kind.SENT, AUDIO_TYPE)
         end = Entry(seq, 0, None, None, Kind.SENT_DONE, of=seq)
-        like = within or Step(sent)
-        part = RecordedCall(
-            replace(like, entry=sent),
-            required=False,
-            end=replace(like, entry=end, value=None, key="", outcome=RETURNED),
-            matched=True,
-            early=True,
-        )
+        part = RecordedCall(Step(sent), required=False, end=Step(end), matched=True, early=True)
+        if within is not None and part.end is not None:
+            part.step.place = part.end.place = within.place
         insort(self.live, part, key=_seq)
         return part
 
@@ -217,6 +216,22 @@ class Calls:
         call.ahead = not given(call.step.entry.cause)
         call.late = call.skipped
         self.completed.append(call)
+
+    def take(self, call: RecordedCall, given: Callable[[int | None], bool]) -> None:
+        """A live call is this recorded one, though they differ."""
+        self._make(call, given)
+        insort(self.live, call, key=_seq)
+
+    def unmade_before(self, call: RecordedCall, given: Callable[[int | None], bool]) -> RecordedCall | None:
+        """The first reaction of the same task before this call that is due, and was not made."""
+        task = call.step.entry.task
+        due = [
+            one
+            for seq, one in self._due
+            if seq < call.seq and one.step.entry.task == task and not one.matched and not one.skipped
+        ]
+        before = [one for one in due if task is not None and given(one.step.entry.cause)]
+        return min(before, key=_seq, default=None)
 
     def close_at(self, seq: int) -> RecordedCall:
         """A `close` that the recording lacks, because its recorder was closed before."""

@@ -73,6 +73,11 @@ class ClientIds:
         """Whether any live id differs from its recorded one."""
         return bool(self._renamed)
 
+    @property
+    def minting_types(self) -> frozenset[str]:
+        """Types of sends that may mint ids."""
+        return frozenset(self._fields)
+
     def mints(self, type: str | None) -> bool:
         """Whether a send of this type may mint ids."""
         return type in self._fields

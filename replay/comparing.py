@@ -12,7 +12,7 @@ from ..schema.entries import Entry
 from .alignment import align
 from .comparison import KINDS, Aspect, Comparison, DifferenceKind, EntryDifference
 from .divergence import Difference
-from .explain import MAX_DIFFERENCES, difference
+from .excerpts import MAX_DIFFERENCES, difference
 from .fingerprints import Lane, Scope, lanes_of
 from .matching import differences
 from .recording import Recording

@@ -19,15 +19,18 @@ from .acts import (
     More,
     Play,
     RecordedCall,
+    Stand,
     Wait,
 )
 from .calls import Calls
 from .handlings import Handlings
 from .matching import Expectation, Matching
 from .places import Numbering, Place, Schedule, Until
-from .report import ReplayReport
+from .report_builder import ReportBuilder
 from .steps import CALL_ENDS, CALLS, START, Outcome, Step
+from .story import Story
 from .window import Window
+from .words import content
 
 
 class ReplayCore:
@@ -44,14 +47,16 @@ class ReplayCore:
     Attributes:
         matching: the same.
         window: its steps in memory.
+        story: what was delivered and made, for whoever tells of it.
         turn: number of the conversation's turn, from 1; 0 before the first.
         stream_ended: the listeners were given an end of stream.
         listeners: how many there were when recorded, at the cursor.
+        stop_at: the cursor goes no further than this entry.
     """
 
     def __init__(
         self,
-        report: ReplayReport,
+        report: ReportBuilder,
         expect: Expectation = "reactions",
         matching: Matching | None = None,
         *,
@@ -63,7 +68,9 @@ class ReplayCore:
         self.turn = 0
         self.stream_ended = False
         self.listeners = 0
+        self.stop_at = 1 << 63
         self.window = Window()
+        self.story = Story()
         self._now = now
         self._paced = paced
         self._numbering = Numbering()
@@ -76,6 +83,7 @@ class ReplayCore:
         self._there: Step | None = None  # whose round has come, too
         self._waited: Step | None = None  # which was waited for in that round
         self._begun: set[int] = set()  # steps that the model's side has begun to approach
+        self._played: Step | None = None  # the last call on the tracker that we made
         self._closed = False
 
     # --- fed by the driver --------------------------------------------------------------------------
@@ -112,18 +120,39 @@ class ReplayCore:
         Args:
             cause: the event in whose dynamic extent the live call was made, where that is known.
         """
-        call = self._calls.match(kind, type, key, cause, lambda seq: seq not in self._not_given)
+        now = self._now()
+        call = self._calls.match(
+            kind,
+            type,
+            key,
+            cause,
+            self.is_given,
+            lambda step: self._schedule.is_here(step.place, now),
+        )
         if call is None:
             at_end = kind == Kind.CLOSE and self.window.ended
             return self._calls.close_at(self.window.next_seq) if at_end else None
-        call.made = self._now()
+        call.made = now
         for one in self._calls.completed:  # of audio that is cut otherwise: none, or several
             one.made = call.made
             self.report.matched += 1
+            self.story.add_made(one.step)
             if one.late:
                 self.report.late.append(one.seq)
-                self.report.unsent -= 1
+                self.report.unsent -= 0 if one.required else 1
         return call
+
+    def take(self, call: RecordedCall) -> RecordedCall:
+        """The application made this call with another content: it counts as made."""
+        self._calls.take(call, self.is_given)
+        call.made = self._now()
+        self.story.add(call.step)
+        self.report.differing += 1
+        return call
+
+    def is_given(self, seq: int | None) -> bool:
+        """Whether the application was given this event; None: it needs none."""
+        return seq not in self._not_given
 
     def begun(self, step: Step) -> None:
         """What the last act said happens just now: a delivery, or the return of a call."""
@@ -146,22 +175,33 @@ class ReplayCore:
 
     def arrived(self, act: Approach) -> None:
         """The time and the rounds of an `Approach` have passed."""
+        if act.until.at_ns is not None and self._instant is act.step:
+            self._waited = act.step  # once more, until everything had run, other threads included
         self._instant = act.step
         if act.until.at_ns is None:
             self._there = act.step
             if act.patient:
                 self._waited = act.step
 
-    def quiescent(self) -> bool:
+    @property
+    def outlived(self) -> bool:
+        """Whether the application goes on after a recording that ends without its close."""
+        return self.window.ended and not len(self.window) and not self._closed
+
+    def quiescent(self) -> RecordedCall | None:
         """Nothing runs, no timer is due, and `next()` says Wait: let the first held call go, before
-        its place. False where none is held: the replay is stuck."""
+        its place. None where none is held: the replay is stuck."""
         for call in self._calls.live:
             held = call.nested or (call.end is not None and call.end.outcome.how != "cancelled")
             if held and not call.early and not call.late and call.running is None:
                 call.early = True
                 self.report.early.append(call.seq)
-                return True
-        return False
+                return call
+        return None
+
+    def overtaken(self, call: RecordedCall) -> RecordedCall | None:
+        """The reaction that the same task made before this call, and that nobody has made yet."""
+        return self._calls.unmade_before(call, self.is_given)
 
     def give_up(self, wait: Wait) -> None:
         """What is waited for will not come: go on as if it had."""
@@ -179,12 +219,27 @@ class ReplayCore:
             if act is not None:
                 return act
         while (step := self.window.first) is not None:
+            if step.seq >= self.stop_at:
+                return Stand()
             act = self._step_turn(step)
             if act is not None:
                 return act
             self.window.advance()
             self._pass(step)
         return End(self._closed) if self.window.ended else More()
+
+    def run_on(self, before: Step) -> Step | None:
+        """The listeners have returned from an event, and nothing else has happened: the next one, if it
+        comes right after it. As `handled` and `next`, where these have nothing to decide."""
+        step = self.window.run_on()
+        if step is None or self.window.first is not before or self._calls.live or step.seq >= self.stop_at:
+            return None
+        if step.seq in self._nested_in or step.seq in self._begun:
+            return None
+        self.window.advance()
+        self._handlings.run_on(before, step)
+        self._perform(step)
+        return step
 
     def upcoming(self, call: RecordedCall) -> list[Approach]:
         """While a call returns: what the model has begun in it, and does later in this burst."""
@@ -206,7 +261,20 @@ class ReplayCore:
         if until is None or until.at_ns is not None:
             return None
         self._begun.add(step.seq)
-        return Approach(step, until, first=self.window.is_followed(step))
+        return Approach(step, until)
+
+    @property
+    def cursor(self) -> int:
+        """The first step that has not happened."""
+        step = self.window.first
+        if step is None:
+            return self.window.next_seq
+        if step.kind in CALL_ENDS:
+            call = self._calls.ended_by(step)
+            return step.seq + int(call is not None and call.done)
+        # What the application does of its own accord may be ahead of the cursor: sends, and playing.
+        ours = step.performed if step.kind == Kind.RECEIVED else step is self._played
+        return step.seq + int(ours)
 
     @property
     def expected(self) -> list[RecordedCall]:
@@ -275,16 +343,23 @@ class ReplayCore:
         if call is None or call.done or not call.matched:
             return None
         if step.outcome.how == "cancelled":
-            return self._approach(step, patient=True)  # the application cancels it, now or later
+            return self._cancelled_turn(step)
         if call.running is not None:
             return Wait("handler", call.running)
         return self._approach(step) or self._complete(call, step)
 
+    def _cancelled_turn(self, end: Step) -> Act | None:
+        """A call was cancelled: with the listener that made it, by the model, or by the application."""
+        for handled in self.window.cancelled_in(end):
+            if self._handlings.cancels(handled):
+                return self._approach(end) or self._handlings.handled_turn(handled)
+        return self._approach(end, patient=True)
+
     def _handled_turn(self, step: Step) -> Act | None:
-        if step.outcome.how == "cancelled" and self._handlings.cancels(step):
-            act = self._approach(step)
-            if act is not None:
-                return act
+        if step.outcome.how == "cancelled":
+            for handled in self.window.cancelled_in(step):
+                if self._handlings.cancels(handled):
+                    return self._approach(step) or self._handlings.handled_turn(handled)
         return self._handlings.handled_turn(step)
 
     def _playback_turn(self, step: Step) -> Act | None:
@@ -294,6 +369,7 @@ class ReplayCore:
         act = self._approach(step, patient=step.entry.type == "application")
         if act is None:
             step.performed = True
+            self._played = step
             self.begun(step)
             return Play(step)
         return act
@@ -302,7 +378,10 @@ class ReplayCore:
         """What has to pass before this step has its place; None: nothing."""
         until = None if self._there is step else self._schedule.until(step.place, self._now())
         if until is not None and not (until.at_ns is not None and self._instant is step):
-            return Approach(step, until, patient, self.window.is_followed(step))
+            first = not patient and step.seq not in self._begun and self.window.is_followed(step)
+            return Approach(step, until, patient, first)
+        if patient and step.place.timed and self._paced and self._waited is not step:
+            return Approach(step, Until(self._now().ns, 0), patient)
         if (patient and self._waited is not step) or (step.seq in self._begun and self._there is not step):
             return Approach(step, Until(None, 0), patient)
         return None
@@ -322,9 +401,11 @@ class ReplayCore:
         elif kind == Kind.LISTENER_REMOVED:
             self.listeners -= 1
         elif kind == Kind.GAP:
-            self.report.gaps.append(f"entry {step.seq}: {step.entry.payload}")
+            self.report.gaps.append(f"entry {step.seq}: {content(step.entry)}")
         elif kind in CALL_ENDS:
-            self._closed = self._closed or kind == Kind.CLOSED
+            call = self._calls.ended_by(step)
+            given_up = call is not None and call.skipped
+            self._closed = self._closed or (kind == Kind.CLOSED and not given_up)
             self._calls.passed(step)
 
     # --- small things -----------------------------------------------------------------------------------
@@ -333,17 +414,22 @@ class ReplayCore:
         if call is not None:
             call.nested.remove(step)
             call.running = step
-        step.performed = True
         self._begun.discard(step.seq)
+        self._perform(step)
         self.begun(step)
         self._handlings.begin(step)
+        return Deliver(step, call)
+
+    def _perform(self, step: Step) -> None:
+        """An event is given to the listeners."""
+        step.performed = True
+        self.story.add(step)
         self._not_given.discard(step.seq)
         if step.entry.type == "turn_started":
             self.turn += 1
         elif step.entry.type == "end_of_stream":
             self.stream_ended = True
         self.report.delivered += 1
-        return Deliver(step, call)
 
     def _complete(self, call: RecordedCall, end: Step) -> Complete:
         self._calls.finish(call)
@@ -352,7 +438,11 @@ class ReplayCore:
 
     def _skip(self, call: RecordedCall) -> None:
         """Nobody made this call in time: what happened in it is delivered in its place."""
-        self.report.unsent += 1
+        if call.required:
+            self.report.missing += 1
+        else:
+            self.report.unsent += 1
+        self.story.add(call.step)
         self._calls.skip(call)
         self._release_nested(call)
 

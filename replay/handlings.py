@@ -21,6 +21,11 @@ class Handlings:
         """An event is being delivered."""
         self._running[step.seq] = step
 
+    def run_on(self, before: Step, step: Step) -> None:
+        """The listeners returned from one event, and get the next."""
+        del self._running[before.seq]
+        self._running[step.seq] = step
+
     def end(self, step: Step, outcome: Outcome, place: Place) -> None:
         """The listeners returned from it, or raised, at this place of the replay."""
         self._running.pop(step.seq, None)
@@ -48,13 +53,14 @@ class Handlings:
     def handled_turn(self, step: Step) -> Act | None:
         """At a `handled`: the listeners must have returned; cancelled ones are cancelled."""
         of = step.entry.of
-        if of is None:
+        if of is None or step.outcome.how == "open":
             return None
         handled = self._running.get(of)
         if handled is None:
             return self._difference(of, step.outcome)
         if step.outcome.how == "cancelled" and of not in self._cancelling:
-            self._cancelling.add(of)
+            task = handled.entry.task  # with it is cancelled all that it has delivered inside
+            self._cancelling |= {seq for seq, one in self._running.items() if one.entry.task == task}
             return CancelHandler(handled)
         return Wait("handler", handled)
 

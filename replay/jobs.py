@@ -1,16 +1,25 @@
-"""Jobs of threads under virtual time: however long each takes, their answers come in the order in
-which they were begun, once nothing else is left to run."""
+"""Jobs of threads under virtual time: one after another, each when nothing else is left to run. So what
+they do, and when they answer, does not depend on how long they take."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
 from typing import Any
 
 ORDER_GRACE_SECONDS = 1.0
-"""Of wall time, for which answers wait for that of a job begun earlier, which may itself wait for one
-of them."""
+"""Of wall time, after which the next job begins beside one that has not answered: it may be waiting for
+that one."""
+
+
+@dataclass(eq=False)
+class _Job:
+    begin: Callable[[], Future[Any]]
+    answer: Future[Any] = field(default_factory=Future[Any])
+    running: Future[Any] | None = None
 
 
 class OrderedJobs:
@@ -20,52 +29,63 @@ class OrderedJobs:
         wake: called by a thread that has answered.
 
     Attributes:
-        disordered: an answer was given before that of a job begun earlier.
+        disordered: jobs ran beside one another.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.disordered = False
         self._wake = wake
-        self._jobs: list[tuple[Future[Any], Future[Any]]] = []
-        self._first_answer: float | None = None
+        self._waiting: deque[_Job] = deque()
+        self._running: list[_Job] = []
+        self._began = 0.0
 
     def __len__(self) -> int:
-        return len(self._jobs)
+        return len(self._waiting) + len(self._running)
 
     def watch(self, executor: Executor) -> Executor:
-        """An executor whose jobs answer through here."""
+        """An executor whose jobs are begun here."""
         return _Watched(executor, self)
 
-    def begin(self, job: Future[Any]) -> Future[Any]:
-        """A job has been handed to a thread. Returns what is answered in its place."""
-        answer: Future[Any] = Future()
-        answer.add_done_callback(lambda given: job.cancel() if given.cancelled() else None)
-        self._jobs.append((job, answer))
-        job.add_done_callback(lambda _: self._wake())
-        return answer
+    def add(self, begin: Callable[[], Future[Any]]) -> Future[Any]:
+        """A job for a thread, to be begun in its turn. Returns its answer."""
+        job = _Job(begin)
+        self._waiting.append(job)
+        return job.answer
 
     def patience(self) -> float | None:
-        """Wall seconds for which to wait for the next thread; None: until one answers."""
-        if self._first_answer is None:
+        """Wall seconds for which to wait for the next answer; None: until one comes."""
+        if not self._waiting:
             return None
-        return max(0.0, self._first_answer + ORDER_GRACE_SECONDS - time.monotonic())
+        return max(0.0, self._began + ORDER_GRACE_SECONDS - time.perf_counter())
 
-    def give(self) -> bool:
-        """Give the answers, if it is time; whether any was given."""
-        answered = [pair for pair in self._jobs if pair[0].done()]
-        if not answered:
-            return False
-        if len(answered) < len(self._jobs):
-            if self._first_answer is None:
-                self._first_answer = time.monotonic()
-            if self.patience():
-                return False
-            self.disordered = True
-        self._first_answer = None
-        self._jobs = [pair for pair in self._jobs if not pair[0].done()]
-        for job, answer in answered:
-            _copy(job, answer)
-        return True
+    def turn(self) -> bool:
+        """Nothing else is left to run: give answers that there are, or begin the next job; whether an
+        answer was given."""
+        answered = [job for job in self._running if job.running is not None and job.running.done()]
+        self._running = [job for job in self._running if job not in answered]
+        for job in answered:
+            _give(job)
+        if answered:
+            return True
+        if self._waiting and (not self._running or not self.patience()):
+            return self._begin_next()
+        return False
+
+    def _begin_next(self) -> bool:
+        job = self._waiting.popleft()
+        if job.answer.cancelled():
+            return True
+        self.disordered = self.disordered or bool(self._running)
+        self._began = time.perf_counter()
+        try:
+            running = job.running = job.begin()
+        except RuntimeError as error:  # the executor was shut down meanwhile
+            job.answer.set_exception(error)
+            return True
+        self._running.append(job)
+        job.answer.add_done_callback(lambda given: running.cancel() if given.cancelled() else None)
+        running.add_done_callback(lambda _: self._wake())
+        return False
 
 
 class _Watched(Executor):
@@ -74,15 +94,17 @@ class _Watched(Executor):
         self._jobs = jobs
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        return self._jobs.begin(self._executor.submit(fn, *args, **kwargs))
+        return self._jobs.add(lambda: self._executor.submit(fn, *args, **kwargs))
 
 
-def _copy(job: Future[Any], answer: Future[Any]) -> None:
-    if job.cancelled():
+def _give(job: _Job) -> None:
+    ran, answer = job.running, job.answer
+    assert ran is not None, "it was begun"
+    if ran.cancelled():
         answer.cancel()
     elif answer.set_running_or_notify_cancel():
-        error = job.exception()
+        error = ran.exception()
         if error is not None:
             answer.set_exception(error)
         else:
-            answer.set_result(job.result())
+            answer.set_result(ran.result())

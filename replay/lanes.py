@@ -93,13 +93,6 @@ class Lanes:
         """That of the read loop."""
         return self.of(next(iter(self._lanes), None), context)
 
-    def cancel(self, step: Step) -> bool:
-        """Cancel the handling of an event; False where no lane is at it."""
-        for lane in self._lanes.values():
-            if lane.current is step:
-                return lane.task.cancel()
-        return False
-
     def is_cancelled(self) -> bool:
         """Whether we are in a lane that somebody else cancels; a listener may also raise the like."""
         task = asyncio.current_task()

@@ -12,6 +12,7 @@ from ..schema.encoding import to_json
 from ..schema.entries import Entry, Flag, Kind
 from ..schema.secrets import REDACTED
 from ..schema.standard import STANDARD
+from .absent import AbsentFields
 from .audio_tape import Audio, AudioMatching
 from .client_ids import ClientIds
 from .contents import Content, differences, encoded, put_digests, tree_of
@@ -43,6 +44,7 @@ class Matching:
 
     Attributes:
         ids: recorded and live ids.
+        absent: fields that the recording's classes lacked.
     """
 
     def __init__(
@@ -56,19 +58,27 @@ class Matching:
     ) -> None:
         vocabulary = STANDARD if vocabulary_of is None else vocabulary_of.vocabulary
         self.ids = ClientIds(client_ids)
+        self.absent = AbsentFields(vocabulary)
         self.audio: AudioMatching = audio
+        self._heard = False  # how this recording's release wrote audio
         self._matchers = matchers or Matchers()
         self._recorded = Codec(vocabulary)
         self._live = Codec(vocabulary, redactors)
 
     # --- contents ---------------------------------------------------------------------------------------
 
-    def recorded(self, type: str | None, event: Any) -> Content:
+    def recorded(self, type: str | None, event: Any, payload: str | None = None) -> Content:
         """The content of a recorded send.
+
+        Args:
+            payload: as it lies in the log: fields that its classes lacked match anything.
 
         Raises:
             MatcherError: a function of a matcher raised.
         """
+        if payload is not None and not (type == AUDIO_TYPE and self._heard):
+            self.absent.learn(payload)
+            self._heard = self._heard or type == AUDIO_TYPE
         return self._content(self._recorded, type, event)
 
     def live(self, type: str | None, event: Any) -> Content:
@@ -92,12 +102,13 @@ class Matching:
         payload = encoded(codec, event, digests, numbered=changed)
         audio = self._audio(event) if type == AUDIO_TYPE else None
         renames = codec is self._live and self.ids.renames
-        if not changed and not renames:
+        if not changed and not renames and not self.absent:
             return Content(f"{payload} {' '.join(digests)}", payload, audio=audio)
         tree = json.loads(payload)
         if changed:
             put_digests(tree, digests)
             digests = []
+        self.absent.take_out(tree)
         apart = self._matchers.normalise(type, tree) if matchers else ()
         minted = self.ids.take_out(type, tree, recorded=codec is self._recorded) if mints else ()
         if renames:
@@ -178,6 +189,7 @@ class Matching:
             digests: list[str] = []
             tree = json.loads(encoded(codec, settings, digests, numbered=True))
             put_digests(tree, digests)
+            self.absent.take_out(tree)
             holder = {"session_settings": tree}
             aparts.append(self._matchers.normalise(type, holder))
             trees.append(unwrapped(holder).get("session_settings", {}))

@@ -14,6 +14,7 @@ from ..schema.model import RealtimeModel
 from ..schema.standard import STANDARD, event_name
 from ..schema.vocabulary import Vocabulary
 from . import explain
+from .acts import RecordedCall
 from .audio_tape import AudioMatching
 from .core import ReplayCore
 from .divergence import Divergence, DivergenceError
@@ -21,12 +22,15 @@ from .matchers import Declared, MatcherError, Matchers
 from .matching import SETTINGS_TYPES, Expectation, Matching
 from .own_events import end_event, exception_event, own_step
 from .pacers import pacer_of
-from .player import Player
+from .player import Player, Unmatched
 from .recording import Recording
+from .replaced import Replaced
 from .report import ReplayReport
+from .report_builder import ReportBuilder
 from .settings import setting_changes
 from .steps import Outcome, Step
 from .tracker import ReplayTracker
+from .transport import Transport
 
 AtEnd = Literal["end_of_stream", "hold", "cancel"]
 STUCK_AFTER_SECONDS = 5.0
@@ -62,6 +66,9 @@ class ReplayBase:
         audio: `bytes`: what the microphone sends may be cut into other chunks than when recorded.
             `exact`: chunk by chunk. `ignore`: whatever is said is taken for what was said.
 
+    Attributes:
+        transport: runs it, holds it, steps, seeks.
+
     Raises:
         UsageError: a matcher names a type or a field that there is not.
     """
@@ -84,7 +91,8 @@ class ReplayBase:
         client_ids: Mapping[str, Iterable[str]] | None = None,
         audio: AudioMatching = "bytes",
     ) -> None:
-        self.report = ReplayReport()
+        self._report = ReportBuilder()
+        self.transport = Transport(recording, pace)
         self._recording: Recording | None = recording
         self._last_recording = recording
         self._expect: Expectation = expect
@@ -92,7 +100,6 @@ class ReplayBase:
         self._at_end: AtEnd = at_end
         self._stuck_after = stuck_after
         self._patience = patience
-        self._pace = pace
         self._strict = strict
         known = Matchers(matchers, self.vocabulary)
         self._matching = partial(
@@ -100,6 +107,7 @@ class ReplayBase:
         )
         self._listeners: list[Any] = []
         self._player: Player | None = None
+        self._replaced = Replaced()
         self._error: Exception | None = None
         self._done = asyncio.Event()
         self._stopping = asyncio.Lock()
@@ -107,7 +115,19 @@ class ReplayBase:
         self._connector: asyncio.Task[Any] | None = None
         self._closed = False
         self._unheard_from: int | None = None
+        self._told_unheard = False
+        self._latest: ReplayCore | None = None
         recording.read_as(self.vocabulary)
+
+    @property
+    def report(self) -> ReplayReport:
+        """What was found up to now."""
+        return self._report.frozen()
+
+    @property
+    def recording(self) -> Recording:
+        """That of the session that is played, or was played last."""
+        return self._last_recording
 
     # --- the interface --------------------------------------------------------------------------------
 
@@ -120,9 +140,9 @@ class ReplayBase:
         """
         recording = self._next_recording()
         if recording is None:
-            self._diverge(explain.exhausted())
-            raise self._error or DivergenceError(explain.exhausted())
-        self.report.recordings.append(recording.header.id)
+            exhausted = explain.exhausted(self._latest, len(self._report.recordings))
+            self._diverge(exhausted)
+            raise self._error or DivergenceError(exhausted)
         self._connector = asyncio.current_task()
         self._done.clear()
         self._closed = False
@@ -130,12 +150,12 @@ class ReplayBase:
             asyncio.get_running_loop(),
             stuck_after=self._stuck_after,
             patience=self._patience,
-            pace=self._pace,
+            pace=self.transport.rate,
         )
         player = self._player = Player(
             recording,
             ReplayCore(
-                self.report,
+                self._report,
                 self._expect,
                 self._matching(recording.codec),
                 now=pacer.now,
@@ -147,10 +167,16 @@ class ReplayBase:
             played=self._on_played,
             delivered=self._on_delivery,
             broken=self._on_broken,
+            transport=self.transport,
         )
+        self.transport.attach(player)
+        self._latest = player.core
+        self._report.begin(recording.header.id, recording.length, player.core.window, lambda: pacer.weaker)
         tracker = options.get("playback_tracker")
         if tracker is not None and recording.has_playback():
-            player.tracker = ReplayTracker(tracker, player.core.window.due_playback, self.report)
+            player.tracker = ReplayTracker(
+                tracker, player.core.window.due_playback, self._report, pacer.still
+            )
         player.fill()
         if not player.core.window.connects and self._error is None:
             player.advance()
@@ -185,8 +211,9 @@ class ReplayBase:
         """As `send_event`; returns what was recorded. `send_if` is asked once, in its place."""
         outcome = await self._send(event)
         agreed = send_if()
-        if agreed == (outcome.how == "withheld"):
-            self.report.note("send_if answers otherwise than when this was recorded")
+        # Withheld though it agreed: the model may have had a reason of its own.
+        if not agreed and outcome.how != "withheld":
+            self._report.note("send_if answers otherwise than when this was recorded")
         return bool(self._give_back(outcome, default=agreed))
 
     async def close(self) -> None:
@@ -197,10 +224,9 @@ class ReplayBase:
         """
         player = self._player
         outcome = Outcome()
+        self.transport.let_go()
         if player is not None and self._error is None:
-            outcome, recorded = await player.call(Kind.CLOSE, None, None, self._unmatched(Kind.CLOSE, None))
-            if recorded is not None and recorded.ahead:
-                self._diverge(explain.closed_early(player.core, recorded))
+            outcome, _ = await player.call(Kind.CLOSE, None, None, self._unmatched(Kind.CLOSE, None))
         self._closed = True
         if self._done.is_set():
             self._halt()
@@ -219,11 +245,17 @@ class ReplayBase:
             DivergenceError: the replay has diverged, unless divergences are collected.
             CorruptRecordError: the recording cannot be read any further.
         """
+        self.transport.let_go()
         await self._done.wait()
         await self._stop()
         if self._error is not None:
             raise self._error
         return self.report
+
+    async def abandon(self) -> None:
+        """Give the replay up, wherever it is: nothing more is played, and calls that wait are cancelled."""
+        self._closed = True
+        await self._stop()
 
     # --- helpers --------------------------------------------------------------------------------------
 
@@ -258,20 +290,32 @@ class ReplayBase:
             self._compare(("session_settings",), recorded.step, event.session_settings)
         return outcome
 
-    def _unmatched(self, kind: Kind, type: str | None) -> Callable[[str], None]:
-        def judge(key: str) -> None:
+    def _unmatched(self, kind: Kind, type: str | None) -> Unmatched:
+        def judge(key: str, cause: int | None) -> RecordedCall | None:
             assert self._player is not None
             core = self._player.core
             if type == "send_audio":
-                self.report.unmatched_audio += 1
-            elif core.window.near_gap():
-                self.report.note(
+                self._report.unmatched_audio += 1
+                return None
+            if self._replaced.restore(kind, type, key, self._report):
+                return None
+            if core.window.near_gap():
+                self._report.note(
                     f"{type or kind} was not recorded: perhaps it was lost, near a gap or the end"
                 )
-            else:
-                self._diverge(explain.unexpected(core, kind, type, key))
-                if self._error is not None:
-                    raise self._error
+                return None
+            if core.outlived:
+                self._report.note(f"{type or kind} came after the recording had ended, without a close")
+                return None
+            divergence, taken = explain.unmatched(core, kind, type, key, cause)
+            self._diverge(divergence)
+            if self._error is not None:
+                raise self._error
+            if taken is None:
+                self._report.extra += 1
+                return None
+            self._replaced.add(taken, divergence)
+            return core.take(taken)
 
         return judge
 
@@ -288,16 +332,16 @@ class ReplayBase:
 
     def _on_delivery(self, step: Step) -> None:
         if not self._listeners and self._player is not None and self._player.core.listeners > 0:
-            self.report.unheard += 1
+            self._report.unheard += 1
             if self._unheard_from is None:
                 self._unheard_from = step.seq
 
     def _on_played(self, closed: bool) -> None:
         player = self._player
         assert player is not None
-        if not closed and self._unheard_from is not None and not self._listeners:
-            self._diverge(explain.unheard(player.core, self.report.unheard, self._unheard_from))
-        self.report.finished = True
+        if not closed:
+            self._tell_unheard()
+        self._report.end(finished=True)
         self._done.set()
         never_connected = player.recording.status is Status.FAILED
         if self._closed:
@@ -314,8 +358,19 @@ class ReplayBase:
         if self._error is None:
             self._stop_with(error)
 
+    def _tell_unheard(self) -> None:
+        """Diverge, once, if the application has lost its listeners, and has not closed."""
+        seq, core = self._unheard_from, self._latest
+        if self._told_unheard or seq is None or core is None:
+            return
+        if not self._listeners and not self._closed:
+            self._told_unheard = True
+            self._diverge(explain.unheard(core, seq))
+
     def _diverge(self, divergence: Divergence) -> None:
-        self.report.divergences.append(divergence)
+        if divergence.kind == "missing":
+            self._tell_unheard()  # who hears nothing does not answer
+        self._report.divergences.append(divergence)
         if not self._raises or self._error is not None:
             return
         self._stop_with(DivergenceError(divergence))
@@ -324,7 +379,7 @@ class ReplayBase:
         self._error = error
         player = self._player
         if player is not None:
-            self.report.unplayed = len(player.core.window)
+            self._report.end()
             player.fail(error)
             player.give(own_step(exception_event(self.vocabulary, error)))
         self._done.set()
@@ -338,7 +393,7 @@ class ReplayBase:
         except MatcherError as error:
             self._on_broken(error)
             raise
-        self.report.changes += found
+        self._report.changes += found
         if found and self._strict:
             self._diverge(explain.changed(player.core, found))
 
@@ -347,7 +402,7 @@ class ReplayBase:
         player, self._player = self._player, None
         if player is not None:
             self._halted.append(player)
-            self.report.unplayed += 0 if self.report.finished else len(player.core.window)
+            self._report.end()
             player.stop()
 
     async def _stop(self) -> None:

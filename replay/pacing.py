@@ -34,6 +34,11 @@ class Pacer(Protocol):
         paced: time passes between what happens, as it did.
     """
 
+    @property
+    def rate(self) -> float | None:
+        """How many times faster than recorded time passes; None: as fast as can be."""
+        ...
+
     driver: Driver
     paced: bool
 
@@ -42,8 +47,17 @@ class Pacer(Protocol):
         """What could not be guaranteed, in words."""
         ...
 
+    @property
+    def overdue(self) -> float | None:
+        """Seconds for which what is given up now was awaited; None: nothing is left that could happen."""
+        ...
+
     def now(self) -> Place:
         """Where in time the replay is."""
+        ...
+
+    def still(self) -> bool:
+        """Whether the loop's thread does nothing but wait for other threads."""
         ...
 
     def waking(self) -> AbstractContextManager[None]:
@@ -80,6 +94,26 @@ class Pacer(Protocol):
 
     def progress(self) -> None:
         """Something happened."""
+        ...
+
+    def hold(self, stand: Callable[[], object]) -> None:
+        """Let no time pass, where the loop can do that.
+
+        Args:
+            stand: called when nothing is left to run meanwhile, where the loop can tell.
+        """
+        ...
+
+    def release(self) -> None:
+        """Time passes again."""
+        ...
+
+    def set_rate(self, rate: float | None) -> None:
+        """From now on time passes so many times faster than recorded; None: as fast as can be.
+
+        Raises:
+            UsageError: this pacer keeps no time.
+        """
         ...
 
     def stop(self) -> None:

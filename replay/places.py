@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..schema.entries import SETTLED_TICKS, Entry
+from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Entry
 
 
 class Place(NamedTuple):
@@ -41,10 +41,14 @@ class Numbering:
         if entry.tick is None:
             return Place(entry.at_ns, last.burst, last.round, timed=True)
         passed = SETTLED_TICKS if self._tick is None else entry.tick - self._tick
+        if not passed:
+            return last  # the very same: most events come in bursts
         if self._tick is None:
             self._last = Place(entry.at_ns, 0, entry.tick)
-        elif 0 <= passed < SETTLED_TICKS or (passed > 0 and entry.at_ns == last.ns):
+        elif 0 <= passed < SETTLED_TICKS:
             self._last = Place(last.ns, last.burst, last.round + passed)
+        elif passed >= LONG_TICKS:
+            self._last = Place(last.ns, last.burst, last.round + passed - LONG_TICKS)
         else:
             self._last = Place(entry.at_ns, last.burst + 1, max(0, passed - SETTLED_TICKS))
         self._tick = entry.tick
@@ -87,7 +91,8 @@ class Schedule:
         """
         if self._offset_ns is None or (waited and live.ns > recorded.ns + self._offset_ns):
             self._offset_ns = live.ns - recorded.ns
-        if not recorded.timed and live[:3] >= self._live[:3]:
+        early = recorded.burst > self._recorded.burst and live.ns < recorded.ns + self._offset_ns
+        if not recorded.timed and not (early and self._paced) and live[:3] >= self._live[:3]:
             self._recorded, self._live = recorded, live
 
     def until(self, recorded: Place, now: Place) -> Until | None:
@@ -104,3 +109,11 @@ class Schedule:
         else:
             rounds = recorded.round - now.round if self._paced and now.ns == due_ns else 0
         return Until(None, rounds) if rounds > 0 else None
+
+    def is_here(self, recorded: Place, now: Place) -> bool:
+        """Whether this recorded place is now, to the round."""
+        if not self._paced or recorded.ns + (self._offset_ns or 0) != now.ns:
+            return False
+        if recorded.burst == self._recorded.burst and now.burst == self._live.burst:
+            return recorded.round - self._recorded.round == now.round - self._live.round
+        return recorded.round == now.round

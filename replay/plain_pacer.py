@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..schema.clocks import counted_rounds
+from ..schema.errors import UsageError
 from .acts import Approach
 from .pacing import Driver
 from .places import Place
@@ -45,11 +46,21 @@ class PlainPacer:
         self._watching = False
         self._last = loop.time()
         self._timer: asyncio.TimerHandle | None = None
+        self._held_at: float | None = None
+
+    @property
+    def overdue(self) -> float | None:
+        """Seconds for which what is given up now was awaited: that nothing is left is not to be known."""
+        return self._stuck_after
 
     def now(self) -> Place:
         """Where in time the replay is."""
         burst, number = self._rounds.round()
         return Place(round((self._loop.time() - self._began) * self._pace * 1e9), burst, number)
+
+    def still(self) -> bool:
+        """Such a loop goes on while other threads run."""
+        return False
 
     def waking(self) -> AbstractContextManager[None]:
         """Such a loop runs who is woken in the next round."""
@@ -101,6 +112,32 @@ class PlainPacer:
     def progress(self) -> None:
         """Something happened."""
         self._last = self._loop.time()
+
+    def hold(self, stand: Callable[[], object]) -> None:
+        """Such a loop's clock cannot be held: what is passed meanwhile does not count."""
+        if self._held_at is None:
+            self._held_at = self._loop.time()
+
+    def release(self) -> None:
+        """What comes, comes later by as much as it was held."""
+        if self._held_at is not None:
+            self._began += self._loop.time() - self._held_at
+            self._held_at = None
+            self.progress()
+
+    @property
+    def rate(self) -> float | None:
+        """That of the wall's clock, where it counts."""
+        return self._pace if self.paced else None
+
+    def set_rate(self, rate: float | None) -> None:
+        """As fast as can be is only what was so from the beginning."""
+        if self.paced != (rate is not None):
+            raise UsageError("on an ordinary event loop: give ReplayModel(pace=...), and set numbers only")
+        if rate is not None:
+            now = self._loop.time() if self._held_at is None else self._held_at
+            self._began = now - (now - self._began) * self._pace / rate
+            self._pace = rate
 
     def stop(self) -> None:
         """Call back no more."""

@@ -22,21 +22,27 @@ from .acts import (
     More,
     Play,
     RecordedCall,
+    Stand,
     Wait,
 )
 from .core import ReplayCore
 from .divergence import Divergence
+from .goals import Doing
 from .lanes import Lanes, LiveCall
 from .pacing import Pacer
 from .reader import Reader
 from .recording import Recording
 from .steps import Outcome, Step
 from .tracker import ReplayTracker
+from .transport import Transport
 
 _cause: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar(
     "realtape_replay_cause", default=None
 )
 """(player, seq) of the event that is being handled; tasks that its listeners start inherit it."""
+
+Unmatched = Callable[[str, int | None], RecordedCall | None]
+"""(content, cause) of a call that no recorded one equals → the recorded one that it is taken for."""
 
 CONTEXTS_REMEMBERED = 1024
 """For how many calls back a task that one of them started finds its context."""
@@ -54,6 +60,7 @@ class Player:
         played: called once everything was played.
         delivered: called before the listeners get an event.
         broken: told that the recording cannot be read any further.
+        transport: asked before each act.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class Player:
         played: Callable[[bool], None],
         delivered: Callable[[Step], None],
         broken: Callable[[Exception], None],
+        transport: Transport,
     ) -> None:
         self.recording = recording
         self.core = core
@@ -76,7 +84,9 @@ class Player:
         self._played = played
         self._delivered = delivered
         self._broken = broken
-        self._pacer = pacer
+        self._transport = transport
+        self._kept: Doing | None = None  # an act that the transport does not let go yet
+        self.pacer = self._pacer = pacer
         pacer.driver = self
         self._context = contextvars.copy_context()
         self._contexts: OrderedDict[int, contextvars.Context] = OrderedDict()
@@ -89,7 +99,8 @@ class Player:
         self._acting: Step | None = None  # what the core said last, and has not begun yet
         self._returned = False  # that is the return of a call, to a caller who runs already
         self._making: RecordedCall | None = None  # whose caller we are called by
-        self._cancelled: set[int] = set()  # handlings that we cancelled, as recorded
+        self._handling: dict[int, asyncio.Task[Any] | None] = {}  # who gives which event to listeners
+        self._cancelled: set[asyncio.Task[Any]] = set()  # by us, as recorded
         self._wait: Wait | None = None
         self._at_rest = False
         self._ended = False
@@ -99,7 +110,7 @@ class Player:
     # --- the application's side -------------------------------------------------------------------
 
     async def call(
-        self, kind: Kind, type: str | None, event: Any, unmatched: Callable[[str], Any]
+        self, kind: Kind, type: str | None, event: Any, unmatched: Unmatched
     ) -> tuple[Outcome, RecordedCall | None]:
         """Make a call of the application; returns how the recorded one ended.
 
@@ -111,14 +122,18 @@ class Player:
         if self._failure is not None:
             raise self._failure
         key = self.core.matching.live(type, event) if kind == Kind.SENT else ""
-        recorded = self.core.call(kind, type, key, self._live_cause())
+        cause = self._live_cause()
+        recorded = self.core.call(kind, type, key, cause)
         self._told()
         if recorded is None:
-            unmatched(key)
+            recorded = unmatched(key, cause)
+        if recorded is None:
             self.advance()  # `_told` may have taken the place of `_acted`
             return Outcome(), None
         live = self._calls[recorded] = LiveCall(recorded)
         self._remember_context(recorded.seq)
+        if kind == Kind.CLOSE and recorded.ahead:
+            self._diverged(explain.closed_early(self.core, recorded))
         self._making = recorded
         try:
             self.advance()
@@ -154,6 +169,7 @@ class Player:
         """Stop playing; every call that waits raises."""
         self._stopped = True
         self._failure = error
+        self._transport.ended(self, "failed")
         self._pacer.stop()
         for live in list(self._calls.values()):
             live.failure = error
@@ -162,6 +178,7 @@ class Player:
     def stop(self) -> None:
         """End the player: no task of it goes on, but the one that is calling this."""
         self._stopped = True
+        self._transport.ended(self, "ended")
         self._pacer.stop()
         if self.tracker is not None:
             self.tracker.detach()
@@ -184,6 +201,11 @@ class Player:
         """Deliver a step of our own making, on the lane of the read loop."""
         self._lanes.first(self._context).give(event_step)
 
+    def handles(self) -> bool:
+        """Whether the running task is giving an event to the listeners."""
+        task = asyncio.current_task()
+        return task is not None and task in self._handling.values()
+
     # --- driving the core ---------------------------------------------------------------------------
 
     def advance(self) -> None:
@@ -202,7 +224,9 @@ class Player:
 
     def _do(self) -> bool:
         """One act; False where there is nothing to do for now."""
-        act = self.core.next()
+        if self._transport.paused and self._transport.holds():
+            return False
+        act, self._kept = self._kept or self.core.next(), None
         self._wait = None
         match act:
             case Approach():
@@ -218,8 +242,15 @@ class Player:
             case More():
                 self._read(self._reader.read)
                 return True
-            case _:
+            case Stand():
+                self._transport.reached()
+                return True
+            case HandlerDiffers():
                 pass
+            case _:
+                if self._transport.watches and not self._transport.may(act):
+                    self._kept = act
+                    return True
         self._pacer.clear()
         self._pacer.progress()
         self.fill()
@@ -229,8 +260,11 @@ class Player:
             case Complete(call, outcome):
                 self._complete(call, outcome)
             case CancelHandler(step):
-                if self._lanes.cancel(step):
-                    self._cancelled.add(step.seq)
+                task = self._handling.get(step.seq)
+                if task is not None:
+                    self._cancelled.add(task)
+                    with self._pacer.waking():
+                        task.cancel()
             case HandlerDiffers():
                 self._diverged(explain.handler(self.core, act))
             case Play(step):
@@ -287,36 +321,57 @@ class Player:
             self._contexts.popitem(last=False)
 
     async def _handle(self, step: Step) -> None:
-        """Give one event to the listeners, and tell the core how they took it."""
+        """Give one event to the listeners, and tell the core how they took it; and so those that come
+        right after it."""
+        acting = step
         outcome = Outcome()
         self.core.begun(step)
-        self._delivered(step)
+        task = asyncio.current_task()
+        ids = self.core.matching.ids
         token = _cause.set((id(self), step.seq))
         try:
-            await self._fan_out(self.core.matching.ids.live_value(step.value))
+            while True:
+                self._delivered(step)
+                self._handling[step.seq] = task
+                await self._fan_out(ids.live_value(step.value))
+                following = self._run_on(step, acting)
+                if following is None:
+                    break
+                del self._handling[step.seq]
+                step = following
+                _cause.set((id(self), step.seq))
         except asyncio.CancelledError as error:
-            if step.seq not in self._cancelled and self._lanes.is_cancelled():
+            if task not in self._cancelled and self._lanes.is_cancelled():
                 self._stopped = True  # the loop is being shut down: begin nothing more
             outcome = Outcome("cancelled", error=error)
-            self._tell_handled(step, outcome)
+            self._tell_handled(step, acting, outcome)
             raise
         except Exception as error:  # noqa: BLE001 - as in the recorded model, it goes no further
             outcome = Outcome("raised", error=error)
         finally:
             _cause.reset(token)
-        self._tell_handled(step, outcome)
+            del self._handling[step.seq]
+        self._tell_handled(step, acting, outcome)
+
+    def _run_on(self, step: Step, acting: Step) -> Step | None:
+        """The event to give right after this one; None where something else is to be looked at first."""
+        if self._acting is not acting or self._stopped or step.seq < 0:
+            return None
+        if self._transport.watches or self._transport.paused:
+            return None
+        return self.core.run_on(step)
 
     def _live_cause(self) -> int | None:
         cause = _cause.get()
         return cause[1] if cause is not None and cause[0] == id(self) else None
 
-    def _tell_handled(self, step: Step, outcome: Outcome) -> None:
+    def _tell_handled(self, step: Step, acting: Step, outcome: Outcome) -> None:
         if step.seq >= 0:  # not of our own making
             self.core.handled(step, outcome)
             continuation = self.core.continuation(step)
             if continuation is not None:
                 self._pacer.begin(continuation)
-        if self._acting is step:
+        if self._acting is acting:
             self._acting = None
         self._told()
         self.advance()
@@ -337,21 +392,37 @@ class Player:
     def quiet(self, *, gives_up: bool) -> None:
         """The application is at rest: let what is held go, or do without what does not come."""
         wait = self._wait
-        if self._stopped:
+        if self._stopped or self._transport.paused:
             return
         if wait is None:
             self._at_rest = True
             self.advance()
-        elif self.core.quiescent():
+        elif self._transport.waits(inside=True):
+            self.advance()
+        elif (early := self.core.quiescent()) is not None:
+            first = self.core.overtaken(early)
+            if first is not None:
+                self._diverged(explain.overtaken(self.core, early, first))
+            self.advance()
+        elif self._transport.waits():
+            self.advance()
+        elif gives_up and self._is_behind(wait):
+            self.core.report.note("listeners never returned: events that came after were not given to them")
+            self.core.give_up(wait)
             self.advance()
         elif gives_up:
-            divergence = explain.missing(self.core, wait)
+            divergence = explain.missing(self.core, wait, self._pacer.overdue)
             self._pacer.progress()
             self.core.give_up(wait)
             self._diverged(divergence)
             self.advance()
         else:
             self._pacer.wait()
+
+    def _is_behind(self, wait: Wait) -> bool:
+        """Whether an event's turn with the listeners has not come, for another that keeps them busy."""
+        of = wait.step.seq if wait.step.kind == Kind.RECEIVED else wait.step.entry.of
+        return wait.what == "handler" and of not in self._handling and bool(self._handling)
 
     def _end(self, closed: bool) -> None:
         """All was played: wait for the application to come to rest, but not for ever."""
@@ -362,4 +433,5 @@ class Player:
             return
         self._pacer.clear()
         self._ended = True
+        self._transport.ended(self, "ended")
         self._played(closed)

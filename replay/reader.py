@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from ..schema.entries import Entry, Kind, Status
@@ -27,6 +28,9 @@ class Reader:
         self._recording = recording
         self._core = core
         self._ended = recording.ended()
+        self._vocabulary = recording.codec.vocabulary
+        # Where no send could mint an id, nobody asks whose the received ones are.
+        self._mints = recording.has_sent(core.matching.ids.minting_types)
         self._entries: Iterator[tuple[Entry, Any]] = recording.stream()
 
     def fill(self) -> None:
@@ -40,21 +44,22 @@ class Reader:
 
     def read(self) -> None:
         """Read a little more."""
-        core = self._core
-        for _ in range(AT_ONCE):
-            found = next(self._entries, None)
-            if found is None:
-                self._end()
-                return
-            core.feed(self._step(*found))
+        feed, step_of = self._core.feed, self._step
+        count = 0
+        for entry, value in islice(self._entries, AT_ONCE):
+            feed(step_of(entry, value))
+            count += 1
+        if count < AT_ONCE:
+            self._end()
 
     def _step(self, entry: Entry, value: Any) -> Step:
         step = Step(entry, value, ends=entry.seq in self._ended)
         if entry.kind == Kind.RECEIVED:
-            self._core.matching.received(entry)
-            step.value = deliverable(self._recording.codec.vocabulary, value)
+            if self._mints:
+                self._core.matching.received(entry)
+            step.value = deliverable(self._vocabulary, value)
         elif entry.kind == Kind.SENT:
-            step.key = self._core.matching.recorded(entry.type, value)
+            step.key = self._core.matching.recorded(entry.type, value, entry.payload)
         elif entry.kind in CALL_ENDS or entry.kind == Kind.HANDLED:
             step.outcome = outcome_of(value)
         elif entry.seq == 0 and entry.kind == Kind.CONNECT:

@@ -8,7 +8,7 @@ event loop depends on how long the disk took.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..schema.addresses import Address, StoreLocation, locate
-from ..schema.codec import Codec, references
+from ..schema.codec import REFERS, Codec, references
 from ..schema.digests import entry_digest, header_digest
 from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
@@ -38,6 +38,10 @@ from ..schema.vocabulary import Vocabulary
 
 SEGMENTS_IN_MEMORY = 8
 """Commits whose bytes are kept while a recording is read; each is what 50 ms brought."""
+
+AT_ONCE_ENTRIES = 128
+AT_ONCE_BYTES = 1 << 20
+"""How much is decoded in one go: a millisecond's work."""
 
 
 class Recording:
@@ -174,19 +178,21 @@ class Recording:
         Raises:
             CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
         """
-        connection, key = self._connected_blocking(), self._session.key
-        first = 0
+        connection, first = self._connected_blocking(), 0
         while True:
             with store_errors(self._address):
-                batch = fetch_entries(connection, key, first)
-                for entry in batch:
-                    for segment, _, _ in references(entry.payload):
-                        if not self._has(segment):
-                            self._keep(segment, fetch_segment(connection, key, segment))
-                    yield entry, self._decoded(entry)
+                batch = fetch_entries(connection, self._session.key, first)
+            for some in _portions(batch):
+                yield from zip(some, self._values_of(some, connection), strict=True)
             if len(batch) < READ_BATCH:
                 return
             first = batch[-1].seq + 1
+
+    def batch(self, first: int) -> list[Entry]:
+        """Some entries from seq `first` on, none behind the last; blocking. Opens the store for this
+        alone, so that it may also be asked after `close`."""
+        with open_blocking(self._address) as connection, store_errors(self._address):
+            return fetch_entries(connection, self._session.key, first)
 
     def ended(self) -> Ended:
         """Which entries the log holds an end of; blocking."""
@@ -200,6 +206,11 @@ class Recording:
         """Whether calls on a playback tracker were recorded; blocking."""
         with store_errors(self._address):
             return has_kind(self._connected_blocking(), self._session.key, Kind.PLAYBACK)
+
+    def has_sent(self, types: Collection[str]) -> bool:
+        """Whether anything of these types was sent; blocking."""
+        with store_errors(self._address):
+            return has_kind(self._connected_blocking(), self._session.key, Kind.SENT, types)
 
     async def verify(self) -> None:
         """Read everything, and hold it against the digest chain.
@@ -238,6 +249,20 @@ class Recording:
             self._blocking = self._blocking_stack.enter_context(open_blocking(self._address))
         return self._blocking
 
+    def _values_of(self, entries: list[Entry], connection: Connection) -> list[Any]:
+        """The decoded payloads of some entries; of one, if it refers to much."""
+        referring = [entry.payload for entry in entries if REFERS in entry.payload]
+        segments = {segment for payload in referring for segment, _, _ in references(payload)}
+        for segment in sorted(segments):
+            if not self._has(segment):
+                with store_errors(self._address):
+                    self._keep(segment, fetch_segment(connection, self._session.key, segment), len(segments))
+        decoded = self._codec.decode_all([entry.payload for entry in entries], self.bytes_at)
+        if decoded is None:
+            return [self._decoded(entry) for entry in entries]
+        self.notes |= decoded[1]
+        return decoded[0]
+
     def _decoded(self, entry: Entry) -> Any:
         try:
             decoded = self._codec.decode(entry.payload, self.bytes_at)
@@ -260,11 +285,26 @@ class Recording:
         self._segments.move_to_end(segment)
         return True
 
-    def _keep(self, segment: int, data: bytes | None) -> None:
+    def _keep(self, segment: int, data: bytes | None, at_once: int = 1) -> None:
         if data is not None:
             self._segments[segment] = data
-            if len(self._segments) > SEGMENTS_IN_MEMORY:
+            if len(self._segments) > max(SEGMENTS_IN_MEMORY, at_once):
                 self._segments.popitem(last=False)
+
+
+def _portions(batch: list[Entry]) -> Iterator[list[Entry]]:
+    """Cut a batch so that what is decoded in one go stays small."""
+    begin, size = 0, 0
+    for number, entry in enumerate(batch):
+        weight = len(entry.payload)
+        if REFERS in entry.payload:
+            weight += sum(length for _, _, length in references(entry.payload))
+        if number > begin and (size + weight > AT_ONCE_BYTES or number - begin >= AT_ONCE_ENTRIES):
+            yield batch[begin:number]
+            begin, size = number, 0
+        size += weight
+    if batch:
+        yield batch[begin:]
 
 
 class Ended:

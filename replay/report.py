@@ -1,58 +1,92 @@
-"""The report of a replay: what was matched, what was not, and how far it went."""
+"""The report of a replay: what was as recorded, what was not, and how far it went."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from .divergence import Difference, Divergence, DivergenceError
+from .divergence import Difference, Divergence, DivergenceError, Waited
 
 
-@dataclass
+@dataclass(frozen=True)
+class Awaited:
+    """Something recorded that did not happen, though it was waited for.
+
+    Attributes:
+        seq: the recorded entry.
+        line: what it is, in words.
+        how: it was waited for.
+    """
+
+    seq: int
+    line: str
+    how: Waited
+
+
+@dataclass(frozen=True)
 class ReplayReport:
-    """What a replay found; grows while it runs.
+    """What a replay found, up to now or to its end. It does not change.
 
     Attributes:
         recordings: ids of the sessions played, one a connection.
         delivered: events given to the listeners.
         matched: recorded calls that the application made again.
-        unsent: recorded stimuli (speech, typed text, a hang-up) that nobody made again.
+        differing: those that it made with another content, and that were taken for made.
+        extra: calls that it made, and that the recording does not hold.
+        missing: recorded calls that had to come again, and did not in time.
+        unsent: what the user did when recorded (speech, typed text, a hang-up) and nobody did again.
         early: seqs of sends that were completed before their place, because nothing else could go on.
-        late: seqs of stimuli that came after their place.
+        late: seqs of calls that came after their place.
         unmatched_audio: audio sent live that equals none recorded; audio never diverges.
         unheard: events that the application was too quick to hear: it had closed already.
         divergences: in the order in which they were seen.
+        awaited: what did not happen though it was waited for.
         changes: settings that differ from the recorded ones, and instructions and tools with them.
         gaps: what the recorder had lost, in words.
         notes: what this replay could not do as recorded, in words.
+        weaker: what this event loop does not guarantee, in words; empty on virtual time.
         unplayed: recorded entries that were not reached.
         finished: everything was played.
+        recorded_seconds: how long what was played took when it was recorded.
+        wall_seconds: how long it took now.
     """
 
-    recordings: list[str] = field(default_factory=list[str])
+    recordings: tuple[str, ...] = ()
     delivered: int = 0
     matched: int = 0
+    differing: int = 0
+    extra: int = 0
+    missing: int = 0
     unsent: int = 0
-    early: list[int] = field(default_factory=list[int])
-    late: list[int] = field(default_factory=list[int])
+    early: tuple[int, ...] = ()
+    late: tuple[int, ...] = ()
     unmatched_audio: int = 0
     unheard: int = 0
-    divergences: list[Divergence] = field(default_factory=list[Divergence])
-    changes: list[Difference] = field(default_factory=list[Difference])
-    gaps: list[str] = field(default_factory=list[str])
-    notes: list[str] = field(default_factory=list[str])
+    divergences: tuple[Divergence, ...] = ()
+    awaited: tuple[Awaited, ...] = ()
+    changes: tuple[Difference, ...] = ()
+    gaps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    weaker: tuple[str, ...] = ()
     unplayed: int = 0
     finished: bool = False
+    recorded_seconds: float = 0.0
+    wall_seconds: float = 0.0
 
     @property
     def diverged(self) -> bool:
         """Whether the application did what the recording does not hold."""
         return bool(self.divergences)
 
-    def note(self, text: str) -> None:
-        """Add a note, once."""
-        if text not in self.notes:
-            self.notes.append(text)
+    @property
+    def verdict(self) -> str:
+        """In two words at most: `same`, `diverged`, `not finished`."""
+        return "diverged" if self.diverged else "same" if self.finished else "not finished"
+
+    @property
+    def times_real_time(self) -> float | None:
+        """How many times faster than when it was recorded; None where no time passed."""
+        return self.recorded_seconds / self.wall_seconds if self.wall_seconds > 0 else None
 
     def raise_for_divergence(self) -> None:
         """Raise the first divergence, if there is one.
@@ -64,29 +98,67 @@ class ReplayReport:
             raise DivergenceError(self.divergences[0])
 
     def __str__(self) -> str:
-        verdict = "diverged" if self.diverged else "same" if self.finished else "not finished"
-        lines = [
-            f"{verdict}: {self.delivered} events delivered, {self.matched} calls matched, "
-            f"{self.unsent} stimuli not sent again, {self.unplayed} entries unplayed"
+        lines = [self._headline(), *self._lines()]
+        for number, divergence in enumerate(self.divergences, 1):
+            lines += ["", f"{number}. {divergence}"]
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """As a dict that `json` writes."""
+        facts = asdict(self)
+        facts["verdict"] = self.verdict
+        facts["diverged"] = self.diverged
+        facts["times_real_time"] = self.times_real_time
+        return facts
+
+    def _headline(self) -> str:
+        parts = [
+            f"{_count(self.delivered, 'event')} delivered",
+            f"{_count(self.matched, 'call')} as recorded",
         ]
+        parts += [f"{self.differing} with another content"] if self.differing else []
+        parts += [f"{self.extra} extra"] if self.extra else []
+        parts += [f"{self.missing} missing"] if self.missing else []
+        left = "entry" if self.unplayed == 1 else "entries"
+        return f"{self.verdict}: {', '.join(parts)}, {self.unplayed} {left} unplayed"
+
+    def _lines(self) -> list[str]:
+        lines: list[str] = []
+        if self.times_real_time is not None:
+            lines.append(
+                f"speed: {self.recorded_seconds:,.3g} s of conversation in {self.wall_seconds:,.3g} s, "
+                f"{self.times_real_time:,.3g} times real time"
+            )
+        if self.unsent:
+            lines.append(
+                f"left out: {_count(self.unsent, 'thing')} that the user did (spoke, typed, hung up); "
+                "a replay goes on without"
+            )
         if self.early:
-            lines.append(f"early: {len(self.early)} sends, the first at entry {self.early[0]}")
+            lines.append(
+                f"early: {_count(len(self.early), 'send')} went through before the recorded moment, the "
+                f"first at entry {self.early[0]}: everything else was waiting for it"
+            )
         if self.late:
-            lines.append(f"late: {len(self.late)} stimuli, the first at entry {self.late[0]}")
+            lines.append(
+                f"late: {_count(len(self.late), 'call')} came after the recorded moment had passed, "
+                f"the first at entry {self.late[0]}"
+            )
+        if self.unmatched_audio:
+            lines.append(
+                f"audio: {_count(self.unmatched_audio, 'chunk')} sent that the recording does not hold; "
+                "audio is never a divergence"
+            )
         if self.unheard:
-            lines.append(f"unheard: {self.unheard} events came after the application had closed")
+            lines.append(f"unheard: {_count(self.unheard, 'event')} found no listener")
         lines += [
             f"changed setting {change.field}: {change.recorded} → {change.live}" for change in self.changes
         ]
         lines += [f"gap: {text}" for text in self.gaps]
         lines += [f"note: {text}" for text in self.notes]
-        lines += [str(divergence) for divergence in self.divergences]
-        return "\n".join(lines)
+        lines += [f"note: {text}" for text in self.weaker]
+        return lines
 
-    def as_json(self) -> dict[str, Any]:
-        """As a dict that `json` writes."""
-        facts = dict(vars(self))
-        facts["divergences"] = [divergence.as_json() for divergence in self.divergences]
-        facts["changes"] = [vars(change) for change in self.changes]
-        facts["diverged"] = self.diverged
-        return facts
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

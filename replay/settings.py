@@ -6,12 +6,14 @@ from typing import Any, cast
 
 from ..schema.entries import Flag
 from .divergence import Difference
-from .explain import difference
+from .excerpts import told
 from .matching import Matching
 from .steps import Step
 
 
-def setting_changes(matching: Matching, recorded: Step, path: tuple[str, ...], live: Any) -> list[Difference]:
+def setting_changes(
+    matching: Matching, recorded: Step, path: tuple[str, ...], live: Any
+) -> tuple[Difference, ...]:
     """What differs. Matchers of `send_session_update`'s `session_settings` count for settings that were
     given to `connect`, too.
 
@@ -28,5 +30,6 @@ def setting_changes(matching: Matching, recorded: Step, path: tuple[str, ...], l
             settings = cast("dict[str, Any]", settings).get(name, {})
         else:
             settings = getattr(settings, name, {})
+    matching.absent.learn(recorded.entry.payload)
     redacted = bool(recorded.entry.flags & Flag.REDACTED)
-    return [difference(*found) for found in matching.changed_settings(settings, live, redacted=redacted)]
+    return told(matching.changed_settings(settings, live, redacted=redacted))

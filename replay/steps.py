@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..schema.entries import Entry, Kind
@@ -19,12 +19,13 @@ class Outcome:
     """How a call, or the listeners' handling of an event, ended.
 
     Attributes:
-        how: `withheld` is a `send_event_if` whose condition was false.
+        how: `withheld` is a `send_event_if` whose condition was false; `open` are listeners that
+            were still at it when the recorder was closed.
         value: what it returned.
         error: what it raised.
     """
 
-    how: Literal["returned", "raised", "withheld", "cancelled"] = "returned"
+    how: Literal["returned", "raised", "withheld", "cancelled", "open"] = "returned"
     value: Any = None
     error: BaseException | None = None
 
@@ -33,37 +34,41 @@ RETURNED = Outcome()
 START = Place(0, 0, 0)
 
 
-@dataclass(slots=True)
 class Step:
     """One entry of the recording.
 
     Attributes:
         entry: as it stands in the log.
+        seq, kind: the same of it.
         value: the decoded payload: the event of `received` and `sent`, else a dict.
         place: where in time it stands.
         key: of a `sent`: its content, equal to that of a live send that matches it.
         outcome: of an entry that ends another.
         ends: of a `received`: the log holds a `handled` for it; if not, it returned before the
             next entry.
+        performed: it has happened again.
     """
 
-    entry: Entry
-    value: Any = None
-    place: Place = START
-    key: str = ""
-    outcome: Outcome = RETURNED
-    ends: bool = False
-    performed: bool = field(default=False, compare=False)
+    __slots__ = ("ends", "entry", "key", "kind", "outcome", "performed", "place", "seq", "value")
 
-    @property
-    def seq(self) -> int:
-        """Its place in the log."""
-        return self.entry.seq
-
-    @property
-    def kind(self) -> str:
-        """A `Kind`."""
-        return self.entry.kind
+    def __init__(
+        self,
+        entry: Entry,
+        value: Any = None,
+        *,
+        key: str = "",
+        outcome: Outcome = RETURNED,
+        ends: bool = False,
+    ) -> None:
+        self.entry = entry
+        self.seq: int = entry.seq
+        self.kind: str = entry.kind
+        self.value = value
+        self.place = START
+        self.key = key
+        self.outcome = outcome
+        self.ends = ends
+        self.performed = False
 
 
 def outcome_of(value: Any) -> Outcome:
@@ -75,4 +80,6 @@ def outcome_of(value: Any) -> Outcome:
     if isinstance(error, BaseException):
         return Outcome("cancelled" if facts.get("outcome") == "cancelled" else "raised", error=error)
     how = facts.get("outcome")
-    return Outcome("withheld" if how == "withheld" else "returned", value=facts.get("value"))
+    if how == "withheld" or how == "open":
+        return Outcome(how)
+    return Outcome(value=facts.get("value"))

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from ..schema.entries import SETTLED_TICKS, Entry, Flag, Kind
+from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Entry, Flag, Kind
 from .matching import must_come
 from .recording import Recording
 from .steps import CALL_ENDS
@@ -126,10 +126,10 @@ class Bursts:
             self.rounds = 0
             return entry.at_ns
         passed = SETTLED_TICKS if self._tick is None else entry.tick - self._tick
-        if passed >= SETTLED_TICKS:
+        if SETTLED_TICKS <= passed < LONG_TICKS:
             self._began_ns, self._first_tick = entry.at_ns, entry.tick
         self._tick = entry.tick
-        self.rounds = entry.tick - self._first_tick
+        self.rounds = (entry.tick - self._first_tick) % LONG_TICKS
         return self._began_ns
 
 

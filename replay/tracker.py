@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from ..schema.entries import Entry
 from ..schema.shadows import Shadows
-from .report import ReplayReport
+from .report_builder import ReportBuilder
 from .steps import Step
 
 METHODS = ("on_play_bytes", "on_play_ms", "on_interrupted", "set_audio_format")
@@ -39,14 +39,22 @@ class ReplayTracker:
         tracker: the one in the live connection options.
         due: the recorded call that is at its place now, if one is.
         report: gets a note of calls that differ.
+        still: whether the replay waits for other threads, so that what one of them calls has its place.
     """
 
-    def __init__(self, tracker: Any, due: Callable[[], Step | None], report: ReplayReport) -> None:
+    def __init__(
+        self,
+        tracker: Any,
+        due: Callable[[], Step | None],
+        report: ReportBuilder,
+        still: Callable[[], bool] = lambda: False,
+    ) -> None:
         for earlier in list(_detached):
             earlier.give_back(tracker)
         self._tracker = tracker
         self._report = report
         self._due = due
+        self._still = still
         self._thread = threading.get_ident()
         self._lock = threading.RLock()
         self._inside = False
@@ -113,10 +121,15 @@ class ReplayTracker:
             sign = _sign(name, list(args), kwargs)
             if self._over:
                 return self._called_afterwards(sign, lambda: method(*args, **kwargs))
-            due = self._due() if threading.get_ident() == self._thread else None
+            placed = threading.get_ident() == self._thread or self._still()
+            due = self._due() if placed else None
             if due is not None and sign == _sign(*_call_of(due.entry, due.value)):
                 due.performed = True
-                return method(*args, **kwargs)
+                self._inside = True  # what the method calls on itself is a part of it
+                try:
+                    return method(*args, **kwargs)
+                finally:
+                    self._inside = False
             self._compare(sign, self._behind, self._ahead)
         return None
 

@@ -26,9 +26,13 @@ from ..schema.clocks import Round
 from ..schema.errors import RealtapeError
 from .jobs import OrderedJobs
 from .numbered import NumberedFuture, NumberedTimer, numbered_task
+from .wall_clock import wall_clock_of
 
 IO_GRACE_SECONDS = 0.05
 """Of wall time, for which a foreign descriptor must be quiet before the clock jumps."""
+
+NAP_SECONDS = 0.05
+"""Of wall time, for which a clock with a pace sleeps at once: so soon it can be held."""
 
 FOREIGN_PATIENCE_SECONDS = 5.0
 """Of wall time, for which a foreign descriptor is awaited where nothing else could happen."""
@@ -67,14 +71,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         now_ns: virtual nanoseconds since the loop was made.
         foreign: descriptors for which the clock has flowed with the wall.
         idlers: asked when the loop is idle.
+        on_move: told the time whenever the clock has moved.
+        blocked: the loop's thread does nothing but wait for other threads.
+        pace: how many times faster than the wall the clock goes; None: as fast as it can.
+        holders: as long as there are any, the clock stands; each is called when nothing is left to run.
     """
 
     def __init__(self, *, io_grace: float = IO_GRACE_SECONDS, pace: float | None = None) -> None:
         self.now_ns = 0
         self.foreign: set[int] = set()
         self.idlers: list[Idler] = []
+        self.on_move: Callable[[int], object] | None = None
+        self.blocked = False
         self._io_grace = io_grace
-        self._pace = pace
+        self.pace = pace
+        self.holders: list[Callable[[], object]] = []
         self._held = 0
         self._burst = 0
         self._number = 0
@@ -206,6 +217,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         found = self._threads(poll) if self._held or self._jobs else None
         if found is not None:
             return found
+        if self.holders:
+            return self._stand(poll)
         timers = cast("list[asyncio.TimerHandle]", self._scheduled)  # type: ignore[attr-defined]
         if timers and timers[0].cancelled():
             return []  # the loop takes it away
@@ -230,8 +243,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             if foreign:
                 return poll(None)
             raise StuckLoopError("nothing is left that could ever happen: " + _waiting(self))
-        self._jump(timer_ns, poll)
-        if soonest is not None:
+        if self._jump(timer_ns) and soonest is not None:
             soonest.act()
         return []
 
@@ -246,36 +258,74 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._burst += 1
         self._number = 0
 
-    def _jump(self, to_ns: int, poll: Callable[[float | None], list[Any]]) -> None:
-        if to_ns <= self.now_ns:
-            return
-        if self._pace is not None:
-            time.sleep((to_ns - self.now_ns) / 1e9 / self._pace)
-        self.now_ns = to_ns
+    def _jump(self, to_ns: int) -> bool:
+        """Whether the clock came there: it may be held on the way."""
+        while self.pace is not None and self.now_ns < to_ns:
+            left_s = (to_ns - self.now_ns) / 1e9 / self.pace
+            time.sleep(min(left_s, NAP_SECONDS))
+            if self.holders:
+                return False
+            if left_s <= NAP_SECONDS:
+                break
+            self._moved(self.now_ns + round(NAP_SECONDS * self.pace * 1e9))
+        self._moved(max(self.now_ns, to_ns))
+        return True
+
+    def _moved(self, now_ns: int) -> None:
+        self.now_ns = now_ns
+        if self.on_move is not None:
+            self.on_move(now_ns)
+
+    def _stand(self, poll: Callable[[float | None], list[Any]]) -> list[Any]:
+        """The clock is held: tell those who hold it, or wait for descriptors of others."""
+        for holder in list(self.holders):
+            holder()
+        if not self.holders or self._ready or self._urgent:
+            return []
+        foreign = set(self.watched()) - (self._own or set())
+        if foreign:
+            self.foreign |= foreign
+            found = poll(None)
+            self._begin_burst()
+            return found
+        raise StuckLoopError(f"the replay is paused, and nothing could let it go: {_waiting(self)}")
 
     def _threads(self, poll: Callable[[float | None], list[Any]]) -> list[Any] | None:
         """Wait until the threads have answered; None where none of them owes anything any more."""
-        while self._held or self._jobs:
-            if self._jobs.give() or self._ready:
-                return []
-            if not self._held and not self._jobs:
-                return None
-            found = poll(self._jobs.patience())
-            foreign = [event for event in found if event[0].fd not in (self._own or set())]
-            if foreign or self._ready:
+        self.blocked = True
+        try:
+            while self._held or self._jobs:
+                found: list[Any] = []
+                if not self._jobs.turn() and not self._ready and (self._held or self._jobs):
+                    found = self.without_wakes(poll(self._jobs.patience()))
+                    if not found and not self._ready:
+                        continue
+                self._begin_burst()
                 return found
-            if found:
-                self._read_from_self()  # type: ignore[attr-defined]
-        return None
+            return None
+        finally:
+            self.blocked = False
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether anything is ready: another thread may have seen to that."""
+        return bool(self._ready)
+
+    def without_wakes(self, found: list[Any]) -> list[Any]:
+        """What the selector found, but for threads that only woke us: that must not cost a round."""
+        foreign = [event for event in found if event[0].fd not in (self._own or set())]
+        if len(foreign) < len(found):
+            self._read_from_self()  # type: ignore[attr-defined]
+        return foreign
 
     def _flow(self, poll: Callable[[float | None], list[Any]], timer_ns: int | None) -> list[Any]:
         """Let the clock flow with the wall: until something comes, a timer is due, or it was quiet."""
-        began = time.monotonic_ns()
+        began = time.perf_counter_ns()
         limit_ns = None if timer_ns is None else max(0, timer_ns - self.now_ns)
         found = poll(self._io_grace if limit_ns is None else min(limit_ns / 1e9, self._io_grace))
         if found:
-            passed = time.monotonic_ns() - began
-            self.now_ns += passed if limit_ns is None else min(passed, limit_ns)
+            passed = time.perf_counter_ns() - began
+            self._moved(self.now_ns + (passed if limit_ns is None else min(passed, limit_ns)))
         return found
 
     def _answered(self) -> None:
@@ -324,8 +374,8 @@ class _IdleSelector(selectors.BaseSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = self._loop.end_round()
-        found = self._real.select(0)
-        if found or ready or (timeout is not None and timeout <= 0):
+        found = self._loop.without_wakes(self._real.select(0))
+        if found or ready or self._loop.has_ready or (timeout is not None and timeout <= 0):
             return found
         return self._loop.idle(self._real.select)
 
@@ -342,12 +392,29 @@ def _waiting(loop: asyncio.AbstractEventLoop) -> str:
 
 
 def run(
-    main: Coroutine[Any, Any, _Result], *, io_grace: float = IO_GRACE_SECONDS, pace: float | None = None
+    main: Coroutine[Any, Any, _Result],
+    *,
+    io_grace: float = IO_GRACE_SECONDS,
+    pace: float | None = None,
+    clocks_from_ns: int | None = None,
 ) -> _Result:
     """`asyncio.run` on virtual time; see `VirtualLoop`.
 
+    Args:
+        main: what to run.
+        io_grace: wall seconds for which foreign descriptors must be quiet.
+        pace: how many times faster than the wall the clock may go; None: as fast as it can.
+        clocks_from_ns: `time.time`, `datetime.now` and `time.monotonic` follow, from this Unix time in
+            nanoseconds on (say, a recording's `header.started_ns`); None: they stay real.
+
     Raises:
         StuckLoopError: `main` waits for what will never happen.
+        UsageError: the clocks are to follow, and time-machine is not installed.
     """
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(io_grace=io_grace, pace=pace)) as runner:
+    with contextlib.ExitStack() as stack:
+        runner = stack.enter_context(
+            asyncio.Runner(loop_factory=lambda: VirtualLoop(io_grace=io_grace, pace=pace))
+        )
+        if clocks_from_ns is not None:
+            stack.enter_context(wall_clock_of(cast("VirtualLoop", runner.get_loop()), clocks_from_ns))
         return runner.run(main)

@@ -31,6 +31,7 @@ class VirtualPacer:
         self._there: set[int] = set()  # steps whose round has come before their turn
         self._waiting_since: int | None = None
         self._finishes_at: int | None = None
+        self._stand: Callable[[], object] | None = None
         loop.idlers.append(self)
 
     @property
@@ -46,10 +47,19 @@ class VirtualPacer:
             found.append("a job of a thread answered before one that was begun earlier")
         return found
 
+    @property
+    def overdue(self) -> float | None:
+        """Virtual seconds for which what is given up now was awaited, while timers went on."""
+        return self._patience_ns / 1e9 if self._loop.timers else None
+
     def now(self) -> Place:
         """Where in time the replay is."""
         burst, number = self._loop.round()
         return Place(self._loop.now_ns, burst, number)
+
+    def still(self) -> bool:
+        """Whether the loop's thread does nothing but wait for other threads."""
+        return self._loop.blocked
 
     def waking(self) -> AbstractContextManager[None]:
         """Who is woken in this block runs next."""
@@ -102,8 +112,30 @@ class VirtualPacer:
     def stop(self) -> None:
         """Call back no more."""
         self.clear()
+        self.release()
         if self in self._loop.idlers:
             self._loop.idlers.remove(self)
+
+    def hold(self, stand: Callable[[], object]) -> None:
+        """The loop's clock stands."""
+        self.release()
+        self._stand = stand
+        self._loop.holders.append(stand)
+
+    def release(self) -> None:
+        """It goes on; nobody has waited meanwhile."""
+        if self._stand is not None:
+            self._loop.holders.remove(self._stand)
+            self._stand = None
+
+    @property
+    def rate(self) -> float | None:
+        """That of the loop."""
+        return self._loop.pace
+
+    def set_rate(self, rate: float | None) -> None:
+        """That of the loop."""
+        self._loop.pace = rate
 
     # --- for the loop, when it is idle ------------------------------------------------------------
 

@@ -14,8 +14,11 @@ LOOK_AHEAD = 1024
 GAP_GRACE = 200
 """So many entries behind a gap, a send that nobody recorded may be one that the recorder lost."""
 
-FOLLOWERS = 32
-"""How many steps on it is looked for who comes after one in its round."""
+PASSED = 16
+"""Steps that are kept after the cursor has passed them: a report shows what was around."""
+
+FOLLOWERS = 512
+"""How many steps on it is looked for what a task does next in a burst."""
 
 
 class Window:
@@ -24,11 +27,13 @@ class Window:
     Attributes:
         ended: there are no more steps to come.
         next_seq: of the step that comes in next.
+        passed: the last steps that the cursor has passed.
     """
 
     def __init__(self) -> None:
         self.ended = False
         self.next_seq = 0
+        self.passed: deque[Step] = deque(maxlen=PASSED)
         self._steps: deque[Step] = deque()
         self._gaps: deque[int] = deque()
 
@@ -80,7 +85,7 @@ class Window:
 
     def advance(self) -> None:
         """The cursor passes a step."""
-        self._steps.popleft()
+        self.passed.append(self._steps.popleft())
 
     def near_gap(self) -> bool:
         """Whether the recorder lost something hereabouts, or its process died."""
@@ -88,6 +93,17 @@ class Window:
         while self._gaps and self._gaps[0] < here - GAP_GRACE:
             self._gaps.popleft()
         return bool(self._gaps)
+
+    def run_on(self) -> Step | None:
+        """The next event, if it comes right after the one at the cursor: in the same round, from the
+        same task; and if neither was at work for longer when this was recorded."""
+        steps = self._steps
+        if len(steps) < 3:
+            return None
+        here, step = steps[0], steps[1]
+        if step.place is not here.place or step.kind != Kind.RECEIVED or step.ends or here.ends:
+            return None
+        return step if step.entry.task == here.entry.task else None
 
     def is_followed(self, step: Step) -> bool:
         """Whether the application did something of its own accord after this, in the same round."""
@@ -119,6 +135,17 @@ class Window:
                 found.setdefault(one.entry.task, one)
         return list(found.values())
 
+    def cancelled_in(self, step: Step) -> list[Step]:
+        """The outermost `handled` of each task whose listeners were cancelled in the round of this step:
+        whoever closes a model cancels all its tasks at once, and then they end, one after another."""
+        found: dict[int | None, Step] = {}
+        for one in self._steps:
+            if one.seq >= step.seq and one.place[:3] != step.place[:3]:
+                break
+            if one.kind == Kind.HANDLED and one.outcome.how == "cancelled":
+                found[one.entry.task] = one
+        return list(found.values())
+
     def due_playback(self) -> Step | None:
         """The recorded call on the tracker that the cursor has come to: if the application makes
         it right now, it is at its place."""
@@ -130,6 +157,7 @@ class Window:
                 return None
         return None
 
-    def around(self, seq: int, radius: int = 3) -> list[Step]:
-        """The steps around a place."""
-        return [step for step in self._steps if abs(step.seq - seq) <= radius]
+    def around(self, seq: int, radius: int = PASSED) -> list[Step]:
+        """The steps around a place, as far as they are in memory."""
+        steps = (*self.passed, *islice(self._steps, LOOK_AHEAD))
+        return [step for step in steps if abs(step.seq - seq) <= radius]

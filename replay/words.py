@@ -69,6 +69,19 @@ def short(text: str, limit: int = MAX_WORDS) -> str:
     return shown if len(shown) <= limit and len(text) <= limit * 4 else shown[: limit - 1] + "…"
 
 
+def described(entry: Entry) -> str:
+    """What it is and a short content, without its number: for a sentence."""
+    told = content(entry)
+    name = entry.type or entry.kind if entry.kind in (Kind.RECEIVED, Kind.SENT) else title(entry)
+    return name if told in ("", name) else f"{name} {told}"
+
+
+def item_text(item: dict[str, Any]) -> str:
+    """What is said in an item, as far as it is known."""
+    parts = [mapping(part) for part in sequence(item.get("content"))]
+    return " ".join(str(part.get("text") or part.get("transcript") or "") for part in parts).strip()
+
+
 def short_id(text: str) -> str:
     """The end of a long id."""
     text = short(text, 200)

@@ -23,6 +23,10 @@ TextFilter = Callable[[str], str]
 _REFERENCE = re.compile(r'\{"\$":"(?:py:(?:bytes|bytearray|memoryview)|base64)","at":\[(\d+),(\d+),(\d+)\]\}')
 
 
+REFERS = '"at":['
+"""In every payload that refers to bytes, and in few others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """A payload, as it goes into the log.
@@ -98,6 +102,15 @@ class Codec:
         decoding = Decoding(self.vocabulary, get)
         return Decoded(decoding.value(payload), frozenset(decoding.notes))
 
+    def decode_all(
+        self, payloads: Sequence[str], get: Callable[[int, int, int], bytes]
+    ) -> tuple[list[Any], set[str]] | None:
+        """The values of several payloads, faster than one by one, and the notes on them; None where
+        each must be decoded by itself."""
+        decoding = Decoding(self.vocabulary, get)
+        values = decoding.values(payloads)
+        return None if values is None else (values, decoding.notes)
+
     def _filtered(self, tree: Any, secrets: Secrets | None) -> Any:
         if isinstance(tree, str):
             text = tree if secrets is None else secrets.scrub(tree)
@@ -136,6 +149,6 @@ def _unused(name: str, *taken: dict[str, Any]) -> str:
 
 def references(payload: str) -> list[Reference]:
     """The bytes that a payload refers to: each reference once, in ascending order."""
-    if '"at":[' not in payload:
+    if REFERS not in payload:
         return []
     return sorted({(int(a), int(b), int(c)) for a, b, c in _REFERENCE.findall(payload)})

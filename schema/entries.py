@@ -17,6 +17,10 @@ SETTLED_TICKS = 16
 """Between entries whose ticks differ by less, exactly that many rounds of the event loop passed;
 by this or more: everything that could run had run, or it went on for so long."""
 
+LONG_TICKS = 1 << 20
+"""A difference that is larger by so much: of that many rounds less, and something was left to run all the
+while."""
+
 
 class Kind(StrEnum):
     """What an entry records. `docs/format.md` gives each kind's payload."""

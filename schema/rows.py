@@ -7,7 +7,7 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import func, insert, select, update
@@ -144,9 +144,11 @@ def fetch_ended(connection: Connection, key: int) -> Iterator[int]:
         yield row[0]
 
 
-def has_kind(connection: Connection, key: int, kind: str) -> bool:
-    """Whether a session holds an entry of this kind."""
+def has_kind(connection: Connection, key: int, kind: str, types: Collection[str] | None = None) -> bool:
+    """Whether a session holds an entry of this kind, and of one of these types, if any are named."""
     query = select(ENTRIES.c.seq).where(ENTRIES.c.session == key, ENTRIES.c.kind == kind).limit(1)
+    if types is not None:
+        query = query.where(ENTRIES.c.type.in_(types))
     return connection.execute(query).first() is not None
 
 

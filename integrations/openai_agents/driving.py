@@ -94,7 +94,7 @@ async def drive(
         raise UsageError(f"a pace of {pace}: it must be more than 0; 1 is the recorded one")
     now = asyncio.get_running_loop().time()
     # The replay's own recording, until it has a public name.
-    played = model if isinstance(model, Recording) else model._last_recording  # pyright: ignore[reportPrivateUsage]
+    played = model if isinstance(model, Recording) else model.recording
     part = read_part(played)
     driver = _Driver(session, now - part.connected_ns / NANOSECONDS / pace, pace, agents)
     try:

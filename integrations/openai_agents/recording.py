@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import contextlib
-import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -96,7 +95,7 @@ class Recorder(recorder.Recorder):
         *,
         vocabulary: Vocabulary = VOCABULARY,
         redactors: Sequence[TextFilter] = (),
-        clock: Callable[[], int] = time.monotonic_ns,
+        clock: Callable[[], int] | None = None,
         max_pending_bytes: int = MAX_PENDING_BYTES,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:

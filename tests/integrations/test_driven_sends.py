@@ -29,7 +29,8 @@ async def driven(store: Path, **options: Any) -> Any:
     async with asyncio.timeout(10), await Recording.open(store) as recording:
         model = ReplayModel(recording)
         async with await RealtimeRunner(RealtimeAgent(name="host"), model=model).run() as session:
-            return await drive(session, model, **options), model.report
+            did = await drive(session, model, **options)
+        return did, model.report
 
 
 async def test_a_settings_update_of_an_unknown_agent_goes_to_the_model_with_a_note(tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ async def test_a_settings_update_of_an_unknown_agent_goes_to_the_model_with_a_no
     did, report = await driven(tmp_path / "log.db")
     assert did.sent == 1
     assert "none of `agents`" in did.notes[0]
-    assert (report.unsent, report.divergences) == (0, [])
+    assert (report.unsent, report.divergences) == (0, ())
 
 
 async def test_a_reaction_is_left_to_the_application(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ async def test_a_send_that_was_cancelled_is_cancelled_again(tmp_path: Path) -> N
     did, report = await driven(tmp_path / "log.db")
     assert did.sent == 2
     assert not did.raised
-    assert (report.unsent, report.divergences) == (0, [])
+    assert (report.unsent, report.divergences) == (0, ())
 
 
 async def test_sends_of_two_tasks_overlap_as_they_did(tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ async def test_sends_of_two_tasks_overlap_as_they_did(tmp_path: Path) -> None:
             await interrupting
     did, report = await driven(tmp_path / "log.db")
     assert did.sent == 6
-    assert (report.unsent, report.divergences) == (0, [])
+    assert (report.unsent, report.divergences) == (0, ())
 
 
 async def test_a_replay_that_diverges_ends_the_drive(tmp_path: Path) -> None:

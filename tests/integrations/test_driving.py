@@ -100,15 +100,14 @@ def test_a_driven_replay_is_the_recorded_session(tmp_path: Path, run: Any) -> No
         async with replaying(store, agent, told) as (session, model):
             calls = Calls(session)
             did = await drive(session, model)
-            return did, model.report, calls.names
-        raise AssertionError("unreachable")
+        return did, model.report, calls.names
 
     did, report, called = run(drives())
     assert not report.divergences
     assert report.finished
-    assert (report.unsent, report.unmatched_audio, report.changes) == (0, 0, [])
+    assert (report.unsent, report.unmatched_audio, report.changes) == (0, 0, ())
     if run is virtual_loop.run:
-        assert (report.early, report.late) == ([], [])
+        assert (report.early, report.late) == ((), ())
     assert same(told.history, recorded.history)
     assert same(told.heard, recorded.heard)
     assert (did.sent, did.notes, did.raised) == (len(asyncio.run(recorded_stimuli(store))), (), ())
@@ -132,12 +131,12 @@ def test_the_session_is_closed_where_it_was_if_that_is_asked(tmp_path: Path) -> 
 
     async def drives() -> tuple[Any, Any]:
         async with replaying(store, timetable(), told) as (session, model):
-            return await drive(session, model, close=True), model.report
-        raise AssertionError("unreachable")
+            did = await drive(session, model, close=True)
+        return did, model.report
 
     did, report = virtual_loop.run(drives())
     assert did.sent == 2
-    assert (report.unsent, report.divergences) == (0, [])
+    assert (report.unsent, report.divergences) == (0, ())
     assert same(told.heard, recorded.heard)
 
 
@@ -211,11 +210,10 @@ def test_another_agent_is_given_to_the_session_if_it_is_known(tmp_path: Path) ->
         async with replaying(store, host, told) as (session, model):
             calls = Calls(session)
             did = await drive(session, model, agents=[host, clerk])
-            return did, model.report, calls.names
-        raise AssertionError("unreachable")
+        return did, model.report, calls.names
 
     did, report, called = virtual_loop.run(drives())
     assert called == ["send_message", "update_agent", "send_message"]
     assert not did.notes
-    assert (report.unsent, report.changes, report.divergences) == (0, [], [])
+    assert (report.unsent, report.changes, report.divergences) == (0, (), ())
     assert same(told.heard, recorded.heard)

@@ -43,7 +43,7 @@ async def test_a_replay_without_the_backend_matches(tmp_path: Path) -> None:
     async with replaying(store, agent, told) as (session, model):
         await drive(session, model)
     report = model.report
-    assert (report.unsent, report.changes, report.divergences) == (0, [], [])
+    assert (report.unsent, report.changes, report.divergences) == (0, (), ())
     assert same(told.history, recorded.history)
     ended = [one["output"] for one in told.events if one["type"] == "tool_end"]
     assert ended[:2] == ['{"platform": 4, "at": "9:15 – früh"}', '{"seats": 2, "euro": 12.5, "class": null}']
@@ -67,7 +67,7 @@ async def test_the_tools_of_mcp_servers_are_made_from_the_recorded_settings(tmp_
     agent = await stubbed(store, application(Backend(reachable=False), remote=True))
     async with replaying(store, agent, told) as (session, model):
         await drive(session, model)
-    assert (model.report.changes, model.report.divergences) == ([], [])
+    assert (model.report.changes, model.report.divergences) == ((), ())
     assert same(told.history, recorded.history)
 
 

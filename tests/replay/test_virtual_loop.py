@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -184,3 +186,58 @@ def test_an_idler_acts_at_its_instants() -> None:
     ticker = run(main())
     assert ticker.acted == [5, 10, 20, 40]
     assert ticker.rested == 1
+
+
+def test_the_wall_follows_on_request() -> None:
+    """In one hour of virtual time an hour passes on every clock, but on that which measures."""
+
+    async def main() -> tuple[float, datetime, float, float]:
+        monotonic, measured = time.monotonic(), time.perf_counter()
+        await asyncio.sleep(3600)
+        passed = time.monotonic() - monotonic
+        return time.time(), datetime.now(UTC), passed, time.perf_counter() - measured
+
+    told, now, passed, measured = run(main(), clocks_from_ns=1_000_000_000 * 10**9)
+    assert told == 1_000_003_600
+    assert now == datetime.fromtimestamp(1_000_003_600, UTC)
+    assert passed == pytest.approx(3600)
+    assert measured < 60
+    assert time.time() > 1_700_000_000  # given back
+    assert abs(time.monotonic() - time.monotonic_ns() / 1e9) < 1
+
+
+def test_jobs_answer_in_the_order_in_which_they_began() -> None:
+    """However long each of them takes."""
+
+    async def main() -> list[int]:
+        order: list[int] = []
+
+        async def job(number: int, seconds: float) -> None:
+            await asyncio.to_thread(time.sleep, seconds)
+            order.append(number)
+
+        await asyncio.gather(*(job(number, 0.05 / (number + 1)) for number in range(4)))
+        return order
+
+    assert run(main()) == [0, 1, 2, 3]
+
+
+def test_a_job_that_waits_for_a_later_one_is_answered() -> None:
+    """Their order cannot be kept then; the loop says so."""
+
+    async def main() -> tuple[list[str], bool]:
+        order: list[str] = []
+        later = threading.Event()
+
+        async def job(name: str, work: Callable[[], object]) -> None:
+            await asyncio.to_thread(work)
+            order.append(name)
+            if name == "second":
+                later.set()
+
+        await asyncio.gather(job("first", later.wait), job("second", lambda: None))
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        return order, loop.disordered
+
+    assert run(main()) == (["second", "first"], True)

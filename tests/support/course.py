@@ -17,11 +17,12 @@ from realtape.replay.acts import (
     More,
     Play,
     RecordedCall,
+    Stand,
     Wait,
 )
 from realtape.replay.core import ReplayCore
 from realtape.replay.places import Place
-from realtape.replay.report import ReplayReport
+from realtape.replay.report_builder import ReportBuilder
 from realtape.replay.steps import START, Outcome, Step
 from realtape.schema import Entry, Kind
 
@@ -188,7 +189,7 @@ class Application:
                         continue
                     self.ended = True
                     return
-                case More() | Play() | CancelHandler() | HandlerDiffers():
+                case More() | Play() | CancelHandler() | HandlerDiffers() | Stand():
                     raise AssertionError(f"not in a generated session: {act}")
         raise AssertionError("it does not come to an end")
 
@@ -257,7 +258,7 @@ def faithful(take: Take) -> Script:
 
 def core_of(take: Take, now: Callable[[], Place] = lambda: START) -> ReplayCore:
     """A core that was fed all of a recording, and told of the connect."""
-    core = ReplayCore(ReplayReport(), now=now)
+    core = ReplayCore(ReportBuilder(), now=now)
     for step in take.steps:
         core.feed(step)
     core.feed_end()

@@ -16,8 +16,11 @@ from hypothesis import strategies as st
 from realtape import schema
 
 EVENTS = ("turn_started", "turn_ended", "function_call", "transcript_delta", "audio", "item_deleted")
-MAX_EVENTS = 40
+MAX_EVENTS = 20
 """Where answers call for answers, somebody has to stop."""
+
+REST_MS = 30_000.0
+"""After its last step the application waits for so long: longer than any provider goes on."""
 
 SENDS = ("text", "tool_output", "interrupt", "audio")
 
@@ -29,8 +32,8 @@ class Step:
     Attributes:
         delay_ms: virtual milliseconds; 0: not at all; -n: so many rounds of the loop.
         what: of a provider: an event's type, `raise` or `spawn`; of an application: a send, `raise`,
-            `spawn`, `play`, `play in a thread`, `cancel` (begin a send, give it up) or `lock` (send
-            while holding a lock).
+            `spawn`, `play`, `thread` (the same from another thread), `cancel` (begin a send, give it up)
+            or `lock` (send while holding a lock).
         number: tells it from others of its kind.
         steps: of a task that it spawns.
     """
@@ -87,30 +90,35 @@ def _steps(
 # The provider's delays and the application's never add up to the same instant: what happens then is
 # not in the log.
 _PROVIDERS = st.sampled_from([0.0, -1.0, -2.0, 3.3, 20.03, 500.007])
+_FAR_PROVIDERS = st.sampled_from([3.3, 20.03, 500.007])
 _APPLICATIONS = st.sampled_from([0.0, -1.0, -3.0, 1.0, 15.0, 400.0])
 
 
 @st.composite
-def providers(draw: Callable[..., Any]) -> Provider:
-    """Providers: a read loop, tasks, events inside sends, sends that raise."""
-    emits = (*EVENTS, *EVENTS, "spawn")
+def providers(draw: Callable[..., Any], far: bool = False) -> Provider:
+    """Providers: a read loop, tasks, events inside sends, sends that raise. One that is far away takes a
+    while for everything, and has but its read loop, as the model of a socket has."""
+    delays = _FAR_PROVIDERS if far else _PROVIDERS
+    emits = (*EVENTS, *EVENTS) if far else (*EVENTS, *EVENTS, "spawn")
+    answers = st.dictionaries(st.sampled_from(SENDS), _steps(emits, delays, 3, 0), max_size=2)
+    inside = _steps((*EVENTS, "raise"), delays, 2, 0)
     return Provider(
-        draw(_steps(emits, _PROVIDERS, 8)),
-        draw(st.dictionaries(st.sampled_from(SENDS), _steps(emits, _PROVIDERS, 3, 0), max_size=2)),
-        draw(
-            st.dictionaries(st.sampled_from(SENDS), _steps((*EVENTS, "raise"), _PROVIDERS, 2, 0), max_size=2)
-        ),
+        draw(_steps(emits, delays, 8)),
+        {} if far else draw(answers),
+        draw(st.dictionaries(st.sampled_from(SENDS), inside, max_size=2)),
     )
 
 
 @st.composite
-def programs(draw: Callable[..., Any]) -> Program:
-    """Applications: several listeners and tasks that react, at once or later."""
-    does = (*SENDS, *SENDS, "spawn", "raise", "play", "cancel", "lock")
+def programs(draw: Callable[..., Any], calm: bool = False) -> Program:
+    """Applications: several listeners and tasks that react, at once or later. A calm one does not race
+    against time: it gives nothing up, and nobody waits for a lock."""
+    races = () if calm else ("cancel", "lock")
+    does = (*SENDS, *SENDS, "spawn", "raise", "play", "thread", *races)
     reactions = st.dictionaries(st.sampled_from(EVENTS), _steps(does, _APPLICATIONS, 3), max_size=3)
     return Program(
         tuple(draw(st.lists(reactions, min_size=1, max_size=2))),
-        draw(_steps((*SENDS, "spawn", "cancel", "lock"), _APPLICATIONS, 4)),
+        draw(_steps((*SENDS, "spawn", *races), _APPLICATIONS, 4)),
         draw(st.booleans()),
         draw(st.booleans()),
     )
@@ -119,19 +127,20 @@ def programs(draw: Callable[..., Any]) -> Program:
 # --- running --------------------------------------------------------------------------------------
 
 
-async def wait(delay_ms: float) -> None:
-    """As `Step.delay_ms` says."""
+async def wait(delay_ms: float, speed: float) -> None:
+    """As `Step.delay_ms` says, so many times faster."""
     for _ in range(-int(delay_ms) if delay_ms < 0 else 0):
         await asyncio.sleep(0)
     if delay_ms > 0:
-        await asyncio.sleep(delay_ms / 1000)
+        await asyncio.sleep(delay_ms / 1000 / speed)
 
 
 class GeneratedModel(schema.RealtimeModel):
     """Behaves as a `Provider` says."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, speed: float = 1.0) -> None:
         self._provider = provider
+        self._speed = speed
         self._listeners: list[Any] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._emitted = 0
@@ -168,7 +177,7 @@ class GeneratedModel(schema.RealtimeModel):
 
     async def _run(self, steps: tuple[Step, ...]) -> None:
         for step in steps:
-            await wait(step.delay_ms)
+            await wait(step.delay_ms, self._speed)
             if step.what == "raise":
                 raise ValueError(f"refused {step.number}")
             if step.what == "spawn":
@@ -188,6 +197,7 @@ class Running:
 
     program: Program
     model: Any
+    speed: float = 1.0
     notes: list[Any] = field(default_factory=list[Any])
     tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -202,14 +212,14 @@ class Running:
             self.tracker = options["playback_tracker"] = schema.RealtimePlaybackTracker()
         await self.model.connect(options)
         await self.steps("main", self.program.main)
-        await asyncio.sleep(5)
+        await wait(REST_MS, self.speed)
         if self.program.closes:
             await self.model.close()
-            await asyncio.sleep(1)
+            await wait(1000, self.speed)
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        return self.notes
+        return list(self.notes)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task of the application's own."""
@@ -220,7 +230,7 @@ class Running:
     async def steps(self, who: str, steps: tuple[Step, ...]) -> None:
         """Do these, one after another."""
         for step in steps:
-            await wait(step.delay_ms)
+            await wait(step.delay_ms, self.speed)
             await self.step(who, step)
 
     async def step(self, who: str, step: Step) -> None:
@@ -229,18 +239,39 @@ class Running:
             raise RuntimeError(f"{who} {step.number}")
         if step.what == "spawn":
             self.spawn(self.quietly(f"{who}/{step.number}", step.steps))
-        elif step.what == "play":
-            if self.tracker is not None:
-                self.tracker.on_play_ms("item", 0, 20.0)
+        elif step.what in ("play", "thread"):
+            await self.play(in_thread=step.what == "thread")
         elif step.what == "cancel":
             sending = self.spawn(self.send(who, "text", step.number))
-            await wait(-1)
+            await wait(-1, self.speed)
             sending.cancel()
         elif step.what == "lock":
-            async with self.lock:
-                await self.send(who, "text", step.number)
+            await self.locked(who, step.number)
         else:
             await self.send(who, step.what, step.number)
+
+    async def play(self, *, in_thread: bool) -> None:
+        """Some audio was heard, as a player says, perhaps in a thread of its own."""
+        tracker = self.tracker
+        if tracker is None:
+            return
+        if in_thread:
+            await asyncio.to_thread(tracker.on_play_ms, "item", 0, 7.0)
+        else:
+            tracker.on_play_bytes("item", 0, bytes(960))
+
+    async def locked(self, who: str, number: int) -> None:
+        """A send while a lock is held, which others may be waiting for."""
+        try:
+            async with asyncio.timeout(2):
+                await self.lock.acquire()
+        except TimeoutError:
+            self.notes.append((who, "gave up"))
+            return
+        try:
+            await self.send(who, "text", number)
+        finally:
+            self.lock.release()
 
     async def quietly(self, who: str, steps: tuple[Step, ...]) -> None:
         """The steps of a task, whose failure nobody sees."""

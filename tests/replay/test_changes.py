@@ -1,0 +1,171 @@
+"""What a replay says of an application that was changed: a table of changes, the verdict on each, and the
+report's text as a stranger would read it (`changes/<name>.txt`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from dataclasses import FrozenInstanceError, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.recorder import Recorder
+from realtape.replay import DivergenceError, Recording, ReplayModel, ReplayReport, run
+from support.booking import INSTRUCTIONS, Booking, model, with_card_hidden
+
+GOLDEN = Path(__file__).parent / "changes"
+PATIENCE_SECONDS = 60.0
+WRITE = "REALTAPE_WRITE_REPORTS"
+"""Set in the environment: the texts are written, not compared."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the application, and what comes of it.
+
+    Attributes:
+        name: of the file that holds the report.
+        application: as it is now.
+        kinds: of the divergences; none: the replay is the same.
+        options: of the replay.
+    """
+
+    name: str
+    application: Booking
+    kinds: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+BASE = Booking()
+CHANGES = [
+    Change("nothing-changed", BASE),
+    Change("tool-output-changed", replace(BASE, table=5), ("changed",)),
+    Change("tool-arguments-changed", replace(BASE, call_guests=3), ("changed",)),
+    Change("extra-send", replace(BASE, extra_text="(a table for two)"), ("unexpected",)),
+    Change(
+        "extra-send-before-the-recorded-one",
+        replace(BASE, apologies=("this takes a while", "one moment")),
+        ("unexpected",),
+    ),
+    Change("repeated-send", replace(BASE, repeats_output=True), ("unexpected",)),
+    Change("missing-send", replace(BASE, answers_parking=False), ("missing",)),
+    Change(
+        "missing-send-under-a-heartbeat",
+        replace(BASE, answers_parking=False, heartbeat=True),
+        ("missing",),
+        {"patience": 30.0},
+    ),
+    Change("another-type-of-send", replace(BASE, answers_as_text=True), ("unexpected", "missing")),
+    Change("other-order-in-one-task", replace(BASE, swapped=True), ("order",)),
+    Change("other-order-of-two-tasks", replace(BASE, booking_ms=100, parking_ms=400)),
+    Change("slower-tool", replace(BASE, booking_ms=9_000)),
+    Change("faster-tool", replace(BASE, booking_ms=2, parking_ms=0)),
+    Change("listener-raises", replace(BASE, raises_on=("error", "greeting")), ("handler",)),
+    Change("listener-raises-no-longer", replace(BASE, raises_on=()), ("handler",)),
+    Change("listener-hangs", replace(BASE, hangs_on="error"), ("handler", "missing")),
+    Change("earlier-interrupt", replace(BASE, interrupts_on="audio_done")),
+    Change("later-interrupt", replace(BASE, interrupt_ms=700)),
+    Change("no-interrupt", replace(BASE, interrupts_on="never"), ("missing",)),
+    Change("audio-in-other-chunks", replace(BASE, chunk=3)),
+    Change("other-audio", replace(BASE, shift=100)),
+    Change("less-audio", replace(BASE, chunks=4)),
+    Change(
+        "lost-listener",
+        replace(BASE, stops_listening=True),
+        ("unheard", "missing", "missing", "missing", "handler", "missing"),
+    ),
+    Change("other-instructions", replace(BASE, instructions=INSTRUCTIONS.replace("Be brief", "Be kind"))),
+    Change(
+        "other-instructions-strict",
+        replace(BASE, instructions=INSTRUCTIONS.replace("Be brief", "Be kind")),
+        ("settings",),
+        {"strict": True},
+    ),
+    Change("other-tool-schema", replace(BASE, guests_type="string")),
+    Change("other-settings-update", replace(BASE, voice="coral")),
+    Change("other-message", replace(BASE, apologies=("just a moment",)), ("changed",)),
+    Change("closes-earlier", replace(BASE, closes_on="resp_1"), ("order",)),
+    Change("never-closes", replace(BASE, closes_on=None), ("missing",)),
+    Change("connects-again", replace(BASE, connects_again=True), ("exhausted",)),
+    Change("other-secret", replace(BASE, card="5500 0000 0000 0004")),
+]
+
+
+async def _record(store: Path) -> None:
+    async with Recorder(store, redactors=[with_card_hidden]) as recorder:
+        await BASE.run(recorder.wrap(model()))
+
+
+async def _replay(store: Path, change: Change, **options: Any) -> ReplayReport:
+    async with await Recording.open(store) as recording:
+        played = ReplayModel(recording, redactors=[with_card_hidden], **change.options, **options)
+        running = asyncio.create_task(change.application.run(played))
+        playing = asyncio.create_task(played.finished())
+        await asyncio.wait({running, playing}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.sleep(PATIENCE_SECONDS)  # what it does after the end of the recording
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return await playing
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("booking") / "booking.db"
+    run(_record(store))
+    return store
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
+def test_the_report_of_a_change(recorded: Path, change: Change) -> None:
+    report = run(_replay(recorded, change, on_divergence="collect"))
+    text = re.sub(r"(?<= in )[\d.,e-]+ s, [\d.,e+-]+ times", "… s, … times", str(report)) + "\n"
+    path = GOLDEN / f"{change.name}.txt"
+    if os.environ.get(WRITE):
+        GOLDEN.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text()
+    assert tuple(divergence.kind for divergence in report.divergences) == change.kinds
+    assert report.weaker == ()
+    assert report.verdict == ("diverged" if change.kinds else "same")
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
+def test_a_divergence_is_raised_unless_collected(recorded: Path, change: Change) -> None:
+    if not change.kinds:
+        assert run(_replay(recorded, change)).divergences == ()
+        return
+    with pytest.raises(DivergenceError) as caught:
+        run(_replay(recorded, change))
+    assert caught.value.divergence.kind in (change.kinds[0], "changed")
+
+
+def test_a_report_does_not_change_and_is_json(recorded: Path) -> None:
+    change = next(one for one in CHANGES if one.name == "tool-output-changed")
+    report = run(_replay(recorded, change, on_divergence="collect"))
+    with pytest.raises(FrozenInstanceError):
+        report.matched = 0  # pyright: ignore[reportAttributeAccessIssue]
+    facts = json.loads(json.dumps(report.as_json()))
+    (divergence,) = facts["divergences"]
+    assert (facts["verdict"], facts["differing"], facts["extra"], facts["missing"]) == ("diverged", 1, 0, 0)
+    assert divergence["differences"] == [{"field": "output.table", "recorded": "4", "live": "5"}]
+    assert (divergence["speaker"], divergence["turn"], len(divergence["chain"])) == ("user", 2, 3)
+    assert report.times_real_time == pytest.approx(report.recorded_seconds / report.wall_seconds)
+    with pytest.raises(DivergenceError, match="other than the recorded one"):
+        report.raise_for_divergence()
+
+
+def test_what_was_waited_for_is_told(recorded: Path) -> None:
+    found = {one.name: one for one in CHANGES}
+    for name, how in (("missing-send", "stuck"), ("missing-send-under-a-heartbeat", "overdue")):
+        report = run(_replay(recorded, found[name], on_divergence="collect"))
+        assert [one.how for one in report.awaited] == [how]
+        assert (report.missing, report.unsent) == (1, 0)
+
+
+def test_the_page_shows_reports_as_they_are() -> None:
+    page = (Path(__file__).parents[2] / "docs/replay.md").read_text()
+    for name in ("tool-output-changed", "missing-send-under-a-heartbeat"):
+        assert (GOLDEN / f"{name}.txt").read_text() in page

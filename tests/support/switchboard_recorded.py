@@ -1,0 +1,91 @@
+"""The switchboard, recorded: the SDK's own model on a plain event loop, against the local provider."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.realtime import OpenAIRealtimeWebSocketModel
+from realtape.integrations.local_provider import LocalProvider
+from realtape.integrations.openai_agents import Recorder
+
+from .noise import SILENCE
+from .stored import read
+from .switchboard import ARCHIVES, script
+from .switchboard_run import Switchboard
+
+PACE = 0.1
+"""Seconds that a second of audio takes."""
+
+GUARD_SECONDS = 15.0
+ATTEMPTS = 3
+"""A machine that stands still for a tenth of a second may lose the interruption: then it is recorded anew."""
+
+INGREDIENTS = {
+    "handoff": 2,
+    "guardrail_tripped": 1,
+    "tool_approval_required": 2,
+    "audio_interrupted": 4,
+    "error": 1,
+    "raised": 1,
+    "archive begins": ARCHIVES,
+    "archive is cancelled": ARCHIVES,
+    "history": 2,
+}
+"""What must have happened, and how often."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recorded run.
+
+    Attributes:
+        store: with both connections.
+        session: id of the first.
+        lines: what the application told while it was recorded.
+    """
+
+    store: Path
+    session: str
+    lines: Sequence[str]
+
+
+def happened(lines: Sequence[str]) -> dict[str, int]:
+    """How often what `INGREDIENTS` names did."""
+    counts = Counter[str]()
+    for line in lines:
+        told: dict[str, Any] = json.loads(line)
+        counts[told["event"]["type"] if told["what"] == "event" else told["what"]] += 1
+    return {name: counts[name] for name in INGREDIENTS}
+
+
+def record(folder: Path) -> Recorded:
+    """Record it into a store in this folder."""
+    lines: list[str] = []
+    for attempt in range(ATTEMPTS):
+        store = folder / f"switchboard_{attempt}.db"
+        lines = []
+        try:
+            asyncio.run(_record(store, lines))
+        except TimeoutError:
+            continue
+        if happened(lines) == INGREDIENTS:
+            first, second = asyncio.run(read(store))
+            assert second.record.header.previous_session == first.record.header.id
+            return Recorded(store, first.record.header.id, lines)
+    raise AssertionError(f"not everything happened that was to be recorded: {happened(lines)}")
+
+
+async def _record(store: Path, lines: list[str]) -> None:
+    async with (
+        asyncio.timeout(GUARD_SECONDS),
+        LocalProvider(script, pace=PACE) as provider,
+        Recorder(store) as recorder,
+    ):
+        model = recorder.wrap(OpenAIRealtimeWebSocketModel())
+        await Switchboard(model, provider.url, lines.append, SILENCE).run()
