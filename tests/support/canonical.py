@@ -12,6 +12,7 @@ One JSON object a line, keys sorted, UTF-8. What stands in it, by what is in the
 | a guardrail's result | its name, whether it tripped, and what it told about it |
 | bytes; audio in base64 | their length, and the beginning of their digest |
 | an exception | its class and its message |
+| an empty `previous_item_id` | null: SDK 0.18 writes the former into what it has emitted already |
 | anything else | the name of its class |
 
 There is no address in it, no `repr`, and no text of a traceback.
@@ -74,6 +75,8 @@ def _digest(octets: bytes) -> str:
 def _composed(value: Any) -> Any:
     if isinstance(value, Mapping):
         mapping = {str(key): plain(one) for key, one in cast("Mapping[Any, Any]", value).items()}
+        if mapping.get("previous_item_id") == "":
+            mapping["previous_item_id"] = None
         return _without_audio(mapping)
     if isinstance(value, list | tuple):
         return [plain(one) for one in cast("list[Any]", value)]
