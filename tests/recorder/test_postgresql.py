@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
-from realtape.schema import RealtimeModelAudioEvent
+from realtape.replay import Recording, ReplayModel, ReplayReport, run
+from realtape.schema import RealtimeModel, RealtimeModelAudioEvent, RealtimeModelTurnEndedEvent
 from realtape.schema.entries import Kind, Status
 from realtape.schema.errors import StoreWriteError
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from support.models import EchoModel, Ignoring
 from support.postgresql import server
+from support.scripted import Listening, Scripted, ScriptedModel
 from support.stored import begin, flushed, intact, mark, numbers, only, read, until
 
 pytestmark = pytest.mark.postgresql
@@ -92,6 +94,35 @@ async def test_a_wrapped_model_is_recorded(store: str):
     stored = await only(store)
     assert len(stored.of_kind(Kind.RECEIVED)) == 100
     assert b"".join(stored.segments.values()) == b"".join(number.to_bytes(100) for number in range(100))
+
+
+def test_it_replays(store: str) -> None:
+    """Read blocking, under virtual time, as a file is."""
+
+    async def script(model: Scripted) -> None:
+        await asyncio.sleep(1)
+        await model.emit(RealtimeModelAudioEvent(bytes(480), "r", "item", 0), RealtimeModelTurnEndedEvent())
+
+    async def app(model: RealtimeModel) -> list[str]:
+        listening = Listening()
+        model.add_listener(listening)
+        await model.connect({})
+        await listening.over.wait()
+        await model.close()
+        return listening.types
+
+    async def recorded() -> list[str]:
+        async with Recorder(store) as recorder:
+            return await app(recorder.wrap(ScriptedModel(script)))
+
+    async def replayed() -> tuple[list[str], ReplayReport]:
+        async with await Recording.open(store) as recording:
+            model = ReplayModel(recording)
+            return await app(model), await model.finished()
+
+    types, (again, report) = run(recorded()), run(replayed())
+    assert again == types == ["audio", "turn_ended"]
+    assert not report.diverged
 
 
 async def test_recorders_make_the_tables_at_once_and_share_the_store(store: str):
