@@ -28,9 +28,13 @@ class Lane:
     """The live counterpart of a recorded task that delivered events: one task, one after another."""
 
     def __init__(
-        self, run: Callable[[Step], Coroutine[Any, Any, None]], context: contextvars.Context
+        self,
+        run: Callable[[Step], Coroutine[Any, Any, None]],
+        cancelled: Callable[[], None],
+        context: contextvars.Context,
     ) -> None:
         self._run = run
+        self._cancelled = cancelled
         self._inbox: deque[Step] = deque()
         self._wake = asyncio.Event()
         self._retired = False
@@ -63,7 +67,11 @@ class Lane:
             if self._retired:
                 return
             self._wake.clear()
-            await self._wake.wait()
+            try:
+                await self._wake.wait()
+            except asyncio.CancelledError:
+                self._cancelled()
+                raise
 
 
 class Lanes:
@@ -71,10 +79,14 @@ class Lanes:
 
     Args:
         run: gives an event to the listeners.
+        cancelled: called when one is cancelled that had nothing to do: the loop is being shut down.
     """
 
-    def __init__(self, run: Callable[[Step], Coroutine[Any, Any, None]]) -> None:
+    def __init__(
+        self, run: Callable[[Step], Coroutine[Any, Any, None]], cancelled: Callable[[], None]
+    ) -> None:
         self._run = run
+        self._cancelled = cancelled
         self._lanes: dict[int | None, Lane] = {}
 
     @property
@@ -86,7 +98,7 @@ class Lanes:
         """The lane of a recorded task; a new one begins in a copy of this context."""
         lane = self._lanes.get(task)
         if lane is None or lane.task.done():
-            lane = self._lanes[task] = Lane(self._run, context.copy())
+            lane = self._lanes[task] = Lane(self._run, self._cancelled, context.copy())
         return lane
 
     def first(self, context: contextvars.Context) -> Lane:

@@ -90,7 +90,7 @@ class Player:
         pacer.driver = self
         self._context = contextvars.copy_context()
         self._contexts: OrderedDict[int, contextvars.Context] = OrderedDict()
-        self._lanes = Lanes(self._handle)
+        self._lanes = Lanes(self._handle, self._shut_down)
         self._calls: dict[RecordedCall, LiveCall] = {}
         self._reader = Reader(recording, core)
         self._failure: Exception | None = None
@@ -105,6 +105,7 @@ class Player:
         self._at_rest = False
         self._ended = False
         self._stopped = False
+        self._down = False
         self._doomed: list[asyncio.Task[None]] = []
 
     # --- the application's side -------------------------------------------------------------------
@@ -199,6 +200,8 @@ class Player:
 
     def give(self, event_step: Step) -> None:
         """Deliver a step of our own making, on the lane of the read loop."""
+        if self._down:
+            return
         self._lanes.first(self._context).give(event_step)
 
     def handles(self) -> bool:
@@ -315,6 +318,10 @@ class Player:
         """A task that a send started inherits that send's context; the read loop, that of connect."""
         return self._context if cause is None else self._contexts.get(cause, self._context)
 
+    def _shut_down(self) -> None:
+        """The loop is being shut down: begin nothing more, or it would never be ended."""
+        self._stopped = self._down = True
+
     def _remember_context(self, seq: int) -> None:
         self._contexts[seq] = contextvars.copy_context()
         if len(self._contexts) > CONTEXTS_REMEMBERED:
@@ -342,7 +349,7 @@ class Player:
                 _cause.set((id(self), step.seq))
         except asyncio.CancelledError as error:
             if task not in self._cancelled and self._lanes.is_cancelled():
-                self._stopped = True  # the loop is being shut down: begin nothing more
+                self._shut_down()
             outcome = Outcome("cancelled", error=error)
             self._tell_handled(step, acting, outcome)
             raise
