@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import math
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -47,7 +46,7 @@ class Calls:
         self._open: dict[int | None, list[RecordedCall]] = {}  # by recorded task, innermost last
         self._index: dict[_Key, deque[RecordedCall]] = {}  # those that nobody has made
         self._missed: deque[RecordedCall] = deque()
-        self._due: list[tuple[int, RecordedCall]] = []  # a heap: reactions, until they are made
+        self._due: dict[int, RecordedCall] = {}  # reactions by seq, until they are made
 
     # --- the recording comes in -----------------------------------------------------------------------
 
@@ -56,7 +55,7 @@ class Calls:
         call = RecordedCall(step, must_come(step.entry, self._expect))
         self._by_seq[step.seq] = call
         if call.required:
-            heapq.heappush(self._due, (step.seq, call))
+            self._due[step.seq] = call
         self._open.setdefault(step.entry.task, []).append(call)
         self._index.setdefault(_key(step), deque()).append(call)
         if is_redacted(step.entry, step.key):
@@ -212,6 +211,7 @@ class Calls:
     def _make(self, call: RecordedCall, given: Callable[[int | None], bool]) -> None:
         """The application has made this recorded call."""
         self._unindex(call)
+        self._due.pop(call.seq, None)
         call.matched = True
         call.ahead = not given(call.step.entry.cause)
         call.late = call.skipped
@@ -225,13 +225,12 @@ class Calls:
     def unmade_before(self, call: RecordedCall, given: Callable[[int | None], bool]) -> RecordedCall | None:
         """The first reaction of the same task before this call that is due, and was not made."""
         task = call.step.entry.task
-        due = [
-            one
-            for seq, one in self._due
-            if seq < call.seq and one.step.entry.task == task and not one.matched and not one.skipped
-        ]
-        before = [one for one in due if task is not None and given(one.step.entry.cause)]
-        return min(before, key=_seq, default=None)
+        for one in self._due.values():  # in the log's order
+            if one.seq >= call.seq:
+                break
+            if task is not None and one.step.entry.task == task and given(one.step.entry.cause):
+                return one
+        return None
 
     def close_at(self, seq: int) -> RecordedCall:
         """A `close` that the recording lacks, because its recorder was closed before."""
@@ -240,12 +239,6 @@ class Calls:
         call = RecordedCall(step, required=False, end=end, matched=True, early=True)
         insort(self.live, call, key=_seq)
         return call
-
-    def first_due(self) -> float:
-        """The first reaction that nobody has made."""
-        while self._due and (self._due[0][1].matched or self._due[0][1].skipped):
-            heapq.heappop(self._due)
-        return self._due[0][0] if self._due else math.inf
 
     def finish(self, call: RecordedCall) -> None:
         """The live call is completed, or was cancelled."""
@@ -256,6 +249,7 @@ class Calls:
     def skip(self, call: RecordedCall) -> None:
         """Nobody made it in time. It is remembered for a while."""
         call.skipped = True
+        self._due.pop(call.seq, None)
         self._missed.append(call)
         if len(self._missed) > MISSED_STIMULI:
             missed = self._missed.popleft()

@@ -28,8 +28,8 @@ from ..schema.rows import (
     fetch_segment,
     fetch_sessions,
     has_kind,
-    read,
     read_entries,
+    read_segment,
     read_sessions,
 )
 from ..schema.standard import STANDARD
@@ -276,7 +276,7 @@ class Recording:
             if not self._has(segment):
                 connection = await self._connected()
                 with store_errors(self._address):
-                    data = await read(connection, fetch_segment, self._session.key, segment)
+                    data = await read_segment(connection, self._session.key, segment)
                 self._keep(segment, data)
 
     def _has(self, segment: int) -> bool:

@@ -178,7 +178,7 @@ class VirtualPacer:
         del self._targets[act.step.seq]
         if self._act is not None and self._act.step is act.step:
             self._reach(self._act)
-        else:
+        elif not act.patient:  # else the application has done it meanwhile
             self._there.add(act.step.seq)
 
     def _reach(self, act: Approach) -> None:

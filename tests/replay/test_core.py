@@ -216,4 +216,10 @@ def test_nothing_is_kept_of_what_was_played(take: Take, data: st.DataObject) -> 
     assert application.ended
     assert not application.core._not_given
     assert not application.core._nested_in
+    assert not application.core._begun
     assert not application.core._calls.live
+    assert not application.core._calls._due
+    kept = [call.step.kind for call in application.core._calls._by_seq.values()]
+    assert kept in ([], [Kind.CLOSE])  # one that is a stimulus is where the replay ends
+    assert not application.core._handlings._running
+    assert not application.core._handlings._places
