@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..schema.addresses import Address, StoreLocation, locate
 from ..schema.codec import REFERS, Codec, references
 from ..schema.digests import entry_digest, header_digest
+from ..schema.drafts import Draft, in_memory, read_drafts
 from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
 from ..schema.rows import (
@@ -81,6 +82,23 @@ class Recording:
             session = _choose(address, await read_sessions(connection), session_id)
         return cls(address, session, vocabulary)
 
+    @classmethod
+    def of(cls, *drafts: Draft, name: str = "in memory", vocabulary: Vocabulary = STANDARD) -> Self:
+        """A recording that is only in memory: of one session, or of those of one model object in order.
+
+        Args:
+            name: what messages call it.
+        """
+        address = in_memory(drafts, name)
+        with open_blocking(address) as connection:
+            session = _choose(address, fetch_sessions(connection), drafts[0].header.id)
+        return cls(address, session, vocabulary)
+
+    @staticmethod
+    def again(recording: Recording, vocabulary: Vocabulary) -> Recording:
+        """The same session once more, decoded with a vocabulary and read on a connection of its own."""
+        return Recording(recording._address, recording._session, vocabulary)
+
     @property
     def header(self) -> Header:
         """The session's header."""
@@ -135,6 +153,14 @@ class Recording:
             if session.header.previous_session == self.header.id:
                 return type(self)(self._address, session, self._codec.vocabulary)
         return None
+
+    def drafts(self) -> list[Draft]:
+        """This session whole, and those that the same model object had next; blocking. Also after `close`.
+
+        Raises:
+            StoreError, CorruptRecordError: they cannot be read.
+        """
+        return read_drafts(self._address, self.header.id)
 
     # --- reading, for who shares an event loop with others --------------------------------------------
 

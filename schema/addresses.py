@@ -1,8 +1,10 @@
-"""Where a store is: a path to an SQLite file, or an SQLAlchemy URL."""
+"""Where a store is: a path to an SQLite file, an SQLAlchemy URL, or the memory of this process."""
 
 from __future__ import annotations
 
+import itertools
 import os
+import sqlite3
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,30 @@ from .errors import NotAStoreError, StoreNotFoundError, UsageError
 StoreLocation = str | os.PathLike[str] | URL
 
 
+_numbers = itertools.count(1)
+
+
+class MemoryDatabase:
+    """An SQLite database in memory, which all connections of this process to its URI share.
+
+    It is there as long as this object is: a connection that nobody uses keeps it. (SQLite's `memdb`,
+    from 3.36 on; the older shared cache locks whole tables against each other.)
+
+    Attributes:
+        name: for messages.
+        uri: SQLite's own.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.uri = f"file:/realtape-{os.getpid()}-{next(_numbers)}?vfs=memdb"
+        # Whoever lets go of this last, in whichever thread, closes it.
+        self._keeper = sqlite3.connect(self.uri, uri=True, check_same_thread=False)
+
+    def __del__(self) -> None:
+        self._keeper.close()
+
+
 @dataclass(frozen=True)
 class Address:
     """One store, found but not opened.
@@ -23,17 +49,23 @@ class Address:
     Attributes:
         path: the SQLite file, absolute; None on a server.
         url: the server's URL; None for a file.
+        memory: a database in memory, which lives as long as this.
     """
 
     path: Path | None
     url: URL | None
+    memory: MemoryDatabase | None = None
 
     def __str__(self) -> str:
         """For messages: without a password."""
+        if self.memory is not None:
+            return self.memory.name
         return str(self.path) if self.url is None else self.url.render_as_string(hide_password=True)
 
     def sqlite_uri(self, mode: str) -> str:
         """SQLite's own `file:` URI (https://www.sqlite.org/uri.html), in mode `ro`, `rw` or `rwc`."""
+        if self.memory is not None:
+            return self.memory.uri
         assert self.path is not None
         path = self.path.as_posix()
         # With an empty host, or a path that begins with two slashes would be taken for one.

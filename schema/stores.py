@@ -56,9 +56,9 @@ def open_for_writing(address: Address) -> Engine:
         StoreError: as in `errors.py`; the store is as it was.
     """
     fresh = False
-    if address.path is not None:
-        size = address.size()
-        fresh = not size
+    if address.url is None:
+        size = None if address.path is None else address.size()
+        fresh = address.path is not None and not size
         if size and size < _SMALLEST_DATABASE_BYTES:  # SQLite takes a single byte for nothing
             raise NotAStoreError(
                 str(address), "not an SQLite database", "name another file; it was left as it is"
@@ -182,7 +182,7 @@ def open_blocking(address: Address) -> Generator[Connection]:
         StoreError: as in `errors.py`.
     """
     address.require_log()
-    if address.path is not None:
+    if address.url is None:
         uri = _reading_uri(address)
         engine = create_engine("sqlite://", creator=lambda: _connect_blocking(uri), poolclass=NullPool)
     else:
@@ -214,7 +214,7 @@ async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
         StoreError: as in `errors.py`.
     """
     address.require_log()
-    if address.path is not None:
+    if address.url is None:
         uri = await asyncio.to_thread(_reading_uri, address)
         engine = create_async_engine(
             "sqlite+aiosqlite://", async_creator=lambda: _connect(uri), poolclass=NullPool
@@ -258,6 +258,8 @@ async def _connect(uri: str) -> aiosqlite.Connection:
 
 def _reading_uri(address: Address) -> str:
     """How SQLite can read the file, and leave no more beside it than there was."""
+    if address.memory is not None:
+        return address.memory.uri
     beside = [suffix for suffix in ("-wal", "-journal") if os.path.exists(f"{address.path}{suffix}")]
     # With a log of its own beside the file, it was left by a process that died, or one is writing:
     # whoever opens it read-only leaves that as it is. With a journal, or nothing, SQLite must be

@@ -40,11 +40,9 @@ class UserPart:
 def read_part(played: Recording) -> UserPart:
     """Read a session that is being replayed, with a connection of our own; blocking, by a thread: the
     replay goes on as soon as its loop does, and would be ahead of us."""
-    address = played._address  # pyright: ignore[reportPrivateUsage]
-    store = address.url or str(address.path)
 
     async def read() -> UserPart:
-        async with await Recording.open(store, played.header.id, vocabulary=VOCABULARY) as recording:
+        async with Recording.again(played, VOCABULARY) as recording:
             found = [stimulus async for stimulus in stimuli(recording)]
             calls, settings = await tool_calls(recording), await recorded_settings(recording)
             return UserPart(await _connected_ns(recording), found, calls, settings)
