@@ -1,0 +1,5 @@
+"""Variants: other recordings, made of one that exists, that could have happened.
+
+Everything here is pure: drafts in, drafts out (`schema/drafts.py`). `structure.py` says what a session
+is made of, for who cuts it or changes it.
+"""
