@@ -134,9 +134,8 @@ class Structure:
                 by_event[entry.seq] = message
             elif entry.kind == Kind.HANDLED and entry.of in by_event:
                 by_event[entry.of].entries.append(entry)
-            elif entry.kind == Kind.PLAYBACK and entry.type == "model":
-                if message is not None and _follows(message, entry):
-                    message.entries.append(entry)
+            elif message is not None and _by_model(entry) and _follows(message, entry):
+                message.entries.append(entry)
         return tuple(self._message(one.entries) for one in gathered)
 
     @cached_property
@@ -270,6 +269,10 @@ def _ids_of(facts: dict[str, Any]) -> tuple[str | None, str | None]:
     response_id = facts.get("response_id") or mapping(facts.get("response")).get("id")
     item_id = facts.get("item_id") or item.get("item_id") or item.get("id")
     return text_of(response_id) or None, text_of(item_id) or None
+
+
+def _by_model(entry: Entry) -> bool:
+    return entry.kind == Kind.PLAYBACK and entry.type == "model"
 
 
 def _follows(message: _Open, entry: Entry) -> bool:
