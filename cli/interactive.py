@@ -70,17 +70,15 @@ class Console:
         self._over: Stop | None = None
         self._prompting = False
         self._leave: Callable[[], object] = lambda: None
-        self._finish: Callable[[], object] = lambda: None
 
-    def attach(self, transport: Transport, leave: Callable[[], object], finish: Callable[[], object]) -> None:
+    def attach(self, transport: Transport, leave: Callable[[], object]) -> None:
         """A replay begins.
 
         Args:
             leave: called to end it where it is.
-            finish: called when it is over, and the user has seen that.
         """
         before, self.transport = self.transport, transport
-        self._leave, self._finish, self._over = leave, finish, None
+        self._leave, self._over = leave, None
         transport.on_stop = self.stopped
         if before is not None:
             transport.take_over(before)
@@ -149,8 +147,7 @@ class Console:
 
     def _do_run(self, rest: str) -> bool:
         if self._over is not None:
-            self._finish()
-            return True
+            return True  # the application may return now
         return self._go(Goal())
 
     def _do_step(self, rest: str) -> bool:

@@ -236,6 +236,16 @@ class ReplayBase:
 
     # --- for those who hold the replay --------------------------------------------------------------
 
+    @property
+    def over(self) -> bool:
+        """Whether the session that was connected to last is played, or the replay has failed."""
+        return self._done.is_set()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the replay has ended with an error."""
+        return self._error is not None
+
     async def finished(self) -> ReplayReport:
         """Wait until the session that was connected to last is played; returns the report.
 

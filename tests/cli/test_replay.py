@@ -202,7 +202,7 @@ def test_a_terminal_gets_the_verdict_in_colour(terminal: Realtape, recorded: Pat
 
 
 def test_ctrl_c_ends_it_without_a_traceback(recorded: Path) -> None:
-    with start("replay", recorded, "--app", "support.telephone:holding", "--stuck-after", "60") as process:
+    with start("replay", recorded, "--app", "support.telephone:holding", "--pace", "1") as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "connected\n"
         process.send_signal(signal.SIGINT)
@@ -216,7 +216,13 @@ def test_a_long_replay_shows_how_far_it_is(recorded: Path, tmp_path: Path) -> No
         "    await asyncio.sleep(0.9)\n    await app(model)\n"
     )
     ran = run_on_terminal(
-        "replay", recorded, "--app", "slow_app:slow", PYTHONPATH=f"{tmp_path}:{Path(__file__).parent.parent}"
+        "replay",
+        recorded,
+        "--app",
+        "slow_app:slow",
+        "--pace",
+        "1",
+        PYTHONPATH=f"{tmp_path}:{Path(__file__).parent.parent}",
     )
     assert ran.code == 0
     assert "replaying" in ran.out

@@ -1,0 +1,260 @@
+"""A recording played into an application, on virtual time: what `replay`, its prompt and `check` share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from ..replay import DivergenceError, ReplayReport, StuckLoopError, VirtualLoop, run
+from ..replay.matching import Expectation
+from ..replay.model import PATIENCE_SECONDS, ReplayBase
+from ..replay.responder import Responder
+from ..replay.transport import Transport
+from ..replay.watched import WatchedRecording
+from ..schema import Status
+from . import output
+from .applications import Application, ApplicationError
+from .exits import Exit
+from .models import replay_model
+from .targets import Target
+
+GRACE_SECONDS = 1.0
+"""For an application to return after a divergence: often nobody told it, because its task swallowed
+what the send raised."""
+
+MAX_ROUNDS = 10
+"""How often tasks that are left are cancelled: some start others when they are."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be replayed, and how.
+
+    Attributes:
+        application: None to answer from the recording itself.
+        collect: go on after a divergence.
+        patience: virtual seconds after which what has not come, or has not returned, will not.
+        pace: how many times faster than it happened; None: as fast as can be.
+    """
+
+    target: Target
+    application: Application | None = None
+    expect: Expectation = "reactions"
+    collect: bool = False
+    patience: float = PATIENCE_SECONDS
+    pace: float | None = None
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of a replay.
+
+    Attributes:
+        lacks: what the recording itself lacks, so that "same" does not say everything.
+        failure: the application raised.
+        stuck: it waits for what will never happen: the sentence that says so.
+    """
+
+    report: ReplayReport
+    lacks: tuple[str, ...] = ()
+    failure: ApplicationError | None = None
+    stuck: str | None = None
+
+    @property
+    def exit(self) -> Exit:
+        """The verdict as an exit code."""
+        failed = self.failure is not None or self.stuck is not None
+        if self.report.diverged or failed or not self.report.recordings:
+            return Exit.DIVERGED
+        return Exit.INCOMPLETE if self.lacks or self.report.gaps else Exit.SAME
+
+
+@dataclass
+class Stage:
+    """Where a replay is played: what is left of it, however it ends.
+
+    Attributes:
+        on_recording: called with the recording once it is open.
+        on_transport: called with the transport before the application has the model.
+    """
+
+    on_recording: Callable[[WatchedRecording], object] | None = None
+    on_transport: Callable[[Transport], object] | None = None
+    recording: WatchedRecording | None = None
+    model: ReplayBase | None = None
+    failure: ApplicationError | None = None
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def leave(self) -> None:
+        """End it where it is."""
+        self.left.set()
+
+    def played(self, stuck: str | None = None) -> Played:
+        """What came of it."""
+        assert self.model is not None
+        assert self.recording is not None
+        return Played(self.model.report, tuple(lacks_of(self.recording)), self.failure, stuck)
+
+
+def play(wish: Wish, stage: Stage | None = None) -> Played:
+    """Replay on an event loop of its own.
+
+    Raises:
+        StoreError, CorruptRecordError: the recording cannot be read.
+        UsageError: it cannot be replayed.
+    """
+    stage = stage or Stage()
+    try:
+        run(_play(wish, stage), pace=wish.pace)
+    except StuckLoopError as error:
+        if stage.model is None:
+            raise
+        return stage.played(str(error))
+    return stage.played()
+
+
+async def _play(wish: Wish, stage: Stage) -> None:
+    recording = stage.recording = await WatchedRecording.open(wish.target.store, wish.target.session)
+    try:
+        model = stage.model = replay_model(recording.header.versions, output.note)(
+            recording,
+            expect=wish.expect,
+            on_divergence="collect" if wish.collect else "raise",
+            patience=wish.patience,
+        )
+        if stage.on_recording is not None:
+            stage.on_recording(recording)
+        if stage.on_transport is not None:
+            stage.on_transport(model.transport)
+        try:
+            await _perform(wish, stage, model, recording)
+        except DivergenceError:
+            pass  # it is in the report
+        except ApplicationError as error:
+            stage.failure = None if stage.left.is_set() or is_divergence(error.__cause__) else error
+    finally:
+        await end_tasks()
+        await recording.latest.close()
+        await recording.close()
+
+
+async def _perform(wish: Wish, stage: Stage, model: ReplayBase, recording: WatchedRecording) -> None:
+    """Until the application has returned, does not return any more, or the user leaves."""
+    loop = cast("VirtualLoop", asyncio.get_running_loop())
+    running = loop.create_task(_perform_alone(wish, model, recording))
+    leaving = loop.create_task(stage.left.wait())
+    holding = Holding(loop, model, running, wish.patience)
+    loop.idlers.append(holding)
+    try:
+        await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        loop.idlers.remove(holding)
+        if stage.left.is_set():
+            await model.abandon()
+        for task in (running, leaving):
+            task.cancel()
+        await asyncio.gather(running, leaving, return_exceptions=True)
+    if not running.cancelled():
+        running.result()
+
+
+async def _perform_alone(wish: Wish, model: ReplayBase, recording: WatchedRecording) -> None:
+    if wish.application is None:
+        await Responder(model, recording, wish.expect).run()
+    else:
+        await recording.while_readable(call(wish.application, model))
+    if model.report.recordings and not recording.latest.closed:
+        await model.finished()  # what the application has not played when it returns
+
+
+class Holding:
+    """Cancels an application that holds on to its model after the recording's end, and waits for what
+    nobody recorded. Asked by the loop when it is idle: no timer of ours lets time pass.
+
+    Args:
+        patience: virtual seconds after the end.
+    """
+
+    def __init__(
+        self, loop: VirtualLoop, model: ReplayBase, running: asyncio.Task[Any], patience: float
+    ) -> None:
+        self._loop = loop
+        self._model = model
+        self._running = running
+        self._patience = patience
+        self._until_ns: int | None = None
+
+    def next_ns(self) -> int | None:
+        """When its time is over, in virtual nanoseconds; None while the replay goes on."""
+        if not self._model.over or self._running.done():
+            self._until_ns = None
+        elif self._until_ns is None:
+            patience = min(self._patience, GRACE_SECONDS) if self._model.failed else self._patience
+            self._until_ns = self._loop.now_ns + round(patience * 1e9)
+        return self._until_ns
+
+    def act(self) -> None:
+        """Its time is over."""
+        if not self._model.failed:
+            output.note(
+                f"the recording is over, and the application did not return within {self._patience:g} s: "
+                "cancelled"
+            )
+        self._running.cancel()
+
+    def rest(self) -> bool:
+        """Nothing that we would do then."""
+        return False
+
+
+async def call(application: Application, model: ReplayBase) -> None:
+    """Run the application.
+
+    Raises:
+        ApplicationError: it raises, whatever it is.
+    """
+    try:
+        await application(model)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # `sys.exit()` too: here it ends the application only
+        raise ApplicationError from error
+
+
+async def end_tasks() -> None:
+    """Cancel what the application, or an interrupted replay, has left running."""
+    mine = asyncio.current_task()
+    for _ in range(MAX_ROUNDS):
+        left = asyncio.all_tasks() - {mine}
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=GRACE_SECONDS)
+
+
+def is_divergence(error: BaseException | None, depth: int = 0) -> bool:
+    """Whether an application's exception is the replay's own, or comes of it."""
+    if error is None or depth > 10:
+        return False
+    if isinstance(error, DivergenceError):
+        return True
+    inner: list[BaseException | None] = [error.__cause__, error.__context__]
+    if isinstance(error, BaseExceptionGroup):
+        inner += cast("BaseExceptionGroup[BaseException]", error).exceptions
+    return any(is_divergence(one, depth + 1) for one in inner)
+
+
+def lacks_of(recording: WatchedRecording) -> list[str]:
+    """What the recordings that were played lack, each in a sentence."""
+    lacks: list[str] = []
+    one: WatchedRecording | None = recording
+    while one is not None:
+        if one.status is Status.INTERRUPTED:
+            lacks.append(f"session {one.header.id} was interrupted: its process died, and its end is missing")
+        elif one.status is Status.RECORDING:
+            lacks.append(f"session {one.header.id} is still being recorded: what came so far was replayed")
+        one = one.successor
+    return lacks
