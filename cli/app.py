@@ -13,6 +13,7 @@ import typer
 
 from ..schema import RealtapeError
 from . import output
+from .check import check
 from .demo import demo
 from .diff import diff
 from .exits import Exit, exit_of
@@ -71,6 +72,7 @@ _command("demo", demo)
 _command("ls", ls)
 _command("show", show)
 _command("replay", replay)
+_command("check", check)
 _command("diff", diff)
 _command("verify", verify)
 

@@ -1,0 +1,162 @@
+"""`realtape check`: a whole corpus of recordings against an application, as a test suite of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..replay.model import PATIENCE_SECONDS
+from ..schema import UsageError
+from . import output
+from .checking import Checked, Unloadable, died, prepare
+from .corpus import Found, find
+from .exits import Exit, exit_of
+from .junit import junit_xml
+from .playing import Wish
+from .replaying import Expect
+from .workers import Workers
+
+TIMEOUT_SECONDS = 60.0
+"""On the wall, for one recording, if nobody says otherwise: virtual time needs none of it."""
+
+_WORST = (Exit.DIVERGED, Exit.MISUSE, Exit.INCOMPLETE, Exit.SAME)
+
+
+def check(
+    places: Annotated[
+        list[str],
+        typer.Argument(metavar="DIR…", help="Folders with recordings, or single ones; searched in depth."),
+    ],
+    app: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:CALLABLE", help="The application, `async def app(model): ...`."),
+    ] = None,
+    expect: Annotated[
+        Expect, typer.Option(help="Which recorded sends must come again, as with replay.")
+    ] = Expect.REACTIONS,
+    stuck_after: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.001, help="Virtual time, as with replay."),
+    ] = PATIENCE_SECONDS,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.001, help="Real time for one recording.")
+    ] = TIMEOUT_SECONDS,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Processes; without it, one for each core.")
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML, too.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Name those that are the same, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> int:
+    """Replay a corpus of recordings into an application.
+
+    Reports each that is not the same, and a summary. Every divergence is collected.
+    """
+    began = time.perf_counter()
+    corpus = find(places)
+    wishes = [Wish(one.target, None, expect.value, collect=True, patience=stuck_after) for one in corpus]
+    results: list[Checked] = []
+    try:
+        for result in _in_order(corpus, _checked(corpus, wishes, app, jobs, timeout)):
+            results.append(result)
+            if not as_json:
+                _tell(result, verbose)
+    except Unloadable as error:
+        sys.stderr.write(str(error))
+        return Exit.DIVERGED
+    seconds = time.perf_counter() - began
+    if junit is not None:
+        _write(junit, junit_xml(results, seconds))
+    if as_json:
+        output.put_json(_facts(results, seconds), indent=2)
+    else:
+        output.put(_summary(results, seconds))
+    return next(code for code in _WORST if any(one.exit == code for one in results))
+
+
+def _checked(
+    corpus: Sequence[Found], wishes: Sequence[Wish], app: str | None, jobs: int | None, timeout: float
+) -> Iterator[tuple[int, Checked]]:
+    """What comes of each, as it is done."""
+    readable = [place for place, one in enumerate(corpus) if one.problem is None]
+    for place, one in enumerate(corpus):
+        if one.problem is not None:
+            text = str(one.problem)
+            yield place, Checked(one.name, exit_of(one.problem), text, text)
+    if not readable:
+        return
+    number = min(jobs or os.cpu_count() or 1, len(readable))
+    with Workers(prepare, app, number, timeout) as workers:
+        for done, result in workers.results([(corpus[place].name, wishes[place]) for place in readable]):
+            name = corpus[readable[done]].name
+            yield readable[done], died(name, result) if isinstance(result, Exception) else result
+
+
+def _in_order(corpus: Sequence[Found], results: Iterator[tuple[int, Checked]]) -> Iterator[Checked]:
+    """In the order of the corpus, each as soon as all before it are there."""
+    waiting: dict[int, Checked] = {}
+    told = 0
+    for place, result in results:
+        waiting[place] = result
+        while told in waiting:
+            yield waiting.pop(told)
+            told += 1
+    assert told == len(corpus)
+
+
+def _tell(result: Checked, verbose: bool) -> None:
+    if result.verdict == "same":
+        if verbose:
+            output.put(f"same        {result.name}")
+        return
+    output.put(f"{result.verdict:<11} {result.name}: {result.problem}")
+    if result.verdict != "error":
+        for line in result.text.splitlines():
+            output.put(f"  {line}".rstrip())
+    if result.printed:
+        output.put("  the application printed:")
+        for line in result.printed.splitlines():
+            output.put(f"    {line}".rstrip())
+
+
+def _summary(results: Sequence[Checked], seconds: float) -> str:
+    counts = Counter(one.verdict for one in results)
+    parts = [f"{counts[verdict]} {verdict}" for verdict in ("same", "diverged", "incomplete", "error")]
+    told = ", ".join(part for part in parts if not part.startswith("0 "))
+    number = f"{len(results)} recording{'' if len(results) == 1 else 's'}"
+    return f"{number}: {told}; in {seconds:.1f} s"
+
+
+def _facts(results: Sequence[Checked], seconds: float) -> dict[str, object]:
+    return {
+        "seconds": round(seconds, 3),
+        "results": [
+            {
+                "name": one.name,
+                "verdict": one.verdict,
+                "problem": one.problem,
+                "seconds": round(one.seconds, 3),
+                "printed": one.printed,
+                "report": one.report,
+            }
+            for one in results
+        ],
+    }
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise UsageError(
+            f"--junit {path}: cannot be written ({error.strerror}); name another file"
+        ) from error

@@ -1,0 +1,123 @@
+"""One recording of a corpus checked: replayed, and what came of it as data that goes to another process."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..schema import RealtapeError
+from .applications import ApplicationError, load_application, traceback_of
+from .exits import Exit, exit_of
+from .playing import Wish, play
+
+MAX_PRINTED = 1 << 20
+"""Characters of what an application prints that are kept."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came of one recording.
+
+    Attributes:
+        name: as `Found.name`.
+        exit: as the exit code of `realtape replay` would be.
+        problem: one line; empty where it is the same.
+        text: the report, or the error.
+        printed: what the application wrote to its standard streams.
+        report: the report as JSON, where there is one.
+        seconds: on the wall.
+    """
+
+    name: str
+    exit: Exit
+    problem: str
+    text: str
+    printed: str = ""
+    report: dict[str, Any] | None = None
+    seconds: float = 0.0
+
+    @property
+    def verdict(self) -> str:
+        """`same`, `diverged`, `incomplete` or `error`."""
+        if self.exit == Exit.SAME:
+            return "same"
+        if self.exit == Exit.INCOMPLETE:
+            return "incomplete"
+        return "diverged" if self.exit == Exit.DIVERGED and self.report is not None else "error"
+
+
+class Unloadable(Exception):
+    """The application's module raises: the traceback as text, for another process."""
+
+
+def prepare(app: str | None) -> Callable[[tuple[str, Wish]], Checked]:
+    """Load the application, and answer what checks a recording with it.
+
+    Args:
+        app: `module:callable`; None to answer each recording from itself.
+
+    Raises:
+        UsageError: it is not there.
+        Unloadable: its module raises.
+    """
+    try:
+        application = None if app is None else load_application(app)
+    except ApplicationError as error:
+        raise Unloadable(traceback_of(error)) from None
+    return lambda job: check_one(job[0], replace(job[1], application=application))
+
+
+def check_one(name: str, wish: Wish) -> Checked:
+    """Replay one recording; raises nothing of what may come of that."""
+    began = time.perf_counter()
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _logged_to(printed):
+        checked = _check(name, wish)
+    return replace(checked, printed=printed.getvalue()[:MAX_PRINTED], seconds=time.perf_counter() - began)
+
+
+def _check(name: str, wish: Wish) -> Checked:
+    try:
+        played = play(wish)
+    except RealtapeError as error:
+        return Checked(name, exit_of(error), str(error), str(error))
+    text = str(played.report)
+    problem = ""
+    if played.report.divergences:
+        more = len(played.report.divergences) - 1
+        problem = str(played.report.divergences[0]).splitlines()[0] + (f", and {more} more" if more else "")
+    elif played.failure is not None:
+        cause = played.failure.__cause__
+        problem = f"the application raised {type(cause).__name__}: {cause}"
+    elif played.stuck is not None:
+        problem = played.stuck
+    elif not played.report.recordings:
+        problem = "the application returned without connecting"
+    elif played.exit == Exit.INCOMPLETE:
+        problem = "; ".join(played.lacks) or "; ".join(played.report.gaps)
+    if played.failure is not None:
+        text += "\n" + traceback_of(played.failure)
+    return Checked(name, played.exit, problem, text, report=played.report.as_json())
+
+
+@contextlib.contextmanager
+def _logged_to(stream: io.StringIO) -> Any:
+    """What asyncio and the application log goes where it prints."""
+    handler = logging.StreamHandler(stream)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
+def died(name: str, error: Exception) -> Checked:
+    """Of a recording whose worker did not come back."""
+    sentence = f"{type(error).__name__}: {error}"
+    return Checked(name, Exit.DIVERGED, sentence, sentence)

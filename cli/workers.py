@@ -1,0 +1,162 @@
+"""Workers: processes that do one thing after another for us; one that hangs or dies takes nothing along.
+
+The standard library's pools cannot end a single job, and lose all the others with a process that dies.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast
+
+_Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
+
+POLL_SECONDS = 0.2
+
+
+class WorkerDied(Exception):
+    """The process that did this job ended in the middle of it."""
+
+
+class TookTooLong(Exception):
+    """The job was ended because its time was over."""
+
+
+@dataclass
+class _Worker(Generic[_Job]):
+    process: BaseProcess
+    pipe: Connection
+    place: int = -1  # of the job that it does
+    since: float = 0.0
+
+
+class Workers(Generic[_Job, _Result]):
+    """Does jobs in processes of their own.
+
+    Args:
+        prepare: called first in each process, with `setup`; answers the function that does a job. Both
+            must be importable, and whatever goes to and fro picklable.
+        number: how many processes.
+        timeout: wall seconds for one job; None: as long as it takes.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[[Any], Callable[[_Job], _Result]],
+        setup: Any,
+        number: int,
+        timeout: float | None = None,
+    ) -> None:
+        self._context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
+        self._prepare = prepare
+        self._setup = setup
+        self._number = number
+        self._timeout = timeout
+        self._workers: list[_Worker[_Job]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self._workers:
+            _end(worker)
+        self._workers = []
+
+    def results(self, jobs: Sequence[_Job]) -> Iterator[tuple[int, _Result | Exception]]:
+        """What comes of each job, as soon as it is done, with its place in the sequence.
+
+        An exception that the job raises is its result; so are `WorkerDied` and `TookTooLong`.
+
+        Raises:
+            Exception: what `prepare` raised, which must be picklable.
+        """
+        todo = iter(range(len(jobs)))
+        left = len(jobs)
+        while left:
+            while len(self._workers) < min(self._number, left):
+                self._workers.append(self._start())
+            for worker in self._workers:
+                if worker.place < 0:
+                    worker.place = next(todo, -1)
+                    if worker.place >= 0:
+                        worker.pipe.send(jobs[worker.place])
+                        worker.since = time.monotonic()
+            for place, result in self._next():
+                left -= 1
+                yield place, result
+
+    def _next(self) -> list[tuple[int, _Result | Exception]]:
+        """What has come in the meantime."""
+        busy = [worker for worker in self._workers if worker.place >= 0]
+        ready = cast("list[Connection]", wait([worker.pipe for worker in busy], POLL_SECONDS))
+        found: list[tuple[int, _Result | Exception]] = []
+        for worker in busy:
+            if worker.pipe in ready:
+                try:
+                    prepared, result = worker.pipe.recv()
+                    if not prepared:
+                        raise cast("Exception", result)
+                except (EOFError, ConnectionError):
+                    _end(worker)
+                    self._workers.remove(worker)
+                    result = WorkerDied(f"its process ended with code {worker.process.exitcode}")
+            elif self._timeout is not None and time.monotonic() - worker.since > self._timeout:
+                _end(worker)
+                self._workers.remove(worker)
+                result = TookTooLong(f"not done within {self._timeout:g} s; its process was ended")
+            else:
+                continue
+            found.append((worker.place, result))
+            worker.place = -1
+        return found
+
+    def _start(self) -> _Worker[_Job]:
+        ours, theirs = cast("tuple[Connection, Connection]", self._context.Pipe())
+        process = self._context.Process(
+            target=_work, args=(self._prepare, self._setup, theirs), name="realtape worker", daemon=True
+        )
+        process.start()
+        theirs.close()  # so that the pipe ends when the process does
+        return _Worker[_Job](process, ours)
+
+
+def _end(worker: _Worker[Any]) -> None:
+    """It has one second to end by itself: killed, it could not end what it has started."""
+    worker.pipe.close()
+    if worker.place >= 0:
+        worker.process.terminate()
+    worker.process.join(1.0)
+    if worker.process.is_alive():
+        worker.process.kill()
+        worker.process.join()
+
+
+def _work(prepare: Callable[[Any], Callable[[Any], Any]], setup: Any, pipe: Connection) -> None:
+    """In the worker's process."""
+    try:
+        prepared, do = True, prepare(setup)
+    except Exception as error:  # noqa: BLE001 - raised again by who waits for the first job
+        prepared, do = False, partial(_again, error)
+    try:
+        while True:
+            job = pipe.recv()
+            try:
+                result = do(job)
+            except Exception as error:  # noqa: BLE001 - it is the job's result
+                result = error
+            pipe.send((prepared, result))
+    except (EOFError, OSError, KeyboardInterrupt):
+        return  # nobody waits for us any more
+
+
+def _again(error: Exception, job: Any) -> Any:
+    raise error

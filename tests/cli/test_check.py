@@ -1,0 +1,142 @@
+"""`realtape check`: a corpus is replayed, each recording on its own, and the results are told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from support.command_line import Ran, run
+from support.telephone import record
+
+Realtape = Callable[..., Ran]
+APP = "support.telephone:app"
+
+
+@pytest.fixture
+def corpus(recorded: Path, tmp_path: Path) -> Path:
+    """Three recordings in two folders."""
+    folder = tmp_path / "corpus"
+    (folder / "more").mkdir(parents=True)
+    for name in ("one.db", "two.db", "more/three.db"):
+        shutil.copy(recorded, folder / name)
+    return folder
+
+
+def test_a_healthy_corpus_is_a_line(realtape: Realtape, corpus: Path) -> None:
+    for arguments in ((), ("--app", APP)):
+        ran = realtape("check", corpus, *arguments)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.startswith("3 recordings: 3 same; in ")
+    assert realtape("check", corpus, "--verbose").lines[:3] == [
+        f"same        {corpus / name}" for name in ("more/three.db", "one.db", "two.db")
+    ]
+
+
+def test_another_application_diverges_with_its_reports(realtape: Realtape, corpus: Path) -> None:
+    ran = realtape("check", corpus, "--app", "support.telephone:other", "--jobs", 2)
+    assert ran.code == 1
+    assert (
+        ran.out.count("the application sent a tool output other than the recorded one") == 6
+    )  # and in reports
+    assert ran.out.count("  differs in output: 'platform 4' → 'platform 5'") == 3
+    assert "3 recordings: 3 diverged" in ran.out
+
+
+def test_what_cannot_be_replayed_is_an_error_of_its_own(realtape: Realtape, corpus: Path) -> None:
+    (corpus / "empty.db").touch()
+    (corpus / "notes.db").write_text("nothing of ours, whatever it is " * 40)
+    ran = realtape("check", corpus)
+    assert ran.code == 1
+    assert f"error       {corpus / 'empty.db'}: " in ran.out
+    assert "not an SQLite database" in ran.out
+    assert "5 recordings: 3 same, 2 error" in ran.out
+
+
+def test_sessions_of_one_store_and_chains(realtape: Realtape, tmp_path: Path) -> None:
+    store = tmp_path / "calls.db"
+    asyncio.run(record(store))
+    asyncio.run(record(store))
+    found = realtape("check", store, "--verbose").lines
+    assert [line.split("#")[0] for line in found[:2]] == [f"same        {store}"] * 2
+    chain = tmp_path / "chain.db"
+    asyncio.run(record(chain, sessions=2))
+    ran = realtape("check", chain, "--app", "support.telephone:twice", "--verbose")
+    assert ran.lines[0] == f"same        {chain}"
+    assert ran.lines[1].startswith("1 recording: 1 same")
+
+
+def test_one_application_that_dies_or_hangs_costs_one_recording(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "odd_app.py").write_text(
+        "import os, time\nfrom support.telephone import app\n\nnumber = 0\n\n"
+        "async def dies(model):\n"
+        "    if not os.path.exists('died'):\n        open('died', 'w').close()\n        os._exit(7)\n"
+        "    await app(model)\n\n"
+        "async def hangs(model):\n"
+        "    if not os.path.exists('hung'):\n        open('hung', 'w').close()\n        time.sleep(60)\n"
+        "    await app(model)\n"
+    )
+    ran = run("check", corpus, "--app", "odd_app:dies", "--jobs", 1, cwd=tmp_path)
+    assert ran.code == 1
+    assert f"error       {corpus / 'more/three.db'}: WorkerDied: its process ended with code 7" in ran.out
+    assert "3 recordings: 2 same, 1 error" in ran.out
+    began = time.monotonic()
+    ran = run("check", corpus, "--app", "odd_app:hangs", "--timeout", "3", cwd=tmp_path)
+    assert "TookTooLong: not done within 3 s; its process was ended" in ran.out
+    assert "3 recordings: 2 same, 1 error" in ran.out
+    assert time.monotonic() - began < 25
+
+
+def test_the_results_for_machines(realtape: Realtape, corpus: Path, tmp_path: Path) -> None:
+    ran = realtape(
+        "check", corpus, "--app", "support.telephone:failing", "--junit", tmp_path / "r.xml", "--json"
+    )
+    facts = json.loads(ran.out)
+    assert ran.code == 1
+    assert [one["verdict"] for one in facts["results"]] == ["diverged"] * 3
+    suite = ElementTree.parse(tmp_path / "r.xml").getroot().find("testsuite")
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "3", "0")
+    cases = suite.findall("testcase")
+    assert [case.get("name") for case in cases] == ["three.db", "one.db", "two.db"]
+    failure = cases[0].find("failure")
+    assert failure is not None
+    assert "this is my own fault" in (failure.text or "")
+    ran = realtape("check", corpus, "--junit", tmp_path)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "cannot be written" in ran.err
+
+
+def test_what_an_application_prints_stands_with_its_recording(realtape: Realtape, corpus: Path) -> None:
+    ran = realtape("check", corpus / "one.db", "--app", "support.telephone:printing", "--json")
+    assert json.loads(ran.out)["results"][0]["printed"] == "hello from the application\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("nowhere",), "nowhere: no such file or folder"),
+        (("{empty}",), "no recordings in "),
+        (("{corpus}", "--app", "no_such_module_here:app"), "no module no_such_module_here"),
+    ],
+)
+def test_misuse(
+    realtape: Realtape, corpus: Path, tmp_path: Path, arguments: tuple[str, ...], problem: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    words = [word.format(empty=tmp_path / "empty", corpus=corpus) for word in arguments]
+    ran = realtape("check", *words)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert problem in ran.err
+
+
+def test_a_module_that_raises_shows_its_traceback(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken_app.py").write_text("import nowhere_at_all\n")
+    ran = run("check", corpus, "--app", "broken_app:app", cwd=tmp_path)
+    assert (ran.code, ran.out) == (1, "")
+    assert "nowhere_at_all" in ran.err
