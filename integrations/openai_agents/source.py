@@ -93,6 +93,8 @@ class Source:
             return self._string(value)
         if isinstance(value, float) and not math.isfinite(value):
             return f'float("{value}")'
+        if isinstance(value, complex):
+            return f"complex({self._flat(value.real)}, {self._flat(value.imag)})"  # signs of zeros are kept
         brackets = _brackets(value)
         if brackets is not None:
             return (
