@@ -138,7 +138,7 @@ async def table() -> list[str]:
     for name, events in (("audio", audio_deltas), ("transcript", transcript_deltas)):
         with tempfile.TemporaryDirectory() as folder:
             async with Recorder(Path(folder) / f"{name}.db") as recorder:
-                log = recorder.begin({}, previous_session=None)
+                log = recorder.begin({})
                 columns.append(await measure(log, recorder, list(events())))
     audio, transcript = columns
     return [

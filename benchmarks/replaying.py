@@ -48,7 +48,7 @@ def deltas() -> list[RealtimeModelTranscriptDeltaEvent]:
 async def record(store: Path) -> None:
     """A recording of the events, in bursts of ten, as a server sends them."""
     async with Recorder(store) as recorder:
-        log = recorder.begin({}, previous_session=None)
+        log = recorder.begin({})
         connect = log.append(Kind.CONNECT, {"options": {}, "listeners": ["Counting"]}, method="connect")
         log.append(Kind.CONNECTED, {"outcome": "returned"}, of=connect)
         for number, event in enumerate(deltas()):

@@ -166,11 +166,15 @@ class Recorder:
 
     # --- for taps -------------------------------------------------------------------------------------
 
-    def begin(self, labels: Mapping[str, str], *, previous_session: str | None) -> SessionLog:
-        """Begin a session."""
+    def begin(self, labels: Mapping[str, str], previous: SessionLog | None = None) -> SessionLog:
+        """Begin a session; of a model that had one before, the next.
+
+        Its secrets are its own, the recorder's, and those of the session before: a process that takes
+        calls for weeks, each with a key of its own, must not seek them all.
+        """
         header = Header(
             id=new_session_id(),
-            previous_session=previous_session,
+            previous_session=None if previous is None else previous.header.id,
             started_ns=time.time_ns(),
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -179,7 +183,8 @@ class Recorder:
             labels={str(name): str(value) for name, value in labels.items()},
         )
         clock = self.clock or clock_here()
-        log = SessionLog(header, self.codec, self.secrets, clock, self._writer.wake, self._budget)
+        secrets = Secrets(self.secrets, *(() if previous is None else (previous.secrets,)))
+        log = SessionLog(header, self.codec, secrets, clock, self._writer.wake, self._budget)
         with self._lock:
             if self._closed:
                 log.refuse()

@@ -71,7 +71,7 @@ class SessionLog:
         self.listed = False  # the writer's: whether it looks at this session
         self.committed: tuple[int, bytes] | None = None  # the writer's: key, digest of the last row
         self.playback: Callable[[], Playback] = lambda: NO_PLAYBACK
-        self._secrets = secrets
+        self.secrets = secrets
         self._columns = PlaybackColumns(secrets)
         self._payloads = Payloads(codec, secrets)
         self._clock = clock
@@ -195,7 +195,7 @@ class SessionLog:
 
     def scrubbed_header(self) -> Header:
         """The header as it goes into the store: no secret in a label either."""
-        scrub = self._secrets.scrub
+        scrub = self.secrets.scrub
         labels = {scrub(name): scrub(value) for name, value in self.header.labels.items()}
         self.header = dataclasses.replace(self.header, labels=labels)
         return self.header

@@ -85,8 +85,9 @@ class ModelTap:
             return await self.inner.connect(options)
         known = known_options(options)
         before, tracker_before = self._log, self._tracker
-        self.recorder.secrets.add(secrets_in(known))
-        log = self._begin()
+        log = self._begin(known)
+        if before is not None:
+            before.secrets.add(secrets_in(known))  # where the connection fails, it goes on with that one
         listeners = [type(listener).__qualname__ for listener in self.listeners]
         connecting = log.append(
             Kind.CONNECT, {"options": describe(known), "listeners": listeners}, method="connect"
@@ -94,7 +95,7 @@ class ModelTap:
         self._observe_playback(known, log)
         try:
             with causes.none(), self._inside(log, None):
-                result = await self.inner.connect(observe_key(options, self.recorder.secrets))
+                result = await self.inner.connect(observe_key(options, log.secrets))
         except BaseException as error:
             log.append(Kind.CONNECT_FAILED, _raised(error), of=_or_lost(connecting))
             log.finish(Status.FAILED)
@@ -159,7 +160,7 @@ class ModelTap:
             for listener in list(self.listeners):
                 await listener.on_event(event)
             return
-        log = self._linked() or self._log or self._begin()
+        log = self._linked() or self._log or self._begin({})
         if log is self._log and isinstance(self._tracker, AssumedTracker):
             self._tracker.on_received(event)
         received = log.append(Kind.RECEIVED, event, type=self._type_of(event))
@@ -183,7 +184,7 @@ class ModelTap:
     async def _send(self, event: Any, method: str, call: Callable[[], Any]) -> Any:
         if not self.recorder.enabled:
             return await call()
-        log = self._log or self._begin()
+        log = self._log or self._begin({})
         call_id = getattr(getattr(event, "tool_call", None), "call_id", None)
         cause = log.call(call_id) if isinstance(call_id, str) else None
         sent = _or_lost(log.append(Kind.SENT, event, type=self._type_of(event), method=method, cause=cause))
@@ -222,12 +223,9 @@ class ModelTap:
 
     # --- helpers ------------------------------------------------------------------------------------
 
-    def _begin(self) -> SessionLog:
-        previous = self._log
-        self.recorder.secrets.add(secrets_in({}))  # those of the environment
-        self._log = self.recorder.begin(
-            self._labels, previous_session=None if previous is None else previous.header.id
-        )
+    def _begin(self, options: Mapping[str, Any]) -> SessionLog:
+        self._log = self.recorder.begin(self._labels, self._log)
+        self._log.secrets.add(secrets_in(options))  # and those of the environment
         return self._log
 
     def _resume(self, log: SessionLog, tracker: TrackerTap | AssumedTracker | None) -> None:

@@ -41,11 +41,15 @@ class Secrets:
     A secret is also sought as JSON writes it inside a text: a frame that carries it is such a text.
     Safe from any thread, and without a lock: a signal handler or a finalizer may record at any
     moment, and a process that forks leaves its other threads' locks held.
+
+    Args:
+        others: their own are sought, too, also those that are added there later.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *others: Secrets) -> None:
         self._texts: dict[str, None] = {}
-        self._known = _Known(())
+        self._others = [other._texts for other in others]
+        self._made = _Known(())
 
     def add(self, texts: Iterable[str]) -> None:
         """Remember texts; what is shorter than MIN_SECRET_LENGTH is not taken for a secret."""
@@ -54,9 +58,13 @@ class Secrets:
         for text in texts:
             if len(text) >= MIN_SECRET_LENGTH:
                 self._texts.setdefault(text)
+
+    @property
+    def _known(self) -> _Known:
         # Whoever replaces what a faster thread made sees that it is behind, and does it again.
-        while self._known.count < len(self._texts):
-            self._known = _Known(tuple(self._texts))
+        while self._made.count < len(self._texts) + sum(map(len, self._others)):
+            self._made = _Known((*self._texts, *(text for texts in self._others for text in texts)))
+        return self._made
 
     def within(self, payload: str) -> bool:
         """Whether a payload (JSON text) may hold any of them; False is certain."""

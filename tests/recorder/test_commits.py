@@ -184,8 +184,8 @@ async def test_reading_in_the_process_that_records_leaves_its_locks_alone(path: 
         await recorder.flush()
         await intact(path)
         other = "import asyncio, sys; from realtape.recorder import Recorder\n"
-        other += "async def main():\n async with Recorder(sys.argv[1]) as r: r.begin({'name': 'other'}, "
-        other += "previous_session=None).append('marker', {})\nasyncio.run(main())"
+        other += "async def main():\n async with Recorder(sys.argv[1]) as r: r.begin({'name': 'other'})"
+        other += ".append('marker', {})\nasyncio.run(main())"
         subprocess.run([sys.executable, "-c", other, str(path)], check=True)
         assert "log.db-wal" in beside(path)
         mark(log, *range(100, 200))

@@ -18,7 +18,7 @@ from realtape.schema import (
 )
 from realtape.schema.entries import Flag, Kind
 from support.models import EchoModel, Ignoring
-from support.stored import begin, intact, mark, only
+from support.stored import begin, intact, mark, only, read
 
 SECRETS = ["sk-proj-0123456789abcdef", 'quoted"secret\\é', "bearer-of-a-header", "token-in-a-url"]
 
@@ -72,7 +72,7 @@ def everywhere(secret: str) -> list[tuple[Kind, Any]]:
 @pytest.mark.parametrize("secret", SECRETS)
 async def test_secrets_are_scrubbed_wherever_they_stand(path: Path, secret: str):
     async with Recorder(path) as recorder:
-        log = recorder.begin({"label": secret, secret: "label"}, previous_session=None)
+        log = recorder.begin({"label": secret, secret: "label"})
         recorder.secrets.add([secret])
         log.playback = lambda: (f"item of {secret}", 0, 1.0, False)
         for kind, value in everywhere(secret):
@@ -154,3 +154,43 @@ async def test_log_lines_quote_nothing(path: Path, caplog: pytest.LogCaptureFixt
         assert (await only(path)).payloads()[1] == {
             "unrecordable": {"name": "builtins.str", "error": "ValueError"}
         }
+
+
+async def test_a_key_for_every_call_is_sought_in_that_call_and_the_next_one_of_its_model(path: Path):
+    """A process that takes calls for weeks does not seek the keys of all of them in every event."""
+    async with Recorder(path) as recorder:
+        recorder.secrets.add(["sk-of-the-house"])
+        model, other = recorder.wrap(EchoModel()), recorder.wrap(EchoModel())
+        for call in range(4):
+            await model.connect({"api_key": f"sk-of-call-{call}"})
+            recorder.mark(" ".join(["sk-of-the-house", *(f"sk-of-call-{number}" for number in range(4))]))
+            await model.close()
+        await other.connect({})
+        recorder.mark("sk-of-call-3")
+        await other.close()
+    marked = [one["text"] for stored in await read(path) for one in stored.payloads()]
+    assert marked[:4] == [
+        "[redacted] [redacted] sk-of-call-1 sk-of-call-2 sk-of-call-3",
+        "[redacted] [redacted] [redacted] sk-of-call-2 sk-of-call-3",
+        "[redacted] sk-of-call-0 [redacted] [redacted] sk-of-call-3",
+        "[redacted] sk-of-call-0 sk-of-call-1 [redacted] [redacted]",
+    ]
+    assert set(marked[4:]) == {"sk-of-call-3"}  # nobody of that call's was there to be quoted
+
+
+async def test_the_key_of_a_connection_that_failed_is_sought_in_the_one_that_goes_on(path: Path):
+    class Connected(EchoModel):
+        async def connect(self, options: Any) -> None:
+            if options.get("api_key") == "sk-too-many":
+                raise AssertionError("connected already")
+            await super().connect(options)
+
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(Connected())
+        await model.connect({"api_key": "sk-the-first"})
+        with pytest.raises(AssertionError):
+            await model.connect({"api_key": "sk-too-many"})
+        recorder.mark("sk-the-first, sk-too-many")
+    assert [one["text"] for stored in await read(path) for one in stored.payloads()] == [
+        "[redacted], [redacted]"
+    ]

@@ -122,7 +122,7 @@ async def only(store: StoreLocation) -> Stored:
 
 def begin(recorder: Recorder, name: str = "") -> SessionLog:
     """A session labelled with a name, without a model around it."""
-    return recorder.begin({"name": name}, previous_session=None)
+    return recorder.begin({"name": name})
 
 
 def mark(log: SessionLog, *numbers: int) -> None:

@@ -24,7 +24,7 @@ async def main(store: str, entries: int) -> None:
     began = time.monotonic()
     early = 0
     async with Recorder(store) as recorder:
-        log = recorder.begin({}, previous_session=None)
+        log = recorder.begin({})
         for number in range(entries):
             if number % 10 == 0:
                 audio = number.to_bytes(8) * 60

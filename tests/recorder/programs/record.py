@@ -13,7 +13,7 @@ async def main(store: str, name: str, sessions: int, entries: int) -> None:
     """Sessions one after another, in each some entries with bytes, each commit as it comes."""
     async with Recorder(store) as recorder:
         for session in range(sessions):
-            log = recorder.begin({"name": f"{name} {session}"}, previous_session=None)
+            log = recorder.begin({"name": f"{name} {session}"})
             for number in range(entries):
                 log.append(
                     Kind.MARKER, {"number": number, "bytes": f"{name} {session} {number}".encode() * 9}

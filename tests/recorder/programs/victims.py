@@ -26,7 +26,7 @@ async def record(store: Path, rng: random.Random, told: int) -> None:
     """Until killed: recorders one after another, each with a few sessions."""
     while True:
         async with Recorder(store) as recorder:
-            logs = [recorder.begin({"name": "victim"}, previous_session=None) for _ in range(3)]
+            logs = [recorder.begin({"name": "victim"}) for _ in range(3)]
             until = time.monotonic() + rng.uniform(0.01, 0.1)
             number = 0
             while time.monotonic() < until:
@@ -67,7 +67,7 @@ async def check(store: Path) -> int:
 async def survivor(store: Path) -> None:
     """The next recorder on the same store."""
     async with Recorder(store) as recorder:
-        recorder.begin({"name": "survivor"}, previous_session=None).append(Kind.MARKER, {"number": 0})
+        recorder.begin({"name": "survivor"}).append(Kind.MARKER, {"number": 0})
 
 
 def main(folder: Path, count: int, seed: int, fresh: bool) -> None:
