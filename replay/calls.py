@@ -58,7 +58,7 @@ class Calls:
             self._due[step.seq] = call
         self._open.setdefault(step.entry.task, []).append(call)
         self._index.setdefault(_key(step), deque()).append(call)
-        if is_redacted(step.entry, step.key):
+        if is_redacted(step.entry, step.key) or self._matching.may_hold_stand_ins(step.entry):
             self._redacted.setdefault((step.kind, step.entry.type), {})[step.key] = None
         if isinstance(step.key, Content) and step.key.audio is not None:
             self._tape.add(call, step.key.audio)

@@ -57,6 +57,15 @@ def tree_of(key: str) -> Any:
         return key
 
 
+def parts_of(key: str) -> list[Any]:
+    """The payload's tree in a content, and what is written behind it."""
+    try:
+        tree, end = json.JSONDecoder().raw_decode(key)
+    except ValueError:
+        return [key]
+    return [tree, key[end:]]
+
+
 def differences(recorded: Any, live: Any, path: str = "") -> list[tuple[str, Any, Any]]:
     """Where two JSON-like trees differ: (path, recorded, live), leaves only.
 
@@ -87,11 +96,18 @@ MISSING = _Missing()
 """Stands in `differences` for a key or an item that one side lacks."""
 
 
-def encoded(codec: Codec, event: Any, digests: list[str], *, numbered: bool) -> str:
-    """A payload, with its bytes by their digests; numbered: each reference says which is its own."""
+def encoded(
+    codec: Codec, event: Any, digests: list[str], *, numbered: bool, lengths_only: bool = False
+) -> str:
+    """A payload, with its bytes by their digests.
+
+    Args:
+        numbered: each reference says which digest is its own.
+        lengths_only: nothing but the length of bytes is compared.
+    """
 
     def put(data: bytes) -> Reference:
-        digests.append(hashlib.sha256(data).hexdigest())
+        digests.append(f"{len(data)} bytes" if lengths_only else hashlib.sha256(data).hexdigest())
         return (0, len(digests) - 1 if numbered else 0, len(data))
 
     try:

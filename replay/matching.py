@@ -10,14 +10,16 @@ from typing import Any, Literal, cast
 from ..schema.codec import Codec, TextFilter
 from ..schema.encoding import to_json
 from ..schema.entries import Entry, Flag, Kind
+from ..schema.provenance import Redaction
 from ..schema.secrets import REDACTED
 from ..schema.standard import STANDARD
 from .absent import AbsentFields
 from .audio_tape import Audio, AudioMatching
 from .client_ids import ClientIds
-from .contents import Content, differences, encoded, put_digests, tree_of
+from .contents import Content, differences, encoded, parts_of, put_digests, tree_of
 from .field_paths import unwrapped
 from .matchers import Apart, Matchers
+from .stand_ins import LiveValues
 
 Expectation = Literal["reactions", "all", "none"] | Callable[[Entry], bool]
 """Which recorded calls must come again. `reactions`: those that answer something."""
@@ -26,6 +28,8 @@ SETTINGS_TYPES = frozenset({"send_session_update"})
 """Matched by type; their fields are compared one by one, and a difference is a change, no divergence."""
 
 AUDIO_TYPE = "send_audio"
+
+SOUNDING_TYPES = frozenset({AUDIO_TYPE, "send_raw_message"})
 
 
 class Matching:
@@ -41,6 +45,7 @@ class Matching:
             ones passed them when they were recorded.
         client_ids: type → further fields in which the client mints ids.
         audio: how what the microphone sends is compared.
+        redaction: what was taken out of the recording when it was exported.
 
     Attributes:
         ids: recorded and live ids.
@@ -55,11 +60,14 @@ class Matching:
         redactors: Sequence[TextFilter] = (),
         client_ids: Mapping[str, Iterable[str]] | None = None,
         audio: AudioMatching = "bytes",
+        redaction: Redaction | None = None,
     ) -> None:
         vocabulary = STANDARD if vocabulary_of is None else vocabulary_of.vocabulary
         self.ids = ClientIds(client_ids)
         self.absent = AbsentFields(vocabulary)
         self.audio: AudioMatching = audio
+        self._values = None if redaction is None else LiveValues(redaction)
+        self._silent = redaction is not None and redaction.audio != "keep"  # of audio only the length is left
         self._heard = False  # how this recording's release wrote audio
         self._matchers = matchers or Matchers()
         self._recorded = Codec(vocabulary)
@@ -99,7 +107,8 @@ class Matching:
         mints, matchers = self.ids.mints(type), self._matchers.of(type)
         changed = bool(mints or matchers)
         digests: list[str] = []
-        payload = encoded(codec, event, digests, numbered=changed)
+        silent = self._silent and type in SOUNDING_TYPES
+        payload = encoded(codec, event, digests, numbered=changed, lengths_only=silent)
         audio = self._audio(event) if type == AUDIO_TYPE else None
         renames = codec is self._live and self.ids.renames
         if not changed and not renames and not self.absent:
@@ -121,7 +130,8 @@ class Matching:
         data: Any = getattr(event, "audio", None)
         if self.audio == "exact" or not isinstance(data, bytes | bytearray | memoryview):
             return None
-        return Audio(bytes(cast("bytes", data)), bool(getattr(event, "commit", False)))
+        commit = bool(getattr(event, "commit", False))
+        return Audio(bytes(len(data)) if self._silent else bytes(cast("bytes", data)), commit)
 
     # --- comparing --------------------------------------------------------------------------------------
 
@@ -134,12 +144,16 @@ class Matching:
         if not isinstance(recorded, Content) or not isinstance(live, Content):
             return True
         return self.ids.agree(recorded.minted, live.minted) and all(
-            _agrees(one, other) for one, other in zip(recorded.apart, live.apart, strict=True)
+            self._apart_agree(one, other) for one, other in zip(recorded.apart, live.apart, strict=True)
         )
 
     def redacted_agree(self, recorded: str, live: str) -> bool:
         """Whether a live send is one from which something was taken out when it was recorded: what
-        stood there may have been anything."""
+        stood there may have been anything; where a stand-in stands, what it stands for."""
+        if self._values_agree(recorded, live):
+            return True
+        if REDACTED not in recorded and not (isinstance(recorded, Content) and REDACTED in recorded.payload):
+            return False
         pattern = _pattern(recorded)
         if not isinstance(recorded, Content) or not isinstance(live, Content):
             return pattern.fullmatch(live) is not None
@@ -148,8 +162,32 @@ class Matching:
             return self.agree(recorded, live) if alike else True
         return bool(_pattern(recorded.payload).fullmatch(live.payload))  # it may be no JSON any more
 
+    def _values_agree(self, recorded: str, live: str) -> bool:
+        """Whether they differ in nothing but real values where the recording has stand-ins."""
+        if self._values is None or len(recorded) != len(live):
+            return False
+        if not isinstance(recorded, Content) or not isinstance(live, Content):
+            return False
+        if [one.path for one in recorded.apart] != [one.path for one in live.apart]:
+            return False
+        return self._values.agree(parts_of(recorded), parts_of(live)) and self.agree(recorded, live)
+
+    def _apart_agree(self, recorded: Apart, live: Apart) -> bool:
+        return self._stands_for(recorded.value, live.value) or _agrees(recorded, live)
+
+    def _stands_for(self, recorded: Any, live: Any) -> bool:
+        """Whether a recorded value has stand-ins where the live one has real values, and is the same otherwise."""
+        return self._values is not None and recorded != live and self._values.agree(recorded, live)
+
+    def may_hold_stand_ins(self, entry: Entry) -> bool:
+        """Whether something was taken out of a send when the recording was exported."""
+        flagged = self._values is not None and bool(entry.flags & Flag.REDACTED)
+        return flagged and entry.type != AUDIO_TYPE
+
     def matched(self, recorded: str, live: str) -> None:
-        """A live send is this recorded one: learn its ids."""
+        """A live send is this recorded one: learn its ids, and what its stand-ins stand for."""
+        if self._values is not None and recorded != live:
+            self._values.learn(parts_of(recorded), parts_of(live))
         if isinstance(recorded, Content) and isinstance(live, Content) and live.minted:
             self.ids.learn(recorded.minted, live.minted)
 
@@ -159,12 +197,16 @@ class Matching:
         Raises:
             MatcherError: a function of a matcher raised.
         """
-        found = differences(unwrapped(tree_of(recorded)), unwrapped(tree_of(live)))
+        found = [
+            (path, one, other)
+            for path, one, other in differences(unwrapped(tree_of(recorded)), unwrapped(tree_of(live)))
+            if not self._stands_for(one, other)
+        ]
         if isinstance(recorded, Content) and isinstance(live, Content):
             others = {one.path: one for one in live.apart}
             for one in recorded.apart:
                 other = others.get(one.path)
-                if other is not None and not _agrees(one, other):
+                if other is not None and not self._apart_agree(one, other):
                     found.append((one.path, unwrapped(one.value), unwrapped(other.value)))
             if not self.ids.agree(recorded.minted, live.minted):
                 ids = dict(live.minted)
@@ -196,15 +238,20 @@ class Matching:
         found = [
             (path, one, other)
             for path, one, other in differences(trees[0], trees[1], "settings")
-            if not (redacted and isinstance(one, str) and isinstance(other, str) and _fits(one, other))
+            if not (redacted and self._may_be(one, other))
         ]
         others = {one.path: one for one in aparts[1]}
         for one in aparts[0]:
             other = others.get(one.path)
-            if other is not None and not _agrees(one, other):
+            if other is not None and not self._apart_agree(one, other):
                 path = one.path.removeprefix("session_")
                 found.append((path, unwrapped(one.value), unwrapped(other.value)))
         return found
+
+    def _may_be(self, recorded: Any, live: Any) -> bool:
+        if isinstance(recorded, str) and isinstance(live, str) and _fits(recorded, live):
+            return True
+        return self._stands_for(recorded, live)
 
 
 def is_redacted(entry: Entry, key: str) -> bool:

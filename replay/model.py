@@ -11,6 +11,7 @@ from ..schema.codec import TextFilter
 from ..schema.entries import Kind, Status
 from ..schema.errors import UsageError
 from ..schema.model import RealtimeModel
+from ..schema.provenance import Redaction
 from ..schema.standard import STANDARD, event_name
 from ..schema.vocabulary import Vocabulary
 from . import explain
@@ -157,7 +158,7 @@ class ReplayBase:
             ReplayCore(
                 self._report,
                 self._expect,
-                self._matching(recording.codec),
+                self._matching(recording.codec, redaction=Redaction.told_by(recording.header.source)),
                 now=pacer.now,
                 paced=pacer.paced,
             ),

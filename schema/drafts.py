@@ -26,6 +26,7 @@ from .entries import Entry, Header, SessionRecord, Status
 from .errors import CorruptRecordError, DecodingError, StoreBusyError, UsageError
 from .json_text import to_json
 from .plain import Reference
+from .provenance import Redaction
 from .rows import (
     READ_BATCH,
     fetch_entries,
@@ -97,7 +98,8 @@ class Draft:
         with a header of its own whose `source` says where it comes from, and a chain of its own.
 
         The same derivation of the same recording has the same id in every run, so that what is kept
-        in a repository changes only where the recording does.
+        in a repository changes only where the recording does. That something was redacted before is
+        said again.
 
         Args:
             how: what was done, a few words: `trimmed to 3–9`.
@@ -106,6 +108,9 @@ class Draft:
         """
         renumbered_entries = renumbered(entries)
         source = f"{how}, of {self.header.id}, whose last digest is {self.last_digest.hex()}"
+        redaction = Redaction.told_by(self.header.source)
+        if redaction is not None and Redaction.told_by(how) is None:
+            source = f"{source}, {redaction}"
         header = dataclasses.replace(
             self.header, id=self._derived_id(source, renumbered_entries), previous_session=None, source=source
         )

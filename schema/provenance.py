@@ -1,0 +1,41 @@
+"""What a header's `source` says of the redaction of a recording."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+AudioRedaction = Literal["keep", "silence", "drop"]
+"""What became of the audio: kept; silence of the same length; only its length is of interest."""
+
+_CLAUSE = re.compile(
+    rf"redacted \(([\w -]+ \d+(?:, [\w -]+ \d+)*)?; audio ({'|'.join(get_args(AudioRedaction))})\)"
+)
+
+
+@dataclass(frozen=True)
+class Redaction:
+    """What was taken out of a recording.
+
+    Attributes:
+        counts: kind → how many different values of it were replaced, all sessions together.
+        audio: what became of the audio.
+    """
+
+    counts: Mapping[str, int]
+    audio: AudioRedaction
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{kind} {count}" for kind, count in self.counts.items())
+        return f"redacted ({counts}; audio {self.audio})"
+
+    @staticmethod
+    def told_by(source: str) -> Redaction | None:
+        """The redaction that a header's `source` names, or None."""
+        found = _CLAUSE.search(source)
+        if found is None:
+            return None
+        pairs = [pair.rpartition(" ") for pair in (found[1] or "").split(", ") if pair]
+        return Redaction({kind: int(count) for kind, _, count in pairs}, cast("AudioRedaction", found[2]))

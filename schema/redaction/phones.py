@@ -1,0 +1,106 @@
+"""Telephone numbers in texts. `docs/format.md` has the rules in words.
+
+Not by a library of the world's numbering plans: it would let pass what is not assigned. People mishear
+and mistype digits, and those who test use numbers that nobody has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_GAP = r"[ \u00a0\u202f./–-]"
+_DIGITS = rf"\d(?:{_GAP}{{0,2}}\d)"
+_NO_WORD = r"(?<![\w+])"
+_NO_NUMBER = r"(?<!\d)(?<!\d[.,:])"
+_END = r"(?!\d)(?![.,:]\d)(?! ?[%€$£¥])"
+
+_CERTAIN = tuple(
+    re.compile(pattern, re.ASCII)
+    for pattern in (
+        # +49 151 23456789, +49 (0)151 23456789, +1 (415) 555-0132
+        rf"(?<!\d)\+ ?\d{{1,4}}(?:{_GAP}{{0,2}}\(\d{{1,5}}\){_GAP}{{0,2}}\d)?(?:{_GAP}{{0,2}}\d){{5,14}}{_END}",
+        # 415-555-0132, (415) 555-0132, 1 415 555 0132
+        rf"{_NO_WORD}{_NO_NUMBER}(?:1{_GAP}?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{{4}}{_END}",
+        # (030) 1234567, (11) 98765-4321
+        rf"{_NO_WORD}\(\d{{2,5}}\){_GAP}{{0,2}}{_DIGITS}{{5,9}}{_END}",
+        # 98765 43210 (India), 138 1234 5678 (China)
+        rf"{_NO_WORD}{_NO_NUMBER}(?:[6-9]\d{{4}}[ -]\d{{5}}|1[3-9]\d[ -]\d{{4}}[ -]\d{{4}}){_END}",
+    )
+)
+# As they are dialled within a country, or abroad by 00. Not where a word before says what else it is.
+_DIALLED = re.compile(
+    rf"{_NO_WORD}{_NO_NUMBER}(?:00[1-9](?:{_GAP}{{0,2}}\d){{8,13}}|0[1-9](?:{_GAP}{{0,2}}\d){{7,10}}){_END}",
+    re.ASCII,
+)
+_ANY = re.compile(rf"{_NO_NUMBER}\(?\d(?:[)(]?{_GAP}{{0,2}}[)(]?\d){{6,14}}{_END}", re.ASCII)
+
+_HINT = re.compile(
+    r"phone|telefon|t[ée]l[ée]phone|tel[eé]fono|m[óo]vil|celular|handy|whatsapp|msisdn|anruf|mobil"
+    r"|(?<![^\W_])(?:tel|cell|fax|sms|dial|call(?:s|ed|er|ing|back)?|rufe?n?|text (?:me|us)"
+    r"|reach (?:me|us|him|her|them)|my number|meine nummer|mon num[ée]ro|mi n[úu]mero)(?![^\W_]|_\Z)",
+    re.IGNORECASE,
+)
+_OTHER = re.compile(
+    r"order|booking|reserv|referenc|confirm|ticket|invoice|account|tracking|flight|parcel|policy|serial|amount|price"
+    r"|total|bestell|auftrag|rechnung|buchung|kunden|konto|vorgang|sendung|pedido|factura|commande|facture|iban"
+    r"|(?<![^\W_])ids?(?![^\W_])",
+    re.IGNORECASE,
+)
+_MONEY = re.compile(r"[€$£¥]|\b(?:eur|usd|gbp|chf|euros?|dollars?)\b", re.IGNORECASE)
+_UNIT = re.compile(
+    r"\s?(?:€|\$|£|%|eur|usd|gbp|chf|euro|dollar|km\b|m\b|kg\b|ms\b|s\b|min|hour|stunde|people|items)", re.I
+)
+_DATE = re.compile(
+    r"\D?(?:\d{1,2}[./ -]\d{1,2}[./ -](?:19|20)\d\d|(?:19|20)\d\d[./ -]?\d\d[./ -]?\d\d(?!\d)"
+    r"|(?:19|20)\d\d ?[–-] ?(?:19|20)\d\d|\d{1,2}\.\d{1,2}\.\d\d(?![.\d]))",
+    re.ASCII,
+)
+_DECIMAL = re.compile(r"\d+\.\d+", re.ASCII)
+_DATE_BEHIND = re.compile(r"(?<=\d) \d{1,2}[./-]\d{1,2}[./-](?:19|20)?\d\d(?!\d)", re.ASCII)
+_ALONE_BEHIND = re.compile(r"(?<=\d{3})[ \u00a0]\d$", re.ASCII)
+HINT_CHARS = 40
+"""How far before a number a word may stand that says what it is."""
+
+
+def find_phones(text: str, key: str = "") -> Iterator[tuple[int, int]]:
+    """Where telephone numbers stand: (start, end), without overlaps; in no order.
+
+    Args:
+        key: under which the text stands, if any: it counts as words before it.
+    """
+    taken: list[tuple[int, int]] = []
+    for start, end in _candidates(text, key):
+        if all(end <= other or start >= behind for other, behind in taken):
+            taken.append((start, end))
+            yield start, end
+
+
+def _candidates(text: str, key: str) -> Iterator[tuple[int, int]]:
+    for pattern in _CERTAIN:
+        for found in pattern.finditer(text):
+            if not _DATE.match(found[0]):
+                yield found.start(), _end_of(text, found)
+    for found in _DIALLED.finditer(text):
+        if not _DATE.match(found[0]) and not _OTHER.search(_before(text, found.start(), key)):
+            yield found.start(), _end_of(text, found)
+    for found in _ANY.finditer(text):
+        before = _before(text, found.start(), key)
+        hints = [hint.end() for hint in _HINT.finditer(before)]
+        if not hints or _OTHER.search(before, hints[-1]) or _MONEY.search(before, hints[-1]):
+            continue
+        if not (_DATE.match(found[0]) or _DECIMAL.fullmatch(found[0]) or _UNIT.match(text, found.end())):
+            yield found.start() + (found[0][0] == "(" and ")" not in found[0]), found.end()
+
+
+def _before(text: str, start: int, key: str) -> str:
+    return f"{key} {text[:start]}" if start < HINT_CHARS else text[start - HINT_CHARS : start]
+
+
+def _end_of(text: str, number: re.Match[str]) -> int:
+    """Without what stands behind it and is another word: `+44 20 7946 0958 24.12.2024`, `… 0132 2 people`."""
+    date = _DATE_BEHIND.search(text, number.start(), number.end() + 8)
+    if date is not None and date.start() < number.end():
+        return date.start()
+    alone = _ALONE_BEHIND.search(number[0])
+    return number.end() if alone is None else number.start() + alone.start()

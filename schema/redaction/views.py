@@ -1,0 +1,153 @@
+"""Texts that can be changed where they lie: whole, joined of pieces, cut out of others, or unescaped.
+
+A character is only ever replaced by another one that is written in the same length. So nothing moves:
+a text that is found across ten deltas, or behind escapes in a JSON text, is overwritten in place.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from typing import Protocol
+
+ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|\\u[0-9a-fA-F]{4}|\\[\\\"/bfnrt]|%[0-7][0-9a-fA-F]"
+)
+"""How JSON writes a character, or a URL."""
+
+_SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_ASTRAL_LETTERS = 0x1D5BA
+"""Letters a to z, where only a pair of surrogates has the length."""
+
+
+class View(Protocol):
+    """A text, as it was; what is put into it is seen by whoever owns it."""
+
+    @property
+    def text(self) -> str:
+        """The text before anything was put."""
+        ...
+
+    def put(self, at: int, char: str) -> None:
+        """Write one character over another."""
+        ...
+
+
+class Cell:
+    """A text of a tree.
+
+    Args:
+        change: takes the changed text.
+    """
+
+    def __init__(self, text: str, change: Callable[[str], None]) -> None:
+        self.text = text
+        self._change = change
+        self._chars: list[str] | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the text is another by now."""
+        return self._chars is not None and self.now != self.text
+
+    @property
+    def now(self) -> str:
+        """The text with what was put."""
+        return self.text if self._chars is None else "".join(self._chars)
+
+    def put(self, at: int, char: str) -> None:
+        """See `View`."""
+        if self._chars is None:
+            self._chars = list(self.text)
+        self._chars[at] = char
+
+    def write(self) -> None:
+        """Give the changed text to its owner."""
+        if self._chars is not None:
+            self._change(self.now)
+
+
+class Fixed:
+    """A text that stands between others, and belongs to nobody."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def put(self, at: int, char: str) -> None:
+        """Nothing is there to be changed."""
+
+
+class Joined:
+    """Pieces, one after another."""
+
+    def __init__(self, parts: Sequence[View]) -> None:
+        self._parts = parts
+        self._starts = [0, *accumulate(len(part.text) for part in parts)]
+        self.text = "".join(part.text for part in parts)
+
+    def put(self, at: int, char: str) -> None:
+        """See `View`."""
+        index = bisect_right(self._starts, at) - 1
+        self._parts[index].put(at - self._starts[index], char)
+
+
+class Slice:
+    """A part of another."""
+
+    def __init__(self, whole: View, start: int, end: int) -> None:
+        self._whole = whole
+        self._start = start
+        self.text = whole.text[start:end]
+
+    def put(self, at: int, char: str) -> None:
+        """See `View`."""
+        self._whole.put(self._start + at, char)
+
+
+class Unescaped:
+    """What a text with escapes means. Escapes are kept: a letter that was written as one stays one."""
+
+    def __init__(self, escaped: View) -> None:
+        self._escaped = escaped
+        text, chars, starts, done = escaped.text, list[str](), list[int](), 0
+        for found in ESCAPE.finditer(text):
+            chars.append(text[done : found.start()])
+            starts.extend(range(done, found.start()))
+            chars.append(_meant(found[0]))
+            starts.append(found.start())
+            done = found.end()
+        chars.append(text[done:])
+        starts.extend(range(done, len(text) + 1))
+        self.text = "".join(chars)
+        self._starts = starts
+
+    def start_of(self, at: int) -> int:
+        """Where a character begins in the escaped text; also of the end."""
+        return self._starts[at]
+
+    def put(self, at: int, char: str) -> None:
+        """See `View`."""
+        start, end = self._starts[at], self._starts[at + 1]
+        for offset, escaped in enumerate(_written(char, end - start, self._escaped.text[start])):
+            self._escaped.put(start + offset, escaped)
+
+
+def _meant(escape: str) -> str:
+    if escape[0] == "%":
+        return chr(int(escape[1:], 16))
+    if len(escape) == 12:
+        return chr(0x10000 + (int(escape[2:6], 16) - 0xD800 << 10) + int(escape[8:], 16) - 0xDC00)
+    return chr(int(escape[2:], 16)) if escape[1] == "u" else _SHORT.get(escape[1], escape[1])
+
+
+def _written(char: str, length: int, first: str) -> str:
+    """A letter or a digit in as many characters as the one before it."""
+    if length == 12:
+        number = _ASTRAL_LETTERS + ord(char.lower()) % 26 - 0x10000
+        return f"\\u{0xD800 + (number >> 10):04x}\\u{0xDC00 + (number & 0x3FF):04x}"
+    if length == 1:
+        return char
+    return f"%{ord(char):02X}" if first == "%" else f"\\u{ord(char):04x}"
