@@ -131,7 +131,8 @@ class Matching:
         if self.audio == "exact" or not isinstance(data, bytes | bytearray | memoryview):
             return None
         commit = bool(getattr(event, "commit", False))
-        return Audio(bytes(len(data)) if self._silent else bytes(cast("bytes", data)), commit)
+        sound = bytes(cast("bytes", data))
+        return Audio(bytes(len(sound)) if self._silent else sound, commit)
 
     # --- comparing --------------------------------------------------------------------------------------
 
@@ -176,7 +177,7 @@ class Matching:
         return self._stands_for(recorded.value, live.value) or _agrees(recorded, live)
 
     def _stands_for(self, recorded: Any, live: Any) -> bool:
-        """Whether a recorded value has stand-ins where the live one has real values, and is the same otherwise."""
+        """Whether they differ in nothing but real values where the recorded one has stand-ins."""
         return self._values is not None and recorded != live and self._values.agree(recorded, live)
 
     def may_hold_stand_ins(self, entry: Entry) -> bool:

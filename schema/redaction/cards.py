@@ -11,6 +11,7 @@ DIGIT_GAP = r"[ \u00a0\u202f.,–-]{1,2}"
 _RUN = re.compile(rf"(?<!\d)\d(?:(?:{DIGIT_GAP})?\d){{12,}}", re.ASCII)
 _GROUP = re.compile(r"\d+", re.ASCII)
 MAX_GROUPS = 64
+MIN_CARD_DIGITS = 13
 
 _RANGES = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})"  # Visa
@@ -62,6 +63,6 @@ def _end_of_card(text: str, groups: list[tuple[int, int]]) -> int | None:
         digits += text[start:end]
         if len(digits) > 19:
             break
-        if len(digits) >= 13 and is_card(digits):
+        if len(digits) >= MIN_CARD_DIGITS and is_card(digits):
             found = end
     return found

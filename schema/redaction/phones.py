@@ -19,7 +19,8 @@ _CERTAIN = tuple(
     re.compile(pattern, re.ASCII)
     for pattern in (
         # +49 151 23456789, +49 (0)151 23456789, +1 (415) 555-0132
-        rf"(?<!\d)\+ ?\d{{1,4}}(?:{_GAP}{{0,2}}\(\d{{1,5}}\){_GAP}{{0,2}}\d)?(?:{_GAP}{{0,2}}\d){{5,14}}{_END}",
+        rf"(?<!\d)\+ ?\d{{1,4}}(?:{_GAP}{{0,2}}\(\d{{1,5}}\){_GAP}{{0,2}}\d)?"
+        rf"(?:{_GAP}{{0,2}}\d){{5,14}}{_END}",
         # 415-555-0132, (415) 555-0132, 1 415 555 0132
         rf"{_NO_WORD}{_NO_NUMBER}(?:1{_GAP}?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{{4}}{_END}",
         # (030) 1234567, (11) 98765-4321
@@ -30,10 +31,13 @@ _CERTAIN = tuple(
 )
 # As they are dialled within a country, or abroad by 00. Not where a word before says what else it is.
 _DIALLED = re.compile(
-    rf"{_NO_WORD}{_NO_NUMBER}(?:00[1-9](?:{_GAP}{{0,2}}\d){{8,13}}|0[1-9](?:{_GAP}{{0,2}}\d){{7,10}}){_END}",
+    rf"{_NO_WORD}{_NO_NUMBER}(?<!\d\d\d )"
+    rf"(?:00[1-9](?:{_GAP}{{0,2}}\d){{8,13}}|0[1-9](?:{_GAP}{{0,2}}\d){{7,10}}){_END}",
     re.ASCII,
 )
-_ANY = re.compile(rf"{_NO_NUMBER}\(?\d(?:[)(]?{_GAP}{{0,2}}[)(]?\d){{6,14}}{_END}", re.ASCII)
+_ANY = re.compile(
+    rf"{_NO_NUMBER}(?<!\d{_GAP})\(?\d(?:[)(]?{_GAP}{{0,2}}[)(]?\d){{6,14}}(?!{_GAP}\d){_END}", re.ASCII
+)
 
 _HINT = re.compile(
     r"phone|telefon|t[ée]l[ée]phone|tel[eé]fono|m[óo]vil|celular|handy|whatsapp|msisdn|anruf|mobil"

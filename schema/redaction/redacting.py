@@ -61,7 +61,7 @@ def redacted(
         for match in session.matches(finder):
             stand_ins.add(match.kind, match.value)
     for session in sessions:
-        session.replace(finder, stand_ins)
+        session.replace(stand_ins)
     how = str(Redaction({kind: stand_ins.count(kind) for kind in finder.names}, audio))
     found: list[Draft] = []
     for session in sessions:
@@ -79,6 +79,7 @@ class _Session:
         self._texts: list[Text] = []
         self._streams: dict[Stream, list[View]] = {}
         self._items: dict[int, Cell] = {}
+        self._found: list[Match] = []
         self._labels = PayloadTexts(dict(draft.header.labels), free=True)
         self._texts += self._labels.texts
         for entry in draft.entries:
@@ -101,14 +102,16 @@ class _Session:
             self._items[entry.seq] = cell
             self._texts.append(Text(cell, "item_id", False))
 
-    def matches(self, finder: Finder) -> Iterable[Match]:
+    def matches(self, finder: Finder) -> list[Match]:
         """What is found in it."""
-        for view, key, numbers in self._texts:
-            yield from finder.find(view, key, numbers=numbers)
+        self._found = [
+            match for view, key, numbers in self._texts for match in finder.find(view, key, numbers=numbers)
+        ]
+        return self._found
 
-    def replace(self, finder: Finder, stand_ins: StandIns) -> None:
-        """Put stand-ins in the place of all that is found."""
-        for match in self.matches(finder):
+    def replace(self, stand_ins: StandIns) -> None:
+        """Put stand-ins in the place of all that was found last."""
+        for match in self._found:
             for at, char in stand_ins.replacing(match.kind, match.value):
                 match.view.put(match.start + at, char)
 

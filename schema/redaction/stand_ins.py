@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .cards import passes_luhn
+from .cards import MIN_CARD_DIGITS, passes_luhn
 
 EMAIL, PHONE, CARD = "email", "phone", "card"
 NUMBERS = frozenset({PHONE, CARD})
@@ -89,7 +89,11 @@ class StandIns:
         return changes
 
     def _stays(self, kind: str, value: str) -> bool:
-        return kind in self._stay and has_form(kind, value)
+        if kind in self._stay and has_form(kind, value):
+            return True
+        # Nobody's card any more, but under a key such as `caller` it may be somebody's telephone.
+        is_long = kind == PHONE and len(value) >= MIN_CARD_DIGITS
+        return is_long and CARD in self._stay and has_form(CARD, value)
 
     def _made(self, kind: str, value: str) -> str:
         given = self._given.setdefault(kind, set())

@@ -140,7 +140,11 @@ class PayloadTexts:
         reference = reference_in(facts)
         tag = facts.get("$")
         if reference is not None:
-            self.bytes.append(Bytes(reference, tag == "base64", lambda at: facts.update(at=list(at))))
+
+            def refer(to: Reference) -> None:
+                facts["at"] = list(to)
+
+            self.bytes.append(Bytes(reference, tag == "base64", refer))
             return
         names: dict[str, str] = {}
         if tag is None:

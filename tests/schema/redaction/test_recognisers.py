@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -291,5 +293,5 @@ def test_matches_never_overlap(text: str) -> None:
     places = sorted(
         (match.start, match.end) for match in Finder().find(Cell(text, print)) if match.view.text == text
     )
-    for (_, end), (start, _) in zip(places, places[1:], strict=False):
+    for (_, end), (start, _) in pairwise(places):
         assert end <= start
