@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..schema.provenance import Redaction
 from ..schema.redaction.emails import find_emails
 from ..schema.redaction.finding import DEFAULT
 from ..schema.redaction.stand_ins import CARD, EMAIL, PHONE, canonical, has_form
-from ..schema.redaction.texts import PayloadTexts
+from ..schema.redaction.texts import MIN_NUMBER, PayloadTexts
 from ..schema.redaction.views import ESCAPE, Unescaped, View
 
 _GAP = r"[ \u00a0\u202f().,/–-]{0,3}"
@@ -128,9 +128,10 @@ def _alike(one: str, other: str) -> bool:
 def _shape(tree: Any) -> Any:
     """A tree without its texts and large numbers, which are compared as texts."""
     if isinstance(tree, dict):
-        return [(_shape(key), _shape(item)) for key, item in tree.items()]  # pyright: ignore
+        facts = cast("dict[str, Any]", tree)
+        return [_shape(item) for item in facts.values()]
     if isinstance(tree, list):
-        return [_shape(item) for item in tree]  # pyright: ignore
-    if isinstance(tree, str):
+        return [_shape(item) for item in cast("list[Any]", tree)]
+    if isinstance(tree, str) or (type(tree) is int and abs(tree) >= MIN_NUMBER):
         return ""
-    return 0 if type(tree) is int and abs(tree) >= 1_000_000 else tree
+    return type(tree), tree

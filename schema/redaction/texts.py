@@ -34,6 +34,10 @@ _LETTER = re.compile(r"[^\W\d_]")
 _SPACE = re.compile(r"\s")
 
 
+MIN_NUMBER = 1_000_000
+"""Smaller integers are nobody's number."""
+
+
 class Text(NamedTuple):
     """A text of a payload.
 
@@ -132,7 +136,7 @@ class PayloadTexts:
             items = cast("list[Any]", value)
             for index, item in enumerate(items):
                 self._value(item, key, structural, partial(items.__setitem__, index), path)
-        elif type(value) is int and not structural and abs(value) >= 1_000_000:
+        elif type(value) is int and not structural and abs(value) >= MIN_NUMBER:
             cell = self._cell(str(value), lambda text: change(int(text)))
             self.texts.append(Text(cell, key, True))
 

@@ -121,7 +121,7 @@ def sessions(draw: Callable[..., Any]) -> tuple[Draft, set[str]]:
     session.add(Kind.SENT, se.RealtimeModelSendAudio(b"\x12\x34" * 80), "send_audio")
     said = draw(texts(session))
     session.add(Kind.SENT, se.RealtimeModelSendUserInput(said), "send_user_input", method="send_event")
-    streams = [draw(_message(session, index)) for index in range(2)]
+    streams: list[list[Callable[[], Any]]] = [draw(_message(session, index)) for index in range(2)]
     streams.append(draw(_call(session)))
     order = Random(draw(st.integers(0, 99)))
     while streams:  # others come in between

@@ -6,7 +6,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -30,10 +30,10 @@ def texts_of(tree: Any) -> Iterator[str]:
     if isinstance(tree, str):
         yield tree
     elif isinstance(tree, list):
-        for item in tree:
+        for item in cast("list[Any]", tree):
             yield from texts_of(item)
     elif isinstance(tree, dict):
-        for key, item in tree.items():
+        for key, item in cast("dict[str, Any]", tree).items():
             yield key
             yield from texts_of(item)
     elif isinstance(tree, int):
@@ -47,8 +47,8 @@ def streams_of(draft: Draft) -> dict[Any, str]:
         tree = tree_of(entry)
         if entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT):
             tree = json.loads("".join(tree))
-        data = tree.get("data", tree)
-        if isinstance(data, dict) and isinstance(data.get("delta"), str):
+        data = cast("dict[str, Any]", tree.get("data", tree))
+        if isinstance(data.get("delta"), str):
             streams[entry.kind, entry.type, data["type"], data.get("item_id"), data.get("call_id")] += data[
                 "delta"
             ]
@@ -94,9 +94,9 @@ def shape(tree: Any) -> Any:
     if isinstance(tree, str):
         return len(tree)
     if isinstance(tree, list):
-        return [shape(item) for item in tree]
+        return [shape(item) for item in cast("list[Any]", tree)]
     if isinstance(tree, dict):
-        return [(len(key), shape(item)) for key, item in tree.items()]
+        return [(len(key), shape(item)) for key, item in cast("dict[str, Any]", tree).items()]
     return len(str(tree))
 
 
