@@ -15,7 +15,7 @@ from ..schema.provenance import Redaction
 from ..schema.redaction.emails import find_emails
 from ..schema.redaction.finding import DEFAULT
 from ..schema.redaction.stand_ins import CARD, EMAIL, PHONE, canonical, has_form
-from ..schema.redaction.texts import MIN_NUMBER, PayloadTexts
+from ..schema.redaction.texts import PayloadTexts, digits_of
 from ..schema.redaction.views import ESCAPE, Unescaped, View
 
 _GAP = r"[ \u00a0\u202f().,/–-]{0,3}"
@@ -132,6 +132,6 @@ def _shape(tree: Any) -> Any:
         return [_shape(item) for item in facts.values()]
     if isinstance(tree, list):
         return [_shape(item) for item in cast("list[Any]", tree)]
-    if isinstance(tree, str) or (type(tree) is int and abs(tree) >= MIN_NUMBER):
+    if isinstance(tree, str):
         return ""
-    return type(tree), tree
+    return type(tree), tree if digits_of(tree) is None else 0

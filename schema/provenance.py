@@ -31,6 +31,14 @@ class Redaction:
         counts = ", ".join(f"{kind} {count}" for kind, count in self.counts.items())
         return f"redacted ({counts}; audio {self.audio})"
 
+    def after(self, earlier: Redaction | None) -> Redaction:
+        """Both, where something had been redacted before."""
+        if earlier is None:
+            return self
+        kinds = dict.fromkeys([*earlier.counts, *self.counts])
+        counts = {kind: earlier.counts.get(kind, 0) + self.counts.get(kind, 0) for kind in kinds}
+        return Redaction(counts, earlier.audio if self.audio == "keep" else self.audio)
+
     @staticmethod
     def told_by(source: str) -> Redaction | None:
         """The redaction that a header's `source` names, or None."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from ..errors import UsageError
 from .cards import DIGIT_GAP, find_cards
 from .emails import find_emails
 from .phones import find_phones
+from .spans import Spans
 from .stand_ins import CARD, EMAIL, NUMBERS, PHONE, StandIns
 from .views import ESCAPE, Unescaped, View
 
@@ -113,7 +113,7 @@ class Finder:
         levels: list[View] = [view]
         while escapes and len(levels) <= MAX_ESCAPES and ESCAPE.search(levels[-1].text):
             levels.append(Unescaped(levels[-1]))
-        taken: list[tuple[int, int]] = []
+        taken = Spans()
         found: list[Match] = []
         for depth in range(len(levels) - 1, -1, -1):
             for kind, start, end in self._spans(levels[depth].text, key, numbers):
@@ -121,7 +121,7 @@ class Finder:
                 for level in levels[depth:0:-1]:
                     assert isinstance(level, Unescaped)
                     place = (level.start_of(place[0]), level.start_of(place[1]))
-                if start < end and _is_free(taken, place):
+                if start < end and taken.take(place):
                     found.append(Match(kind, levels[depth], start, end))
         return found
 
@@ -178,12 +178,3 @@ def _compiled(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
     if compiled.match("") is not None:
         raise UsageError(f"{name}: {pattern!r} matches nothing at all: let it match a character at least")
     return compiled
-
-
-def _is_free(taken: list[tuple[int, int]], place: tuple[int, int]) -> bool:
-    """Whether nothing is there yet; takes the place."""
-    at = bisect_left(taken, place)
-    if (at > 0 and taken[at - 1][1] > place[0]) or (at < len(taken) and taken[at][0] < place[1]):
-        return False
-    taken.insert(at, place)
-    return True

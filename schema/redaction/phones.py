@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from .spans import Span, Spans
+
 _GAP = r"[ \u00a0\u202f./–-]"
 _DIGITS = rf"\d(?:{_GAP}{{0,2}}\d)"
 _NO_WORD = r"(?<![\w+])"
@@ -67,20 +69,19 @@ HINT_CHARS = 40
 """How far before a number a word may stand that says what it is."""
 
 
-def find_phones(text: str, key: str = "") -> Iterator[tuple[int, int]]:
+def find_phones(text: str, key: str = "") -> Iterator[Span]:
     """Where telephone numbers stand: (start, end), without overlaps; in no order.
 
     Args:
         key: under which the text stands, if any: it counts as words before it.
     """
-    taken: list[tuple[int, int]] = []
-    for start, end in _candidates(text, key):
-        if all(end <= other or start >= behind for other, behind in taken):
-            taken.append((start, end))
-            yield start, end
+    taken = Spans()
+    for span in _candidates(text, key):
+        if taken.take(span):
+            yield span
 
 
-def _candidates(text: str, key: str) -> Iterator[tuple[int, int]]:
+def _candidates(text: str, key: str) -> Iterator[Span]:
     for pattern in _CERTAIN:
         for found in pattern.finditer(text):
             if not _DATE.match(found[0]):

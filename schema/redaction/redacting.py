@@ -62,9 +62,10 @@ def redacted(
             stand_ins.add(match.kind, match.value)
     for session in sessions:
         session.replace(stand_ins)
-    how = str(Redaction({kind: stand_ins.count(kind) for kind in finder.names}, audio))
+    redaction = Redaction({kind: stand_ins.count(kind) for kind in finder.names}, audio)
     found: list[Draft] = []
-    for session in sessions:
+    for session, earlier in zip(sessions, before, strict=True):
+        how = str(redaction.after(earlier))
         found.append(session.derived(how, audio, found[-1].header.id if found else None))
     return found
 

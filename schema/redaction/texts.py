@@ -35,7 +35,11 @@ _SPACE = re.compile(r"\s")
 
 
 MIN_NUMBER = 1_000_000
-"""Smaller integers are nobody's number."""
+"""Smaller ones are nobody's."""
+
+_EXACT_FLOAT = 8.9e15
+_ARGUMENTS = frozenset({"args", "arguments"})
+"""Under these keys an object is the user's own, whatever is around it."""
 
 
 class Text(NamedTuple):
@@ -136,9 +140,12 @@ class PayloadTexts:
             items = cast("list[Any]", value)
             for index, item in enumerate(items):
                 self._value(item, key, structural, partial(items.__setitem__, index), path)
-        elif type(value) is int and not structural and abs(value) >= MIN_NUMBER:
-            cell = self._cell(str(value), lambda text: change(int(text)))
-            self.texts.append(Text(cell, key, True))
+        else:
+            digits = None if structural else digits_of(value)
+            if digits is not None:
+                number = type(value)
+                cell = self._cell(digits, lambda text: change(number(int(text))))
+                self.texts.append(Text(cell, key, True))
 
     def _object(self, facts: dict[str, Any], key: str, path: tuple[str, ...]) -> None:
         reference = reference_in(facts)
@@ -177,8 +184,10 @@ class PayloadTexts:
             if isinstance(item, str) and name == "text" and not self._free and _is_piece(kind, path):
                 self.pieces.append(((*path, name), self._cell(item, set_item)))
                 continue
+            free, self._free = self._free, self._free or (name in _ARGUMENTS and isinstance(item, dict))
             inner = not self._free and _STRUCTURAL.fullmatch(name) is not None
             self._value(item, f"{key} {name}"[-HINT_CHARS:], inner, set_item, (*path, name))
+            self._free = free
         if tag in ("audio", "send_audio") and self.bytes:
             self.bytes[-1] = self.bytes[-1]._replace(audio=True)
 
@@ -221,6 +230,15 @@ class PayloadTexts:
                 )
         if delta is not None and not _AUDIO_TYPE.fullmatch(facts.get("type", "").strip('"')):
             self.pieces.append((_stream_of(("frame",), facts), delta))
+
+
+def digits_of(value: Any) -> str | None:
+    """A number that may be somebody's, as it is written; None for all other values."""
+    if type(value) is int:
+        return str(value) if abs(value) >= MIN_NUMBER else None
+    if type(value) is float and value.is_integer() and MIN_NUMBER <= abs(value) < _EXACT_FLOAT:
+        return str(int(value))
+    return None
 
 
 def _stream_of(path: tuple[str, ...], facts: dict[str, Any]) -> Stream:

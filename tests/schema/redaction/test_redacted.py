@@ -233,6 +233,31 @@ def test_ids_types_times_and_sums_stay() -> None:
     assert one.entries[1].flags & Flag.REDACTED
 
 
+def test_numbers_that_are_no_texts_are_found() -> None:
+    session = Session()
+    call = {"name": "pay", "args": {"id": 4111111111111111, "amount": 4111111111111111.0, "status": "x"}}
+    session.add(Kind.RECEIVED, ev.RealtimeModelRawServerEvent({"toolCall": call, "id": 4111111111111111}))
+    session.add(
+        Kind.MARKER, {"text": "", "data": {"phone": 4155550132, "n": 4155550132.5, "id": [4155550132]}}
+    )
+    (one,) = redacted([session.draft()])
+    data = tree_of(one.entries[0])["data"]
+    assert data["toolCall"]["args"] == {"id": 8888888888880001, "amount": 8888888888880001.0, "status": "x"}
+    assert type(data["toolCall"]["args"]["amount"]) is float
+    assert data["id"] == 4111111111111111
+    assert tree_of(one.entries[1])["data"] == {"phone": 5555550000, "n": 4155550132.5, "id": [5555550000]}
+
+
+def test_a_transcription_without_ids_is_one_text() -> None:
+    session = Session()
+    for piece in ("It is ada@exam", "ple.", "org, thanks"):
+        data = {"serverContent": {"inputTranscription": {"text": piece}}}
+        session.add(Kind.RECEIVED, ev.RealtimeModelRawServerEvent(data))
+    (one,) = redacted([session.draft()])
+    pieces = [tree_of(entry)["data"]["serverContent"]["inputTranscription"]["text"] for entry in one.entries]
+    assert pieces == ["It is xxx@xxxa", "aaa.", "org, thanks"]
+
+
 def test_a_chain_keeps_its_links_and_its_stand_ins() -> None:
     drafts: list[Draft] = []
     for text in (f"{EMAILS[0]} {EMAILS[1]}", f"{EMAILS[1]} {EMAILS[0]}"):
@@ -304,6 +329,9 @@ def test_what_is_derived_of_it_says_that_it_was_redacted() -> None:
     (one,) = redacted([session.draft()], audio="silence")
     cut = one.derived("trimmed", one.entries).derived("again", one.entries)
     assert Redaction.told_by(cut.header.source) == Redaction({"email": 1, "phone": 0, "card": 0}, "silence")
+    (twice,) = redacted([cut], kinds=["email"], words=["Ada"])
+    counts = {"email": 1, "phone": 0, "card": 0, "word": 0}
+    assert Redaction.told_by(twice.header.source) == Redaction(counts, "silence")
     assert Redaction.told_by("recorder") is None
 
 
