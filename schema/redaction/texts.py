@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
 from ..drafts import reference_in
@@ -30,6 +30,7 @@ _OF_STREAM = re.compile(r"type|(?!event_id|previous_item_id).*_id|.*_index")
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
 
 
+_IDENTIFIER = re.compile(r"[A-Za-z$_](?:[A-Za-z_.-]|\d(?!\d{3})){0,39}")
 _LETTER = re.compile(r"[^\W\d_]")
 _SPACE = re.compile(r"\s")
 
@@ -38,7 +39,7 @@ MIN_NUMBER = 1_000_000
 """Smaller ones are nobody's."""
 
 _EXACT_FLOAT = 8.9e15
-_ARGUMENTS = frozenset({"args", "arguments"})
+_ARGUMENTS = frozenset({"args", "arguments", "metadata", "variables"})
 """Under these keys an object is the user's own, whatever is around it."""
 
 
@@ -164,7 +165,7 @@ class PayloadTexts:
         for name, item in facts.items():
             if tag is not None and name in ("$", "$set"):
                 continue
-            if tag is None and not _STRUCTURAL.fullmatch(name):
+            if tag is None and (self._free or not _is_identifier(name)):
                 self.texts.append(Text(self._cell(name, partial(names.__setitem__, name)), key, True))
             set_item = partial(facts.__setitem__, name)
             if not self._free and name in _NAMES and (isinstance(item, str) or name == "trace"):
@@ -185,7 +186,7 @@ class PayloadTexts:
                 self.pieces.append(((*path, name), self._cell(item, set_item)))
                 continue
             free, self._free = self._free, self._free or (name in _ARGUMENTS and isinstance(item, dict))
-            inner = not self._free and _STRUCTURAL.fullmatch(name) is not None
+            inner = not self._free and _is_structural(name)
             self._value(item, f"{key} {name}"[-HINT_CHARS:], inner, set_item, (*path, name))
             self._free = free
         if tag in ("audio", "send_audio") and self.bytes:
@@ -216,7 +217,7 @@ class PayloadTexts:
         for token in _TOKEN.finditer(whole.text):
             if token[2] is not None:
                 key = token[1]
-                if not _STRUCTURAL.fullmatch(key):
+                if not _is_identifier(key):
                     self.texts.append(Text(Slice(whole, *token.span(1)), "", True))
                 continue
             if _OF_STREAM.fullmatch(key):
@@ -225,11 +226,20 @@ class PayloadTexts:
             if key == "delta" and delta is None and token[1] is not None:
                 delta = view
             elif key not in _NAMES:
-                self.texts.append(
-                    Text(view, key, _may_hold_numbers(view.text, bool(_STRUCTURAL.fullmatch(key))))
-                )
+                self.texts.append(Text(view, key, _may_hold_numbers(view.text, _is_structural(key))))
         if delta is not None and not _AUDIO_TYPE.fullmatch(facts.get("type", "").strip('"')):
             self.pieces.append((_stream_of(("frame",), facts), delta))
+
+
+@lru_cache(maxsize=1024)
+def _is_structural(key: str) -> bool:
+    return _STRUCTURAL.fullmatch(key) is not None
+
+
+@lru_cache(maxsize=1024)
+def _is_identifier(key: str) -> bool:
+    """Whether a key is one of a protocol's, and nobody's word."""
+    return _IDENTIFIER.fullmatch(key) is not None
 
 
 def digits_of(value: Any) -> str | None:

@@ -153,6 +153,7 @@ def recorded(*sends: Any, types: str = "send_tool_output", **options: Any) -> Re
     return Recorded([(types, event) for event in events], rules, flags=int(Flag.REDACTED))
 
 
+@settings(max_examples=max(8, settings().max_examples // 6))
 @given(st.permutations([*EMAILS, *PHONES, *CARDS]))
 def test_whatever_is_sent_and_in_whatever_order_its_own_place_is_found(values: list[str]) -> None:
     sends = [
@@ -213,7 +214,7 @@ def test_many_redacted_sends_are_matched_in_little_time() -> None:
     assert time.process_time() - started < 5.0
 
 
-@settings(max_examples=max(8, settings().max_examples // 6))
+@settings(max_examples=max(6, settings().max_examples // 10))
 @given(st.data())
 def test_any_conversation_replays_with_stand_ins_and_with_real_values(data: st.DataObject) -> None:
     session = Session()

@@ -53,6 +53,7 @@ def test_where_nothing_is_to_be_taken_out_nothing_is(store: Path) -> None:
             assert '"at":[' in one.payload or tree_of(one) == tree_of(other)
 
 
+@pytest.mark.deep
 def test_five_thousand_entries_take_a_second_or_so() -> None:
     session = Session()
     text = "I have your number as +49 151 23456789 and your mail is ada@example.org, at 19:00."

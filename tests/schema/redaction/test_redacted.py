@@ -18,7 +18,7 @@ from realtape.schema.drafts import Draft, reference_in, tree_of
 from realtape.schema.redaction import Redaction, redacted
 from support.planted import EMAILS, SECRETS, Session, sessions
 
-FEW = settings(max_examples=max(10, settings().max_examples // 6))
+FEW = settings(max_examples=max(6, settings().max_examples // 8))
 """A whole session each."""
 
 _DIGIT = re.compile(r"\D")
@@ -256,6 +256,16 @@ def test_a_transcription_without_ids_is_one_text() -> None:
     (one,) = redacted([session.draft()])
     pieces = [tree_of(entry)["data"]["serverContent"]["inputTranscription"]["text"] for entry in one.entries]
     assert pieces == ["It is xxx@xxxa", "aaa.", "org, thanks"]
+
+
+def test_a_word_that_a_protocol_uses_leaves_the_protocol_alone() -> None:
+    session = Session()
+    data = {"type": "response.done", "response": {"output": []}, "text": "a response"}
+    session.add(Kind.RECEIVED, ev.RealtimeModelRawServerEvent(data))
+    session.add(Kind.MARKER, {"text": "", "data": {"response": 1}})
+    (one,) = redacted([session.draft()], words=["response"])
+    assert tree_of(one.entries[0])["data"] == {**data, "text": "a xxxxaaaa"}
+    assert tree_of(one.entries[1])["data"] == {"xxxxaaaa": 1}
 
 
 def test_a_chain_keeps_its_links_and_its_stand_ins() -> None:
