@@ -116,7 +116,9 @@ class Finder:
         taken = Spans()
         found: list[Match] = []
         for depth in range(len(levels) - 1, -1, -1):
-            for kind, start, end in self._spans(levels[depth].text, key, numbers):
+            # The longest first: an address wins over a name in it.
+            spans = sorted(self._spans(levels[depth].text, key, numbers), key=lambda span: span[1] - span[2])
+            for kind, start, end in spans:
                 place = (start, end)
                 for level in levels[depth:0:-1]:
                     assert isinstance(level, Unescaped)

@@ -144,7 +144,7 @@ class PayloadTexts:
         else:
             digits = None if structural else digits_of(value)
             if digits is not None:
-                number = type(value)
+                number = float if isinstance(value, float) else int
                 cell = self._cell(digits, lambda text: change(number(int(text))))
                 self.texts.append(Text(cell, key, True))
 
@@ -185,12 +185,31 @@ class PayloadTexts:
             if isinstance(item, str) and name == "text" and not self._free and _is_piece(kind, path):
                 self.pieces.append(((*path, name), self._cell(item, set_item)))
                 continue
+            if name == "logprobs" and isinstance(item, list):
+                self._tokens((*_stream_of(path, facts), name), cast("list[Any]", item))
+                continue
             free, self._free = self._free, self._free or (name in _ARGUMENTS and isinstance(item, dict))
             inner = not self._free and _is_structural(name)
             self._value(item, f"{key} {name}"[-HINT_CHARS:], inner, set_item, (*path, name))
             self._free = free
         if tag in ("audio", "send_audio") and self.bytes:
             self.bytes[-1] = self.bytes[-1]._replace(audio=True)
+
+    def _tokens(self, stream: Stream, tokens: list[Any]) -> None:
+        """A transcript once more, a token at a time, each also as bytes."""
+
+        def changing(facts: dict[str, Any]) -> Callable[[str], None]:
+            def change(text: str) -> None:
+                facts["token"] = text
+                if isinstance(facts.get("bytes"), list):
+                    facts["bytes"] = list(text.encode(errors="surrogatepass"))
+
+            return change
+
+        for token in tokens:
+            facts = cast("dict[str, Any]", token) if isinstance(token, dict) else {}
+            if isinstance(facts.get("token"), str):
+                self.pieces.append((stream, self._cell(facts["token"], changing(facts))))
 
     # --- frames ---------------------------------------------------------------------------------------
 
@@ -213,6 +232,7 @@ class PayloadTexts:
             return
         facts: dict[str, str] = {}
         delta: View | None = None
+        tokens: list[View] = []
         key = ""
         for token in _TOKEN.finditer(whole.text):
             if token[2] is not None:
@@ -225,10 +245,13 @@ class PayloadTexts:
             view = Slice(whole, *token.span(1 if token[1] is not None else 0))
             if key == "delta" and delta is None and token[1] is not None:
                 delta = view
+            elif key == "token" and token[1] is not None:
+                tokens.append(view)
             elif key not in _NAMES:
                 self.texts.append(Text(view, key, _may_hold_numbers(view.text, _is_structural(key))))
         if delta is not None and not _AUDIO_TYPE.fullmatch(facts.get("type", "").strip('"')):
             self.pieces.append((_stream_of(("frame",), facts), delta))
+        self.pieces += [((*_stream_of(("frame",), facts), "token"), view) for view in tokens]
 
 
 @lru_cache(maxsize=1024)

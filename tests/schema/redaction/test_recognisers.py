@@ -261,14 +261,15 @@ def test_what_is_behind_escapes_is_found() -> None:
     assert found("Hello\\n4111 1111 1111 1111") == [("card", "4111 1111 1111 1111")]
 
 
-def test_own_patterns_and_words_come_first() -> None:
+def test_own_patterns_and_words_are_found_and_the_longest_value_wins() -> None:
     assert found(
         "Order AB-123 of ada lovelace", extra={"order": r"AB-\d+"}, words=["Ada Lovelace", "Ada"]
     ) == [
-        ("order", "AB-123"),
         ("word", "ada lovelace"),
+        ("order", "AB-123"),
     ]
-    assert found("ada@example.org", words=["Ada"]) == [("word", "ada")]
+    assert found("ada@example.org, Ada", words=["Ada"]) == [("email", "ada@example.org"), ("word", "Ada")]
+    assert found("ada@example.org", words=["mail ada@example.org"]) == [("email", "ada@example.org")]
     assert found("ada@example.org and +14155550132", kinds=["phone"]) == [("phone", "+14155550132")]
 
 

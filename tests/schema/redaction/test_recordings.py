@@ -58,12 +58,12 @@ def test_five_thousand_entries_take_a_second_or_so() -> None:
     session = Session()
     text = "I have your number as +49 151 23456789 and your mail is ada@example.org, at 19:00."
     while len(session.entries) < 5000:
-        ids = {"response_id": f"resp_{len(session.entries)}", "item_id": f"item_{len(session.entries)}"}
+        response, item = f"resp_{len(session.entries)}", f"item_{len(session.entries)}"
         for word in text.split(" "):
-            data = {"type": "response.output_audio_transcript.delta", **ids, "delta": f"{word} "}
+            data = {"type": "response.output_audio_transcript.delta", "item_id": item, "delta": f"{word} "}
             session.add(Kind.RECEIVED, ev.RealtimeModelRawServerEvent(data))
-            session.add(Kind.RECEIVED, ev.RealtimeModelTranscriptDeltaEvent(delta=f"{word} ", **ids))
-            session.add(Kind.RECEIVED, ev.RealtimeModelAudioEvent(bytes(4800), content_index=0, **ids))
+            session.add(Kind.RECEIVED, ev.RealtimeModelTranscriptDeltaEvent(item, f"{word} ", response))
+            session.add(Kind.RECEIVED, ev.RealtimeModelAudioEvent(bytes(4800), response, item, 0))
         session.add(Kind.SENT, se.RealtimeModelSendUserInput(text), "send_user_input")
     draft = session.draft()
     started = time.process_time()

@@ -248,6 +248,24 @@ def test_numbers_that_are_no_texts_are_found() -> None:
     assert tree_of(one.entries[1])["data"] == {"phone": 5555550000, "n": 4155550132.5, "id": [5555550000]}
 
 
+def test_the_tokens_of_a_transcript_are_one_text() -> None:
+    session = Session()
+    for word in ("It is", " ada", "@ex", "ample.org"):
+        tokens = [{"token": word, "logprob": -0.5, "bytes": list(word.encode())}]
+        data = {"type": "x.transcription.delta", "item_id": "i", "delta": word, "logprobs": tokens}
+        session.add(Kind.RECEIVED, ev.RealtimeModelRawServerEvent(data))
+        session.add(Kind.FRAME_IN, [json.dumps(data)])
+    (one,) = redacted([session.draft()])
+    found = [tree_of(entry)["data"] for entry in one.entries[::2]]
+    tokens = [token for data in found for token in data["logprobs"]]
+    assert "".join(data["delta"] for data in found) == "It is xxx@xxxaaaa.org"
+    assert "".join(token["token"] for token in tokens) == "It is xxx@xxxaaaa.org"
+    assert bytes(byte for token in tokens for byte in token["bytes"]) == b"It is xxx@xxxaaaa.org"
+    assert [json.loads(tree_of(entry)[0])["logprobs"][0]["token"] for entry in one.entries[1::2]] == [
+        token["token"] for token in tokens
+    ]
+
+
 def test_a_transcription_without_ids_is_one_text() -> None:
     session = Session()
     for piece in ("It is ada@exam", "ple.", "org, thanks"):
@@ -260,7 +278,7 @@ def test_a_transcription_without_ids_is_one_text() -> None:
 
 def test_a_word_that_a_protocol_uses_leaves_the_protocol_alone() -> None:
     session = Session()
-    data = {"type": "response.done", "response": {"output": []}, "text": "a response"}
+    data: dict[str, Any] = {"type": "response.done", "response": {"output": []}, "text": "a response"}
     session.add(Kind.RECEIVED, ev.RealtimeModelRawServerEvent(data))
     session.add(Kind.MARKER, {"text": "", "data": {"response": 1}})
     (one,) = redacted([session.draft()], words=["response"])
