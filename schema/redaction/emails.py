@@ -13,7 +13,8 @@ _END = rf"(?![{_LETTERS}-])"
 _EMAIL = re.compile(
     rf"[{_LETTERS}](?:[{_LETTERS}.+'&~-]{{0,127}}?)@"
     rf"(?:{_DOMAIN}(?:[a-z\u00df-\u00ff\u0430-\u045f]{{2,24}}|[A-Z]{{2,24}}|xn--[a-z0-9-]{{2,40}}){_END}"
-    rf"|{_DOMAIN}[A-Za-z]{{2,24}}{_END})"
+    rf"|{_DOMAIN}[A-Za-z]{{2,24}}{_END}"
+    rf"|(?:(?!\d)[{_LETTERS}][{_LETTERS}.-]{{0,80}})?\Z)"  # cut short: the model was interrupted
 )
 
 

@@ -32,7 +32,9 @@ def places(kind: str, value: str) -> list[int]:
         while len(digits) > 1 and value[digits[0]] == "0" and kind == PHONE:
             del digits[0]  # the zeros by which one dials into a net
         return digits
-    end = value.rindex(".") if kind == EMAIL else len(value)
+    end = len(value)
+    if kind == EMAIL and "." in value[value.index("@") :]:
+        end = value.rindex(".")
     return [at for at in range(end) if value[at].isalnum()]
 
 

@@ -64,14 +64,19 @@ def test_a_sentence_that_goes_on_is_no_part_of_an_address() -> None:
         "@ada",
         "ada @ example",
         "npm install a@1.2.3",
-        "ada@localhost",
+        "ada@localhost is up",
         "half past @ noon",
-        "a@b",
+        "a@b or not",
         "ada at example dot org",
     ],
 )
 def test_what_is_no_address_stays(text: str) -> None:
     assert emails(text) == []
+
+
+@pytest.mark.parametrize("cut", range(4, 15))
+def test_an_address_that_was_cut_short_is_one(cut: int) -> None:
+    assert emails(f"I wrote to {'ada@example.org'[:cut]}") == ["ada@example.org"[:cut]]
 
 
 @pytest.mark.parametrize(

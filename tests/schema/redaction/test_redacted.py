@@ -248,6 +248,14 @@ def test_numbers_that_are_no_texts_are_found() -> None:
     assert tree_of(one.entries[1])["data"] == {"phone": 5555550000, "n": 4155550132.5, "id": [5555550000]}
 
 
+def test_an_address_that_was_cut_short_is_replaced() -> None:
+    session = Session()
+    for piece in ("It is ada", "@exa"):
+        session.add(Kind.RECEIVED, ev.RealtimeModelTranscriptDeltaEvent("i", piece, "r"))
+    (one,) = redacted([session.draft()])
+    assert "".join(tree_of(entry)["delta"] for entry in one.entries) == "It is xxa@aaa"
+
+
 def test_the_tokens_of_a_transcript_are_one_text() -> None:
     session = Session()
     for word in ("It is", " ada", "@ex", "ample.org"):
