@@ -19,7 +19,7 @@ _NAMES = frozenset({"$", "$set", "$v", "type", "object", "role", "status", "trac
 """Never values of the user's, but in what he recorded himself."""
 
 _STRUCTURAL = re.compile(
-    r"id|.*_ids?|.*Id|type|object|role|status|model|voice|modalit\w*|rate|level|version|obfuscation|timestamp|usage"
+    r"id|ns|ms|.*_ids?|.*Id|type|object|role|status|model|voice|modalit\w*|rate|level|version|obfuscation|timestamp|usage"
     r"|created\w*|expires\w*|.*_(?:at|ns|ms|index|tokens|seconds|details)|logprobs|signature|digest|hash|token|trace"
 )
 """Keys of ids, times, amounts: no numbers of people stand there."""
@@ -28,11 +28,14 @@ _AUDIO_TYPE = re.compile(r".*audio\.delta|input_audio_buffer\.append")
 _TRANSCRIPTION = re.compile(r".*[tT]ranscription")
 _OF_STREAM = re.compile(r"type|(?!event_id|previous_item_id).*_id|.*_index")
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
-
-
 _IDENTIFIER = re.compile(r"[A-Za-z$_](?:[A-Za-z_.-]|\d(?!\d{3})){0,39}")
 _LETTER = re.compile(r"[^\W\d_]")
 _SPACE = re.compile(r"\s")
+
+
+_SCALARS = frozenset(
+    f"py:{name}" for name in ("int", "float", "complex", "datetime", "date", "time", "timedelta", "UUID")
+)
 
 
 MIN_NUMBER = 1_000_000
@@ -157,6 +160,8 @@ class PayloadTexts:
                 facts["at"] = list(to)
 
             self.bytes.append(Bytes(reference, tag == "base64", refer))
+            return
+        if tag in _SCALARS or facts.keys() == {"$", "member"}:  # with another text they would be none
             return
         names: dict[str, str] = {}
         if tag is None:

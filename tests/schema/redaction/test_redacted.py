@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, cast
@@ -11,7 +13,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from realtape.schema import Flag, Kind, UsageError
+from realtape.schema import STANDARD, Codec, Flag, Kind, UsageError
 from realtape.schema import events as ev
 from realtape.schema import sends as se
 from realtape.schema.drafts import Draft, reference_in, tree_of
@@ -282,6 +284,19 @@ def test_a_transcription_without_ids_is_one_text() -> None:
     (one,) = redacted([session.draft()])
     pieces = [tree_of(entry)["data"]["serverContent"]["inputTranscription"]["text"] for entry in one.entries]
     assert pieces == ["It is xxx@xxxa", "aaa.", "org, thanks"]
+
+
+def test_values_of_python_can_still_be_read() -> None:
+    session = Session()
+    zone = datetime.timezone(datetime.timedelta(hours=1), "Berlin")
+    values = [datetime.datetime(2024, 12, 24, 19, tzinfo=zone), 1 << 80, uuid.UUID(int=5), 4111111111111111j]
+    session.add(Kind.MARKER, {"text": "in Berlin", "data": {"values": values}})
+    session.add(Kind.CLOCK, {"ns": 4111111111111111})
+    (one,) = redacted([session.draft()], words=["Berlin", "19", "0"])
+    decoded = Codec(STANDARD).decode(one.entries[0].payload, one.bytes_at)
+    assert decoded.value == {"text": "in Xxaaaa", "data": {"values": values}}
+    assert not decoded.notes
+    assert one.entries[1] == session.draft().entries[1]._replace(digest=one.entries[1].digest)
 
 
 def test_a_word_that_a_protocol_uses_leaves_the_protocol_alone() -> None:
