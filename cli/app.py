@@ -17,6 +17,8 @@ from .check import check
 from .demo import demo
 from .diff import diff
 from .exits import Exit, exit_of
+from .exporting import export
+from .importing import import_
 from .ls import ls
 from .replaying import replay
 from .show import show
@@ -26,7 +28,7 @@ app = typer.Typer(
     name="realtape",
     help="A flight recorder for realtime voice models. A recording is named STORE[#SESSION]: "
     "the path of an SQLite file (or a postgresql:// URL), and how a session's id begins; "
-    "without #, the newest session.",
+    "without #, the newest session. Or by a fixture: its folder, or its .zip file.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -75,6 +77,8 @@ _command("replay", replay)
 _command("check", check)
 _command("diff", diff)
 _command("verify", verify)
+_command("export", export)
+_command("import", import_)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from ..replay import DivergenceError
-from ..schema import CorruptRecordError, NotAStoreError
+from ..schema import CorruptRecordError, FixtureError, NotAStoreError
 
 
 class Exit(IntEnum):
@@ -21,7 +21,7 @@ class Exit(IntEnum):
 
 def exit_of(error: BaseException) -> Exit:
     """The exit code of a command that ended with this error."""
-    if isinstance(error, NotAStoreError | DivergenceError):
+    if isinstance(error, NotAStoreError | FixtureError | DivergenceError):
         return Exit.DIVERGED
     if isinstance(error, CorruptRecordError):
         return Exit.INCOMPLETE

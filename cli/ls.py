@@ -17,6 +17,7 @@ from rich.text import Text
 from ..replay.words import short
 from ..schema import Header, SessionRecord, Status, StoreLocation
 from ..schema.addresses import locate
+from ..schema.fixture import is_fixture, read_into_memory
 from ..schema.rows import read_entries, read_sessions
 from ..schema.stores import open_for_reading
 from . import output
@@ -43,7 +44,7 @@ class Listed:
 
 
 def ls(
-    store: Annotated[str, typer.Argument(metavar="STORE", help="Path of a store, or its URL.")],
+    store: Annotated[str, typer.Argument(metavar="STORE", help="Path of a store or a fixture, or a URL.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False,
 ) -> int:
     """List the sessions of a store, the oldest first."""
@@ -63,7 +64,8 @@ def ls(
 
 
 async def _read(store: StoreLocation) -> list[Listed]:
-    async with open_for_reading(locate(store)) as connection:
+    address = read_into_memory(store)[0] if is_fixture(store) else locate(store)
+    async with open_for_reading(address) as connection:
         listed: list[Listed] = []
         for record in await read_sessions(connection):
             duration_ns = None

@@ -7,6 +7,7 @@ event loop depends on how long the disk took.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack
@@ -17,11 +18,13 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..schema.addresses import Address, StoreLocation, locate
+from ..schema.clocks import clock_held
 from ..schema.codec import REFERS, Codec, references
 from ..schema.digests import entry_digest, header_digest
 from ..schema.drafts import Draft, in_memory, read_drafts
 from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
+from ..schema.fixture import is_fixture, read_into_memory
 from ..schema.rows import (
     READ_BATCH,
     fetch_ended,
@@ -74,12 +77,20 @@ class Recording:
     ) -> Self:
         """Open a session of a store; the newest, if no id is given. An id may be cut short.
 
+        Args:
+            store: a path or a URL. A folder, or a file that ends in `.zip`, is a fixture: it is read whole
+                into memory, and its first session is the one that is meant if no id is given.
+
         Raises:
             StoreError: the store cannot be read, or has no such session; see `schema/errors.py`.
         """
-        address = locate(store)
+        if is_fixture(store):
+            with clock_held():
+                address, first_id = await asyncio.to_thread(read_into_memory, store)
+        else:
+            address, first_id = locate(store), None
         async with open_for_reading(address) as connection:
-            session = _choose(address, await read_sessions(connection), session_id)
+            session = _choose(address, await read_sessions(connection), session_id or first_id)
         return cls(address, session, vocabulary)
 
     @classmethod

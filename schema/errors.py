@@ -8,6 +8,7 @@
     │   ├── NewerFormatError        written by a newer Realtape
     │   ├── StoreBusyError          held by another process
     │   ├── SessionNotFoundError    the store has no such session
+    │   ├── FixtureError            a fixture is not what was exported, or too large
     │   └── StoreWriteError         entries could not be written
     ├── CodecError
     │   ├── EncodingError           a value that the codec refuses (nested too deep, too large)
@@ -66,6 +67,13 @@ class StoreBusyError(StoreError):
 
 class SessionNotFoundError(StoreError):
     """The store holds no such session, or none at all."""
+
+
+class FixtureError(StoreError):
+    """A fixture is damaged, or was changed, or is no fixture, or is larger than one may be.
+
+    `store` is the fixture's path; `problem` begins with the file in it, and the line where there is one.
+    """
 
 
 class StoreWriteError(StoreError):

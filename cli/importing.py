@@ -1,0 +1,46 @@
+"""`realtape import`: the sessions of a fixture into a store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..schema import StoreError, StoreWriteError, UsageError
+from ..schema.addresses import locate
+from ..schema.drafts import Draft, write_drafts
+from ..schema.fixture import is_fixture, read_fixture, written_aside
+from . import output
+from .exits import Exit
+
+
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A fixture: a folder, or a .zip file.")],
+    store: Annotated[
+        str, typer.Argument(metavar="STORE", help="Path of a store, new or not, or a postgresql:// URL.")
+    ],
+) -> int:
+    """Write the sessions of a fixture into a store."""
+    drafts = read_fixture(folder)
+    if is_fixture(store):
+        raise UsageError(f"{store} is a fixture, or a folder: name a store")
+    address = locate(store)
+    if address.path is None or address.size() is not None:
+        write_drafts(address, drafts)
+    else:
+        _write_new(address.path, drafts)
+    count = sum(len(draft.entries) for draft in drafts)
+    for draft in drafts:
+        output.put(f"session {draft.header.id}: {len(draft.entries)} entries")
+    output.put(f"{count} entries written to {address}")
+    return Exit.SAME
+
+
+def _write_new(path: Path, drafts: list[Draft]) -> None:
+    """Make a store; it is there whole, or not at all."""
+    with written_aside(path) as aside:
+        try:
+            write_drafts(locate(aside), drafts)
+        except StoreError as error:  # which names the file beside it
+            raise StoreWriteError(str(path), error.problem, error.remedy) from error
