@@ -294,5 +294,6 @@ def _insert_draft(connection: Connection, draft: Draft) -> None:
     key, _ = insert_session(connection, draft.header)
     for segment, data in sorted(draft.segments.items()):
         insert_segment(connection, key, segment, data)
-    insert_entries(connection, key, draft.entries)
+    if draft.entries:  # nothing was recorded, or all was cut away
+        insert_entries(connection, key, draft.entries)
     update_session(connection, key, draft.status, draft.last_digest)

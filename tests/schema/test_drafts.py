@@ -100,6 +100,12 @@ def test_only_the_bytes_that_are_referred_to_are_kept() -> None:
     assert any(data.startswith(kept[: len(data) // 2]) for data in whole)
 
 
+def test_a_session_of_no_entries_is_one() -> None:
+    empty = drafts_of(GOLDEN[0])[0].derived("cut to nothing", [])
+    assert Recording.of(empty).drafts() == [empty]
+    verify(Recording.of(empty))
+
+
 @given(st.data())
 def test_renumbered_entries_refer_to_what_they_referred_to(data: st.DataObject) -> None:
     """Whatever is left out or moved: numbers have no holes, and what ended something that is gone is gone."""
