@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import itertools
 import json
@@ -13,7 +12,6 @@ from typing import Any
 from hypothesis import strategies as st
 from realtape.schema import Header, Kind, Status
 from realtape.schema.addresses import locate
-from realtape.schema.digests import header_digest
 from realtape.schema.drafts import Draft, fetch_draft
 from realtape.schema.entries import Entry, new_session_id
 from realtape.schema.json_text import to_json
@@ -135,15 +133,19 @@ def _references(draw: Callable[[Strategy], Any], segments: dict[int, bytes]) -> 
         for _ in range(draw(st.integers(0, 3))):
             offset = draw(st.integers(0, len(data)))
             found.append((segment, offset, draw(st.integers(0, len(data) - offset))))
-    again = draw(st.lists(st.sampled_from(found), max_size=4)) if found else []
+    again: list[Any] = draw(st.lists(st.sampled_from(found), max_size=4)) if found else []
     return [*found, *again] if draw(st.booleans()) else draw(st.permutations([*found, *again]))
 
 
 def _referring(reference: tuple[int, int, int]) -> Strategy:
     items = st.sampled_from(["item_1", "item_2", "../é", ""])
+
+    def pair(item: str) -> list[Entry]:
+        return [raw_audio(reference, item), audio(reference, item)]
+
     return st.one_of(
         st.builds(audio, st.just(reference), items, st.integers(0, 1)).map(lambda one: [one]),
-        st.builds(lambda item: [raw_audio(reference, item), audio(reference, item)], items),
+        items.map(pair),
         st.booleans().map(lambda commit: [spoken(reference, commit=commit)]),
         st.just([marker({"x": [bytes_tree(reference, "py:bytearray"), bytes_tree(reference)]})]),
         # In a text that is no tree's, so that it is kept as a text.
@@ -216,13 +218,3 @@ def chains(draw: Callable[[Strategy], Any]) -> list[Draft]:
         linked = dataclasses.replace(one.header, previous_session=previous)
         found.append(dataclasses.replace(one, header=linked).sealed())
     return found
-
-
-def first_digest_of(one: Draft) -> str:
-    """As `session.json` has it."""
-    return header_digest(one.header).hex()
-
-
-def base64_of(data: bytes) -> str:
-    """As a provider sends it."""
-    return base64.b64encode(data).decode()

@@ -17,7 +17,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -121,9 +121,13 @@ def _bytes_changed(draw: Callable[[Strategy], Any], data: bytes) -> bytes:
 
 
 def _places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    items: list[tuple[Any, Any]] = []
+    if isinstance(tree, dict):
+        items = list(cast("dict[Any, Any]", tree).items())
+    elif isinstance(tree, list):
+        items = list(enumerate(cast("list[Any]", tree)))
     found: list[tuple[Any, ...]] = []
-    for key, value in items:  # pyright: ignore[reportUnknownVariableType]
+    for key, value in items:
         found += [(*path, key), *_places(value, (*path, key))]
     return found
 
@@ -169,8 +173,9 @@ def fuzzed(draw: Callable[[Strategy], Any], files: Files) -> Files:
                 files[name] = draw(_field_changed(files[name]))
             case "field":
                 lines = files["entries.jsonl"].split(b"\n")
-                at = draw(st.integers(0, len(lines) - 1))
-                lines[at] = draw(_field_changed(lines[at]))
+                at: int = draw(st.integers(0, len(lines) - 1))
+                line: bytes = lines[at]
+                lines[at] = draw(_field_changed(line))
                 files["entries.jsonl"] = b"\n".join(lines)
             case "path":
                 old = draw(st.sampled_from([b"audio/01-assistant-item_1.wav", b"audio/02-user.wav"]))
@@ -268,7 +273,7 @@ def main(folder: Path, examples: int) -> None:
         deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(st.data(), fuzzed(files))
     def every(data: st.DataObject, files: Files) -> None:
