@@ -13,6 +13,7 @@ from ..replay import Recording
 from ..schema import UsageError
 from ..schema.drafts import Draft
 from ..schema.fixture import write_fixture
+from ..schema.redaction import redacted
 from . import output
 from .exits import Exit
 from .targets import Target, parse_target
@@ -52,7 +53,7 @@ def export(
     if only_this_session:
         drafts = drafts[:1]
     if not no_redact:
-        drafts = _redacted(drafts, audio or Audio.KEEP)
+        drafts = redacted(drafts, audio=(audio or Audio.KEEP).value)
     write_fixture(drafts, folder, audio_files=audio is not Audio.DROP)
     more = f", and {len(drafts) - 1} that followed" if len(drafts) > 1 else ""
     count = sum(len(draft.entries) for draft in drafts)
@@ -63,7 +64,3 @@ def export(
 async def _drafts(target: Target) -> list[Draft]:
     async with await Recording.open(target.store, target.session) as recording:
         return recording.drafts()
-
-
-def _redacted(drafts: list[Draft], audio: Audio) -> list[Draft]:
-    raise UsageError("this release cannot redact yet: --no-redact exports everything")

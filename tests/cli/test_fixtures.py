@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 from realtape.cli.exporting import Audio
-from realtape.schema.fixture import read_fixture
+from realtape.schema.fixture import read_fixture, write_fixture
 from support.command_line import REALTAPE, Ran, environment
-from support.fixtures import drafts_in
+from support.fixtures import audio as heard
+from support.fixtures import draft, drafts_in, marker
 from support.stores import state_of
 from support.telephone import record
 
@@ -150,5 +151,20 @@ def test_a_full_disk_leaves_no_store_behind(fixture: Path, tmp_path: Path) -> No
     assert os.listdir(tmp_path) == ["call"]
 
 
-def test_what_becomes_of_audio_is_named() -> None:
-    assert [*Audio] == ["keep", "silence", "drop"]
+@pytest.mark.parametrize("audio", Audio)
+def test_without_further_words_an_export_is_redacted(
+    audio: Audio, realtape: Realtape, tmp_path: Path
+) -> None:
+    """And what is dropped leaves no file, but as many bytes."""
+    secret = "jane.doe@example.org"
+    entries = [marker({"text": f"write to {secret}"}), heard((0, 0, 8))]
+    one = draft(*entries, segments={0: b"\1\2\3\4" * 2})
+    write_fixture([one], tmp_path / "whole")
+    assert realtape("export", tmp_path / "whole", tmp_path / "fixture", "--audio", audio).code == 0
+    files = [path for path in (tmp_path / "fixture").rglob("*") if path.is_file()]
+    assert not any(secret.encode() in path.read_bytes() for path in files)
+    (found,) = read_fixture(tmp_path / "fixture")
+    assert found.header.id != one.header.id
+    assert found.segments == ({0: b"\1\2\3\4" * 2} if audio is Audio.KEEP else {0: bytes(8)})
+    assert (tmp_path / "fixture/audio").exists() is (audio is not Audio.DROP)
+    assert realtape("verify", tmp_path / "fixture").code == 0
