@@ -10,15 +10,13 @@ from pathlib import Path
 
 from ..schema import RealtapeError, UsageError
 from ..schema.addresses import locate
+from ..schema.fixture.names import SESSION
 from ..schema.rows import read_sessions
 from ..schema.stores import open_for_reading
 from .targets import Target, parse_target
 
 STORES = (".db", ".sqlite", ".sqlite3")
 """How the files are named that are taken for stores when a folder is searched."""
-
-FIXTURE_FILE = "session.json"
-"""Lies in every fixture's folder."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def find(places: Sequence[str]) -> list[Found]:
             found.setdefault(one.name, one)
     if not found:
         raise UsageError(
-            f"no recordings in {', '.join(places)}: a fixture is a folder with a {FIXTURE_FILE} or a .zip, "
+            f"no recordings in {', '.join(places)}: a fixture is a folder with a {SESSION} or a .zip, "
             f"a store ends in {' or '.join(STORES)}"
         )
     return list(found.values())
@@ -84,7 +82,7 @@ def _within(folder: Path) -> Iterator[Path]:
 
 
 def _is_fixture(path: Path) -> bool:
-    return (path / FIXTURE_FILE).is_file()
+    return (path / SESSION).is_file()
 
 
 def _at(path: Path) -> Iterator[Found]:
