@@ -4,6 +4,8 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["pytester"]
+
 # The machine's speed says nothing about an example: the test's own timeout bounds it.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 

@@ -1,0 +1,162 @@
+"""The hooks of a suite that uses the fixture."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from .fixture import Realtape
+from .loops import VirtualLoops
+from .names import Claims, recording_path
+from .places import UnreadableRecordingError
+from .plan import Plan
+from .plugin import FIXTURE
+from .settings import settings_of
+from .unused import Unused
+
+_NAME = "realtape-active"
+_PLAN = pytest.StashKey[Plan]()
+_RUN = pytest.StashKey[Realtape]()
+
+
+def activate(config: pytest.Config) -> Active:
+    """The hooks of this suite, registered the first time."""
+    found = config.pluginmanager.get_plugin(_NAME)
+    if found is None:
+        found = Active(config)
+        config.pluginmanager.register(found, _NAME)
+        config.pluginmanager.register(AsyncTests(), f"{_NAME}-async")
+    assert isinstance(found, Active)
+    return found
+
+
+def uses(item: pytest.Item) -> bool:
+    """Whether a test asks for the fixture, itself or by another."""
+    return FIXTURE in getattr(item, "fixturenames", ())
+
+
+class Active:
+    """Plans each test, runs it on the right loop, judges it."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._claims = Claims()
+        self._shared: dict[str, str] = {}
+        self._loops = VirtualLoops()
+        self._unused = Unused(config)
+
+    def collected(self, session: pytest.Session) -> None:
+        """Find tests that would have one recording together, and recordings that no test has."""
+        for item in filter(uses, session.items):
+            try:
+                path = recording_path(item, settings_of(item))
+            except pytest.UsageError:
+                continue  # the test's own set-up says so
+            self._unused.use(path)
+            owner = self._claims.claim(path, item.nodeid)
+            if owner is not None:
+                self._shared.setdefault(owner, item.nodeid)
+                self._shared[item.nodeid] = owner
+        self._unused.collected(session)
+
+    def fixture(self, request: pytest.FixtureRequest) -> Generator[Realtape]:
+        """The fixture `realtape`."""
+        item: Any = request.node
+        plan = item.stash.get(_PLAN, None) or self._plan(item)
+        run = item.stash[_RUN] = Realtape(plan, request.config)
+        try:
+            with run.opened(item):
+                yield run
+        finally:
+            del item.stash[_RUN]
+
+    def _plan(self, item: pytest.Item) -> Plan:
+        other = self._shared.get(item.nodeid)
+        if other is not None:
+            pytest.fail(
+                f"{item.nodeid} and {other} would have the same recording: "
+                'give one of them a name, @pytest.mark.realtape("…")',
+                pytrace=False,
+            )
+        try:
+            return Plan.of(item)
+        except (pytest.UsageError, UnreadableRecordingError) as error:
+            pytest.fail(str(error), pytrace=False)
+
+    # --- hooks ----------------------------------------------------------------------------------------
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """While a test of ours runs, asyncio asks us for loops."""
+        if not uses(item):
+            return (yield)
+        with self._loops.installed():
+            return (yield)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Plan, before any fixture makes a loop."""
+        if uses(item):
+            item.stash[_PLAN] = self._plan(item)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, object, object]:
+        """A loop that is made for this test alone is virtual; one that is shared is not."""
+        plan = None
+        if fixturedef.scope == "function":
+            item: Any = request.node
+            plan = item.stash.get(_PLAN, None)
+        with self._loops.set(plan is not None and plan.virtual):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """Run the test, and judge it."""
+        run = pyfuncitem.stash.get(_RUN, None)
+        if run is None:
+            return (yield)
+        plan = pyfuncitem.stash.get(_PLAN, None)
+        with self._loops.set(plan is not None and plan.virtual):
+            try:
+                result = yield
+            except (pytest.skip.Exception, pytest.exit.Exception, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                run.judge(error)
+                raise
+        run.judge(None)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """A failing test says what its replays found."""
+        report = yield
+        run = item.stash.get(_RUN, None)
+        if run is not None and call.when == "call" and report.failed:
+            told = run.section()
+            if told:
+                report.sections.append(("realtape", told))
+        return report
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The recordings that no test has."""
+        self._unused.summary(terminalreporter)
+
+
+class AsyncTests:
+    """Runs an `async def` test that no other plugin runs."""
+
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> object | None:
+        """Called after the plugins that are there for this: they have made a plain function of it."""
+        if _RUN not in pyfuncitem.stash or not inspect.iscoroutinefunction(pyfuncitem.obj):
+            return None
+        names = inspect.signature(pyfuncitem.obj).parameters.keys() & pyfuncitem.funcargs.keys()
+        asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+        return True

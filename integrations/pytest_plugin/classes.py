@@ -1,0 +1,45 @@
+"""Whose classes a model speaks: the SDK's, or Realtape's own. The SDK is imported only where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...recorder import Recorder
+from ...replay import ReplayModel
+from ...replay.model import ReplayBase
+from ...schema.errors import UsageError
+
+_SDK = "openai-agents"
+_SDK_PACKAGE = "agents"
+
+
+def recorder_class(model: Any) -> type[Recorder]:
+    """The recorder that knows the classes of this model."""
+    bases: tuple[type[Any], ...] = type(model).__mro__
+    if not any(base.__module__.partition(".")[0] == _SDK_PACKAGE for base in bases):
+        return Recorder
+    from .. import openai_agents
+
+    return openai_agents.Recorder
+
+
+def replay_class(versions: Mapping[str, str]) -> type[ReplayBase]:
+    """The replay whose interface the recorded application was written for.
+
+    Args:
+        versions: of the recording's header.
+
+    Raises:
+        UsageError: it was recorded with an SDK that is not here.
+    """
+    if _SDK not in versions:
+        return ReplayModel
+    try:
+        from .. import openai_agents
+    except ImportError as error:
+        raise UsageError(
+            f"recorded with {_SDK} {versions[_SDK]}, which is not usable here ({error}): "
+            "pip install 'realtape[openai-agents]'"
+        ) from error
+    return openai_agents.ReplayModel

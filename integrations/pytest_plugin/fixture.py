@@ -1,0 +1,237 @@
+"""What the fixture `realtape` gives a test."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import inspect
+import shlex
+import shutil
+import tempfile
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from ...replay import ReplayReport, run
+from ...schema.errors import RealtapeError
+from . import failures, places
+from .guard import Guard, guarding
+from .keeping import keep
+from .plan import Plan
+from .settings import REPLAY_OPTIONS
+from .takes import Replay, Take
+
+_Result = TypeVar("_Result")
+
+
+class Realtape:
+    """The models of one test: `realtape.model(…)` gives the application one."""
+
+    def __init__(self, plan: Plan, config: pytest.Config) -> None:
+        self._plan = plan
+        self._config = config
+        self._here = Path(config.invocation_params.dir)
+        self._takes: list[Take] = []
+        self._replays: list[Replay] = []
+        self._paths: set[Path] = set()
+        self._unnamed = 0
+        self._stack = contextlib.ExitStack()
+        self._unguard = contextlib.ExitStack()
+        self._temporary: Path | None = None
+        self._guard: Guard | None = None
+        self._kept: list[str] = []
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the test's models are replays: all that it has made, or else its first."""
+        return not self._takes if self._takes or self._replays else not self._plan.begins_recording
+
+    @property
+    def reports(self) -> Sequence[ReplayReport]:
+        """What the replays of this test found up to now, in the order of their models."""
+        return [replay.report for replay in self._replays]
+
+    def model(self, make: Callable[[], Any] | None = None, *, name: str | None = None, **options: Any) -> Any:
+        """A model for the application: a replay of the recording, or the real one, which is recorded.
+
+        Args:
+            make: makes the real model; called only where one is recorded.
+            name: of this model, where the test has several. The first without a name has the test's
+                recording, the second is called `2`, and so on.
+            options: arguments of `ReplayModel`, beyond those of the marker and before them.
+
+        Fails the test where the recording is missing or cannot be read.
+
+        Raises:
+            pytest.UsageError: an option that there is not, a name twice, or nothing that makes a model.
+        """
+        unknown = sorted(options.keys() - set(REPLAY_OPTIONS))
+        if unknown:
+            raise pytest.UsageError(
+                f"realtape.model knows no {', '.join(unknown)}: {', '.join(REPLAY_OPTIONS)}"
+            )
+        if name is None:
+            self._unnamed += 1
+        path = self._plan.path_of(self._unnamed, name)
+        if path in self._paths:
+            raise pytest.UsageError(f"this test has a model {name!r} already: give each a name of its own")
+        self._paths.add(path)
+        told = {**self._plan.settings.replay, **options}
+        try:
+            return self._record(make, path, told) if self._plan.records(path) else self._replay(path, told)
+        except places.UnreadableRecordingError as error:
+            pytest.fail(f"unreadable recording: {error}", pytrace=False)
+
+    def run(self, main: Coroutine[Any, Any, _Result]) -> _Result:
+        """`asyncio.run` for a test that is no coroutine: a replay is on virtual time, and is played to its
+        end."""
+        whole = self._whole(main)
+        return run(whole) if self._plan.virtual else asyncio.run(whole)
+
+    # --- for the hooks --------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def opened(self, item: pytest.Item) -> Generator[None]:
+        """From the set-up of the fixture to its tear-down."""
+        if hasattr(getattr(item, "obj", None), "hypothesis"):
+            raise pytest.UsageError(
+                "a test of hypothesis has many examples, and one recording: use `ReplayModel` itself"
+            )
+        if not self._plan.begins_recording:
+            settings = self._plan.settings
+            self._guard = Guard(self._plan.test, settings.allow_hosts, loopback=settings.allow_loopback)
+            self._unguard.enter_context(guarding(self._guard))
+        with self._stack, self._unguard:
+            if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+                test, item.obj = item.obj, self._finishing(item.obj)
+                self._stack.callback(setattr, item, "obj", test)
+            yield
+
+    def judge(self, error: BaseException | None) -> None:
+        """The test has returned, or raised: fail it where it is to fail, else keep what was recorded.
+
+        Raises:
+            pytest.fail.Exception: in the place of `error`, or of success.
+        """
+        diverged = [replay.report for replay in self._replays if replay.report.diverged]
+        failure: str | None = None
+        if diverged and self._plan.settings.check and self._is_ours(error):
+            failure = failures.summary(diverged[0], error, self._here)
+        elif error is None:
+            failure = self._complaint()
+        if failure is None and error is None:
+            self._put()
+            return
+        self._keep()
+        if failure is not None and (error is None or not self._config.getoption("fulltrace")):
+            raise pytest.fail.Exception(failure, pytrace=False) from None
+
+    def section(self) -> str:
+        """What the report of a failing test says of its replays."""
+        parts: list[str] = []
+        for replay in self._replays:
+            path = failures.shown(replay.path, self._here)
+            parts.append("\n".join(failures.section(path, replay.report, self._plan.test)))
+        if self._takes and not self._replays:
+            parts.append("this test was recorded; it failed, so the recording was dropped")
+        if self._kept:
+            parts.append("\n".join(self._kept))
+        elif parts and not self._plan.settings.keep:
+            parts[-1] += "\n\nto keep what the test did now as a recording: --realtape-keep"
+        return "\n\n".join(parts)
+
+    async def _whole(self, main: Coroutine[Any, Any, _Result]) -> _Result:
+        try:
+            result = await main
+        except BaseException:
+            for replay in self._replays:
+                await replay.abandon()
+            raise
+        for replay in self._replays:
+            await replay.finish()
+        return result
+
+    # --- helpers --------------------------------------------------------------------------------------
+
+    def _finishing(self, test: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+        @functools.wraps(test)
+        async def finishing(*args: Any, **kwargs: Any) -> Any:
+            return await self._whole(test(*args, **kwargs))
+
+        return finishing
+
+    def _record(self, make: Callable[[], Any] | None, path: Path, options: Mapping[str, Any]) -> Any:
+        if make is None:
+            raise pytest.UsageError(
+                "nothing makes the model that is to be recorded: realtape.model(lambda: …the real one…)"
+            )
+        places.require_place(path)
+        self._unguard.close()
+        take = Take(make(), path, self._store("recorded"), options, {"test": self._plan.test})
+        self._stack.callback(take.recorder.close_blocking)
+        self._takes.append(take)
+        return take.model
+
+    def _replay(self, path: Path, options: Mapping[str, Any]) -> Any:
+        if not places.exists(path):
+            told = failures.shown(path, self._here)
+            others = places.exists_any(self._plan.path)
+            pytest.fail(failures.missing(told, self._plan.test, test_has_others=others), pytrace=False)
+        store = self._store("replayed") if self._plan.settings.keep else None
+        replay = Replay(path, store, options)
+        self._stack.callback(replay.close)
+        self._replays.append(replay)
+        return replay.model
+
+    def _store(self, what: str) -> Path:
+        if self._temporary is None:
+            self._temporary = Path(tempfile.mkdtemp(prefix="realtape-"))
+            self._stack.callback(shutil.rmtree, self._temporary)
+        return self._temporary / f"{what}-{len(self._takes) + len(self._replays) + 1}.db"
+
+    def _is_ours(self, error: BaseException | None) -> bool:
+        return error is None or failures.comes_of_divergence(error)
+
+    def _complaint(self) -> str | None:
+        """What is wrong with a test that has returned."""
+        if self._guard is not None and self._guard.refused:
+            return f"refused: {self._guard.refused[0]}"
+        for replay in self._replays:
+            path = failures.shown(replay.path, self._here)
+            if not replay.connected:
+                return f"the model that replays {path} was never connected"
+            if not replay.report.finished and not replay.report.diverged:
+                return (
+                    f"the replay of {path} is not at its end: await `model.finished()`, or let the "
+                    "test be `async def`, or run it by `realtape.run(main())`"
+                )
+        return None
+
+    def _put(self) -> None:
+        for take in self._takes:
+            try:
+                take.put(self._plan.settings)
+            except (RealtapeError, OSError) as error:
+                told = failures.shown(take.path, self._here)
+                raise pytest.fail.Exception(f"not recorded to {told}: {error}", pytrace=False) from None
+
+    def _keep(self) -> None:
+        if not self._plan.settings.keep:
+            return
+        folder = self._config.rootpath / ".realtape"
+        for take in self._takes:
+            take.recorder.close_blocking()
+            if take.store.exists():
+                kept = failures.shown(keep(folder, self._plan.path, take.store, "recorded"), self._here)
+                self._kept += ["what this test recorded before it failed:", f"  {kept}"]
+        for replay in self._replays:
+            if replay.kept() and replay.store is not None:
+                kept = failures.shown(keep(folder, self._plan.path, replay.store, "replayed"), self._here)
+                recorded = failures.shown(replay.path, self._here)
+                self._kept += [
+                    "what this test did now; to compare:",
+                    f"  realtape diff --content {shlex.quote(recorded)} {shlex.quote(kept)}",
+                ]

@@ -1,0 +1,72 @@
+"""The hooks that every test suite runs: options, and whether any test asks for the fixture."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .fixture import Realtape
+
+FIXTURE = "realtape"
+
+MODES = ("none", "once", "new", "all")
+AUDIO = ("keep", "silence", "drop")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options and the ini settings; `docs/pytest.md` explains them."""
+    group = parser.getgroup("realtape", "recordings of realtime models")
+    group.addoption(
+        "--realtape-record",
+        choices=MODES,
+        help="record: none (replay only), once (tests without a recording), new (models without one), all",
+    )
+    group.addoption(
+        "--realtape-keep",
+        action="store_true",
+        help="keep what a failing test did as a recording under .realtape/kept, to compare it",
+    )
+    group.addoption(
+        "--realtape-unused",
+        action="store_true",
+        help="list the recordings that belong to no collected test",
+    )
+    parser.addini("realtape_record", "how to record if --realtape-record is not given: none, once, new, all")
+    parser.addini("realtape_recordings", "folder of the recordings, beside the tests", default="recordings")
+    parser.addini("realtape_redact", "take personal data out of what is recorded", type="bool", default=True)
+    parser.addini("realtape_audio", "of what is recorded: keep, silence or drop", default="keep")
+    parser.addini(
+        "realtape_allow_loopback", "tests that replay may connect to this machine", type="bool", default=False
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known. Who asks about the recordings gets the other hooks at once."""
+    config.addinivalue_line(
+        "markers",
+        "realtape(name, **options): how the fixture `realtape` records and replays this test's models",
+    )
+    if config.getoption("realtape_unused"):
+        from .active import activate
+
+        activate(config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Where a test uses the fixture, the other hooks come in."""
+    if any(FIXTURE in getattr(item, "fixturenames", ()) for item in session.items):
+        from .active import activate
+
+        activate(session.config).collected(session)
+
+
+@pytest.fixture
+def realtape(request: pytest.FixtureRequest) -> Generator[Realtape]:
+    """The models of this test: recorded, or replayed from what was recorded."""
+    from .active import activate
+
+    yield from activate(request.config).fixture(request)
