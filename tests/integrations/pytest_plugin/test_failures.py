@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from support.command_line import REALTAPE
 from support.voice_suite import TEST, VoiceSuite
 
 GOLDEN = Path(__file__).parent / "diverged.txt"
@@ -47,7 +48,7 @@ def test_the_recording_that_is_kept_can_be_compared(suite: VoiceSuite) -> None:
         "replayed-1.db",
         "replayed-2.db",
     ]
-    found = suite.pytester.run("realtape", "diff", *line.split()[2:])
+    found = suite.pytester.run(*REALTAPE, "diff", *line.split()[2:])
     found.stdout.fnmatch_lines(["*table 4*table 5*"])
     assert found.ret == 1
 
