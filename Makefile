@@ -57,7 +57,7 @@ $(READY): pyproject.toml
 $(OLDEST)/.ready: pyproject.toml .ci/oldest.txt
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint .ci/oldest.txt \
-		--editable '.[clocks,openai-agents,testing]' pytest-asyncio pytest-timeout
+		--editable '.[clocks,openai-agents,testing]' pytest-asyncio pytest-timeout pytest-xdist
 	touch $@
 
 clean:

@@ -73,9 +73,12 @@ def require_place(path: Path) -> None:
         raise UnreadableRecordingError(str(path), "is no recording", "move it away, or delete it")
 
 
-def put(drafts: Sequence[Draft], path: Path) -> None:
+def put(drafts: Sequence[Draft], path: Path, *, audio_files: bool = True) -> None:
     """Write a recording, whole or not at all. The one that lies here stays until the new one is
     written beside it and was read back; two renames replace it.
+
+    Args:
+        audio_files: False: the audio was dropped, and only its length is kept.
 
     Raises:
         UnreadableRecordingError: what lies here is no recording.
@@ -84,11 +87,11 @@ def put(drafts: Sequence[Draft], path: Path) -> None:
     require_place(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not exists(path):
-        write_fixture(drafts, path)
+        write_fixture(drafts, path, audio_files=audio_files)
         return
     new, old = path.with_name(f".{path.name}.new-{uuid.uuid4().hex[:8]}"), _old(path)
     try:
-        write_fixture(drafts, new)
+        write_fixture(drafts, new, audio_files=audio_files)
         read(new)
         if old.exists():  # of a process that died after the second rename
             shutil.rmtree(old)

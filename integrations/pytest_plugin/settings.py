@@ -50,7 +50,7 @@ class Settings:
         folder: of the recordings, relative to the test's file; or absolute.
         name: of the recording, if the marker gives one.
         loop: of a replay.
-        redact: take personal data out of what is recorded.
+        redact: how personal data are taken out of what is recorded: arguments of `redacted`; None: they stay.
         record_audio: what becomes of the audio that is recorded.
         allow_loopback: a replay may connect to this machine.
         allow_hosts: hosts to which a replay may connect.
@@ -63,7 +63,7 @@ class Settings:
     folder: str = "recordings"
     name: str | None = None
     loop: LoopKind = "virtual"
-    redact: bool = True
+    redact: Mapping[str, Any] | None = field(default_factory=lambda: _NOTHING)
     record_audio: AudioKept = "keep"
     allow_loopback: bool = False
     allow_hosts: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ def settings_of(item: pytest.Item) -> Settings:
         folder=str(config.getini("realtape_recordings")),
         name=name,
         loop=_one_of("loop", told.pop("loop", "virtual"), ("virtual", "plain")),
-        redact=bool(told.pop("redact", config.getini("realtape_redact"))),
+        redact=_redaction(told.pop("redact", config.getini("realtape_redact"))),
         record_audio=_one_of(
             "record_audio", told.pop("record_audio", config.getini("realtape_audio")), AUDIO
         ),
@@ -105,7 +105,7 @@ def settings_of(item: pytest.Item) -> Settings:
         raise pytest.UsageError(
             f"@pytest.mark.realtape knows no {', '.join(sorted(told))}: {known}{', '.join(REPLAY_OPTIONS)}"
         )
-    if not settings.redact and settings.record_audio != "keep":
+    if settings.redact is None and settings.record_audio != "keep":
         raise pytest.UsageError(
             f"record_audio={settings.record_audio!r} is part of redaction, which is switched off; "
             "leave redaction on, or keep the audio"
@@ -132,6 +132,16 @@ def _one_of(option: str, value: object, choices: tuple[str, ...]) -> Any:
     if value not in choices:
         raise pytest.UsageError(f"{option}={value!r}: one of {', '.join(choices)}")
     return value
+
+
+def _redaction(value: object) -> Mapping[str, Any] | None:
+    if isinstance(value, bool):
+        return {} if value else None
+    if not isinstance(value, Mapping) or "audio" in value:
+        raise pytest.UsageError(
+            f"redact={value!r}: True, False, or arguments of `redacted`: kinds, extra, words"
+        )
+    return cast("Mapping[str, Any]", value)
 
 
 def _hosts(value: object) -> tuple[str, ...]:

@@ -51,9 +51,9 @@ class Take:
         if not self.store.exists():
             raise UsageError("the model was never connected: nothing was recorded")
         drafts = _read_store(self.store)
-        if settings.redact:
-            drafts = redacted(drafts, audio=settings.record_audio)
-        places.put(drafts, self.path)
+        if settings.redact is not None:
+            drafts = redacted(drafts, audio=settings.record_audio, **settings.redact)
+        places.put(drafts, self.path, audio_files=settings.record_audio != "drop")
 
 
 class Replay:
