@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import Generator
 from typing import Any
 
@@ -65,6 +66,12 @@ class Active:
     def fixture(self, request: pytest.FixtureRequest) -> Generator[Realtape]:
         """The fixture `realtape`."""
         item: Any = request.node
+        if os.environ.get("PYTEST_CURRENT_TEST", "").endswith("(call)"):
+            pytest.fail(
+                "the fixture `realtape` was asked for in the midst of the test, which can no longer be "
+                "judged: name it in the test's signature, or in a fixture's",
+                pytrace=False,
+            )
         plan = item.stash.get(_PLAN, None) or self._plan(item)
         run = item.stash[_RUN] = Realtape(plan, request.config)
         try:

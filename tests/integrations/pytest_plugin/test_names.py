@@ -129,3 +129,30 @@ async def test_booking(model):
 """,
     )
     suite.passes()
+
+
+def test_a_fixture_that_asks_for_ours_by_name_gets_it(suite: VoiceSuite) -> None:
+    suite.recorded().write(
+        "test_voice.py",
+        """
+import pytest
+from my_app import book_a_table
+
+@pytest.fixture
+def model(request):
+    return request.getfixturevalue("realtape").model()
+
+async def test_booking(model):
+    assert await book_a_table(model) == "Table four is yours."
+""",
+    )
+    suite.passes()
+    suite.change("TABLE = 4", "TABLE = 5")
+    suite.fails(lines=["the replay diverged: *"])
+
+
+def test_in_the_midst_of_a_test_it_is_too_late_to_ask(suite: VoiceSuite) -> None:
+    suite.recorded().write(
+        "test_voice.py", 'def test_booking(request):\n    request.getfixturevalue("realtape")\n'
+    )
+    suite.fails(lines=["the fixture `realtape` was asked for in the midst of the test*"])
