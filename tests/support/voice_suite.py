@@ -13,6 +13,12 @@ from realtape.integrations import local_provider, openai_agents
 USED = (local_provider, openai_agents)
 """pytester keeps modules between its runs only if they were here before."""
 
+WITHOUT = tuple(
+    f"-pno:{name}"
+    for name in ("cacheprovider", "hypothesispytest", "xdist", "xdist.looponfail", "time_machine")
+)
+"""Plugins that nothing here is about, and that cost time in every run."""
+
 INI = """
 [pytest]
 asyncio_default_fixture_loop_scope = function
@@ -131,7 +137,7 @@ class VoiceSuite:
 
     def run(self, *arguments: str) -> pytest.RunResult:
         """Run it in this process."""
-        return self.pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+        return self.pytester.runpytest_inprocess(*WITHOUT, *arguments)
 
     def passes(self, *arguments: str, **counts: int) -> pytest.RunResult:
         """Run it, and see it pass."""

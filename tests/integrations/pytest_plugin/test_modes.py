@@ -12,7 +12,6 @@ TWO_MODELS = (
     assert await book_a_table(waiter) == "Table four is yours."
 """
 )
-MODES = ("none", "once", "new", "all")
 
 
 def test_none_fails_without_a_recording_and_gives_the_line_to_record_it(suite: VoiceSuite) -> None:
@@ -105,8 +104,10 @@ def test_what_a_failing_test_recorded_is_kept_if_that_is_asked_for(suite: VoiceS
     assert "*" in (suite.path / ".realtape/.gitignore").read_text().splitlines()
 
 
-@pytest.mark.parametrize("mode", ["none", "once", "new"])
-@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "a file"])
+@pytest.mark.parametrize(
+    ("damage", "mode"),
+    [("cut", "none"), ("changed", "once"), ("empty", "new"), ("a file", "once"), ("cut", "new")],
+)
 def test_an_unreadable_recording_is_an_error_and_never_an_absent_one(
     suite: VoiceSuite, mode: str, damage: str
 ) -> None:
@@ -137,7 +138,7 @@ def test_all_replaces_no_folder_that_is_no_recording(suite: VoiceSuite) -> None:
     assert suite.content() == {"thesis.txt": b"mine"}
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["none", "once", "all"])
 def test_a_replacement_that_was_cut_short_loses_nothing(suite: VoiceSuite, mode: str) -> None:
     old = suite.recorded().recording.rename(suite.recording.with_name(".test_booking.old"))
     suite.fails(

@@ -41,6 +41,7 @@ def test_nothing_is_said_of_a_part_of_the_tests(suite: VoiceSuite) -> None:
     suite.run("--realtape-unused", "-k", "booking").stdout.fnmatch_lines(["cannot tell*"])
 
 
+@pytest.mark.deep
 def test_the_controller_of_xdist_does_not_know_the_tests(suite: VoiceSuite) -> None:
     pytest.importorskip("xdist")
     for name in ("conftest.py", "pytest.ini"):
