@@ -22,6 +22,8 @@ from .importing import import_
 from .ls import ls
 from .replaying import replay
 from .show import show
+from .shrink import shrink
+from .trim import trim
 from .verify import verify
 
 app = typer.Typer(
@@ -76,6 +78,8 @@ _command("show", show)
 _command("replay", replay)
 _command("check", check)
 _command("diff", diff)
+_command("trim", trim)
+_command("shrink", shrink)
 _command("verify", verify)
 _command("export", export)
 _command("import", import_)

@@ -31,23 +31,38 @@ def load_application(name: str) -> Application:
         UsageError: no such module, no such callable, or not `async def`.
         ApplicationError: the module itself raises while it is imported.
     """
-    module_name, colon, path = name.partition(":")
-    if not (module_name and colon and path):
-        raise UsageError(f"--app {name}: name it as module:callable, such as my_agent:app")
-    found: Any = _import(module_name)
-    for attribute in path.split("."):
-        try:
-            found = getattr(found, attribute)
-        except AttributeError:
-            raise UsageError(f"--app {name}: {module_name} has no {path}; check the name") from None
-    if not callable(found):
-        raise UsageError(f"--app {name}: that is no function; write `async def app(model): ...`")
+    found = _load("--app", name, "my_agent:app", "async def app(model): ...")
     if not (inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(type(found).__call__)):
         raise UsageError(f"--app {name}: not async; write `async def app(model): ...`")
     return cast("Application", found)
 
 
-def _import(name: str) -> Any:
+def load_check(name: str) -> Callable[[Any], Any]:
+    """Import what `--check module:callable` names: it gets a recording, and raises or does not.
+
+    Raises:
+        UsageError: no such module, or no such callable.
+        ApplicationError: the module itself raises while it is imported.
+    """
+    return _load("--check", name, "my_checks:answers", "def check(recording): ...")
+
+
+def _load(option: str, name: str, example: str, how: str) -> Any:
+    module_name, colon, path = name.partition(":")
+    if not (module_name and colon and path):
+        raise UsageError(f"{option} {name}: name it as module:callable, such as {example}")
+    found: Any = _import(option, module_name)
+    for attribute in path.split("."):
+        try:
+            found = getattr(found, attribute)
+        except AttributeError:
+            raise UsageError(f"{option} {name}: {module_name} has no {path}; check the name") from None
+    if not callable(found):
+        raise UsageError(f"{option} {name}: that is no function; write `{how}`")
+    return found
+
+
+def _import(option: str, name: str) -> Any:
     here = os.getcwd()
     if here not in sys.path:
         sys.path.insert(0, here)  # as `python -m` does
@@ -56,7 +71,8 @@ def _import(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise UsageError(
-                f"--app: no module {name}, here in {here} or installed; check the name, or change the folder"
+                f"{option}: no module {name}, here in {here} or installed; "
+                "check the name, or change the folder"
             ) from None
         raise ApplicationError from error
     except (KeyboardInterrupt, MemoryError):

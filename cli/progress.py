@@ -10,7 +10,9 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.status import Status
 
+from ..replay.variants.hunting import Hunt
 from ..replay.watched import WatchedRecording
 from . import output
 
@@ -55,3 +57,28 @@ class Progress:
             while not self._done.wait(REFRESH_SECONDS):
                 latest = self._recording.latest
                 bar.update(task, completed=latest.position, total=latest.length)
+
+
+class HuntProgress:
+    """Shows how far the search for a smaller recording is, if stderr is a terminal."""
+
+    def __init__(self) -> None:
+        console = output.console(sys.stderr)
+        self._status = Status("shrinking", console=console) if console.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._status is not None:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def show(self, hunt: Hunt) -> None:
+        """What is known by now."""
+        if self._status is not None:
+            left, runs = len(hunt.best.entries), hunt.runs
+            self._status.update(f"shrinking {hunt.shrinking.level}: {left:,} entries left, {runs:,} runs")

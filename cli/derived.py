@@ -1,0 +1,62 @@
+"""Recordings that are made of others: where they are written, and how they are looked at first."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from ..replay import Recording, ReplayReport
+from ..replay.variants.rehearsal import rehearse
+from ..schema import UsageError
+from ..schema.addresses import locate
+from ..schema.drafts import Draft, write_drafts
+from . import output
+from .exits import Exit
+from .targets import Target
+
+
+def read_session(target: Target) -> tuple[Draft, bool]:
+    """One session whole, and whether others followed it on the same model object."""
+
+    async def read() -> list[Draft]:
+        async with await Recording.open(target.store, target.session) as recording:
+            return recording.drafts()
+
+    drafts = asyncio.run(read())
+    return drafts[0], len(drafts) > 1
+
+
+def refuse_existing(path: Path) -> None:
+    """Nothing is written over.
+
+    Raises:
+        UsageError: something is there, or nothing can be put there.
+    """
+    if path.exists() or path.is_symlink():
+        raise UsageError(f"{path} exists: name another place, or remove it")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}; make it, or name another place")
+
+
+def write(draft: Draft, path: Path) -> None:
+    """A `*.db` is a store, anything else a fixture: a folder, or a `*.zip`."""
+    refuse_existing(path)
+    if path.suffix == ".db":
+        write_drafts(locate(path), [draft])
+        return
+    from ..schema.fixture import write_fixture
+
+    write_fixture([draft], path)
+
+
+def replayed(draft: Draft, original: Draft) -> Exit:
+    """Replay what is to be written; says if it diverges where the original does not."""
+    report = rehearse(draft)
+    if report.verdict == "same" or _same_as(report, rehearse(original)):
+        return Exit.SAME
+    output.note(f"replayed with its own answers it is not the same: {report.verdict}; please report it")
+    return Exit.INCOMPLETE
+
+
+def _same_as(report: ReplayReport, other: ReplayReport) -> bool:
+    return report.verdict == other.verdict
