@@ -16,6 +16,7 @@ from ..schema.fixture import write_fixture
 from ..schema.redaction import redacted
 from . import output
 from .exits import Exit
+from .pytest_file import pytest_file
 from .targets import Target, parse_target
 
 
@@ -31,7 +32,7 @@ def export(
     target: Annotated[
         str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest session.")
     ],
-    folder: Annotated[
+    place: Annotated[
         Path, typer.Argument(metavar="DIR", help="A new folder, or a new file that ends in .zip.")
     ],
     no_redact: Annotated[
@@ -45,20 +46,90 @@ def export(
         bool,
         typer.Option("--only-this-session", help="Leave out the sessions that followed it."),
     ] = False,
+    as_pytest: Annotated[
+        bool,
+        typer.Option("--pytest", help="DIR is a new test file; the fixture goes into recordings/ beside it."),
+    ] = False,
+    app: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:CALLABLE", help="With --pytest: the application that is tested."),
+    ] = None,
+    as_scripted: Annotated[
+        bool,
+        typer.Option("--scripted", help="DIR is a new file: steps for the SDK's ScriptedRealtimeModel."),
+    ] = False,
 ) -> int:
     """Write a recording as a fixture, without e-mail addresses, phone and card numbers."""
     if no_redact and audio not in (None, Audio.KEEP):
         raise UsageError(f"--no-redact keeps everything: leave out --audio {audio}, or --no-redact")
+    if as_pytest and as_scripted:
+        raise UsageError("--pytest and --scripted write different files: choose one")
+    if as_pytest != (app is not None):
+        raise UsageError("--pytest needs --app MODULE:CALLABLE, and --app needs --pytest")
     drafts = asyncio.run(_drafts(parse_target(target)))
     if only_this_session:
         drafts = drafts[:1]
     if not no_redact:
         drafts = redacted(drafts, audio=(audio or Audio.KEEP).value)
-    write_fixture(drafts, folder, audio_files=audio is not Audio.DROP)
+    if as_scripted:
+        written = _write_scripted(drafts, place)
+    elif app is not None:
+        written = _write_test(drafts, place, app, audio is not Audio.DROP)
+    else:
+        write_fixture(drafts, place, audio_files=audio is not Audio.DROP)
+        written = str(place)
     more = f", and {len(drafts) - 1} that followed" if len(drafts) > 1 else ""
     count = sum(len(draft.entries) for draft in drafts)
-    output.put(f"session {drafts[0].header.id}{more}: {count} entries written to {folder}")
+    output.put(f"session {drafts[0].header.id}{more}: {count} entries written to {written}")
     return Exit.SAME
+
+
+def _write_test(drafts: list[Draft], path: Path, app: str, audio_files: bool) -> str:
+    """A test file, and the fixture where the plugin looks for it."""
+    file = pytest_file(drafts, app)
+    if path.suffix != ".py" or not path.name.startswith("test_"):
+        raise UsageError(f"{path}: pytest would not find it; name it test_….py")
+    _require_new(path)
+    fixture = path.parent / "recordings" / path.stem / file.test
+    fixture.parent.mkdir(parents=True, exist_ok=True)
+    write_fixture(drafts, fixture, audio_files=audio_files)
+    _write(path, file.text.encode())
+    return f"{path} and {fixture}"
+
+
+def _write_scripted(drafts: list[Draft], path: Path) -> str:
+    """Steps, and beside them a file with their sound."""
+    try:
+        from ..integrations.openai_agents.scripted import scripted_source
+    except ImportError as error:
+        raise UsageError(
+            f"--scripted needs the SDK ({error}): pip install 'realtape[openai-agents]'"
+        ) from error
+    if len(drafts) > 1:
+        raise UsageError("a script is of one connection: --only-this-session leaves out those that followed")
+    if path.suffix != ".py":
+        raise UsageError(f"{path}: it will be Python source; name it ….py")
+    data = path.with_suffix(".bytes")
+    _require_new(path)
+    _require_new(data)
+    source = asyncio.run(scripted_source(Recording.of(*drafts), data.name))
+    if source.data:
+        _write(data, source.data)
+    _write(path, source.text.encode())
+    return f"{path} and {data}" if source.data else str(path)
+
+
+def _require_new(path: Path) -> None:
+    if path.exists():
+        raise UsageError(f"{path} exists already: name another file, it was left as it is")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); name another file") from error
 
 
 async def _drafts(target: Target) -> list[Draft]:

@@ -1,0 +1,118 @@
+"""A recording as a pytest file, as a person would have written it: one test, for the plugin."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..replay.variants.structure import facts_of, text_of
+from ..replay.words import mapping, short
+from ..schema import Kind, UsageError
+from ..schema.drafts import Draft
+
+WIDTH = 100
+MAX_LINES = 30
+"""Of the conversation, in the test's docstring."""
+
+MAX_NAME_WORDS = 6
+_SDK = "openai-agents"
+_SPOKEN = ("transcript_delta", "output_text_delta")
+
+
+@dataclass(frozen=True)
+class PytestFile:
+    """What is to be written.
+
+    Attributes:
+        test: the name of the test, and of its recording.
+        text: the source.
+    """
+
+    test: str
+    text: str
+
+
+def pytest_file(drafts: Sequence[Draft], app: str) -> PytestFile:
+    """The file for a session and those that followed it.
+
+    Args:
+        app: `module:callable`.
+
+    Raises:
+        UsageError: that is no name which a file could import.
+    """
+    module, _, path = app.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), *path.split("."))):
+        raise UsageError(f"--app {app}: name it as module:callable, such as my_agent:app")
+    imported, *_ = path.split(".")
+    told = [line for draft in drafts for line in conversation(draft)]
+    header = drafts[0].header
+    day = datetime.datetime.fromtimestamp(header.started_ns / 1e9, datetime.UTC).date()
+    test = f"test_{_slug(told)}"
+    sdk = _SDK in header.versions
+    imports = [f"from {module} import {imported}", "from realtape.integrations.pytest_plugin import Realtape"]
+    if sdk:
+        imports.append("from agents.realtime import OpenAIRealtimeWebSocketModel")
+    lines = [
+        f'"""A conversation of {day}, replayed: the application does again what it did then."""',
+        "",
+        "from __future__ import annotations",
+        "",
+        *sorted(imports),
+        "",
+        "",
+        f"async def {test}(realtape: Realtape) -> None:",
+        *_docstring(told),
+        f"    await {path}(realtape.model({'OpenAIRealtimeWebSocketModel' if sdk else ''}))",
+    ]
+    return PytestFile(test, "\n".join(lines) + "\n")
+
+
+def conversation(draft: Draft) -> list[str]:
+    """What was said and done, a line each, in the order in which it began."""
+    lines: dict[object, str] = {}
+    calls: dict[str, str] = {}
+    for entry in draft.entries:
+        if entry.kind not in (Kind.RECEIVED, Kind.SENT):
+            continue
+        facts = facts_of(entry)
+        if entry.type in _SPOKEN:
+            item = text_of(facts.get("item_id"))
+            lines[item] = lines.get(item, "assistant: ") + text_of(facts.get("delta"))
+        elif entry.type == "input_audio_transcription_completed":
+            lines[text_of(facts.get("item_id"))] = f"user: {text_of(facts.get('transcript'))}"
+        elif entry.type == "send_user_input" and isinstance(facts.get("user_input"), str):
+            lines[entry.seq] = f"user: {facts['user_input']}"
+        elif entry.type == "function_call":
+            called = f"{text_of(facts.get('name'))}({text_of(facts.get('arguments'))})"
+            calls[text_of(facts.get("call_id"))] = called
+        elif entry.type == "send_tool_output":
+            call = mapping(facts.get("tool_call"))
+            called = calls.get(text_of(call.get("call_id")), text_of(call.get("name")))
+            lines[entry.seq] = f"the application: {called} → {text_of(facts.get('output'))}"
+        elif entry.type == "audio_interrupted":
+            lines[entry.seq] = "(the user breaks in)"
+    return list(lines.values())
+
+
+def _docstring(told: Sequence[str]) -> list[str]:
+    """The conversation as a docstring, and nothing that would end it."""
+    shown = [short(line, WIDTH - 5).replace("\\", "/").replace('"""', "'''") for line in told[:MAX_LINES]]
+    if len(told) > MAX_LINES:
+        shown.append(f"… and {len(told) - MAX_LINES} more")
+    if not shown:
+        return []
+    return [textwrap.indent(line, "    ") for line in ('"""', *shown, '"""')]
+
+
+def _slug(told: Sequence[str]) -> str:
+    """A name out of the first words of the user."""
+    for line in told:
+        if line.startswith("user: "):
+            words = re.findall("[a-z0-9]+", line.removeprefix("user: ").lower())
+            if words:
+                return "_".join(words[:MAX_NAME_WORDS])
+    return "the_conversation"

@@ -1,0 +1,124 @@
+"""`realtape export --pytest` and `--scripted`: files that a person could have written, and that run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.command_line import Ran, environment
+from support.golden import DEMO
+
+Realtape = Callable[..., Ran]
+APP = "support.telephone:app"
+
+
+def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """pytest in a folder of its own, which sees the tests' support."""
+    (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--rootdir",
+            str(folder),
+            *arguments,
+        ],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_test_passes_and_fails_with_another_application(
+    realtape: Realtape, recorded: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "test_calls.py"
+    ran = realtape("export", recorded, file, "--pytest", "--app", APP)
+    assert (ran.code, ran.err) == (0, "")
+    assert (tmp_path / "recordings" / "test_calls" / "test_hello" / "session.json").exists()
+    done = run_pytest(tmp_path)
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
+    file.write_text(file.read_text().replace("app", "other"))
+    done = run_pytest(tmp_path)
+    assert done.returncode == 1
+    assert "differs in output: 'platform 4' → 'platform 5'" in done.stdout
+
+
+def test_it_reads_as_if_a_person_had_written_it(realtape: Realtape, recorded: Path, tmp_path: Path) -> None:
+    file = tmp_path / "test_calls.py"
+    realtape("export", recorded, file, "--pytest", "--app", "support.telephone:Desk.app")
+    day = file.read_text().split(" of ")[1][:10]
+    assert file.read_text() == (
+        f'"""A conversation of {day}, replayed: the application does again what it did then."""\n'
+        "\n"
+        "from __future__ import annotations\n"
+        "\n"
+        "from realtape.integrations.pytest_plugin import Realtape\n"
+        "from support.telephone import Desk\n"
+        "\n"
+        "\n"
+        "async def test_hello(realtape: Realtape) -> None:\n"
+        '    """\n'
+        "    user: hello\n"
+        "    assistant: Good morning.\n"
+        '    the application: departure({"to": "Brno"}) → platform 4\n'
+        "    (the user breaks in)\n"
+        "    user: fail\n"
+        "    user: no\n"
+        "    user: yes\n"
+        "    user: wait\n"
+        '    """\n'
+        "    await Desk.app(realtape.model())\n"
+    )
+
+
+@pytest.mark.parametrize("way", ["--pytest", "--scripted"])
+def test_it_is_laid_out_as_the_formatter_would(realtape: Realtape, tmp_path: Path, way: str) -> None:
+    file = tmp_path / "test_demo.py"
+    app = ("--app", "my_agent:app") if way == "--pytest" else ()
+    assert realtape("export", DEMO, file, way, *app).code == 0
+    ruff = (sys.executable, "-m", "ruff")
+    for command in (("format", "--check"), ("check", "--select", "E,F,I,W")):
+        options = ("--isolated", "--line-length", "100")
+        done = subprocess.run([*ruff, *command, *options, file], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("test_a.py", "--pytest"), "--pytest needs --app"),
+        (("there", "--app", APP), "--app needs --pytest"),
+        (("test_a.py", "--pytest", "--scripted", "--app", APP), "choose one"),
+        (("a.py", "--pytest", "--app", APP), "name it test_….py"),
+        (("test_a.py", "--pytest", "--app", "a b:c"), "name it as module:callable"),
+        (("test_old.py", "--pytest", "--app", APP), "exists already"),
+        (("test_old.py", "--scripted"), "exists already"),
+        (("steps", "--scripted"), "name it ….py"),
+    ],
+)
+def test_misuse(
+    realtape: Realtape,
+    recorded: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    problem: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "test_old.py").write_text("old")
+    ran = realtape("export", recorded, *arguments)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert problem in ran.err
+    assert [path.name for path in tmp_path.iterdir()] == ["test_old.py"]
+    assert (tmp_path / "test_old.py").read_text() == "old"
