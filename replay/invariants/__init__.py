@@ -1,0 +1,38 @@
+"""What holds in every session of a sound application, as rules that can be checked on any recording.
+
+`check(recording)` answers with the violations, and with what could not be checked. Each rule can be used
+alone, and `Watch` checks entries as they come. `docs/strategies.md` has each rule with its source.
+"""
+
+from __future__ import annotations
+
+from .calls import CallsAnsweredOnce
+from .checking import ALL, Watch, check
+from .ends import NothingAfterEndOfStream, NothingSentAfterClose
+from .findings import Findings, InvariantError, NotCheckable, Violation
+from .heard import HeardWithinGenerated
+from .history import HistoryAgrees
+from .responses import OneResponseAtATime
+from .rule import Evidence, Found, Invariant, Watching
+from .truncation import TruncatedWithinReceived
+
+__all__ = [
+    "ALL",
+    "CallsAnsweredOnce",
+    "Evidence",
+    "Findings",
+    "Found",
+    "HeardWithinGenerated",
+    "HistoryAgrees",
+    "Invariant",
+    "InvariantError",
+    "NotCheckable",
+    "NothingAfterEndOfStream",
+    "NothingSentAfterClose",
+    "OneResponseAtATime",
+    "TruncatedWithinReceived",
+    "Violation",
+    "Watch",
+    "Watching",
+    "check",
+]

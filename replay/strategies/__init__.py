@@ -1,0 +1,28 @@
+"""Hypothesis strategies: events, sends, and whole sessions as recordings.
+
+```python
+from hypothesis import given
+from realtape.replay.strategies import sessions
+
+
+@given(sessions(barge_ins=True))
+def test_my_analysis(recording): ...
+```
+
+`docs/strategies.md` is the manual. Needs hypothesis (the extra `testing`). A state machine that drives an
+application is `realtape.integrations.testing.SessionMachine`: it records, and needs the recorder.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from ...schema.errors import UsageError
+
+if find_spec("hypothesis") is None:
+    raise UsageError("realtape.replay.strategies needs hypothesis: pip install 'realtape[testing]'")
+
+from .events import EVENT_TYPES, SEND_TYPES, events, sends
+from .sessions import plans, sessions
+
+__all__ = ["EVENT_TYPES", "SEND_TYPES", "events", "plans", "sends", "sessions"]
