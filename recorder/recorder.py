@@ -99,8 +99,11 @@ class Recorder:
 
     def _renew(self) -> None:
         self._budget = Budget(self._max_pending_bytes)
-        self._writer = Writer(self.address, self._budget)
+        self._writer = self._new_writer(self._budget)
         self._lock = threading.RLock()  # a signal handler may `mark` while its thread is in here
+
+    def _new_writer(self, budget: Budget) -> Writer:
+        return Writer(self.address, budget)
 
     @property
     def enabled(self) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ...schema.entries import Entry, Kind
 from ..state import Fold
-from ..words import item_text, mapping, sequence
-from .rule import Evidence, Found, Invariant, Watching, server_message, text_of
+from ..words import item_text, mapping
+from .rule import Evidence, Found, Invariant, Watching, fields_of, server_message, text_of
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class _Told(Watching):
             self._last = entry.seq
             self._read(entry.seq, message)
         elif entry.kind == Kind.SENT:  # what it holds is told inside
-            self._mentioned.add(text_of(mapping(mapping(_tree(entry)).get("tool_call")).get("id")))
+            self._mentioned.add(text_of(mapping(fields_of(entry).get("tool_call")).get("id")))
         return iter(())
 
     def end(self, at_ns: int) -> Iterator[Found]:
@@ -115,8 +115,6 @@ class _Told(Watching):
                 self._there[item_id] = seq
             case "conversation.item.deleted":
                 self._there.pop(item_id, None)
-                if item_id in {one.item_id for one in self._fold.state().history}:
-                    self._there.pop(item_id, None)
             case _:
                 pass
 
@@ -126,16 +124,6 @@ def _is_told(item: Mapping[str, Any]) -> bool:
     return item.get("type") == "function_call" and item.get("status") == "completed"
 
 
-def _tree(entry: Entry) -> Any:
-    from .rule import fields_of
-
-    return fields_of(entry)
-
-
 def _facts(item: Any) -> Mapping[str, Any]:
     """An item as a dict: of the SDK's and of ours, it is a model."""
-    if isinstance(item, Mapping):
-        return mapping(dict(item))  # pyright: ignore[reportUnknownArgumentType]
-    facts = mapping(item.model_dump())
-    facts["content"] = sequence(facts.get("content"))
-    return facts
+    return mapping(item) if isinstance(item, dict) else mapping(item.model_dump())

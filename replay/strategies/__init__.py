@@ -15,12 +15,13 @@ application is `realtape.integrations.testing.SessionMachine`: it records, and n
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+try:
+    import hypothesis as hypothesis
+except ImportError as error:
+    from ...schema.errors import UsageError
 
-from ...schema.errors import UsageError
-
-if find_spec("hypothesis") is None:
-    raise UsageError("realtape.replay.strategies needs hypothesis: pip install 'realtape[testing]'")
+    message = "realtape.replay.strategies needs hypothesis: pip install 'realtape[testing]'"
+    raise UsageError(message) from error
 
 from .events import EVENT_TYPES, SEND_TYPES, events, sends
 from .sessions import plans, sessions

@@ -72,8 +72,11 @@ class _Actors:
     def act(self, connection: Connection) -> None:
         """The whole session."""
         tape = self._tape
-        options = {"playback_tracker": "RealtimePlaybackTracker", "initial_model_settings": {}}
-        value = {"options": options, "listeners": ["Application"]}
+        options: dict[str, Any] = {
+            "playback_tracker": "RealtimePlaybackTracker",
+            "initial_model_settings": {},
+        }
+        value: dict[str, Any] = {"options": options, "listeners": ["Application"]}
         connect = tape.add(Kind.CONNECT, value, task="main", method="connect")
         tape.add(Kind.CONNECTED, {"outcome": "returned"}, task="main", of=connect)
         self._burst(self._provider.created())
@@ -256,7 +259,7 @@ class _Actors:
             self._tools += 1
             task = f"tool {self._tools}"
             if handoff is not None:
-                settings = {"instructions": f"You are the {handoff}.", "tools": []}
+                settings: dict[str, Any] = {"instructions": f"You are the {handoff}.", "tools": []}
                 update = self._make("send_session_update", session_settings=settings)
                 tape.done(tape.sent(update, task=task, cause=seq), task=task, cause=seq)
             self._answer(call, event, seq, task, start_response=more and not left)

@@ -46,7 +46,11 @@ def sends(*types: str, vocabulary: Vocabulary = STANDARD, **fields: Strategy) ->
 
 
 def _any_of(
-    what: str, known: tuple[str, ...], types: tuple[str, ...], interface: Interface, fields: dict[str, Strategy]
+    what: str,
+    known: tuple[str, ...],
+    types: tuple[str, ...],
+    interface: Interface,
+    fields: dict[str, Strategy],
 ) -> Strategy:
     unknown = [name for name in types if name not in known]
     if unknown:
@@ -140,12 +144,12 @@ def _items(interface: Interface) -> Strategy:
 
     said = built("AssistantText", text=texts) | built("AssistantAudio", audio=audio)
     heard = built("InputText", text=texts) | built("InputAudio", audio=audio, transcript=texts)
-    user, model = st.just("user"), st.just("assistant")
+    user, model, system = st.just("user"), st.just("assistant"), st.just("system")
     written = built("InputText", text=texts)
     return st.one_of(
         built("UserMessageItem", item_id=ids, role=user, content=st.lists(heard, max_size=2)),
         built("AssistantMessageItem", item_id=ids, role=model, content=st.lists(said, max_size=2)),
-        built("SystemMessageItem", item_id=ids, role=st.just("system"), content=st.lists(written, max_size=1)),
+        built("SystemMessageItem", item_id=ids, role=system, content=st.lists(written, max_size=1)),
         built(
             "RealtimeToolCallItem",
             item_id=ids,
@@ -173,12 +177,12 @@ def _usage(interface: Interface) -> Strategy:
     )
 
 
-def _made(interface: Interface, name: str, **fields: Strategy) -> Strategy:
+def _made(interface: Interface, name: str, /, **fields: Strategy) -> Strategy:
     make: Callable[..., Any] = interface.make
     return st.fixed_dictionaries(fields).map(lambda given: make(name, **given))
 
 
-def _optional(interface: Interface, name: str, **fields: Strategy) -> Strategy:
+def _optional(interface: Interface, name: str, /, **fields: Strategy) -> Strategy:
     """A class with those of the fields that this release has; None where it lacks the class."""
     if interface.find(name) is None:
         return st.none()

@@ -354,9 +354,7 @@ class Provider:
 
     def _committed(self, item_id: str) -> list[Message]:
         before = next(reversed(self.items), None)
-        committed = self._message(
-            "input_audio_buffer.committed", previous_item_id=before, item_id=item_id
-        )
+        committed = self._message("input_audio_buffer.committed", previous_item_id=before, item_id=item_id)
         content = [{"type": "input_audio", "transcript": None}]
         return [committed, *self._enter(item_id, type="message", role="user", content=content)]
 

@@ -53,7 +53,8 @@ def sessions(
         max_connections: 1: nobody reconnects.
         tools: names of tools that may be called; empty: none.
         handoffs: names of agents that may be handed off to; empty: none.
-        barge_ins: the user, or the application, may interrupt.
+        barge_ins: the user, or the application, may interrupt. If not, all that the model says is heard.
+            (The SDK's model gives `audio_interrupted` whenever the user speaks after it did, all the same.)
         errors: the provider may report errors, and connections may be lost or ended by it.
         audio_format: of what is said; None: any.
         piece_ms: how long a piece of audio plays, in milliseconds; None: from 1 to 20.
@@ -111,7 +112,7 @@ def _turns(
     transcripts = st.none() | _WORDS
     talked = st.builds(Talked, st.integers(1, _MAX_PIECES), transcripts)
     pieces = st.lists(_WORDS, min_size=1, max_size=_MAX_PIECES).map(tuple)
-    heard = st.integers(0, _MAX_PIECES)
+    heard = st.integers(0, _MAX_PIECES) if barge_ins else st.just(_MAX_PIECES)
     stopped = st.sampled_from([None, "voice", "application"] if barge_ins else [None])
     last: list[st.SearchStrategy[Reply]] = [
         st.builds(Writing, pieces),

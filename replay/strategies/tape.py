@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from ...schema.codec import Codec
 from ...schema.drafts import Draft
@@ -72,9 +72,7 @@ class Tape:
 
     def sent(self, event: Any, *, task: str, cause: int | None = None) -> int:
         """The application sends something; `done` ends it."""
-        return self.add(
-            Kind.SENT, event, task=task, type=self._name(event), method="send_event", cause=cause
-        )
+        return self.add(Kind.SENT, event, task=task, type=self._name(event), method="send_event", cause=cause)
 
     def done(self, of: int, *, task: str, cause: int | None = None) -> None:
         """A send returned."""
@@ -94,7 +92,7 @@ class Tape:
         return Draft(self._header, Status.CLOSED, tuple(self._entries), segments).sealed()
 
     def _name(self, event: Any) -> str:
-        return event_name(self._codec.vocabulary, type(event))
+        return event_name(self._codec.vocabulary, cast("type[Any]", type(event)))
 
     def _put(self, data: bytes) -> Reference:
         if data not in self._places:

@@ -214,5 +214,9 @@ class Understanding:
         for side in ("input", "output"):
             name = f"RealtimeModel{side.title()}TokensDetails"
             if self._interface.find(name) is not None:  # not in older releases
-                details[f"{side}_tokens_details"] = self._interface.make(name, **told[f"{side}_token_details"])
-        return self._interface.make("usage", usage=self._interface.make("Usage", requests=1, **fields), **details)
+                details[f"{side}_tokens_details"] = self._interface.make(
+                    name, **told[f"{side}_token_details"]
+                )
+        return self._interface.make(
+            "usage", usage=self._interface.make("Usage", requests=1, **fields), **details
+        )

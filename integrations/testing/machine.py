@@ -1,0 +1,410 @@
+"""`SessionMachine`: hypothesis plays provider and user against an application, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, cast
+
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.control import current_build_context
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ...recorder.memory import InMemory
+from ...recorder.recorder import Recorder
+from ...replay.invariants import ALL, Invariant, InvariantError, Watch
+from ...replay.strategies.interface import Interface
+from ...replay.strategies.provider import AudioFormatName, Provider, bytes_per_ms
+from ...replay.virtual_loop import VirtualLoop
+from ...schema.errors import UsageError
+from .failures import keep
+from .served import ServedModel
+
+SETTLE_S = 1e-6
+"""So much virtual time passes between two steps: everything runs that can."""
+
+_WORDS = st.text("ab é", max_size=3)
+
+# Were connections to end as often as anything else, few conversations would come to anything.
+_ENDINGS: Sequence[Literal["ended", "lost", "holds"]] = ("ended", "lost", *["holds"] * 6)
+
+
+class SessionMachine(RuleBasedStateMachine):
+    """A state machine whose rules are what a provider and a user may do, at every step within the protocol.
+
+    ```python
+    class BookingMachine(SessionMachine):
+        tools = ("book_table",)
+
+        async def application(self, model):
+            await booking(model)
+
+
+    TestBooking = BookingMachine.TestCase
+    ```
+
+    The application runs on a `VirtualLoop`; between two steps everything runs that can. It is recorded in
+    memory, and the rules of `checks` are held against the recording after each step and at the end. What
+    it raises fails the example, too. A failing example is kept as a fixture below `failures`.
+
+    Attributes:
+        tools: names of the tools that the provider may call; empty: none.
+        audio_format: of what is said.
+        piece_ms: how long a piece of audio plays, in milliseconds.
+        checks: the rules that must hold.
+        end_wait_s: how long the application has at the end, in virtual seconds: longer than a tool may
+            take.
+        recorder_class: for an application of the SDK, `realtape.integrations.openai_agents.Recorder`.
+        failures: the folder for failing examples; None: none is kept.
+        model: what the application is given.
+    """
+
+    tools: ClassVar[Sequence[str]] = ("look_up",)
+    audio_format: ClassVar[AudioFormatName] = "pcm16"
+    piece_ms: ClassVar[int] = 20
+    checks: ClassVar[Sequence[Invariant]] = ALL
+    end_wait_s: ClassVar[float] = 31.0
+    recorder_class: ClassVar[type[Recorder]] = Recorder
+    failures: ClassVar[Path | None] = Path(".realtape/failures")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = VirtualLoop()
+        in_memory = type("InMemoryRecorder", (InMemory, self.recorder_class), {})
+        self._recorder = cast("InMemory", in_memory("in memory"))
+        vocabulary = self._recorder.codec.vocabulary
+        self._make = Interface(vocabulary).make
+        self._served = ServedModel(vocabulary, self.audio_format)
+        self.model: Any = self._recorder.wrap(cast("Any", self._served))
+        self._watch = Watch(self.checks)
+        self._watched: list[int] = []  # how many entries of each session
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failed = False
+        self._pieces = 0
+        self._played: tuple[str, float] = ("", 0.0)
+        self._unheard: list[str] = []  # items whose transcript is still to come
+
+    # --- for subclasses -----------------------------------------------------------------------------
+
+    async def application(self, model: Any) -> None:
+        """The application under test: connects the model, and works with it until it closes it."""
+        name = type(self).__name__
+        raise UsageError(f"{name} has no application: define `async def application(self, model)` in it")
+
+    async def user_types(self, text: str) -> None:
+        """The user writes; by default straight into the model, as an application does it for him."""
+        await self.model.send_event(self._make("send_user_input", user_input=text))
+
+    async def user_speaks(self, audio: bytes) -> None:
+        """The user is heard by the microphone."""
+        await self.model.send_event(self._make("send_audio", audio=audio, commit=False))
+
+    async def user_interrupts(self) -> None:
+        """The user silences the model by hand."""
+        await self.model.send_event(self._make("send_interrupt", force_response_cancel=True))
+
+    async def user_hears(self, item_id: str, ms: float) -> None:
+        """So much more of an item was played; by default told to the tracker that the application gave."""
+        if self._served.tracker is not None:
+            self._served.tracker.on_play_ms(item_id, 0, ms)
+
+    # --- what may be done when ------------------------------------------------------------------------
+
+    @property
+    def _provider(self) -> Provider:
+        provider = self._served.provider
+        assert provider is not None, "a precondition of every rule of the provider"
+        return provider
+
+    def _connected(self) -> bool:
+        return self._served.provider is not None
+
+    def _may_respond(self) -> bool:
+        return self._connected() and self._provider.response is None and self._served.owed > 0
+
+    def _responds(self) -> bool:
+        return self._connected() and self._provider.response is not None
+
+    def _has_begun(self) -> bool:
+        """The response has said or called something: an empty one tells little."""
+        response = self._provider.response if self._connected() else None
+        return response is not None and (response.item is not None or bool(response.output))
+
+    def _may_interrupt(self) -> bool:
+        understood = self._served.understanding
+        return self._has_begun() or (
+            self._connected() and understood is not None and understood.heard_of is not None
+        )
+
+    def _may_say(self, kind: str) -> bool:
+        response = self._provider.response if self._connected() else None
+        return response is not None and (response.item is None or response.item.kind == kind)
+
+    def _audible_ms(self) -> float:
+        """How much of the item that is heard has come, and was not played."""
+        understood = self._served.understanding
+        if self._served.tracker is None or understood is None or understood.heard_of is None:
+            return 0.0
+        item_id = understood.heard_of
+        played_ms = self._played[1] if self._played[0] == item_id else 0.0
+        return (understood.received_ms(item_id) or 0) - played_ms
+
+    # --- the provider's rules -------------------------------------------------------------------------
+
+    @initialize()
+    def application_begins(self) -> None:
+        """The application starts."""
+        self._start(self.application(self.model), "application")
+        self._settle()
+
+    @precondition(_may_respond)
+    @rule()
+    def provider_responds(self) -> None:
+        """A response that is due begins."""
+        self._respond()
+
+    @precondition(lambda self: self._may_say("speech"))
+    @rule(word=_WORDS, pieces=st.integers(1, 3))
+    def provider_speaks(self, word: str, pieces: int) -> None:
+        """The model says something more."""
+        self._begin("speech")
+        for _ in range(pieces):
+            self._served.push(self._provider.say(word, self._audio()))
+        self._settle()
+
+    @precondition(lambda self: self._may_say("text"))
+    @rule(word=_WORDS)
+    def provider_writes(self, word: str) -> None:
+        """The model writes something more."""
+        self._begin("text")
+        self._served.push(self._provider.say(word))
+        self._settle()
+
+    @precondition(lambda self: bool(self.tools) and self._responds())
+    @rule(
+        number=st.integers(0, 7), arguments=st.sampled_from(["{}", '{"number": 1}']), times=st.integers(1, 2)
+    )
+    def provider_calls_a_tool(self, number: int, arguments: str, times: int) -> None:
+        """The model calls a tool."""
+        name = self.tools[number % len(self.tools)]
+        for _ in range(times):
+            self._end_item()
+            self._served.push(self._provider.begin_item("call", name, arguments))
+        self._end_item()
+        self._settle()
+
+    @precondition(_has_begun)
+    @rule()
+    def provider_ends_the_response(self) -> None:
+        """The response is done."""
+        self._end_item()
+        self._served.push(self._provider.end_response())
+        self._settle()
+
+    @precondition(lambda self: self._connected() and bool(self._unheard))
+    @rule(text=_WORDS)
+    def provider_transcribes(self, text: str) -> None:
+        """What the user said comes as text."""
+        item_id = self._unheard.pop(0)
+        if item_id in self._provider.items:
+            self._served.push(self._provider.transcribed(item_id, text))
+        self._settle()
+
+    @precondition(_connected)
+    @rule()
+    def provider_reports_an_error(self) -> None:
+        """Something went wrong, and the connection goes on."""
+        self._served.push(self._provider.error("server_error", "something went wrong"))
+        self._settle()
+
+    @precondition(_connected)
+    @rule(how=st.sampled_from(_ENDINGS))
+    def connection_ends(self, how: Literal["ended", "lost", "holds"]) -> None:
+        """The provider ends the connection in order, or it is lost; mostly it holds."""
+        if how != "holds":
+            self._unheard.clear()
+            self._served.end(how)
+            self._settle()
+
+    # --- the user's rules -----------------------------------------------------------------------------
+
+    @precondition(_connected)
+    @rule(text=_WORDS, answered=st.booleans())
+    def user_typed(self, text: str, answered: bool) -> None:
+        """The user writes something; the answer may begin at once."""
+        self._do(self.user_types(text))
+        if answered:
+            self._respond()
+
+    @precondition(lambda self: self._connected() and self._provider.speaking is None)
+    @rule()
+    def user_begins_to_speak(self) -> None:
+        """The user speaks, and breaks in on whatever the model is saying."""
+        self._do(self.user_speaks(self._audio()))
+        if self._connected() and self._provider.speaking is None:
+            self._served.push(self._provider.speech_started())
+        self._settle()
+
+    @precondition(lambda self: self._connected() and self._provider.speaking is not None)
+    @rule(answered=st.booleans())
+    def user_stops_speaking(self, answered: bool) -> None:
+        """The user is quiet: his turn is over; the answer may begin at once."""
+        item_id = self._provider.speaking
+        assert item_id is not None
+        self._unheard.append(item_id)
+        self._served.push(self._provider.speech_stopped(self.piece_ms))
+        self._served.owed += 1
+        self._settle()
+        if answered:
+            self._respond()
+
+    @precondition(_may_interrupt)
+    @rule()
+    def user_interrupted(self) -> None:
+        """The user silences the model by hand."""
+        self._do(self.user_interrupts())
+
+    @precondition(lambda self: self._audible_ms() > 0)
+    @rule(share=st.floats(0, 1, exclude_min=True))
+    def user_heard(self, share: float) -> None:
+        """Some of what came is played: all of it, or up to any millisecond."""
+        understood = self._served.understanding
+        assert understood is not None
+        item_id = understood.heard_of
+        assert item_id is not None
+        ms = float(max(int(self._audible_ms() * share), 1))
+        before_ms = self._played[1] if self._played[0] == item_id else 0.0
+        self._played = (item_id, before_ms + ms)
+        self._do(self.user_hears(item_id, ms))
+
+    @rule(ms=st.sampled_from([1, 20, 500, 5000, 40_000]))
+    def time_passes(self, ms: int) -> None:
+        """Nothing happens for a while, but what the application does by itself."""
+        self._settle(ms / 1000)
+
+    # --- after each step, and at the end ----------------------------------------------------------------
+
+    @invariant()
+    def rules_hold(self) -> None:
+        """What was recorded is sound, and nothing was raised."""
+        with _Failing(self):
+            self._look()
+
+    def teardown(self) -> None:
+        """The conversation is left alone for a while; then it is over, and everything is let go."""
+        try:
+            if not self._failed:
+                with _Failing(self):
+                    self._settle(self.end_wait_s)
+                    self._recorder.mark("the end of the example")
+                    self._look()
+                    self._raise(self._watch.end() if self._watched else [])
+        finally:
+            try:
+                if self._failed:
+                    self._keep()
+            finally:
+                self._let_go()
+
+    # --- helpers ------------------------------------------------------------------------------------
+
+    def fail(self) -> None:
+        """Note that this example fails: it is kept when it is over."""
+        self._failed = True
+
+    def _look(self) -> None:
+        for number, draft in enumerate(self._recorder.drafts()):
+            if number == len(self._watched):
+                if number:
+                    self._raise(self._watch.end())
+                self._watch.begin(draft.header)
+                self._watched.append(0)
+            begin, self._watched[number] = self._watched[number], len(draft.entries)
+            if number + 1 < len(self._watched):
+                continue  # what comes late in a session of before is not looked at
+            for entry in draft.entries[begin:]:
+                self._raise(self._watch.add(entry))
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+
+    def _raise(self, violations: list[Any]) -> None:
+        if violations:
+            raise InvariantError(tuple(violations))
+
+    def _begin(self, kind: Any) -> None:
+        response = self._provider.response
+        if response is not None and response.item is None:
+            self._served.push(self._provider.begin_item(kind))
+
+    def _respond(self) -> None:
+        if self._may_respond():
+            self._served.owed -= 1
+            self._served.push(self._provider.respond())
+        self._settle()
+
+    def _end_item(self) -> None:
+        response = self._provider.response
+        if response is not None and response.item is not None:
+            self._served.push(self._provider.end_item())
+
+    def _audio(self) -> bytes:
+        self._pieces += 1
+        length = self.piece_ms * bytes_per_ms(self.audio_format)
+        return (self._pieces.to_bytes(4) * (length // 4 + 1))[:length]
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(self._loop.create_task(work, name=name))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        self._start(work, "user")
+        self._settle()
+
+    def _settle(self, seconds: float = 0.0) -> None:
+        with _Failing(self):
+            self._loop.run_until_complete(asyncio.sleep(max(seconds, SETTLE_S)))
+
+    def _keep(self) -> None:
+        if self.failures is None or not current_build_context().is_final:
+            return  # a smaller example is still being sought
+        self._recorder.close_blocking()
+        drafts = self._recorder.drafts()
+        if drafts:
+            path = keep(drafts, self.failures, type(self).__name__)
+            note(f"This example is kept as {path}")
+            replays = f"realtape replay {shlex.quote(str(path))} --app module:callable"
+            note(f"It replays, with the module and the callable of the application:\n  {replays}")
+
+    def _let_go(self) -> None:
+        self._recorder.close_blocking()
+        loop = self._loop
+        try:
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                loop.run_until_complete(asyncio.wait(tasks))
+            for task in (*tasks, *self._tasks):
+                if task.done() and not task.cancelled():
+                    task.exception()  # was raised by a step, or comes of the cancelling
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            loop.close()
+
+
+class _Failing:
+    """For the length of a `with` block: what is raised fails the example."""
+
+    def __init__(self, machine: SessionMachine) -> None:
+        self._machine = machine
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is not None and issubclass(kind, Exception):
+            self._machine.fail()

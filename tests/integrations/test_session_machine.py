@@ -1,0 +1,147 @@
+"""`SessionMachine`: it finds planted bugs, leaves a sound application alone, and keeps what fails."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test  # pyright: ignore[reportUnknownVariableType]
+from realtape.integrations import testing
+from realtape.integrations.testing import SessionMachine, failures
+from realtape.replay import Recording, ReplayModel, run
+from realtape.replay.invariants import CallsAnsweredOnce, InvariantError, NothingSentAfterClose, check
+from realtape.replay.strategies.acting import acted
+from realtape.replay.strategies.plans import Plan
+from realtape.schema.drafts import Draft
+from support.voice_desk import Bug, VoiceDesk
+
+
+def machine(bug: Bug | None, folder: Path | None) -> type[SessionMachine]:
+    class DeskMachine(SessionMachine):
+        failures = folder
+
+        async def application(self, model: Any) -> None:
+            await VoiceDesk(model, bug).run()
+
+    return DeskMachine
+
+
+def drive(cls: type[SessionMachine], examples: int, steps: int = 20) -> None:
+    """Run a machine, the same examples in every run."""
+    run_machine = cast("Any", run_state_machine_as_test)
+    chosen = settings(
+        max_examples=examples,
+        phases=[Phase.generate, Phase.shrink],
+        stateful_step_count=steps,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_machine(seed(1)(cls), settings=chosen)
+
+
+def test_a_sound_application_passes(tmp_path: Path):
+    drive(machine(None, tmp_path), 15)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.deep
+def test_a_sound_application_passes_many(tmp_path: Path):
+    drive(machine(None, tmp_path), 300, steps=50)
+
+
+async def drafts_at(path: Path) -> list[Draft]:
+    async with await Recording.open(path) as recording:
+        return recording.drafts()
+
+
+async def replayed(path: Path, bug: Bug) -> str:
+    model = ReplayModel(await Recording.open(path))
+    await VoiceDesk(model, bug).run()
+    return str(await model.finished())
+
+
+@pytest.mark.parametrize(
+    ("bug", "rule", "entries"),
+    [
+        ("unanswered", CallsAnsweredOnce, 50),
+        ("twice", CallsAnsweredOnce, 70),
+        ("after close", NothingSentAfterClose, 20),
+    ],
+)
+def test_a_planted_bug_is_found_shrunk_and_kept(bug: Bug, rule: Any, entries: int, tmp_path: Path):
+    with pytest.raises(InvariantError) as raised:
+        drive(machine(bug, tmp_path), 200)
+    assert {violation.invariant for violation in raised.value.violations} == {rule.name}
+    notes = "\n".join(raised.value.__notes__)
+    (kept,) = tmp_path.iterdir()
+    assert f"This example is kept as {kept}" in notes
+    assert f"realtape replay {kept} --app module:callable" in notes
+    drafts = run(drafts_at(kept))
+    assert sum(len(draft.entries) for draft in drafts) <= entries
+    found = check(drafts).violations
+    assert [violation.invariant for violation in found] == [rule.name] * len(found)
+    if bug != "after close":  # what it sends then is refused by a replay, too, in another way
+        assert run(replayed(kept, bug)).startswith("same")
+
+
+def test_what_the_application_raises_fails_the_example(tmp_path: Path):
+    class Broken(SessionMachine):
+        failures: ClassVar[Path | None] = tmp_path
+
+        async def application(self, model: Any) -> None:
+            await model.connect({})
+            raise LookupError("nobody has thought of this")
+
+    with pytest.raises(LookupError, match="nobody"):
+        drive(Broken, 5)
+    assert [path.name for path in tmp_path.iterdir()] == ["Broken"]
+
+
+def test_a_machine_without_an_application_says_so(tmp_path: Path):
+    class Nothing(SessionMachine):
+        failures: ClassVar[Path | None] = None
+
+    with pytest.raises(testing.machine.UsageError, match="Nothing has no application"):
+        drive(Nothing, 1)
+
+
+def test_rules_are_within_the_protocol_and_all_of_them_are_used(tmp_path: Path):
+    """Nothing that the provider does is refused by itself, and everything happens."""
+    done: set[str] = set()
+
+    class Noting(SessionMachine):
+        failures: ClassVar[Path | None] = None
+        tools: ClassVar[Sequence[str]] = ("look_up", "book")
+
+        async def application(self, model: Any) -> None:
+            await VoiceDesk(model).run()
+
+        def teardown(self) -> None:
+            for draft in self._recorder.drafts():
+                done.update(str(entry.type) for entry in draft.entries)
+            super().teardown()
+
+    drive(Noting, 40, steps=25)
+    assert done >= {
+        *("function_call", "send_tool_output", "audio", "audio_interrupted", "turn_ended", "send_user_input"),
+        *("send_audio", "send_interrupt", "error", "end_of_stream", "exception", "transcript_delta"),
+        *("output_text_delta", "application", "input_audio_transcription_completed"),
+    }
+
+
+def test_a_kept_failure_replaces_only_what_this_process_has_kept(tmp_path: Path):
+    drafts = acted(Plan())
+    (tmp_path / "Desk").write_text("of yesterday")
+    first = failures.keep(drafts, tmp_path, "Desk")
+    assert first.name == "Desk-2"
+    assert failures.keep(drafts, tmp_path, "Desk") == first
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Desk", "Desk-2"]
+    assert (tmp_path / "Desk").read_text() == "of yesterday"
+    assert [one.header.id for one in run(drafts_at(first))] == [drafts[0].header.id]
+    if first.is_dir():
+        shutil.rmtree(first)
