@@ -66,16 +66,18 @@ async def replayed(path: Path, bug: Bug) -> str:
 
 
 @pytest.mark.parametrize(
-    ("bug", "rule", "entries"),
+    ("bug", "rule", "entries", "steps"),
     [
-        ("unanswered", CallsAnsweredOnce, 50),
-        ("twice", CallsAnsweredOnce, 70),
-        ("after close", NothingSentAfterClose, 20),
+        ("unanswered", CallsAnsweredOnce, 50, 6),
+        ("twice", CallsAnsweredOnce, 70, 20),
+        ("after close", NothingSentAfterClose, 20, 5),
     ],
 )
-def test_a_planted_bug_is_found_shrunk_and_kept(bug: Bug, rule: Any, entries: int, tmp_path: Path):
+def test_a_planted_bug_is_found_shrunk_and_kept(
+    bug: Bug, rule: Any, entries: int, steps: int, tmp_path: Path
+):
     with pytest.raises(InvariantError) as raised:
-        drive(machine(bug, tmp_path), 200)
+        drive(machine(bug, tmp_path), 200, steps)
     assert {violation.invariant for violation in raised.value.violations} == {rule.name}
     notes = "\n".join(raised.value.__notes__)
     (kept,) = tmp_path.iterdir()
@@ -126,7 +128,7 @@ def test_rules_are_within_the_protocol_and_all_of_them_are_used(tmp_path: Path):
                 done.update(str(entry.type) for entry in draft.entries)
             super().teardown()
 
-    drive(Noting, 40, steps=25)
+    drive(Noting, 150, steps=25)
     assert done >= {
         *("function_call", "send_tool_output", "audio", "audio_interrupted", "turn_ended", "send_user_input"),
         *("send_audio", "send_interrupt", "error", "end_of_stream", "exception", "transcript_delta"),
