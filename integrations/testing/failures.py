@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
-from ...schema.addresses import locate
-from ...schema.drafts import Draft, write_drafts
+from ...schema.drafts import Draft
+from ...schema.fixture import write_fixture
 
 _ours: dict[Path, None] = {}
 """What this process has written: only that is ever replaced, by a smaller example of the same failure."""
@@ -20,27 +19,18 @@ def keep(drafts: Sequence[Draft], folder: Path, name: str) -> Path:
     What was there before this process began is left alone: then the name gets a number.
 
     Raises:
-        StoreError: it cannot be written.
+        RealtapeError: it cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = _free(folder, name)
     aside = path.with_name(f"{path.name}.new")
     sealed = [draft.sealed() for draft in drafts]
     _remove(aside)
-    _write(sealed, aside)
+    write_fixture(sealed, aside)
     _remove(path)
     aside.rename(path)
     _ours[path] = None
     return path
-
-
-def _write(drafts: Sequence[Draft], path: Path) -> None:
-    if find_spec("realtape.schema.fixture") is None:
-        write_drafts(locate(path), drafts)
-        return
-    from ...schema.fixture import write_fixture  # pyright: ignore
-
-    write_fixture(drafts, path)
 
 
 def _free(folder: Path, name: str) -> Path:

@@ -6,7 +6,7 @@ import asyncio
 import shlex
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 from hypothesis import note
 from hypothesis import strategies as st
@@ -28,8 +28,11 @@ SETTLE_S = 1e-6
 
 _WORDS = st.text("ab é", max_size=3)
 
+Ending: TypeAlias = Literal["ended", "lost", "holds"]
+"""What may become of a connection."""
+
 # Were connections to end as often as anything else, few conversations would come to anything.
-_ENDINGS: Sequence[Literal["ended", "lost", "holds"]] = ("ended", "lost", *["holds"] * 6)
+_ENDINGS: Sequence[Ending] = ("ended", "lost", "holds", "holds", "holds", "holds", "holds", "holds")
 
 
 class SessionMachine(RuleBasedStateMachine):
@@ -222,7 +225,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     @precondition(_connected)
     @rule(how=st.sampled_from(_ENDINGS))
-    def connection_ends(self, how: Literal["ended", "lost", "holds"]) -> None:
+    def connection_ends(self, how: Ending) -> None:
         """The provider ends the connection in order, or it is lost; mostly it holds."""
         if how != "holds":
             self._unheard.clear()
