@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, find, given, seed, settings
@@ -33,8 +33,7 @@ VOCABULARIES = {"ours": STANDARD, "the SDK's": VOCABULARY}
 
 
 def class_of(value: Any) -> type[Any]:
-    cls: type[Any] = type(value)
-    return cls
+    return cast("type[Any]", type(value))
 
 
 def round_trip(value: Any, vocabulary: Vocabulary) -> Any:
