@@ -34,6 +34,7 @@ from .tracker import ReplayTracker
 from .transport import Transport
 
 AtEnd = Literal["end_of_stream", "hold", "cancel"]
+OnDivergence = Literal["raise", "collect"]
 STUCK_AFTER_SECONDS = 5.0
 PATIENCE_SECONDS = 60.0
 
@@ -81,7 +82,7 @@ class ReplayBase:
         recording: Recording,
         *,
         expect: Expectation = "reactions",
-        on_divergence: Literal["raise", "collect"] = "raise",
+        on_divergence: OnDivergence = "raise",
         at_end: AtEnd = "end_of_stream",
         stuck_after: float = STUCK_AFTER_SECONDS,
         patience: float = PATIENCE_SECONDS,
