@@ -23,6 +23,7 @@ from .ls import ls
 from .replaying import replay
 from .show import show
 from .shrink import shrink
+from .sweep import sweep
 from .trim import trim
 from .verify import verify
 
@@ -77,6 +78,7 @@ _command("ls", ls)
 _command("show", show)
 _command("replay", replay)
 _command("check", check)
+_command("sweep", sweep)
 _command("diff", diff)
 _command("trim", trim)
 _command("shrink", shrink)

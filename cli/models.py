@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from ..recorder import Recorder
 from ..replay import ReplayModel
 from ..replay.model import ReplayBase
 
@@ -31,3 +32,10 @@ def replay_model(versions: Mapping[str, str], note: Callable[[str], None]) -> ty
             "replaying with Realtape's own event classes: pip install 'realtape[openai-agents]' for the SDK's"
         )
         return ReplayModel
+
+
+def recorder_class(model: type[ReplayBase]) -> type[Recorder]:
+    """The recorder for what this replays: one that knows the same classes."""
+    if model is ReplayModel:
+        return Recorder
+    return cast("type[Recorder]", importlib.import_module(_INTEGRATION, __package__).Recorder)

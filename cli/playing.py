@@ -175,11 +175,23 @@ class Holding:
 
     Args:
         patience: virtual seconds after the end.
+        tells: the user is told of it.
+
+    Attributes:
+        ended: it was cancelled.
     """
 
     def __init__(
-        self, loop: VirtualLoop, model: ReplayBase, running: asyncio.Task[Any], patience: float
+        self,
+        loop: VirtualLoop,
+        model: ReplayBase,
+        running: asyncio.Task[Any],
+        patience: float,
+        *,
+        tells: bool = True,
     ) -> None:
+        self.ended = False
+        self._tells = tells
         self._loop = loop
         self._model = model
         self._running = running
@@ -197,7 +209,8 @@ class Holding:
 
     def act(self) -> None:
         """Its time is over."""
-        if not self._model.failed:
+        self.ended = not self._model.failed
+        if self.ended and self._tells:
             output.note(
                 f"the recording is over, and the application did not return within {self._patience:g} s: "
                 "cancelled"

@@ -1,0 +1,192 @@
+"""A variation replayed into an application that is observed: what it did, and whether that is sound.
+
+The layers keep replay and recorder apart; here, above both, the replay is recorded, into a store that is
+thrown away: so the rules see what they see of any recording, and no second observer has to be right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import tempfile
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from ..recorder import Recorder
+from ..replay import Recording, StuckLoopError, VirtualLoop, run
+from ..replay.invariants import check
+from ..replay.model import ReplayBase
+from ..replay.variants.world import PATIENCE_SECONDS, variation_settings
+from ..schema.drafts import Draft, read_drafts
+from ..schema.entries import Kind
+from ..schema.rows import fetch_sessions
+from ..schema.stores import open_blocking
+from . import output
+from .applications import Application, ApplicationError
+from .models import recorder_class, replay_model
+from .playing import Holding, call, end_tasks, is_divergence
+
+REPLAYS_IN_A_STORE = 64
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that went wrong in one replay.
+
+    Attributes:
+        what: in a few words, the same for all that are of one kind.
+        text: what exactly.
+    """
+
+    what: str
+    text: str
+
+
+@dataclass
+class _Run:
+    failure: ApplicationError | None = None
+    stuck: str | None = None
+    model: ReplayBase | None = None
+
+
+class Observer:
+    """Replays variations, one after another; what they came to is recorded into one store for many of
+    them, since making a store takes longer than a short replay. Close it."""
+
+    def __init__(self) -> None:
+        self._recorder: Recorder | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._replays = self._seen = 0
+
+    def observe(
+        self, drafts: list[Draft], application: Application, patience: float = PATIENCE_SECONDS
+    ) -> list[Failure]:
+        """Replay a variation, on an event loop of its own; what went wrong in it, in order.
+
+        What the application prints goes nowhere. What the variation shows without it, is none of its doing.
+
+        Args:
+            drafts: the session, and those that followed it on the same model object.
+            patience: virtual seconds for which the application is awaited.
+        """
+        if self._replays % REPLAYS_IN_A_STORE == 0:
+            self.close()
+        self._replays += 1
+        printed = io.StringIO()
+        outcome = _Run()
+        recorder = self._recorder_for(drafts[0])
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            try:
+                run(_observe(drafts, application, patience, recorder, outcome))
+            except StuckLoopError as error:
+                outcome.stuck = str(error)
+                run(recorder.flush())
+        return [*_of_run(outcome), *_violations(drafts, self._recorded(recorder))]
+
+    def close(self) -> None:
+        """Throw away what was recorded."""
+        if self._recorder is not None:
+            self._recorder.close_blocking()
+        if self._folder is not None:
+            self._folder.cleanup()
+        self._recorder = self._folder = None
+        self._seen = 0
+
+    def _recorder_for(self, draft: Draft) -> Recorder:
+        if self._recorder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="realtape-sweep-")
+            kind = recorder_class(replay_model(draft.header.versions, output.note))
+            self._recorder = kind(Path(self._folder.name) / "log.db")
+        return self._recorder
+
+    def _recorded(self, recorder: Recorder) -> list[Draft]:
+        """What the last replay came to, in order."""
+        if recorder.address.path is None or not recorder.address.path.exists():  # nothing ever connected
+            return []
+        with open_blocking(recorder.address) as connection:
+            sessions = fetch_sessions(connection)
+        new, self._seen = sessions[self._seen :], len(sessions)
+        return read_drafts(recorder.address, new[0].header.id) if new else []
+
+
+def observe(
+    drafts: list[Draft], application: Application, patience: float = PATIENCE_SECONDS
+) -> list[Failure]:
+    """`Observer.observe`, once."""
+    observer = Observer()
+    try:
+        return observer.observe(drafts, application, patience)
+    finally:
+        observer.close()
+
+
+async def _observe(
+    drafts: list[Draft], application: Application, patience: float, recorder: Recorder, outcome: _Run
+) -> None:
+    recording = Recording.of(*drafts, name="a variation")
+    model = outcome.model = replay_model(recording.header.versions, output.note)(
+        recording, **variation_settings(patience=patience)
+    )
+    try:
+        await _perform(application, model, recorder, patience, outcome)
+    finally:
+        await end_tasks()
+        await recorder.flush()
+        await recording.close()
+
+
+async def _perform(
+    application: Application, model: ReplayBase, recorder: Recorder, patience: float, outcome: _Run
+) -> None:
+    loop = cast("VirtualLoop", asyncio.get_running_loop())
+    running = loop.create_task(call(application, recorder.wrap(cast("object", model))))  # type: ignore[arg-type]
+    holding = Holding(loop, model, running, patience, tells=False)
+    loop.idlers.append(holding)
+    try:
+        await asyncio.wait({running})
+    finally:
+        loop.idlers.remove(holding)
+    if holding.ended:
+        outcome.stuck = f"the session is over, and it did not return within {patience:g} s"
+    try:
+        if not running.cancelled():
+            running.result()
+    except ApplicationError as error:
+        outcome.failure = None if is_divergence(error.__cause__) else error
+    if outcome.failure is None and model.report.recordings and not model.over:
+        await model.finished()
+    else:
+        await model.abandon()
+
+
+def _of_run(outcome: _Run) -> list[Failure]:
+    found: list[Failure] = []
+    if outcome.failure is not None:
+        cause = outcome.failure.__cause__ or outcome.failure
+        what = f"the application raised {type(cause).__name__}"
+        found.append(Failure(what, "".join(traceback.format_exception_only(cause)).strip()))
+    if outcome.stuck is not None:
+        found.append(Failure("the application got stuck", outcome.stuck))
+    if outcome.model is not None and not outcome.model.report.recordings and not found:
+        found.append(Failure("the application never connected", "it returned without connecting"))
+    return found
+
+
+def _violations(drafts: list[Draft], made: list[Draft]) -> list[Failure]:
+    """Rules that the replay breaks, and the variation itself does not."""
+    broken = check(made).violations
+    if not broken:
+        return []
+    without = {
+        (one.invariant, one.summary)
+        for one in check(drafts).violations
+        if not any(_is_sent(drafts, one.session, seq) for seq in one.seqs)
+    }
+    return [Failure(one.invariant, str(one)) for one in broken if (one.invariant, one.summary) not in without]
+
+
+def _is_sent(drafts: list[Draft], session: str, seq: int) -> bool:
+    return any(one.header.id == session and one.entries[seq].kind == Kind.SENT for one in drafts)

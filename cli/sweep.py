@@ -1,0 +1,215 @@
+"""`realtape sweep`: the user interrupts everywhere, and the application has to bear it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from ..replay import Recording
+from ..replay.variants.sweep import EVERY_MS, Swept, ranges, swept
+from ..replay.variants.world import PATIENCE_SECONDS
+from ..schema.drafts import Draft
+from . import output
+from .checking import Unloadable
+from .exits import Exit
+from .keeping import keep
+from .observing import Failure
+from .sweeping import Job, Swing, prepare, variation
+from .targets import Target, parse_target
+from .workers import TookTooLong, WorkerDied, Workers
+
+TIMEOUT_SECONDS = 60.0
+"""On the wall, for one place."""
+
+KEPT = Path(".realtape") / "sweep"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Failures of one kind.
+
+    Attributes:
+        what: the kind.
+        places: where the interruption was.
+        smallest: of these, the place of the variation with the fewest entries.
+        text: what exactly, there.
+    """
+
+    what: str
+    places: tuple[Swept, ...]
+    smallest: Swept
+    text: str
+
+
+def sweep(
+    target: Annotated[
+        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
+    ],
+    app: Annotated[
+        str,
+        typer.Option(metavar="MODULE:CALLABLE", help="The application, `async def app(model): ...`."),
+    ],
+    interruption: Annotated[
+        int | None,
+        typer.Option(metavar="SEQ", min=0, help="Which interruption is moved; without it, the first."),
+    ] = None,
+    every: Annotated[
+        int, typer.Option(metavar="MS", min=1, help="Milliseconds of audio from place to place.")
+    ] = EVERY_MS,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Only replay it as it is, such as what was kept.")
+    ] = False,
+    patience: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.001, help="Virtual time for which an answer is awaited."),
+    ] = PATIENCE_SECONDS,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.001, help="Real time for one place.")
+    ] = TIMEOUT_SECONDS,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Processes; without it, one for each core.")
+    ] = None,
+    kept: Annotated[
+        Path, typer.Option("--keep", metavar="DIR", help="Where the smallest failing recordings are kept.")
+    ] = KEPT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> int:
+    """Move an interruption to every place of a session, and check what the application does.
+
+    Reports each kind of failure with its places. The smallest recording of each is kept as a fixture.
+    """
+    began = time.perf_counter()
+    drafts = asyncio.run(_drafts(parse_target(target)))
+    places = [Swept(0, None, None)]
+    if not as_is:
+        places = swept(drafts[0], interruption=interruption, every_ms=every)
+        places = [one for one in places if one.edit is not None or one.where is None]
+    work = [Job(one, patience) for one in places]
+    number = min(jobs or os.cpu_count() or 1, max(1, len(work) // 8))
+    results: dict[int, Swing] = {}
+    try:
+        with Workers(prepare, (app, tuple(drafts)), number, timeout) as workers:
+            for place, result in _shown(workers.results(work), len(work)):
+                results[place] = _swing(result)
+    except Unloadable as error:
+        sys.stderr.write(str(error))
+        return Exit.DIVERGED
+    seconds = time.perf_counter() - began
+    groups = _groups(places, [results[place] for place in range(len(places))])
+    fixtures = [None if one.smallest.edit is None else _keep(kept, one, drafts) for one in groups]
+    if as_json:
+        output.put_json(_facts(groups, fixtures, len(places), seconds), indent=2)
+    else:
+        _tell(groups, fixtures, len(places), seconds, app)
+    return Exit.DIVERGED if groups else _complete(drafts)
+
+
+async def _drafts(target: Target) -> list[Draft]:
+    async with await Recording.open(target.store, target.session) as recording:
+        return recording.drafts()
+
+
+def _complete(drafts: Sequence[Draft]) -> Exit:
+    lacking = [one for one in drafts if one.status in ("interrupted", "recording")]
+    for one in lacking:
+        output.note(f"session {one.header.id} has no end: what came so far was swept")
+    return Exit.INCOMPLETE if lacking else Exit.SAME
+
+
+def _swing(result: Swing | Exception) -> Swing:
+    if not isinstance(result, Exception):
+        return result
+    if isinstance(result, WorkerDied | TookTooLong):
+        return Swing((Failure(f"the replay {_DIED[type(result)]}", str(result)),), 0)
+    raise result
+
+
+_DIED: dict[type[Exception], str] = {
+    WorkerDied: "ended its process",
+    TookTooLong: "did not end",
+}
+
+
+def _shown(
+    results: Iterator[tuple[int, Swing | Exception]], count: int
+) -> Iterator[tuple[int, Swing | Exception]]:
+    """With a bar on stderr, if that is a terminal."""
+    console = output.console(sys.stderr)
+    if not console.is_terminal or count < 2:
+        yield from results
+        return
+    columns = (TextColumn("sweeping"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bar(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
+        task = bar.add_task("sweeping", total=count)
+        for result in results:
+            bar.advance(task)
+            yield result
+
+
+def _groups(places: Sequence[Swept], results: Sequence[Swing]) -> list[Group]:
+    """What failed, most frequent first."""
+    found: dict[str, list[tuple[int, Swept, str]]] = {}
+    for place, result in zip(places, results, strict=True):
+        for failure in {one.what: one for one in reversed(result.failures)}.values():
+            found.setdefault(failure.what, []).append((result.entries, place, failure.text))
+    groups: list[Group] = []
+    for what, failing in sorted(found.items(), key=lambda one: -len(one[1])):
+        _, smallest, text = min(failing, key=lambda one: (one[0], one[1].number))
+        groups.append(Group(what, tuple(place for _, place, _ in failing), smallest, text))
+    return groups
+
+
+def _keep(folder: Path, group: Group, drafts: Sequence[Draft]) -> Path:
+    return keep(folder, group.what, variation(drafts, group.smallest))
+
+
+def _tell(
+    groups: Sequence[Group], fixtures: Sequence[Path | None], count: int, seconds: float, app: str
+) -> None:
+    for group, fixture in zip(groups, fixtures, strict=True):
+        output.put(f"{group.what}: at {len(group.places)} of {count} places")
+        for line in ranges(group.places):
+            output.put(f"  {line}")
+        output.put(f"  such as {_place(group.smallest)}:")
+        for line in group.text.splitlines():
+            output.put(f"    {line}".rstrip())
+        if fixture is not None:
+            output.put(f"  kept as {fixture}")
+            output.put(f"  again: realtape sweep {fixture} --as-is --app {app}")
+    places = "1 place" if count == 1 else f"{count} places"
+    failed = f"{len(groups)} kind{'' if len(groups) == 1 else 's'} of failure" if groups else "nothing failed"
+    output.put(f"{places}: {failed}; in {seconds:.1f} s, {count / seconds:.0f} replays a second")
+
+
+def _place(place: Swept) -> str:
+    return "as it is" if place.edit is None else str(place.edit)
+
+
+def _facts(
+    groups: Sequence[Group], fixtures: Sequence[Path | None], count: int, seconds: float
+) -> dict[str, object]:
+    return {
+        "places": count,
+        "seconds": round(seconds, 3),
+        "failures": [
+            {
+                "what": group.what,
+                "places": [_place(place) for place in group.places],
+                "ranges": ranges(group.places),
+                "smallest": _place(group.smallest),
+                "text": group.text,
+                "kept": None if fixture is None else str(fixture),
+            }
+            for group, fixture in zip(groups, fixtures, strict=True)
+        ],
+    }

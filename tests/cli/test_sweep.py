@@ -1,0 +1,128 @@
+"""`realtape sweep` finds what an interruption at the wrong moment breaks, and keeps it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from realtape.cli.keeping import keep
+from realtape.cli.observing import observe
+from realtape.replay import Recording
+from realtape.replay.variants.edits import Boundary, Heard, MoveInterruption, varied
+from realtape.replay.variants.interruption import interruptions
+from realtape.replay.variants.structure import Structure
+from realtape.replay.variants.sweep import ranges, swept
+from realtape.schema import Status, UsageError
+from realtape.schema.addresses import locate
+from realtape.schema.drafts import Draft, write_drafts
+from realtape.schema.fixture import read_fixture
+from support import voice
+from support.command_line import Ran
+from support.golden import DEMO
+
+_DEMO = asyncio.run(Recording.open(DEMO)).drafts()[0]
+_FIRST = interruptions(Structure(_DEMO))[0]
+_DEMO_CALL = Structure(_DEMO).calls[0]
+
+Realtape = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short session: one answer, interrupted at 120 ms of it."""
+    moved = varied(_DEMO, [MoveInterruption(_FIRST.seq, Heard("item_0002", 120))])
+    end = (
+        next(entry.seq for entry in moved.entries if '"type":"conversation.item.retrieved"' in entry.payload)
+        + 2
+    )
+    draft = moved.derived("its beginning", moved.entries[:end], status=Status.CLOSED)
+    store = tmp_path_factory.mktemp("short") / "short.db"
+    write_drafts(locate(store), [draft])
+    return store
+
+
+def test_a_bug_is_found_kept_and_gone_once_it_is_mended(
+    short: Path, tmp_path: Path, realtape: Realtape
+) -> None:
+    kept = tmp_path / "kept"
+    options = ("--every", 40, "--keep", kept, "--jobs", 1)
+    ran = realtape("sweep", short, "--app", "support.voice:cuts_early", *options)
+    assert ran.code == 1, ran
+    assert ran.lines[0].startswith("truncated never beyond the audio received: at ")
+    assert "  at 0 to 80 ms of item_0002" in ran.lines
+    assert "1 kind of failure" in ran.lines[-1]
+    assert "replays a second" in ran.lines[-1]
+    (fixture,) = kept.iterdir()
+    assert fixture.name == "1-truncated-never-beyond-the-audio-received"
+    assert f"  kept as {fixture}" in ran.lines
+    (draft,) = read_fixture(fixture)
+    assert draft.header.source.startswith("varied: ")
+    again = ("sweep", fixture, "--as-is", "--keep", kept)
+    assert realtape(*again, "--app", "support.voice:cuts_early").code == 1
+    told = realtape(*again, "--app", "support.voice:sound", "--json")
+    assert (told.code, json.loads(told.out)["failures"]) == (0, [])
+    assert len(list(kept.iterdir())) == 1  # what is kept already is not kept again
+
+
+def test_what_is_kept_gets_a_new_number(short: Path, tmp_path: Path) -> None:
+    drafts = asyncio.run(Recording.open(short)).drafts()
+    (tmp_path / "7-of-another-day").mkdir()
+    (tmp_path / "notes.txt").write_text("mine")
+    first, second = (keep(tmp_path / "new" / "..", "Stuck! (again)", drafts) for _ in range(2))
+    assert (first.name, second.name) == ("8-stuck-again", "9-stuck-again")
+    assert read_fixture(first) == drafts
+    with pytest.raises(UsageError, match="name a folder"):
+        keep(tmp_path / "notes.txt", "stuck", drafts)
+
+
+def test_an_answer_after_the_close_is_found_where_a_tool_is_at_work() -> None:
+    asked = _DEMO_CALL.seq
+    places = [one for one in swept(_DEMO) if isinstance(one.where, Boundary) and asked < one.where.seq < 236]
+    place = next(one for one in places if one.edit is not None)
+    assert place.edit is not None
+    made = [varied(_DEMO, [place.edit])]
+    assert [one.what for one in observe(made, voice.hangs_up)] == ["nothing is sent after the close"]
+    assert observe(made, voice.sound) == []
+
+
+def test_an_application_that_raises_or_hangs_has_failed() -> None:
+    async def raises(model: object) -> None:
+        raise ValueError("out of order")
+
+    async def hangs(model: object) -> None:
+        await voice.sound(model)
+        await asyncio.Event().wait()
+
+    async def never(model: object) -> None:
+        """It does nothing at all."""
+
+    assert [(one.what, one.text) for one in observe([_DEMO], raises)] == [
+        *(("the application raised ValueError", "ValueError: out of order"),)
+    ]
+    assert [one.what for one in observe([_DEMO], hangs)] == ["the application got stuck"]
+    assert [one.what for one in observe([_DEMO], never)] == ["the application never connected"]
+    assert observe([_DEMO], voice.sound) == []
+
+
+def test_the_places_of_a_sweep() -> None:
+    places = swept(_DEMO)
+    assert [one.number for one in places] == list(range(len(places)))
+    assert places[0].edit is None
+    assert ranges(places[:1]) == ["as recorded"]
+    heard = [one.where for one in places if isinstance(one.where, Heard)]
+    assert [one.ms for one in heard if one.item_id == "item_0006"] == list(range(0, 581, 20))
+    at_its_own = [one.where for one in places[1:] if one.edit is None]
+    assert at_its_own == [Boundary(_FIRST.seq), Heard("item_0002", 1360)]
+    assert ranges([places[1], places[2], places[4]]) == ["before #4 to #6", "before #10"]
+
+
+def test_what_cannot_be_swept_is_refused(realtape: Realtape, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="this session's are: #155, #316"):
+        swept(_DEMO, interruption=3)
+    silent = Draft(_DEMO.header, _DEMO.status, _DEMO.entries[:2], _DEMO.segments)
+    with pytest.raises(UsageError, match="says nothing"):
+        swept(silent)
+    assert realtape("sweep", tmp_path / "none.db", "--app", "support.voice:sound").code == 2
