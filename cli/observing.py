@@ -17,7 +17,7 @@ from typing import cast
 
 from ..recorder import Recorder
 from ..replay import Recording, StuckLoopError, VirtualLoop, run
-from ..replay.invariants import check
+from ..replay.invariants import ALL, CallsAnsweredOnce, check
 from ..replay.model import ReplayBase
 from ..replay.variants.world import PATIENCE_SECONDS, variation_settings
 from ..schema.drafts import Draft, read_drafts
@@ -84,7 +84,10 @@ class Observer:
             except StuckLoopError as error:
                 outcome.stuck = str(error)
                 run(recorder.flush())
-        return [*_of_run(outcome), *_violations(drafts, self._recorded(recorder))]
+        violations = _violations(drafts, self._recorded(recorder), patience)
+        told = {one.what for one in violations}
+        unanswered = [one for one in _unanswered(drafts, outcome) if one.what not in told]
+        return [*_of_run(outcome), *unanswered, *violations]
 
     def close(self) -> None:
         """Throw away what was recorded."""
@@ -175,14 +178,31 @@ def _of_run(outcome: _Run) -> list[Failure]:
     return found
 
 
-def _violations(drafts: list[Draft], made: list[Draft]) -> list[Failure]:
+def _unanswered(drafts: list[Draft], outcome: _Run) -> list[Failure]:
+    """Answers to tool calls that were waited for until nothing was left that could bring them. The rule
+    itself would have to wait for as long as tools may take, and the session may be over before."""
+    missing = () if outcome.model is None else outcome.model.report.divergences
+    return [
+        Failure(CallsAnsweredOnce.name, f"the answer of #{one.seq} never came: {one.actual}")
+        for one in missing
+        if one.kind == "missing" and one.seq is not None and _is_answer(drafts, one.seq)
+    ]
+
+
+def _is_answer(drafts: list[Draft], seq: int) -> bool:
+    entries = [draft.entries[seq] for draft in drafts if seq < len(draft.entries)]
+    return any(entry.kind == Kind.SENT and entry.type == "send_tool_output" for entry in entries)
+
+
+def _violations(drafts: list[Draft], made: list[Draft], patience: float) -> list[Failure]:
     """Rules that the replay breaks, and the variation itself does not."""
-    broken = check(made).violations
+    rules = [CallsAnsweredOnce(patience) if isinstance(rule, CallsAnsweredOnce) else rule for rule in ALL]
+    broken = check(made, rules).violations
     if not broken:
         return []
     without = {
         (one.invariant, one.summary)
-        for one in check(drafts).violations
+        for one in check(drafts, rules).violations
         if not any(_is_sent(drafts, one.session, seq) for seq in one.seqs)
     }
     return [Failure(one.invariant, str(one)) for one in broken if (one.invariant, one.summary) not in without]

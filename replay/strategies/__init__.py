@@ -25,5 +25,15 @@ except ImportError as error:
 
 from .events import EVENT_TYPES, SEND_TYPES, events, sends
 from .sessions import plans, sessions
+from .variations import Variation, variations
 
-__all__ = ["EVENT_TYPES", "SEND_TYPES", "events", "plans", "sends", "sessions"]
+__all__ = [
+    "EVENT_TYPES",
+    "SEND_TYPES",
+    "Variation",
+    "events",
+    "plans",
+    "sends",
+    "sessions",
+    "variations",
+]
