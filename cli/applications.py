@@ -7,21 +7,16 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
+from ..integrations import playing
+from ..integrations.playing import Application, ApplicationError
 from ..schema import UsageError
 
-Application = Callable[[Any], Awaitable[Any]]
-"""`async def app(model): ...`"""
-
-_OURS = str(Path(__file__).parent)
-
-
-class ApplicationError(Exception):
-    """The application raised; `__cause__` is what."""
+_OURS = (str(Path(__file__).parent), playing.__file__)
 
 
 def load_application(name: str) -> Application:
@@ -91,4 +86,4 @@ def traceback_of(error: ApplicationError) -> str:
 
 
 def _is_ours(filename: str) -> bool:
-    return filename.startswith((_OURS, "<frozen importlib")) or filename == importlib.__file__
+    return filename.startswith((*_OURS, "<frozen importlib")) or filename == importlib.__file__

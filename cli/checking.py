@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..integrations.playing import ApplicationError
 from ..schema import RealtapeError
-from .applications import ApplicationError, load_application, traceback_of
+from .applications import load_application, traceback_of
 from .exits import Exit, exit_of
 from .playing import Wish, play
 

@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..integrations.playing import ApplicationError
 from ..replay import ReplayReport
 from ..replay.model import PATIENCE_SECONDS
 from . import output
-from .applications import ApplicationError, load_application, traceback_of
+from .applications import load_application, traceback_of
 from .exits import Exit
 from .interactive_run import interact
 from .playing import Played, Stage, Wish, play

@@ -15,6 +15,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from ..integrations.observing import Failure
 from ..replay import Recording
 from ..replay.variants.sweep import EVERY_MS, Swept, ranges, swept
 from ..replay.variants.world import PATIENCE_SECONDS
@@ -23,7 +24,6 @@ from . import output
 from .checking import Unloadable
 from .exits import Exit
 from .keeping import keep
-from .observing import Failure
 from .sweeping import Job, Swing, prepare, variation
 from .targets import Target, parse_target
 from .workers import TookTooLong, WorkerDied, Workers
@@ -98,9 +98,12 @@ def sweep(
     number = min(jobs or os.cpu_count() or 1, max(1, len(work) // 8))
     results: dict[int, Swing] = {}
     try:
-        with Workers(prepare, (app, tuple(drafts)), number, timeout) as workers:
-            for place, result in _shown(workers.results(work), len(work)):
-                results[place] = _swing(result)
+        if as_is:  # a single one is done sooner than a process has started
+            results[0] = prepare((app, tuple(drafts)))(work[0])
+        else:
+            with Workers(prepare, (app, tuple(drafts)), number, timeout) as workers:
+                for place, result in _shown(workers.results(work), len(work)):
+                    results[place] = _swing(result)
     except Unloadable as error:
         sys.stderr.write(str(error))
         return Exit.DIVERGED
@@ -177,10 +180,13 @@ def _tell(
     groups: Sequence[Group], fixtures: Sequence[Path | None], count: int, seconds: float, app: str
 ) -> None:
     for group, fixture in zip(groups, fixtures, strict=True):
-        output.put(f"{group.what}: at {len(group.places)} of {count} places")
-        for line in ranges(group.places):
-            output.put(f"  {line}")
-        output.put(f"  such as {_place(group.smallest)}:")
+        if count == 1:
+            output.put(f"{group.what}:")
+        else:
+            output.put(f"{group.what}: at {len(group.places)} of {count} places")
+            for line in ranges(group.places):
+                output.put(f"  {line}")
+            output.put(f"  such as {_place(group.smallest)}:")
         for line in group.text.splitlines():
             output.put(f"    {line}".rstrip())
         if fixture is not None:

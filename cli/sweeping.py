@@ -6,12 +6,13 @@ import atexit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..integrations.observing import Failure, Observer
+from ..integrations.playing import ApplicationError
 from ..replay.variants.edits import varied
 from ..replay.variants.sweep import Swept
 from ..schema.drafts import Draft
-from .applications import ApplicationError, load_application, traceback_of
+from .applications import load_application, traceback_of
 from .checking import Unloadable
-from .observing import Failure, Observer
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from ...schema.model import RealtimeModel
 from ...schema.redaction import redacted
 from ...schema.rows import fetch_sessions
 from ...schema.stores import open_blocking
+from ..classes import recorder_class, replay_class
 from . import places
-from .classes import recorder_class, replay_class
 from .settings import Settings
 
 
@@ -35,7 +35,9 @@ class Take:
     ) -> None:
         self.path = path
         self.store = store
-        self.recorder = recorder_class(inner)(store, redactors=options.get("redactors", ()))
+        self.recorder = recorder_class(cast("type[Any]", type(inner)))(
+            store, redactors=options.get("redactors", ())
+        )
         if not self.recorder.enabled:
             raise UsageError("REALTAPE_DISABLED=1: nothing can be recorded; unset it")
         self.model: Any = self.recorder.wrap(inner, labels=labels)
@@ -76,7 +78,7 @@ class Replay:
         self._recorder: Recorder | None = None
         self.model: Any = self._replay
         if store is not None:
-            self._recorder = recorder_class(self._replay)(store, redactors=options.get("redactors", ()))
+            self._recorder = recorder_class(type(self._replay))(store, redactors=options.get("redactors", ()))
             # It has the interface of one of the two: the class of the recorder says which.
             self.model = self._recorder.wrap(cast("RealtimeModel", self._replay))
 

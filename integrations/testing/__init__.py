@@ -1,11 +1,13 @@
-"""Testing an application against everything that a provider and a user may do: `SessionMachine`.
+"""Testing an application against everything that a provider and a user may do: `SessionMachine`, and
+`assert_sound` for single recordings and their variations.
 
 `docs/strategies.md` is the manual. Needs hypothesis (the extra `testing`).
 """
 
 from __future__ import annotations
 
+from ..observing import UnsoundError, assert_sound
 from .machine import SessionMachine
 from .served import ServedModel
 
-__all__ = ["ServedModel", "SessionMachine"]
+__all__ = ["ServedModel", "SessionMachine", "UnsoundError", "assert_sound"]

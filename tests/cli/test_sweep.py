@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from realtape.cli.keeping import keep
-from realtape.cli.observing import observe
+from realtape.integrations.observing import observe
 from realtape.replay import Recording
 from realtape.replay.variants.edits import Boundary, Heard, MoveInterruption, varied
 from realtape.replay.variants.interruption import interruptions

@@ -330,7 +330,7 @@ def test_without_hypothesis_the_strategies_say_what_to_install():
 
 def test_the_front_door_is_complete():
     assert sorted(strategies.__all__) == sorted(
-        ["EVENT_TYPES", "SEND_TYPES", "events", "plans", "sends", "sessions"]
+        ["EVENT_TYPES", "SEND_TYPES", "Variation", "events", "plans", "sends", "sessions", "variations"]
     )
     for name in strategies.__all__:
         assert getattr(strategies, name)

@@ -44,8 +44,15 @@ def test_a_bug_that_needs_an_interruption_shrinks_to_one_edit() -> None:
         lambda variation: not bears(variation),
         settings=settings(max_examples=400, deadline=None, suppress_health_check=_SLOW),
     )
-    assert found.edits == (Interrupt(Heard("item_0002", 300)),)
-    assert repr(found).startswith("Variation(Interrupt(where=Heard(item_id='item_0002', ms=300")
+    (edit,) = found.edits
+    assert isinstance(edit, Interrupt)
+    # The first millisecond, or the first message, at which so much had been heard.
+    first = next(entry.seq for entry in quiet.entries if (entry.elapsed_ms or 0) >= 300)
+    if isinstance(edit.where, Heard):
+        assert edit.where == Heard("item_0002", 300)
+    else:
+        assert edit.where.seq <= first + 5
+    assert repr(found).startswith("Variation(Interrupt(where=")
 
 
 @settings(max_examples=5, deadline=None)

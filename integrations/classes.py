@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...recorder import Recorder
-from ...replay import ReplayModel
-from ...replay.model import ReplayBase
-from ...schema.errors import UsageError
+from ..recorder import Recorder
+from ..replay import ReplayModel
+from ..replay.model import ReplayBase
+from ..schema.errors import UsageError
 
 _SDK = "openai-agents"
 _SDK_PACKAGE = "agents"
 
 
-def recorder_class(model: Any) -> type[Recorder]:
-    """The recorder that knows the classes of this model."""
-    bases: tuple[type[Any], ...] = type(model).__mro__
-    if not any(base.__module__.partition(".")[0] == _SDK_PACKAGE for base in bases):
+def recorder_class(model: type[Any]) -> type[Recorder]:
+    """The recorder that knows the classes of this class of models."""
+    if not any(base.__module__.partition(".")[0] == _SDK_PACKAGE for base in model.__mro__):
         return Recorder
-    from .. import openai_agents
+    from .openai_agents import Recorder as OfTheSdk
 
-    return openai_agents.Recorder
+    return OfTheSdk
 
 
 def replay_class(versions: Mapping[str, str]) -> type[ReplayBase]:
@@ -36,10 +35,10 @@ def replay_class(versions: Mapping[str, str]) -> type[ReplayBase]:
     if _SDK not in versions:
         return ReplayModel
     try:
-        from .. import openai_agents
+        from .openai_agents import ReplayModel as OfTheSdk
     except ImportError as error:
         raise UsageError(
             f"recorded with {_SDK} {versions[_SDK]}, which is not usable here ({error}): "
             "pip install 'realtape[openai-agents]'"
         ) from error
-    return openai_agents.ReplayModel
+    return OfTheSdk

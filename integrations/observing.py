@@ -20,14 +20,14 @@ from ..replay import Recording, StuckLoopError, VirtualLoop, run
 from ..replay.invariants import ALL, CallsAnsweredOnce, check
 from ..replay.model import ReplayBase
 from ..replay.variants.world import PATIENCE_SECONDS, variation_settings
+from ..schema.addresses import StoreLocation
 from ..schema.drafts import Draft, read_drafts
 from ..schema.entries import Kind
+from ..schema.errors import RealtapeError
 from ..schema.rows import fetch_sessions
 from ..schema.stores import open_blocking
-from . import output
-from .applications import Application, ApplicationError
-from .models import recorder_class, replay_model
-from .playing import Holding, call, end_tasks, is_divergence
+from .classes import recorder_class, replay_class
+from .playing import Application, ApplicationError, Holding, call, end_tasks, is_divergence
 
 REPLAYS_IN_A_STORE = 64
 
@@ -101,7 +101,7 @@ class Observer:
     def _recorder_for(self, draft: Draft) -> Recorder:
         if self._recorder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="realtape-sweep-")
-            kind = recorder_class(replay_model(draft.header.versions, output.note))
+            kind = recorder_class(replay_class(draft.header.versions))
             self._recorder = kind(Path(self._folder.name) / "log.db")
         return self._recorder
 
@@ -126,11 +126,49 @@ def observe(
         observer.close()
 
 
+class UnsoundError(RealtapeError, AssertionError):
+    """What an application does in a replay breaks a rule, or it raises, or it does not return.
+
+    Attributes:
+        failures: all that went wrong, in order.
+    """
+
+    def __init__(self, failures: list[Failure]) -> None:
+        super().__init__(failures)
+        self.failures = failures
+
+    def __str__(self) -> str:
+        return "\n".join(f"{one.what}: {one.text}" for one in self.failures)
+
+
+def assert_sound(
+    recording: Recording | StoreLocation, application: Application, *, patience: float = PATIENCE_SECONDS
+) -> None:
+    """Replay a recording into an application as a world that could have happened, and hold what it does
+    against the rules that every sound application keeps (`replay/invariants`). It need not do what the
+    recorded one did. Runs on an event loop of its own.
+
+    Args:
+        recording: or where one is; also `variations()` of one, and what a sweep has kept.
+        application: `async def app(model): ...`
+        patience: virtual seconds for which the application is awaited.
+
+    Raises:
+        UnsoundError: an AssertionError that says what is wrong.
+        StoreError, CorruptRecordError: the recording cannot be read.
+    """
+    if not isinstance(recording, Recording):
+        recording = asyncio.run(Recording.open(recording))
+    failures = observe(recording.drafts(), application, patience)
+    if failures:
+        raise UnsoundError(failures)
+
+
 async def _observe(
     drafts: list[Draft], application: Application, patience: float, recorder: Recorder, outcome: _Run
 ) -> None:
     recording = Recording.of(*drafts, name="a variation")
-    model = outcome.model = replay_model(recording.header.versions, output.note)(
+    model = outcome.model = replay_class(recording.header.versions)(
         recording, **variation_settings(patience=patience)
     )
     try:
@@ -146,7 +184,7 @@ async def _perform(
 ) -> None:
     loop = cast("VirtualLoop", asyncio.get_running_loop())
     running = loop.create_task(call(application, recorder.wrap(cast("object", model))))  # type: ignore[arg-type]
-    holding = Holding(loop, model, running, patience, tells=False)
+    holding = Holding(loop, model, running, patience)
     loop.idlers.append(holding)
     try:
         await asyncio.wait({running})
