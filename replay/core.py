@@ -85,6 +85,7 @@ class ReplayCore:
         self._begun: set[int] = set()  # steps that the model's side has begun to approach
         self._played: Step | None = None  # the last call on the tracker that we made
         self._closed = False
+        self._unclosed = False  # the recorded application closed here, and this one goes on
 
     # --- fed by the driver --------------------------------------------------------------------------
 
@@ -133,6 +134,9 @@ class ReplayCore:
             at_end = kind == Kind.CLOSE and self.window.ended
             return self._calls.close_at(self.window.next_seq) if at_end else None
         call.made = now
+        if self._unclosed and kind == Kind.SENT and not call.late:
+            call.early = True  # its place is behind a close that does not come
+            self.report.early.append(call.seq)
         for one in self._calls.completed:  # of audio that is cut otherwise: none, or several
             one.made = call.made
             self.report.matched += 1
@@ -334,6 +338,7 @@ class ReplayCore:
         if act is not None:
             return act
         if step.kind == Kind.CLOSE:
+            self._unclosed = True
             return End(closed=False)
         self._skip(call)
         return None

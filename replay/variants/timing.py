@@ -104,6 +104,7 @@ def delayed(draft: Draft, spots: Sequence[Spot], by_ns: Mapping[int, int]) -> li
     was: dict[int, tuple[Burst, int]] = {spot.seq: (spot.burst, spot.round) for spot in spots}
     of_task: dict[int | None, int] = {}
     reaction: int | None = None  # the one that comes last
+    heard: int | None = None
     for spot in spots:
         entry = spot.entry
         before = {of_task.get(entry.task) if entry.task is not None else None, entry.of, needs.get(spot.seq)}
@@ -117,7 +118,12 @@ def delayed(draft: Draft, spots: Sequence[Spot], by_ns: Mapping[int, int]) -> li
                 _follow(spot, there[one], was, keeps=False)
         if entry.cause is not None and entry.cause in there:
             _follow(spot, there[entry.cause], was, keeps=True)
+        if entry.kind == Kind.CLOSE and heard is not None:
+            # Who closes has waited for what came before, though his main task has no cause.
+            _follow(spot, there[heard], was, keeps=True)
         there[spot.seq] = spot
+        if entry.kind == Kind.RECEIVED:
+            heard = spot.seq
         if entry.task is not None:
             of_task[entry.task] = spot.seq
         answers = entry.kind == Kind.SENT and entry.cause is not None and entry.type != "send_audio"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
-from realtape.replay import DivergenceError, Recording, ReplayModel, ReplayReport
+from realtape.replay import DivergenceError, Recording, ReplayModel, ReplayReport, run
 from realtape.schema import (
     CorruptRecordError,
     RealtimeModel,
@@ -547,3 +547,41 @@ async def test_no_task_is_left(tmp_path: Path) -> None:
     await replay(tmp_path / "log.db", answers())
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def test_a_send_behind_a_close_that_does_not_come_returns(tmp_path: Path) -> None:
+    """The recorded application closed with a task at work; this one waits for it, after the end."""
+
+    async def app(model: RealtimeModel, *, waits: bool) -> list[str]:
+        told: list[str] = []
+
+        async def late() -> None:
+            await asyncio.sleep(0.02)
+            await model.send_event(RealtimeModelSendUserInput(user_input="late"))
+            told.append("sent")
+
+        await model.connect({})
+        task = asyncio.create_task(late())
+        if waits:
+            await asyncio.wait_for(task, 60)
+        await model.close()
+        await task
+        return told
+
+    async def record() -> None:
+        async with Recorder(tmp_path / "log.db") as recorder:
+            await app(recorder.wrap(ScriptedModel(_silent)), waits=False)
+
+    async def replay() -> tuple[list[str], ReplayReport]:
+        async with await Recording.open(tmp_path / "log.db") as recording:
+            model = ReplayModel(recording, expect="none")
+            return await app(model, waits=True), await model.finished()
+
+    run(record())
+    told, report = run(replay())
+    assert told == ["sent"]
+    assert not report.diverged
+
+
+async def _silent(model: Scripted) -> None:
+    """It says nothing."""
