@@ -12,14 +12,14 @@ demo: $(READY)
 	$(BIN)/realtape demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not deep and not postgresql"
+	$(BIN)/python -m pytest -n auto -m "not deep and not postgresql"
 
 test-deep: $(READY)
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m "not postgresql" --timeout=1800
 
 # The SDK's integration, with the oldest releases that pyproject.toml allows.
 test-oldest: $(OLDEST)/.ready
-	$(OLDEST)/bin/python -m pytest -m "not deep and not postgresql" tests/integrations tests/replay tests/schema tests/test_golden.py
+	$(OLDEST)/bin/python -m pytest -n auto -m "not deep and not postgresql" tests/integrations tests/replay tests/schema tests/test_golden.py
 
 # Needs a PostgreSQL server's programs on the machine, or REALTAPE_TEST_POSTGRESQL=postgresql://…
 test-postgresql: $(READY)

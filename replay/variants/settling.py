@@ -77,7 +77,9 @@ class Settling:
         return entry.kind == Kind.RECEIVED or (entry.kind == Kind.PLAYBACK and entry.method == "get_state")
 
     def _with_columns(self, entry: Entry) -> Entry:
-        if not self._tracked or entry.flags & Flag.ASSUMED:
+        if entry.flags & Flag.ASSUMED:
+            return self._assumed(entry)
+        if not self._tracked:
             return entry
         state = self._hearing.state
         if (entry.item_id, entry.content_index, entry.elapsed_ms) != state:
@@ -85,6 +87,15 @@ class Settling:
         if entry.kind == Kind.PLAYBACK and tree_of(entry).get("state") != list(state):
             entry = with_tree(entry, {**tree_of(entry), "state": list(state)})
         return entry
+
+    def _assumed(self, entry: Entry) -> Entry:
+        """What was assumed to be heard, as far as it has come by now."""
+        if entry.item_id is None or entry.elapsed_ms is None:
+            return entry
+        part = (entry.item_id, entry.content_index or 0)
+        if part not in self._hearing.chunks:
+            return entry
+        return entry._replace(elapsed_ms=min(entry.elapsed_ms, self._hearing.ms(part)))
 
     def _playback(self, entry: Entry) -> Entry | None:
         if self._silent and entry.type == "model" and self._is_of_interruption(entry):
