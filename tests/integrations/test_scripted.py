@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeSession
-from agents.realtime.testing import ScriptedRealtimeModel
 from hypothesis import given
 from hypothesis import strategies as st
 from realtape.integrations.local_provider import FunctionCall, Reply, Script, Speech
 from realtape.integrations.openai_agents import VOCABULARY
-from realtape.integrations.openai_agents.scripted import scripted_source
 from realtape.integrations.openai_agents.source import Source
 from realtape.replay import Recording
 from realtape.schema import Kind, UsageError, same
 from support.conversation import Told, record, running
 from support.golden import DEMO, VALUES
 from support.stores import fill
+
+testing = pytest.importorskip("agents.realtime.testing", reason="older releases of the SDK have none")
 
 SCRIPT = Script(
     replies=[
@@ -52,6 +52,8 @@ async def user(session: RealtimeSession, told: Told) -> None:
 
 async def exported(store: Path, folder: Path) -> dict[str, Any]:
     """The module of a recording, run."""
+    from realtape.integrations.openai_agents.scripted import scripted_source
+
     async with await Recording.open(store) as recording:
         source = await scripted_source(recording, "steps.bytes")
     path = folder / "steps.py"
@@ -67,7 +69,7 @@ def test_a_session_on_the_steps_is_the_recorded_one(tmp_path: Path) -> None:
 
     async def scripted() -> Told:
         module = await exported(tmp_path / "log.db", tmp_path)
-        model = ScriptedRealtimeModel(module["STEPS"], connect_events=module["CONNECT_EVENTS"])
+        model = testing.ScriptedRealtimeModel(module["STEPS"], connect_events=module["CONNECT_EVENTS"])
         told = Told()
         async with asyncio.timeout(10), running(model, timetable(), told, url="") as (session, _):
             await user(session, told)
