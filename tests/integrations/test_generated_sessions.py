@@ -21,6 +21,7 @@ from realtape.replay.strategies.plans import Plan
 from realtape.schema.codec import Codec
 from realtape.schema.drafts import Draft
 from realtape.schema.entries import Kind
+from support.releases import of_today
 from support.switchboard_recorded import record
 
 WITHOUT_MESSAGE = {"connection_status", "end_of_stream", "exception"}
@@ -81,6 +82,7 @@ def content(event: Any) -> Any:
     return event
 
 
+@of_today
 @seed(1)
 @settings(
     max_examples=30, database=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

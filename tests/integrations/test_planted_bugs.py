@@ -24,6 +24,7 @@ from realtape.schema.drafts import Draft
 from realtape.schema.fixture import write_fixture
 from support import two_tools, voice
 from support.golden import DEMO
+from support.releases import of_today
 
 FEW_ENTRIES = 30
 """A handful: a connect, an answer with what the provider says around it, an interruption."""
@@ -105,6 +106,7 @@ def test_the_order_of_two_tools_found_by_variations(tmp_path: Path) -> None:
     assert len(kept.entries) <= 10
 
 
+@of_today
 def test_a_truncation_past_the_end_found_by_the_sweep(demo: Draft, tmp_path: Path) -> None:
     what = "truncated never beyond the audio received"
     found = first_failing(demo, what, voice.cuts_early)
@@ -112,6 +114,7 @@ def test_a_truncation_past_the_end_found_by_the_sweep(demo: Draft, tmp_path: Pat
     assert len(kept.entries) <= FEW_ENTRIES
 
 
+@of_today
 def test_a_send_after_the_close_found_by_the_sweep(demo: Draft, tmp_path: Path) -> None:
     what = "nothing is sent after the close"
     asked = Structure(demo).calls[0].seq

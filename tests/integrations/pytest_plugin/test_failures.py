@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import REALTAPE
+from support.releases import of_today
 from support.voice_suite import TEST, VoiceSuite
 
 GOLDEN = Path(__file__).parent / "diverged.txt"
@@ -26,6 +27,7 @@ def masked(output: str) -> str:
     return text.rstrip() + "\n"
 
 
+@of_today
 def test_a_divergence_reads_as_the_golden_text_says(
     suite: VoiceSuite, monkeypatch: pytest.MonkeyPatch
 ) -> None:

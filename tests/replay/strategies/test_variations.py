@@ -13,6 +13,7 @@ from realtape.replay.variants.edits import Heard, Interrupt
 from realtape.replay.variants.world import variation_settings
 from realtape.schema import UsageError
 from support.golden import DEMO
+from support.releases import of_today
 from support.voice import Voice
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -36,6 +37,7 @@ def bears(variation: Variation) -> bool:
     return run(main())
 
 
+@of_today
 def test_a_bug_that_needs_an_interruption_shrinks_to_one_edit() -> None:
     quiet = _DEMO.derived("up to the first interruption", _DEMO.entries[:152])
     assert bears(Variation.of(quiet))

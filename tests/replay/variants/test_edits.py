@@ -35,6 +35,7 @@ from realtape.schema import Kind, UsageError
 from realtape.schema.drafts import Draft
 from support import generated
 from support.golden import DEMO, VALUES
+from support.releases import of_today
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
@@ -154,6 +155,7 @@ def test_a_late_message_holds_back_what_the_server_says_behind_it_and_nobody_els
     assert received[-1].at_ns - was[-1].at_ns < 40_000_000  # it catches up
 
 
+@of_today
 def test_a_failing_tool_is_told_as_the_sdk_tells_it() -> None:
     from agents.tool import default_tool_error_function
 
@@ -165,6 +167,7 @@ def test_a_failing_tool_is_told_as_the_sdk_tells_it() -> None:
     assert [item["output"] for item in items if item.get("output")] == [said] * 3
 
 
+@of_today
 @pytest.mark.parametrize("clean", [True, False])
 def test_a_lost_connection_is_told_as_the_sdk_tells_it(clean: bool) -> None:
     made = varied(_DEMO, [Disconnect(130, clean)])
