@@ -290,8 +290,8 @@ def smallest(ingredient: str) -> list[Draft]:
 @pytest.mark.parametrize(
     ("ingredient", "entries", "octets"),
     [
-        ("tool round", 40, 0),
-        ("handoff", 40, 0),
+        ("tool round", 40, 48),
+        ("handoff", 40, 48),
         pytest.param("reconnect", 14, 0, marks=pytest.mark.deep),
         pytest.param("barge-in by voice", 60, 200, marks=pytest.mark.deep),
         pytest.param("error", 20, 0, marks=pytest.mark.deep),
