@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import tempfile
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -17,6 +19,7 @@ from realtape.schema import STANDARD, Codec, Flag, Kind, UsageError
 from realtape.schema import events as ev
 from realtape.schema import sends as se
 from realtape.schema.drafts import Draft, reference_in, tree_of
+from realtape.schema.fixture import read_fixture, write_fixture
 from realtape.schema.redaction import Redaction, redacted
 from support.planted import EMAILS, SECRETS, Session, sessions
 
@@ -112,6 +115,22 @@ def same_structure(one: Draft, other: Draft) -> None:
             bool(after.flags & Flag.REDACTED) or tree_of(after) == tree_of(before) or "at" in before.payload
         )
     assert one.status == other.status
+
+
+@FEW
+@given(sessions())
+def test_no_file_of_a_fixture_holds_what_was_planted(planted: tuple[Draft, set[str]]) -> None:
+    """Neither as it is, nor as JSON writes it, nor put together again from its deltas."""
+    draft, secrets = planted
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name) / "fixture"
+        write_fixture(redacted([draft]), place)
+        content = b"\n".join(path.read_bytes() for path in place.rglob("*") if path.is_file())
+        (found,) = read_fixture(place)
+    for secret in secrets:
+        assert secret.encode() not in content
+        assert json.dumps(secret)[1:-1].encode() not in content
+        assert secret_in(found, secret) is None
 
 
 @FEW
