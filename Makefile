@@ -11,8 +11,10 @@ OLDEST := .venv-oldest
 demo: $(READY)
 	$(BIN)/realtape demo
 
+# On all cores. Some tests record in real time: what fails beside others gets one more chance, and the last
+# line says how many did.
 test: $(READY)
-	$(BIN)/python -m pytest -n auto -m "not deep and not postgresql"
+	$(BIN)/python -m pytest -n auto --reruns 1 -m "not deep and not postgresql"
 
 test-deep: $(READY)
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m "not postgresql" --timeout=1800
