@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ...schema.entries import Kind
+from ...schema.entries import Flag, Kind
 from ...schema.errors import UsageError
-from .interruption import Heard, Where, boundaries, columns
+from .interruption import Heard, Where, boundaries
 from .playing import PLAYS, Hearing, played, with_played
 from .sketch import Sketch
+from .sounding import columns
 from .structure import Structure
 from .timing import Burst, Spot
 
@@ -38,6 +39,10 @@ def _hear(sketch: Sketch, where: Heard) -> tuple[int, Burst, int]:
             if entry.kind == Kind.PLAYBACK and entry.method in PLAYS and hearing.tracked:
                 return _split(sketch, number, where.ms - had_ms, after[2] - had_ms)
             seq = outside(sketch.structure, spot.seq)
+            if last is not None and spot.entry.flags & Flag.ASSUMED:
+                at_ns = hearing.since_ns + round(where.ms * 1e6)
+                if last.burst[0] < at_ns < spot.burst[0]:
+                    return seq, sketch.fresh_burst(at_ns), 0
             return seq, (last or spot).burst, (last or spot).round
         last = spot
     raise UsageError(f"{where.ms} ms of {where.item_id} were never heard in this session")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...schema.entries import Entry, Kind
 from .playing import Hearing, Part
+from .sounding import columns
 from .structure import RAW, Structure, facts_of, text_of
 
 
@@ -112,10 +113,6 @@ def heard_places(structure: Structure, every_ms: int) -> list[Heard]:
         for (item_id, index), limit_ms in most.items()
         for ms in range(0, int(limit_ms) + 1, every_ms)
     ]
-
-
-def columns(entry: Entry) -> tuple[str | None, int | None, float | None]:
-    return entry.item_id, entry.content_index, entry.elapsed_ms
 
 
 def around(structure: Structure, entry: Entry) -> int | None:

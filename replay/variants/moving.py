@@ -78,6 +78,7 @@ def _advance(sketch: Sketch, seq: int, burst: Burst, round: int, moved: Interrup
     ]
     begun = [one for one in structure.responses if one not in active and _begins(structure, one, seq, moved)]
     between += [structure.messages[place].seqs[0] for one in begun for place in one.messages]
+    between = [one for one in between if not moved.seq <= one <= moved.end]
     said = [
         spot.seq
         for spot in sketch.spots

@@ -9,8 +9,9 @@ from typing import Any, cast
 
 from ...schema.drafts import Draft, reference_in, tree_of, with_tree
 from ...schema.entries import Entry, Flag, Kind
-from ...schema.playback import RealtimePlaybackTracker, audio_length_ms
+from ...schema.playback import RealtimePlaybackTracker
 from ..words import mapping
+from .sounding import NOTHING, Format, State
 from .structure import RAW, facts_of, text_of
 
 Part = tuple[str, int]
@@ -26,6 +27,7 @@ class Hearing:
         received: bytes of each part.
         chunks: seqs of the entries that brought them, with the bytes received by then.
         latest: the part of the last audio, until an interruption; None: nothing could be interrupted.
+        since_ns: when that began; it is 0 before.
         current: the item of the last audio, whatever came after.
         tracked: the application told its tracker what it played.
         active: responses that were begun and are not done, in order.
@@ -40,10 +42,13 @@ class Hearing:
         self.active: dict[str, None] = {}
         self._response_of: dict[Part, str] = {}
         self._tracker = RealtimePlaybackTracker()
-        self._format: Any = None
+        self._format = Format()
+        self.since_ns = 0
+        self._before = 0  # what had come of the latest part when it began
 
     def add(self, entry: Entry) -> None:
         """The next entry."""
+        self._format.read(entry)
         if entry.kind == Kind.PLAYBACK:
             self._play(entry)
         elif entry.kind == Kind.RECEIVED and entry.type == "audio":
@@ -58,10 +63,18 @@ class Hearing:
             self.latest = None
 
     @property
-    def state(self) -> tuple[str | None, int | None, float | None]:
+    def state(self) -> State:
         """Of the tracker: item, part of its content, milliseconds."""
         state = self._tracker.get_state()
         return state["current_item_id"], state["current_item_content_index"], state["elapsed_ms"]
+
+    def assumed(self, at_ns: int) -> State:
+        """What is heard by then where nobody tells: the latest part plays since it came, as the recorder
+        assumes."""
+        if self.latest is None:
+            return NOTHING
+        length_ms = self.ms_of(self.received[self.latest] - self._before)
+        return (*self.latest, min((at_ns - self.since_ns) / 1e6, length_ms))
 
     def ms(self, part: Part) -> float:
         """How much was received of a part, in milliseconds."""
@@ -69,11 +82,11 @@ class Hearing:
 
     def ms_of(self, length: int) -> float:
         """So many bytes in milliseconds, in the format last set."""
-        return audio_length_ms(self._format, length)
+        return self._format.ms(length)
 
     def bytes_of(self, ms: float) -> int:
         """So many milliseconds in bytes: whole samples."""
-        per_ms = 1 / audio_length_ms(self._format, 1)
+        per_ms = 1 / self._format.ms(1)
         return int(ms * per_ms) // 2 * 2 if per_ms > 8 else int(ms * per_ms)
 
     def truncates_at(self, elapsed_ms: float | None, part: Part) -> int | None:
@@ -112,18 +125,19 @@ class Hearing:
             return
         index = facts.get("content_index")
         part = (text_of(facts.get("item_id")), index if isinstance(index, int) else 0)
+        if part != self.latest:
+            self.since_ns, self._before = entry.at_ns, self.received.get(part, 0)
         self.received[part] = self.received.get(part, 0) + reference[2]
         self.chunks.setdefault(part, []).append((entry.seq, self.received[part]))
         self.latest, self.current = part, part[0]
         self._response_of[part] = text_of(facts.get("response_id"))
 
     def _play(self, entry: Entry) -> None:
-        args, state = (mapping(tree_of(entry)).get(key) for key in ("args", "state"))
+        state = mapping(tree_of(entry)).get("state")
         if entry.method in PLAYS and not entry.flags & Flag.ASSUMED:
             self.tracked = True
-        if entry.method == "set_audio_format" and isinstance(args, list) and args:
-            self._format = cast("list[Any]", args)[0]
-            self._tracker.set_audio_format(self._format)
+        if entry.method == "set_audio_format":
+            self._tracker.set_audio_format(self._format.name)
         elif entry.method == "on_interrupted":
             self._tracker.on_interrupted()
         elif entry.method in PLAYS:
@@ -188,6 +202,18 @@ def sources(draft: Draft) -> dict[int, int]:
         chunk = _covering(hearing.chunks.get(part, ()), hearing.bytes_of(elapsed_ms))
         if chunk is not None:
             found[entry.seq] = chunk
+    return found
+
+
+def assumed_states(draft: Draft) -> dict[int, State]:
+    """For each entry of a session without a tracker, what is assumed to be heard; empty where it has one."""
+    if not any(entry.flags & Flag.ASSUMED for entry in draft.entries):
+        return {}
+    hearing = Hearing()
+    found: dict[int, State] = {}
+    for entry in draft.entries:
+        hearing.add(entry)
+        found[entry.seq] = hearing.assumed(entry.at_ns)
     return found
 
 

@@ -12,7 +12,8 @@ from ...schema.drafts import Draft, mapped, reference_in, tree_of, with_tree
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.plain import Reference
 from ..words import mapping, sequence
-from .playing import PLAYS, Hearing, Part, played, sources, with_played
+from .playing import PLAYS, Hearing, Part, assumed_states, played, sources, with_played
+from .sounding import NOTHING, columns, with_columns
 from .structure import RAW, facts_of, text_of
 
 SPEECH_STARTED = "input_audio_buffer.speech_started"
@@ -35,6 +36,7 @@ class Settling:
         self._sound = sources(draft)
         self._length = len(draft.entries)
         self._tracked = any(_is_play(entry) for entry in draft.entries)
+        self._assumed = assumed_states(draft)
         self._known = _items_of(draft.entries)
         self._gone: set[int] = set()
         self._interrupting: int | None = None  # the message that an interruption began with
@@ -77,25 +79,24 @@ class Settling:
         return entry.kind == Kind.RECEIVED or (entry.kind == Kind.PLAYBACK and entry.method == "get_state")
 
     def _with_columns(self, entry: Entry) -> Entry:
-        if entry.flags & Flag.ASSUMED:
-            return self._assumed(entry)
+        if self._assumed:
+            return self._as_assumed(entry)
         if not self._tracked:
             return entry
         state = self._hearing.state
-        if (entry.item_id, entry.content_index, entry.elapsed_ms) != state:
-            entry = entry._replace(item_id=state[0], content_index=state[1], elapsed_ms=state[2])
+        if columns(entry) != state:
+            entry = with_columns(entry, state)
         if entry.kind == Kind.PLAYBACK and tree_of(entry).get("state") != list(state):
             entry = with_tree(entry, {**tree_of(entry), "state": list(state)})
         return entry
 
-    def _assumed(self, entry: Entry) -> Entry:
-        """What was assumed to be heard, as far as it has come by now."""
-        if entry.item_id is None or entry.elapsed_ms is None:
+    def _as_assumed(self, entry: Entry) -> Entry:
+        """With what is assumed to be heard by now: as it was recorded, where the same was assumed then."""
+        state = self._hearing.assumed(entry.at_ns)
+        if state == self._assumed.get(entry.seq) or (entry.item_id or state[0]) not in self._known:
             return entry
-        part = (entry.item_id, entry.content_index or 0)
-        if part not in self._hearing.chunks:
-            return entry
-        return entry._replace(elapsed_ms=min(entry.elapsed_ms, self._hearing.ms(part)))
+        flags = entry.flags & ~Flag.ASSUMED if state == NOTHING else entry.flags | Flag.ASSUMED
+        return with_columns(entry, state)._replace(flags=int(flags))
 
     def _playback(self, entry: Entry) -> Entry | None:
         if self._silent and entry.type == "model" and self._is_of_interruption(entry):
@@ -144,7 +145,7 @@ class Settling:
             return
         item_id, index, elapsed_ms = hearing.state
         if not self._tracked:  # it was assumed that audio is played as it comes
-            item_id, index, elapsed_ms = entry.item_id, entry.content_index, entry.elapsed_ms
+            item_id, index, elapsed_ms = columns(self._as_assumed(entry))
             if item_id is None and hearing.latest is not None:
                 (item_id, index), elapsed_ms = hearing.latest, hearing.ms(hearing.latest)
         if item_id is not None:
@@ -157,9 +158,15 @@ class Settling:
             return None
         latest = self._hearing.latest
         facts = facts_of(entry)
-        if latest is None or (facts.get("item_id"), facts.get("content_index")) == latest:
+        if latest is None:  # and of this one nothing has come by now
+            item_id = text_of(facts.get("item_id"))
+            return None if item_id in self._known and item_id not in self._items_received() else entry
+        if (facts.get("item_id"), facts.get("content_index")) == latest:
             return entry
         return with_tree(entry, {**tree_of(entry), "item_id": latest[0], "content_index": latest[1]})
+
+    def _items_received(self) -> set[str]:
+        return {item_id for item_id, _ in self._hearing.received}
 
     def _truncation(self, entry: Entry) -> Entry | None:
         self._waits = False

@@ -25,6 +25,17 @@ TOLERANCE_MS = 1.0
 NOTHING: State = (None, None, None)
 
 
+def columns(entry: Entry) -> State:
+    """What was heard when an entry was made."""
+    return entry.item_id, entry.content_index, entry.elapsed_ms
+
+
+def with_columns(entry: Entry, state: State) -> Entry:
+    """An entry that was made when something else was heard."""
+    item_id, index, elapsed_ms = state
+    return entry._replace(item_id=item_id, content_index=index, elapsed_ms=elapsed_ms)
+
+
 class Format:
     """The format of the model's audio, as the session tells it.
 
@@ -109,7 +120,7 @@ class _Following:
 
     def entry(self, entry: Entry) -> Entry | None:
         if not self._called and sound_of(entry) in self._foreign:
-            self._state = (entry.item_id, entry.content_index, entry.elapsed_ms)  # before it connected
+            self._state = columns(entry)  # before it connected
         fact = fact_of(entry)
         if fact is not None and entry.type == "audio":
             sound = (fact.item_id, fact.content_index)
@@ -122,10 +133,8 @@ class _Following:
         if kept is None:
             return None
         if entry.flags & Flag.ASSUMED:
-            item_id, index, elapsed_ms = self._assumed(entry)
-        else:
-            item_id, index, elapsed_ms = self._state
-        return kept._replace(item_id=item_id, content_index=index, elapsed_ms=elapsed_ms)
+            return with_columns(kept, self._assumed(entry))
+        return with_columns(kept, self._state)
 
     def _came_ms(self, sound: Sound) -> float:
         if sound in self._foreign:
