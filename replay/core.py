@@ -27,6 +27,7 @@ from .handlings import Handlings
 from .matching import Expectation, Matching
 from .places import Numbering, Place, Schedule, Until
 from .report_builder import ReportBuilder
+from .runs import Run
 from .steps import CALL_ENDS, CALLS, START, Outcome, Step
 from .story import Story
 from .window import Window
@@ -47,7 +48,6 @@ class ReplayCore:
     Attributes:
         matching: the same.
         window: its steps in memory.
-        story: what was delivered and made, for whoever tells of it.
         turn: number of the conversation's turn, from 1; 0 before the first.
         stream_ended: the listeners were given an end of stream.
         listeners: how many there were when recorded, at the cursor.
@@ -69,8 +69,8 @@ class ReplayCore:
         self.stream_ended = False
         self.listeners = 0
         self.stop_at = 1 << 63
-        self.window = Window()
-        self.story = Story()
+        self.window = Window(self._gave)
+        self._story = Story()
         self._now = now
         self._paced = paced
         self._numbering = Numbering()
@@ -107,6 +107,15 @@ class ReplayCore:
         elif kind == Kind.GAP:
             self._calls.end_all(step)
 
+    def feed_run(self, run: Run) -> None:
+        """The next steps of the recording, behind the one that was fed last."""
+        self.window.append_run(run)
+        self._not_given.update(range(run.seq, run.seq + len(run)))
+
+    def is_nested(self, step: Step) -> bool:
+        """Whether this event was received inside a call that was not left out."""
+        return step.seq in self._nested_in
+
     def feed_end(self, *, breaks_off: bool = False) -> None:
         """There are no more steps; `breaks_off`: because the recorder's process died there."""
         self.window.end(breaks_off=breaks_off)
@@ -121,6 +130,7 @@ class ReplayCore:
         Args:
             cause: the event in whose dynamic extent the live call was made, where that is known.
         """
+        self.window.look()
         now = self._now()
         call = self._calls.match(
             kind,
@@ -140,7 +150,7 @@ class ReplayCore:
         for one in self._calls.completed:  # of audio that is cut otherwise: none, or several
             one.made = call.made
             self.report.matched += 1
-            self.story.add_made(one.step)
+            self._story.add_made(one.step)
             if one.late:
                 self.report.late.append(one.seq)
                 self.report.unsent -= 0 if one.required else 1
@@ -150,12 +160,13 @@ class ReplayCore:
         """The application made this call with another content: it counts as made."""
         self._calls.take(call, self.is_given)
         call.made = self._now()
-        self.story.add(call.step)
+        self._story.add(call.step)
         self.report.differing += 1
         return call
 
     def is_given(self, seq: int | None) -> bool:
         """Whether the application was given this event; None: it needs none."""
+        self.window.look()
         return seq not in self._not_given
 
     def begun(self, step: Step) -> None:
@@ -232,18 +243,40 @@ class ReplayCore:
             self._pass(step)
         return End(self._closed) if self.window.ended else More()
 
-    def run_on(self, before: Step) -> Step | None:
+    def run_on(self, before: Step, *, runs: bool) -> Step | Run | None:
         """The listeners have returned from an event, and nothing else has happened: the next one, if it
-        comes right after it. As `handled` and `next`, where these have nothing to decide."""
-        step = self.window.run_on()
-        if step is None or self.window.first is not before or self._calls.live or step.seq >= self.stop_at:
+        comes right after it; or all that come so, if `runs`. As `handled` and `next`, where these have
+        nothing to decide."""
+        if self.window.first is not before or self._calls.live:
             return None
+        step = self.window.run_on(self.stop_at if runs else 0)
+        if step is None or step.seq >= self.stop_at:
+            return None
+        if isinstance(step, Run):
+            self._handlings.leave(before)
+            self.window.give(step)
+            return step
         if step.seq in self._nested_in or step.seq in self._begun:
             return None
         self.window.advance()
-        self._handlings.run_on(before, step)
+        self._handlings.leave(before)
+        self._handlings.begin(step)
         self._perform(step)
         return step
+
+    def given(self, run: Run) -> Step:
+        """The event of a run that the listeners were given last."""
+        if run.current is None:
+            self.window.look()
+        assert run.current is not None, "nobody but the one who gives it begins another run"
+        return run.current
+
+    def _gave(self, run: Run, current: Step) -> None:
+        """So much of a run was given, when somebody looked."""
+        self._story.add_all(run.rows[: run.given])
+        self._not_given.difference_update(range(run.seq, current.seq + 1))
+        self._handlings.begin(current)
+        self.report.delivered += run.given
 
     def upcoming(self, call: RecordedCall) -> list[Approach]:
         """While a call returns: what the model has begun in it, and does later in this burst."""
@@ -266,6 +299,12 @@ class ReplayCore:
             return None
         self._begun.add(step.seq)
         return Approach(step, until)
+
+    @property
+    def story(self) -> Story:
+        """What was delivered and made, for whoever tells of it."""
+        self.window.look()
+        return self._story
 
     @property
     def cursor(self) -> int:
@@ -428,7 +467,7 @@ class ReplayCore:
     def _perform(self, step: Step) -> None:
         """An event is given to the listeners."""
         step.performed = True
-        self.story.add(step)
+        self._story.add(step)
         self._not_given.discard(step.seq)
         if step.entry.type == "turn_started":
             self.turn += 1
@@ -447,7 +486,7 @@ class ReplayCore:
             self.report.missing += 1
         else:
             self.report.unsent += 1
-        self.story.add(call.step)
+        self._story.add(call.step)
         self._calls.skip(call)
         self._release_nested(call)
 

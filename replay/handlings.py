@@ -21,10 +21,9 @@ class Handlings:
         """An event is being delivered."""
         self._running[step.seq] = step
 
-    def run_on(self, before: Step, step: Step) -> None:
-        """The listeners returned from one event, and get the next."""
-        del self._running[before.seq]
-        self._running[step.seq] = step
+    def leave(self, step: Step) -> None:
+        """The listeners returned from an event, and get the next one right away."""
+        del self._running[step.seq]
 
     def end(self, step: Step, outcome: Outcome, place: Place) -> None:
         """The listeners returned from it, or raised, at this place of the replay."""

@@ -97,9 +97,9 @@ class Matching:
         """
         return self._content(self._live, type, event)
 
-    def received(self, entry: Entry) -> None:
+    def received(self, payload: str) -> None:
         """A recorded event comes in."""
-        self.ids.received(entry.payload)
+        self.ids.received(payload)
 
     def _content(self, codec: Codec, type: str | None, event: Any) -> Content:
         if type in SETTINGS_TYPES:

@@ -164,7 +164,7 @@ class ReplayBase:
                 paced=pacer.paced,
             ),
             pacer,
-            fan_out=self._fan_out,
+            listeners=self._listeners,
             diverged=self._diverge,
             played=self._on_played,
             delivered=self._on_delivery,
@@ -337,10 +337,6 @@ class ReplayBase:
         if outcome.how == "withheld":
             return False
         return default if outcome.value is None else outcome.value
-
-    async def _fan_out(self, event: Any) -> None:
-        for listener in list(self._listeners):
-            await listener.on_event(event)
 
     def _on_delivery(self, step: Step) -> None:
         if not self._listeners and self._player is not None and self._player.core.listeners > 0:

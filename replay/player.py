@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from ..schema.entries import Kind
@@ -28,10 +28,11 @@ from .acts import (
 from .core import ReplayCore
 from .divergence import Divergence
 from .goals import Doing
-from .lanes import Lanes, LiveCall
+from .lanes import Giving, Lanes, LiveCall
 from .pacing import Pacer
 from .reader import Reader
 from .recording import Recording
+from .runs import Run
 from .steps import Outcome, Step
 from .tracker import ReplayTracker
 from .transport import Transport
@@ -55,7 +56,7 @@ class Player:
         recording: open; what was opened to play it is closed by `stop`.
         core: decides.
         pacer: the event loop's side.
-        fan_out: gives an event to the listeners.
+        listeners: get the events; may change at any time.
         diverged: told of each divergence; raises, or not.
         played: called once everything was played.
         delivered: called before the listeners get an event.
@@ -69,7 +70,7 @@ class Player:
         core: ReplayCore,
         pacer: Pacer,
         *,
-        fan_out: Callable[[Any], Awaitable[None]],
+        listeners: list[Any],
         diverged: Callable[[Divergence], None],
         played: Callable[[bool], None],
         delivered: Callable[[Step], None],
@@ -79,7 +80,7 @@ class Player:
         self.recording = recording
         self.core = core
         self.tracker: ReplayTracker | None = None
-        self._fan_out = fan_out
+        self._listeners = listeners
         self._diverged = diverged
         self._played = played
         self._delivered = delivered
@@ -99,7 +100,7 @@ class Player:
         self._acting: Step | None = None  # what the core said last, and has not begun yet
         self._returned = False  # that is the return of a call, to a caller who runs already
         self._making: RecordedCall | None = None  # whose caller we are called by
-        self._handling: dict[int, asyncio.Task[Any] | None] = {}  # who gives which event to listeners
+        self._giving: list[Giving] = []
         self._cancelled: set[asyncio.Task[Any]] = set()  # by us, as recorded
         self._wait: Wait | None = None
         self._at_rest = False
@@ -207,7 +208,7 @@ class Player:
     def handles(self) -> bool:
         """Whether the running task is giving an event to the listeners."""
         task = asyncio.current_task()
-        return task is not None and task in self._handling.values()
+        return task is not None and any(one.task is task for one in self._giving)
 
     # --- driving the core ---------------------------------------------------------------------------
 
@@ -263,7 +264,7 @@ class Player:
             case Complete(call, outcome):
                 self._complete(call, outcome)
             case CancelHandler(step):
-                task = self._handling.get(step.seq)
+                task = next((one.task for one in self._giving if one.seq == step.seq), None)
                 if task is not None:
                     self._cancelled.add(task)
                     with self._pacer.waking():
@@ -333,22 +334,23 @@ class Player:
         acting = step
         outcome = Outcome()
         self.core.begun(step)
-        task = asyncio.current_task()
-        ids = self.core.matching.ids
+        giving = Giving(step.seq, asyncio.current_task())
+        self._giving.append(giving)
         token = _cause.set((id(self), step.seq))
+        following: Step | Run | None = step
         try:
-            while True:
-                self._delivered(step)
-                self._handling[step.seq] = task
-                await self._fan_out(ids.live_value(step.value))
+            while following is not None:
+                if isinstance(following, Run):
+                    try:
+                        await self._give_run(following, giving, acting)
+                    finally:
+                        step = self.core.given(following)
+                else:
+                    step = following
+                    await self._give(step, giving)
                 following = self._run_on(step, acting)
-                if following is None:
-                    break
-                del self._handling[step.seq]
-                step = following
-                _cause.set((id(self), step.seq))
         except asyncio.CancelledError as error:
-            if task not in self._cancelled and self._lanes.is_cancelled():
+            if giving.task not in self._cancelled and self._lanes.is_cancelled():
                 self._shut_down()
             outcome = Outcome("cancelled", error=error)
             self._tell_handled(step, acting, outcome)
@@ -357,16 +359,39 @@ class Player:
             outcome = Outcome("raised", error=error)
         finally:
             _cause.reset(token)
-            del self._handling[step.seq]
+            self._giving.remove(giving)
         self._tell_handled(step, acting, outcome)
 
-    def _run_on(self, step: Step, acting: Step) -> Step | None:
-        """The event to give right after this one; None where something else is to be looked at first."""
-        if self._acting is not acting or self._stopped or step.seq < 0:
+    async def _give(self, step: Step, giving: Giving) -> None:
+        giving.seq = step.seq
+        _cause.set((id(self), step.seq))
+        self._delivered(step)
+        event = self.core.matching.ids.live_value(step.value)
+        for listener in list(self._listeners):
+            await listener.on_event(event)
+
+    async def _give_run(self, run: Run, giving: Giving, acting: Step) -> None:
+        """Give events to the listeners, one after another, until something else is to be looked at."""
+        ids, listeners, player = self.core.matching.ids, self._listeners, id(self)
+        for seq, event in enumerate(run.values, run.seq):
+            run.given += 1
+            giving.seq = seq
+            _cause.set((player, seq))
+            live = ids.live_value(event) if ids.renames else event
+            for listener in list(listeners):
+                await listener.on_event(live)
+            if run.current is not None or not listeners or not self._may_run_on(acting):
+                return
+
+    def _run_on(self, step: Step, acting: Step) -> Step | Run | None:
+        """What to give right after this event; None where something else is to be looked at first."""
+        if step.seq < 0 or not self._may_run_on(acting):
             return None
-        if self._transport.watches or self._transport.paused:
-            return None
-        return self.core.run_on(step)
+        return self.core.run_on(step, runs=bool(self._listeners))
+
+    def _may_run_on(self, acting: Step) -> bool:
+        transport = self._transport
+        return self._acting is acting and not (self._stopped or transport.watches or transport.paused)
 
     def _live_cause(self) -> int | None:
         cause = _cause.get()
@@ -429,7 +454,8 @@ class Player:
     def _is_behind(self, wait: Wait) -> bool:
         """Whether an event's turn with the listeners has not come, for another that keeps them busy."""
         of = wait.step.seq if wait.step.kind == Kind.RECEIVED else wait.step.entry.of
-        return wait.what == "handler" and of not in self._handling and bool(self._handling)
+        given = any(one.seq == of for one in self._giving)
+        return wait.what == "handler" and not given and bool(self._giving)
 
     def _end(self, closed: bool) -> None:
         """All was played: wait for the application to come to rest, but not for ever."""

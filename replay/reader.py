@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
-from ..schema.entries import Entry, Kind, Status
+from ..schema.entries import PAYLOAD, Entry, Kind, Status
+from ..schema.rows import Row
 from .core import ReplayCore
 from .own_events import deliverable
-from .recording import Recording
+from .recording import AT_ONCE_ENTRIES, Recording
+from .runs import Run, alike, may_run
 from .steps import CALL_ENDS, Step, outcome_of
-
-AT_ONCE = 128
-"""Steps that are read in one go, so that nobody waits long."""
 
 
 class Reader:
@@ -31,7 +28,7 @@ class Reader:
         self._vocabulary = recording.codec.vocabulary
         # Where no send could mint an id, nobody asks whose the received ones are.
         self._mints = recording.has_sent(core.matching.ids.minting_types)
-        self._entries: Iterator[tuple[Entry, Any]] = recording.stream()
+        self._entries = recording.stream()
 
     def fill(self) -> None:
         """Read until the core can judge a call.
@@ -44,19 +41,34 @@ class Reader:
 
     def read(self) -> None:
         """Read a little more."""
-        feed, step_of = self._core.feed, self._step
-        count = 0
-        for entry, value in islice(self._entries, AT_ONCE):
-            feed(step_of(entry, value))
-            count += 1
-        if count < AT_ONCE:
-            self._end()
+        for rows, values in self._entries:
+            for some in alike(rows):
+                self._feed(rows[some], values[some])
+            if len(rows) == AT_ONCE_ENTRIES:
+                return
+        self._end()
 
-    def _step(self, entry: Entry, value: Any) -> Step:
+    def _feed(self, rows: list[Row], values: list[Any]) -> None:
+        """Entries that are alike: one by one, or as a run behind the first."""
+        core = self._core
+        first = self._step(rows[0], values[0])
+        core.feed(first)
+        if may_run(rows, self._ended) and not core.is_nested(first):
+            if self._mints:
+                for row in rows[1:]:
+                    core.matching.received(row[PAYLOAD])
+            events = [deliverable(self._vocabulary, value) for value in values[1:]]
+            core.feed_run(Run(rows[1:], events, first.place))
+        else:
+            for row, value in zip(rows[1:], values[1:], strict=True):
+                core.feed(self._step(row, value))
+
+    def _step(self, row: Row, value: Any) -> Step:
+        entry = Entry._make(row)
         step = Step(entry, value, ends=entry.seq in self._ended)
         if entry.kind == Kind.RECEIVED:
             if self._mints:
-                self._core.matching.received(entry)
+                self._core.matching.received(entry.payload)
             step.value = deliverable(self._vocabulary, value)
         elif entry.kind == Kind.SENT:
             step.key = self._core.matching.recorded(entry.type, value, entry.payload)

@@ -22,13 +22,15 @@ from ..schema.clocks import clock_held
 from ..schema.codec import REFERS, Codec, references
 from ..schema.digests import entry_digest, header_digest
 from ..schema.drafts import Draft, in_memory, read_drafts
-from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
-from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
+from ..schema.entries import PAYLOAD, SEQ, Entry, Header, Kind, SessionRecord, Status
+from ..schema.errors import CorruptRecordError, DecodingError, RealtapeError, SessionNotFoundError
 from ..schema.fixture import is_fixture, read_into_memory
 from ..schema.rows import (
     READ_BATCH,
+    Row,
     fetch_ended,
     fetch_entries,
+    fetch_rows,
     fetch_segment,
     fetch_sessions,
     has_kind,
@@ -209,21 +211,29 @@ class Recording:
 
     # --- reading, for a replay --------------------------------------------------------------------------
 
-    def stream(self) -> Iterator[tuple[Entry, Any]]:
-        """All entries, each with its decoded payload; blocking.
+    def stream(self) -> Iterator[tuple[list[Row], list[Any]]]:
+        """All entries, AT_ONCE_ENTRIES at a time: their rows, and their decoded payloads; blocking.
+
+        Fewer come at the end; and before what cannot be read, which then raises.
 
         Raises:
             CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
         """
-        connection, first = self._connected_blocking(), 0
-        while True:
-            with store_errors(self._address):
-                batch = fetch_entries(connection, self._session.key, first)
-            for some in _portions(batch):
-                yield from zip(some, self._values_of(some, connection), strict=True)
-            if len(batch) < READ_BATCH:
-                return
-            first = batch[-1].seq + 1
+        rows: list[Row] = []
+        values: list[Any] = []
+        try:
+            for some, decoded in self._portions():
+                rows += some
+                values += decoded
+                if len(rows) >= AT_ONCE_ENTRIES:
+                    yield rows[:AT_ONCE_ENTRIES], values[:AT_ONCE_ENTRIES]
+                    del rows[:AT_ONCE_ENTRIES], values[:AT_ONCE_ENTRIES]
+        except RealtapeError:
+            if rows:
+                yield rows, values
+            raise
+        if rows:
+            yield rows, values
 
     def batch(self, first: int) -> list[Entry]:
         """Some entries from seq `first` on, none behind the last; blocking. Opens the store for this
@@ -286,17 +296,30 @@ class Recording:
             self._blocking = self._blocking_stack.enter_context(open_blocking(self._address))
         return self._blocking
 
-    def _values_of(self, entries: list[Entry], connection: Connection) -> list[Any]:
+    def _portions(self) -> Iterator[tuple[list[Row], list[Any]]]:
+        """All entries, as many at a time as are decoded in one go; never more than AT_ONCE_ENTRIES."""
+        connection, first = self._connected_blocking(), 0
+        while True:
+            with store_errors(self._address):
+                batch = fetch_rows(connection, self._session.key, first)
+            for some in _cut(batch):
+                yield some, self._values_of(some, connection)
+            if len(batch) < READ_BATCH:
+                return
+            first = batch[-1][SEQ] + 1
+
+    def _values_of(self, rows: list[Row], connection: Connection) -> list[Any]:
         """The decoded payloads of some entries; of one, if it refers to much."""
-        referring = [entry.payload for entry in entries if REFERS in entry.payload]
+        payloads: list[str] = [row[PAYLOAD] for row in rows]
+        referring = [payload for payload in payloads if REFERS in payload]
         segments = {segment for payload in referring for segment, _, _ in references(payload)}
         for segment in sorted(segments):
             if not self._has(segment):
                 with store_errors(self._address):
                     self._keep(segment, fetch_segment(connection, self._session.key, segment), len(segments))
-        decoded = self._codec.decode_all([entry.payload for entry in entries], self.bytes_at)
+        decoded = self._codec.decode_all(payloads, self.bytes_at)
         if decoded is None:
-            return [self._decoded(entry) for entry in entries]
+            return [self._decoded(Entry._make(row)) for row in rows]
         self.notes |= decoded[1]
         return decoded[0]
 
@@ -329,13 +352,16 @@ class Recording:
                 self._segments.popitem(last=False)
 
 
-def _portions(batch: list[Entry]) -> Iterator[list[Entry]]:
+def _cut(batch: list[Row]) -> Iterator[list[Row]]:
     """Cut a batch so that what is decoded in one go stays small."""
+    payloads: list[str] = [row[PAYLOAD] for row in batch]
+    if sum(map(len, payloads)) <= AT_ONCE_BYTES and not any(REFERS in payload for payload in payloads):
+        for begin in range(0, len(batch), AT_ONCE_ENTRIES):
+            yield batch[begin : begin + AT_ONCE_ENTRIES]
+        return
     begin, size = 0, 0
-    for number, entry in enumerate(batch):
-        weight = len(entry.payload)
-        if REFERS in entry.payload:
-            weight += sum(length for _, _, length in references(entry.payload))
+    for number, payload in enumerate(payloads):
+        weight = len(payload) + sum(length for _, _, length in references(payload))
         if number > begin and (size + weight > AT_ONCE_BYTES or number - begin >= AT_ONCE_ENTRIES):
             yield batch[begin:number]
             begin, size = number, 0
@@ -354,6 +380,11 @@ class Ended:
         """Note that the log holds an entry that ends `seq`."""
         if 0 <= seq < len(self._bits) * 8:
             self._bits[seq >> 3] |= 1 << (seq & 7)
+
+    def any_of(self, first: int, count: int) -> bool:
+        """Whether it holds one of so many numbers from the first on."""
+        bits = int.from_bytes(self._bits[first >> 3 : (first + count + 7) >> 3], "little")
+        return bool(bits >> (first & 7) & (1 << count) - 1)
 
     def __contains__(self, seq: int) -> bool:
         return 0 <= seq < len(self._bits) * 8 and bool(self._bits[seq >> 3] & 1 << (seq & 7))

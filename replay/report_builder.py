@@ -77,9 +77,9 @@ class ReportBuilder:
 
     def frozen(self) -> ReplayReport:
         """What was found up to now."""
+        measured = [connection.measured() for connection in self.connections]  # counts what is being given
         facts: dict[str, Any] = {one.name: _frozen(getattr(self, one.name)) for one in fields(self)}
         del facts["connections"]
-        measured = [connection.measured() for connection in self.connections]
         return ReplayReport(
             **facts,
             weaker=tuple(dict.fromkeys(text for one in measured for text in one.weaker)),
@@ -131,7 +131,7 @@ class Connection:
         here = window.next_seq if window.first is None else window.first.seq
         return Measured(
             max(self._length - here, 0),
-            window.passed[-1].entry.at_ns if window.passed else 0,
+            window.passed_ns,
             time.perf_counter() - self._began,
             tuple(self._weaker()),
         )

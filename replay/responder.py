@@ -187,7 +187,8 @@ class Responder(RealtimeModelListener):
     # --- making calls -------------------------------------------------------------------------------
 
     def _first(self) -> Answer:
-        for entry, value in Recording.stream(self._recording):  # which nobody watches
+        for rows, values in Recording.stream(self._recording):  # which nobody watches
+            entry, value = Entry._make(rows[0]), values[0]
             if entry.kind == Kind.CONNECT:
                 answer = Answer(entry, value)
                 self._open_by_seq[entry.seq] = answer

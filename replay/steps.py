@@ -39,7 +39,7 @@ class Step:
 
     Attributes:
         entry: as it stands in the log.
-        seq, kind: the same of it.
+        seq, kind, task: the same of it.
         value: the decoded payload: the event of `received` and `sent`, else a dict.
         place: where in time it stands.
         key: of a `sent`: its content, equal to that of a live send that matches it.
@@ -49,7 +49,7 @@ class Step:
         performed: it has happened again.
     """
 
-    __slots__ = ("ends", "entry", "key", "kind", "outcome", "performed", "place", "seq", "value")
+    __slots__ = ("ends", "entry", "key", "kind", "outcome", "performed", "place", "seq", "task", "value")
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class Step:
         self.entry = entry
         self.seq: int = entry.seq
         self.kind: str = entry.kind
+        self.task = entry.task
         self.value = value
         self.place = START
         self.key = key

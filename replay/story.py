@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from ..schema.entries import Entry
+from ..schema.entries import SEQ, TYPE, Entry
+from ..schema.rows import Row
 from .spoken import Spoken
 from .steps import Step
 from .words import described
@@ -37,11 +38,11 @@ _SOUND = frozenset({"audio", "send_audio"})
 
 class Story:
     """Is told each event that is delivered and each recorded call that is made or left out, in the order
-    of the replay. Keeps entries, and looks into them only when it is asked."""
+    of the replay. Keeps their rows, and looks into them only when it is asked."""
 
     def __init__(self) -> None:
-        self._recent: deque[Entry] = deque(maxlen=RECENT)
-        self._speech: deque[Entry] = deque(maxlen=SPEECH)
+        self._recent: deque[Row] = deque(maxlen=RECENT)
+        self._speech: deque[Row] = deque(maxlen=SPEECH)
         self._made: deque[Step] = deque(maxlen=MADE)
 
     def add(self, step: Step) -> None:
@@ -53,6 +54,11 @@ class Story:
         if type in _SPEECH:
             self._speech.append(step.entry)
 
+    def add_all(self, rows: list[Row]) -> None:
+        """Events were delivered, one after another."""
+        self._recent.extend([row for row in rows if row[TYPE] not in _SOUND])
+        self._speech.extend([row for row in rows if row[TYPE] in _SPEECH])
+
     def add_made(self, step: Step) -> None:
         """The application has made a recorded call."""
         self.add(step)
@@ -61,7 +67,7 @@ class Story:
     def spoken(self, before: int | None = None) -> Spoken:
         """Who spoke last; before an entry, if one is named."""
         spoken = Spoken()
-        for entry in self._speech:
+        for entry in map(Entry._make, self._speech):
             if before is None or entry.seq < before:
                 spoken.add(entry)
         return spoken
@@ -75,12 +81,12 @@ class Story:
 
     def entry(self, seq: int) -> Entry | None:
         """An entry of the story, if it is not long ago."""
-        return next((entry for entry in reversed(self._recent) if entry.seq == seq), None)
+        return next((Entry._make(row) for row in reversed(self._recent) if row[SEQ] == seq), None)
 
     def chain(self, cause: int | None, end: str) -> tuple[str, ...]:
         """How it came to something that this entry caused: each link because of the one before it, from
         who had spoken last on."""
-        known = {entry.seq: entry for entry in self._recent}
+        known = {entry.seq: entry for entry in map(Entry._make, self._recent)}
         links: list[Entry] = []
         while cause is not None and cause in known and len(links) < MAX_CHAIN:
             links.append(known[cause])

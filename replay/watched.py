@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self, TypeVar, cast
 from ..schema.addresses import Address
 from ..schema.entries import Entry, Kind, SessionRecord
 from ..schema.errors import RealtapeError
+from ..schema.rows import Row
 from ..schema.vocabulary import Vocabulary
 from .own_events import deliverable
 from .recording import Recording
@@ -58,16 +59,17 @@ class WatchedRecording(Recording):
             self._passed(entry)
             yield entry
 
-    def stream(self) -> Iterator[tuple[Entry, Any]]:
+    def stream(self) -> Iterator[tuple[list[Row], list[Any]]]:
         """As of any recording; the watcher gets each before the caller."""
         try:
-            for entry, value in super().stream():
-                self._passed(entry)
-                if entry.kind == Kind.RECEIVED:
-                    value = deliverable(self.codec.vocabulary, value)
-                if self.watcher is not None:
-                    self.watcher.read(entry, value)
-                yield entry, value
+            for rows, values in super().stream():
+                for number, entry in enumerate(map(Entry._make, rows)):
+                    self._passed(entry)
+                    if entry.kind == Kind.RECEIVED:
+                        values[number] = deliverable(self.codec.vocabulary, values[number])
+                    if self.watcher is not None:
+                        self.watcher.read(entry, values[number])
+                yield rows, values
         except RealtapeError as error:
             if not self.broken.done():
                 self.broken.set_exception(error)

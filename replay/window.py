@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
+from typing import cast
 
-from ..schema.entries import Kind
+from ..schema.entries import AT_NS, Entry, Kind
+from ..schema.rows import Row
+from .runs import Run
 from .steps import CALLS, Step
 
 LOOK_AHEAD = 1024
@@ -24,31 +28,50 @@ FOLLOWERS = 512
 class Window:
     """Steps come in at its end, and are passed at its beginning.
 
+    Runs of events lie in it folded, each right behind a step. While one is being given, the cursor is
+    within it: whoever looks takes it apart.
+
+    Args:
+        given: told of a run that was taken apart, and of the step that it had come to.
+
     Attributes:
         ended: there are no more steps to come.
         next_seq: of the step that comes in next.
-        passed: the last steps that the cursor has passed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, given: Callable[[Run, Step], None] = lambda run, current: None) -> None:
         self.ended = False
         self.next_seq = 0
-        self.passed: deque[Step] = deque(maxlen=PASSED)
-        self._steps: deque[Step] = deque()
+        self._given = given
+        self._steps: deque[Step | Run] = deque()
+        self._size = 0
+        self._giving: Run | None = None
+        self._passed: deque[Step | Row] = deque(maxlen=PASSED)
         self._gaps: deque[int] = deque()
 
     def __len__(self) -> int:
-        return len(self._steps)
+        self.look()
+        return self._size
 
     @property
     def first(self) -> Step | None:
         """The step at the cursor."""
-        return self._steps[0] if self._steps else None
+        if self._giving is not None:
+            self.look()
+        return cast("Step", self._steps[0]) if self._steps else None
 
     @property
     def second(self) -> Step | None:
         """The step after the one at the cursor, if it is in memory."""
-        return self._steps[1] if len(self._steps) > 1 else None
+        self.look()
+        return self._unfolded(1) if len(self._steps) > 1 else None
+
+    @property
+    def passed_ns(self) -> int:
+        """When the step that the cursor has passed last was recorded, in nanoseconds."""
+        self.look()
+        last = self._passed[-1] if self._passed else None
+        return 0 if last is None else last.entry.at_ns if isinstance(last, Step) else last[AT_NS]
 
     @property
     def connects(self) -> bool:
@@ -69,9 +92,16 @@ class Window:
     def append(self, step: Step) -> None:
         """The next step of the recording."""
         self._steps.append(step)
+        self._size += 1
         self.next_seq = step.seq + 1
         if step.kind == Kind.GAP:
             self._gaps.append(step.seq)
+
+    def append_run(self, run: Run) -> None:
+        """The next steps of the recording: events that come right after its last step."""
+        self._steps.append(run)
+        self._size += len(run)
+        self.next_seq = run.seq + len(run)
 
     def end(self, *, breaks_off: bool) -> None:
         """There are no more.
@@ -85,71 +115,106 @@ class Window:
 
     def advance(self) -> None:
         """The cursor passes a step."""
-        self.passed.append(self._steps.popleft())
+        self._pass()
+        if self._steps:
+            self._unfolded(0)
+
+    def give(self, run: Run) -> None:
+        """The cursor passes a step, and goes on in the run behind it, which is being given."""
+        self._pass()
+        self._giving = run
+
+    def look(self) -> None:
+        """Somebody looks: a run that is being given is one no longer."""
+        run, self._giving = self._giving, None
+        if run is None:
+            return
+        self._steps.popleft()
+        passed = run.given - 1
+        left = run.take_apart()
+        self._steps.extendleft(reversed(left))
+        self._size -= passed
+        self._passed.extend(run.rows[:passed])
+        self._given(run, left[0])
 
     def near_gap(self) -> bool:
         """Whether the recorder lost something hereabouts, or its process died."""
-        here = self._steps[0].seq if self._steps else self.next_seq
+        first = self.first
+        here = self.next_seq if first is None else first.seq
         while self._gaps and self._gaps[0] < here - GAP_GRACE:
             self._gaps.popleft()
         return bool(self._gaps)
 
-    def run_on(self) -> Step | None:
+    def run_on(self, before: int) -> Step | Run | None:
         """The next event, if it comes right after the one at the cursor: in the same round, from the
-        same task; and if neither was at work for longer when this was recorded."""
+        same task; and if neither was at work for longer when this was recorded. All that come so and
+        before this entry, if they lie folded."""
+        self.look()
         steps = self._steps
-        if len(steps) < 3:
+        if self._size < 3:
             return None
-        here, step = steps[0], steps[1]
-        if step.place is not here.place or step.kind != Kind.RECEIVED or step.ends or here.ends:
+        here, step = cast("Step", steps[0]), steps[1]
+        if here.ends:
+            return None
+        if isinstance(step, Run):
+            if len(steps) > 2 and step.seq + len(step) <= before:
+                return step
+            step = self._unfolded(1)
+        if step.place is not here.place or step.kind != Kind.RECEIVED or step.ends:
             return None
         return step if step.entry.task == here.entry.task else None
 
     def is_followed(self, step: Step) -> bool:
         """Whether the application did something of its own accord after this, in the same round."""
-        for one in islice(self._steps, FOLLOWERS):
+        for one in self._ahead():
             if one.seq <= step.seq:
                 continue
             if one.place[:3] != step.place[:3]:
                 return False
-            if one.kind in CALLS and one.entry.cause != step.seq and one.entry.task != step.entry.task:
+            if isinstance(one, Run) or one.kind not in CALLS:
+                continue
+            if one.entry.cause != step.seq and one.entry.task != step.entry.task:
                 return True
         return False
 
     def next_of(self, step: Step) -> Step | None:
         """The event that its task gives next, if it does so in the same burst."""
-        for one in islice(self._steps, FOLLOWERS):
+        for at, one in enumerate(self._ahead()):
             if one.place.burst > step.place.burst:
                 return None
-            if one.seq > step.seq and one.kind == Kind.RECEIVED and one.entry.task == step.entry.task:
-                return one
+            if one.seq > step.seq and one.kind == Kind.RECEIVED and one.task == step.entry.task:
+                return self._unfolded(at)
         return None
 
     def caused_by(self, call: Step) -> list[Step]:
         """The first events, in this burst, of tasks that a call started."""
         found: dict[int | None, Step] = {}
-        for one in islice(self._steps, FOLLOWERS):
+        for one in self._ahead():
             if one.place.burst > call.place.burst and one.place.burst > self._steps[0].place.burst:
                 break
-            if one.kind == Kind.RECEIVED and one.entry.cause == call.seq:
+            if isinstance(one, Step) and one.kind == Kind.RECEIVED and one.entry.cause == call.seq:
                 found.setdefault(one.entry.task, one)
         return list(found.values())
 
     def cancelled_in(self, step: Step) -> list[Step]:
         """The outermost `handled` of each task whose listeners were cancelled in the round of this step:
         whoever closes a model cancels all its tasks at once, and then they end, one after another."""
+        self.look()
         found: dict[int | None, Step] = {}
         for one in self._steps:
             if one.seq >= step.seq and one.place[:3] != step.place[:3]:
                 break
-            if one.kind == Kind.HANDLED and one.outcome.how == "cancelled":
+            if isinstance(one, Step) and one.kind == Kind.HANDLED and one.outcome.how == "cancelled":
                 found[one.entry.task] = one
         return list(found.values())
 
     def due_playback(self) -> Step | None:
         """The recorded call on the tracker that the cursor has come to: if the application makes
         it right now, it is at its place."""
+        self.look()
         for step in self._steps:
+            if isinstance(step, Run):
+                return None
             if step.kind == Kind.PLAYBACK:
                 if not step.performed:
                     return step if step.entry.type == "application" else None
@@ -158,6 +223,35 @@ class Window:
         return None
 
     def around(self, seq: int, radius: int = PASSED) -> list[Step]:
-        """The steps around a place, as far as they are in memory."""
-        steps = (*self.passed, *islice(self._steps, LOOK_AHEAD))
+        """The steps around a place, as far as they are in memory; passed ones without their values."""
+        self.look()
+        passed = [one if isinstance(one, Step) else Step(Entry._make(one)) for one in self._passed]
+        coming = chain.from_iterable(one.steps() if isinstance(one, Run) else [one] for one in self._steps)
+        steps = (*passed, *islice(coming, LOOK_AHEAD))
         return [step for step in steps if abs(step.seq - seq) <= radius]
+
+    def _pass(self) -> None:
+        self._passed.append(cast("Step", self._steps.popleft()))
+        self._size -= 1
+
+    def _ahead(self) -> Iterator[Step | Run]:
+        """What lies from the cursor on, as far as FOLLOWERS steps."""
+        self.look()
+        left = FOLLOWERS
+        for one in self._steps:
+            if left <= 0:
+                return
+            left -= len(one) if isinstance(one, Run) else 1
+            yield one
+
+    def _unfolded(self, at: int) -> Step:
+        """The step in this place; if that is the first of a run, it is one no longer."""
+        step = self._steps[at]
+        if isinstance(step, Run):
+            self._steps.rotate(-at)
+            self._steps.popleft()
+            steps = step.steps()
+            self._steps.extendleft(reversed(steps))
+            self._steps.rotate(at)
+            return steps[0]
+        return step

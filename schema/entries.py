@@ -103,6 +103,12 @@ class Entry(NamedTuple):
     digest: bytes = b""
 
 
+SEQ, AT_NS, TICK, TASK = (Entry._fields.index(name) for name in ("seq", "at_ns", "tick", "task"))
+KIND, TYPE, CAUSE, OF = (Entry._fields.index(name) for name in ("kind", "type", "cause", "of"))
+PAYLOAD = Entry._fields.index("payload")
+"""Where they stand in a row, for who reads many."""
+
+
 @dataclass(frozen=True)
 class Header:
     """A session's header, fixed when it begins.

@@ -36,6 +36,9 @@ _SELECT_ENTRIES = (
 )
 _T = TypeVar("_T")
 
+Row = tuple[Any, ...]
+"""The fields of an `Entry`, in its order; `Entry._make` of it where they are asked for by name."""
+
 
 # --- writing: by the one thread that owns the connection, in its transaction ----------------------
 
@@ -119,15 +122,19 @@ def fetch_sessions(connection: Connection) -> list[SessionRecord]:
     return [_session(row) for row in connection.execute(query).mappings()]
 
 
-def fetch_entries(connection: Connection, key: int, first: int) -> list[Entry]:
-    """READ_BATCH entries of a session from `first` on; fewer where it ends."""
+def fetch_rows(connection: Connection, key: int, first: int) -> list[Row]:
+    """READ_BATCH entries of a session from `first` on, as rows; fewer where it ends."""
     raw = connection.connection.driver_connection
     if isinstance(raw, sqlite3.Connection):  # past the compiler: a replay must not wait for its log
-        rows: Any = raw.execute(_SELECT_ENTRIES, (key, first)).fetchall()
-    else:
-        query = select(*_ENTRY_COLUMNS).where(ENTRIES.c.session == key, ENTRIES.c.seq >= first)
-        rows = connection.execute(query.order_by(ENTRIES.c.seq).limit(READ_BATCH)).all()
-    return list(map(Entry._make, rows))
+        return raw.execute(_SELECT_ENTRIES, (key, first)).fetchall()
+    query = select(*_ENTRY_COLUMNS).where(ENTRIES.c.session == key, ENTRIES.c.seq >= first)
+    rows: Any = connection.execute(query.order_by(ENTRIES.c.seq).limit(READ_BATCH))
+    return list(map(tuple, rows))
+
+
+def fetch_entries(connection: Connection, key: int, first: int) -> list[Entry]:
+    """READ_BATCH entries of a session from `first` on; fewer where it ends."""
+    return list(map(Entry._make, fetch_rows(connection, key, first)))
 
 
 def fetch_segment(connection: Connection, key: int, segment: int) -> bytes | None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from .errors import UsageError
-from .inspection import mro
+from .inspection import mro, own_attributes
 
 Shape = Literal["dataclass", "model", "enum", "exception", "custom"]
 State = dict[str, Any]
@@ -43,6 +44,10 @@ class Word:
         upcasts: version n → a function from the fields of version n to those of n + 1.
         to_state: for `custom` words and exceptions: the instance as a dict of plain values.
         from_state: the reverse.
+        field_names: the same as `fields`, to compare with.
+        bare_keys: the keys of a payload that holds the fields as they are now, and nothing else.
+        set_fields: of a dataclass, where that can be: gives an instance all its fields, at once and past
+            any `__setattr__`; they become its dictionary.
     """
 
     name: str
@@ -56,9 +61,15 @@ class Word:
     to_state: Callable[[Any], State] | None = None
     from_state: Callable[[State], Any] | None = None
     field_names: frozenset[str] = dataclasses.field(init=False, repr=False, compare=False)
+    bare_keys: frozenset[str] = dataclasses.field(init=False, repr=False, compare=False)
+    set_fields: Callable[[Any, State], None] | None = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "field_names", frozenset(self.fields))
+        names = frozenset(self.fields)
+        bare = self.shape == "dataclass" and self.version == 1
+        object.__setattr__(self, "field_names", names)
+        object.__setattr__(self, "bare_keys", names | {"$"})
+        object.__setattr__(self, "set_fields", _dictionary_of(self.cls) if bare else None)
 
     def upcast(self, state: State, version: int) -> State:
         """Bring the fields of an older version up to this one, a version at a time."""
@@ -168,6 +179,15 @@ def _shape_of(cls: type[Any], to_state: Callable[[Any], State] | None) -> tuple[
         f"{cls.__qualname__} is no dataclass, pydantic model, enum or exception (or more than its "
         "fields): register it with to_state and from_state"
     )
+
+
+def _dictionary_of(cls: type[Any]) -> Callable[[Any, State], None] | None:
+    """Gives instances of a class their dictionary; None where they have none, or not an ordinary one."""
+    for base in mro(cls):
+        slot = own_attributes(base).get("__dict__")
+        if slot is not None:
+            return slot.__set__ if inspect.isgetsetdescriptor(slot) else None
+    return None
 
 
 def _is_bare(cls: type[Any]) -> bool:

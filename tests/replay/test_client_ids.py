@@ -48,7 +48,7 @@ class Session:
             nothing = (None, None, None, None)
             if isinstance(event, str):
                 entry = Entry(seq, 0, 0, 0, Kind.RECEIVED, "x", None, None, None, *nothing, event, 0)
-                self.matching.received(entry)
+                self.matching.received(entry.payload)
             else:
                 entry = Entry(seq, 0, 0, 1, Kind.SENT, RAW, None, None, None, *nothing, "{}", 0)
                 self.calls.begin(Step(entry, event, key=self.matching.recorded(RAW, event)))

@@ -38,8 +38,9 @@ class NoisyRecording(Recording):
 
     noise = SILENCE
 
-    def stream(self) -> Iterator[tuple[Any, Any]]:
+    def stream(self) -> Iterator[tuple[list[Any], list[Any]]]:
         """As ever, and late."""
-        for step in super().stream():
-            self.noise()
-            yield step
+        for rows, values in super().stream():
+            for _ in rows:
+                self.noise()
+            yield rows, values
