@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .places import Place, Until
 from .steps import Outcome, Step
@@ -87,8 +87,7 @@ class Play:
     step: Step
 
 
-@dataclass(frozen=True, slots=True)
-class Approach:
+class Approach(NamedTuple):
     """Let time and rounds of the event loop pass, then call `arrived(step)`.
 
     Attributes:

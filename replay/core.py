@@ -278,6 +278,36 @@ class ReplayCore:
         self._handlings.begin(current)
         self.report.delivered += run.given
 
+    def pass_on(self, before: Step) -> Approach | None:
+        """The listeners have returned from an event, and nothing else has happened: the way to the next
+        one, if its task gives it in another round of this burst, and nothing lies between. As `handled`,
+        `continuation` and `next`, where these have nothing to decide."""
+        window = self.window
+        if window.first is not before or self._calls.live or before.ends:
+            return None
+        step = window.second
+        if step is None or step.kind != Kind.RECEIVED or step.task != before.task:
+            return None
+        if step.place.burst != before.place.burst or step.seq >= self.stop_at or step.seq in self._nested_in:
+            return None
+        act = self._begins(step)
+        if act is not None:
+            self._handlings.leave(before)
+            window.advance()
+        return act
+
+    def come_to(self, act: Approach) -> Step | None:
+        """The rounds of a way have passed: the event at its end, which is to be delivered. As `arrived`
+        and `next`, and None, where these have something to decide."""
+        step = act.step
+        if self.window.first is not step or self._calls.live or step.seq >= self.stop_at or act.patient:
+            return None
+        if act.until.at_ns is not None or step.kind != Kind.RECEIVED or step.seq in self._nested_in:
+            return None
+        self._instant = self._there = step
+        self._deliver(step, None)
+        return step
+
     def upcoming(self, call: RecordedCall) -> list[Approach]:
         """While a call returns: what the model has begun in it, and does later in this burst."""
         steps = self.window.caused_by(call.step)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import types
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .acts import RecordedCall
+from .acts import Approach, RecordedCall
 from .steps import Outcome, Step
 
 
@@ -33,20 +34,28 @@ class Giving:
 
 
 class Lane:
-    """The live counterpart of a recorded task that delivered events: one task, one after another."""
+    """The live counterpart of a recorded task that delivered events: one task, one after another.
+
+    Attributes:
+        current: the event that listeners are handling.
+        follows: it waits for the round in which it gives the next one.
+    """
 
     def __init__(
         self,
-        run: Callable[[Step], Coroutine[Any, Any, None]],
+        run: Callable[[Step], Coroutine[Any, Any, Approach | None]],
+        followed: Callable[[Approach], bool],
         cancelled: Callable[[], None],
         context: contextvars.Context,
     ) -> None:
         self._run = run
+        self._followed = followed
         self._cancelled = cancelled
         self._inbox: deque[Step] = deque()
         self._wake = asyncio.Event()
         self._retired = False
         self.current: Step | None = None
+        self.follows = False
         self.task = asyncio.get_running_loop().create_task(
             self._loop(), name="realtape-replay-lane", context=context
         )
@@ -68,32 +77,57 @@ class Lane:
 
     async def _loop(self) -> None:
         while True:
+            following: Approach | None = None
             while self._inbox:
                 self.current = self._inbox.popleft()
-                await self._run(self.current)
+                following = await self._run(self.current)
                 self.current = None
             if self._retired:
                 return
-            self._wake.clear()
             try:
-                await self._wake.wait()
+                if following is None:
+                    self._wake.clear()
+                    await self._wake.wait()
+                else:
+                    await self._follow(following)
             except asyncio.CancelledError:
                 self._cancelled()
                 raise
+
+    async def _follow(self, act: Approach) -> None:
+        """Let rounds pass until the one in which the next event comes, or would have come."""
+        self.follows = True
+        try:
+            await _next_round()
+            while not self._followed(act):
+                await _next_round()
+        finally:
+            self.follows = False
+
+
+@types.coroutine
+def _next_round() -> Generator[None]:
+    """Let this round of the event loop end."""
+    yield
 
 
 class Lanes:
     """The lanes of a replay, by the recorded task.
 
     Args:
-        run: gives an event to the listeners.
+        run: gives an event to the listeners; returns the way to the next one, if that is to be followed.
+        followed: whether it has come to its end, and what is to be delivered there was given to its lane.
         cancelled: called when one is cancelled that had nothing to do: the loop is being shut down.
     """
 
     def __init__(
-        self, run: Callable[[Step], Coroutine[Any, Any, None]], cancelled: Callable[[], None]
+        self,
+        run: Callable[[Step], Coroutine[Any, Any, Approach | None]],
+        followed: Callable[[Approach], bool],
+        cancelled: Callable[[], None],
     ) -> None:
         self._run = run
+        self._followed = followed
         self._cancelled = cancelled
         self._lanes: dict[int | None, Lane] = {}
 
@@ -106,7 +140,7 @@ class Lanes:
         """The lane of a recorded task; a new one begins in a copy of this context."""
         lane = self._lanes.get(task)
         if lane is None or lane.task.done():
-            lane = self._lanes[task] = Lane(self._run, self._cancelled, context.copy())
+            lane = self._lanes[task] = Lane(self._run, self._followed, self._cancelled, context.copy())
         return lane
 
     def first(self, context: contextvars.Context) -> Lane:

@@ -42,3 +42,11 @@ def deliverable(vocabulary: Vocabulary, value: Any) -> Any:
     word = vocabulary.word_named("other")
     assert word is not None, "every vocabulary is made on top of the standard one"
     return word.cls(data=value)
+
+
+def deliverables(vocabulary: Vocabulary, values: list[Any]) -> list[Any]:
+    """As `deliverable`, of many."""
+    return [
+        value if type(getattr(value, "type", None)) is str else deliverable(vocabulary, value)
+        for value in values
+    ]

@@ -76,6 +76,19 @@ class Pacer(Protocol):
         """This will be approached; whoever does it has begun to wait for its round just now."""
         ...
 
+    def follow(self, act: Approach) -> bool:
+        """As `begin` and `approach`, for the task that has just given an event and gives the next one.
+
+        Returns:
+            Whether that lets the rounds pass itself, and asks after each of them whether it has
+            `followed`: it then comes where a callback of ours would have been, and costs none.
+        """
+        ...
+
+    def followed(self, act: Approach) -> bool:
+        """Whether its round has come; then `reached` was called."""
+        ...
+
     def wait(self) -> None:
         """Call `quiet` when the application is at rest."""
         ...

@@ -94,6 +94,15 @@ class PlainPacer:
     def begin(self, act: Approach) -> None:
         """Such a loop is not as exact as that."""
 
+    def follow(self, act: Approach) -> bool:
+        """Calls back by itself."""
+        self.approach(act)
+        return False
+
+    def followed(self, act: Approach) -> bool:
+        """Has been, or will be, called back."""
+        return True
+
     def wait(self) -> None:
         """Call back when nothing has happened for a while, and again."""
         if not self._watching:

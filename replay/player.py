@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import contextvars
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 from ..schema.entries import Kind
@@ -28,12 +27,12 @@ from .acts import (
 from .core import ReplayCore
 from .divergence import Divergence
 from .goals import Doing
-from .lanes import Giving, Lanes, LiveCall
+from .lanes import Giving, Lane, Lanes, LiveCall
 from .pacing import Pacer
 from .reader import Reader
 from .recording import Recording
 from .runs import Run
-from .steps import Outcome, Step
+from .steps import RETURNED, Outcome, Step
 from .tracker import ReplayTracker
 from .transport import Transport
 
@@ -91,7 +90,7 @@ class Player:
         pacer.driver = self
         self._context = contextvars.copy_context()
         self._contexts: OrderedDict[int, contextvars.Context] = OrderedDict()
-        self._lanes = Lanes(self._handle, self._shut_down)
+        self._lanes = Lanes(self._handle, pacer.followed, self._shut_down)
         self._calls: dict[RecordedCall, LiveCall] = {}
         self._reader = Reader(recording, core)
         self._failure: Exception | None = None
@@ -144,7 +143,7 @@ class Player:
                 if live.failure is not None:
                     raise live.failure
                 if live.inbox:
-                    await self._handle(live.inbox.popleft())
+                    await self._handle(live.inbox.popleft(), in_call=True)
                 else:
                     live.wake.clear()
                     await live.wake.wait()
@@ -203,7 +202,15 @@ class Player:
         """Deliver a step of our own making, on the lane of the read loop."""
         if self._down:
             return
-        self._lanes.first(self._context).give(event_step)
+        lane = self._lanes.first(self._context)
+        if lane.follows:  # it is not to be woken in the place of what it waits for
+            asyncio.get_running_loop().call_soon(self._give_woken, lane, event_step)
+        else:
+            lane.give(event_step)
+
+    def _give_woken(self, lane: Lane, event_step: Step) -> None:
+        with self._pacer.waking():
+            lane.give(event_step)
 
     def handles(self) -> bool:
         """Whether the running task is giving an event to the listeners."""
@@ -225,6 +232,12 @@ class Player:
                     return
         finally:
             self._advancing = False
+
+    def _is_free(self) -> bool:
+        """Whether nothing but the core decides what is done next."""
+        transport = self._transport
+        held = transport.paused or transport.watches or self._kept is not None
+        return self._acting is None and not (self._advancing or self._stopped or held)
 
     def _do(self) -> bool:
         """One act; False where there is nothing to do for now."""
@@ -284,31 +297,31 @@ class Player:
 
     def _deliver(self, step: Step, call: RecordedCall | None) -> None:
         live = None if call is None else self._calls.get(call)
-        with self._act(step):
+        self._begin(step)
+        with self._pacer.waking():
             if live is not None:
                 live.inbox.append(step)
                 live.wake.set()
             else:
                 context = self._context_of(step.entry.cause)
-                self._lanes.of(step.entry.task, context).give(step)
+                self._lanes.of(step.task, context).give(step)
+        self._pacer.soon(self._acted, step)
 
     def _complete(self, call: RecordedCall, outcome: Outcome) -> None:
         for upcoming in self.core.upcoming(call):
             self._pacer.begin(upcoming)
         live = self._calls.get(call)
         if live is not None:
-            with self._act(call.step):
+            self._begin(call.step)
+            with self._pacer.waking():
                 live.outcome = outcome
                 live.wake.set()
+            self._pacer.soon(self._acted, call.step)
             self._returned = call is self._making
 
-    @contextlib.contextmanager
-    def _act(self, step: Step) -> Generator[None]:
-        """Wake somebody; what follows in the recording happens once he has run as far as he comes."""
+    def _begin(self, step: Step) -> None:
+        """Somebody is woken; what follows in the recording happens once he has run as far as he comes."""
         self._acting, self._returned = step, False
-        with self._pacer.waking():
-            yield
-        self._pacer.soon(self._acted, step)
 
     def _acted(self, step: Step) -> None:
         if self._acting is step:
@@ -328,15 +341,15 @@ class Player:
         if len(self._contexts) > CONTEXTS_REMEMBERED:
             self._contexts.popitem(last=False)
 
-    async def _handle(self, step: Step) -> None:
+    async def _handle(self, step: Step, *, in_call: bool = False) -> Approach | None:
         """Give one event to the listeners, and tell the core how they took it; and so those that come
-        right after it."""
+        right after it. Returns the way to the next one, where the lane is to follow it."""
         acting = step
-        outcome = Outcome()
+        outcome = RETURNED
         self.core.begun(step)
         giving = Giving(step.seq, asyncio.current_task())
         self._giving.append(giving)
-        token = _cause.set((id(self), step.seq))
+        token = _cause.set(None)
         following: Step | Run | None = step
         try:
             while following is not None:
@@ -360,7 +373,14 @@ class Player:
         finally:
             _cause.reset(token)
             self._giving.remove(giving)
+        if outcome is RETURNED and not in_call and step.seq >= 0 and self._may_run_on(acting):
+            way = self.core.pass_on(step)
+            if way is not None:
+                self._acting = self._wait = None
+                self._pacer.progress()
+                return way if self._pacer.follow(way) else None
         self._tell_handled(step, acting, outcome)
+        return None
 
     async def _give(self, step: Step, giving: Giving) -> None:
         giving.seq = step.seq
@@ -373,11 +393,12 @@ class Player:
     async def _give_run(self, run: Run, giving: Giving, acting: Step) -> None:
         """Give events to the listeners, one after another, until something else is to be looked at."""
         ids, listeners, player = self.core.matching.ids, self._listeners, id(self)
+        renames = ids.renames  # which only a send changes, and then somebody looks
         for seq, event in enumerate(run.values, run.seq):
             run.given += 1
             giving.seq = seq
             _cause.set((player, seq))
-            live = ids.live_value(event) if ids.renames else event
+            live = ids.live_value(event) if renames else event
             for listener in list(listeners):
                 await listener.on_event(live)
             if run.current is not None or not listeners or not self._may_run_on(acting):
@@ -418,6 +439,14 @@ class Player:
 
     def reached(self, act: Approach) -> None:
         """The time and the rounds of this have passed."""
+        step = self.core.come_to(act) if self._is_free() else None
+        if step is not None:
+            self._wait = None
+            self._pacer.clear()
+            self._pacer.progress()
+            self.fill()
+            self._deliver(step, None)
+            return
         self.core.arrived(act)
         self.advance()
 

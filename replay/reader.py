@@ -7,7 +7,7 @@ from typing import Any
 from ..schema.entries import PAYLOAD, Entry, Kind, Status
 from ..schema.rows import Row
 from .core import ReplayCore
-from .own_events import deliverable
+from .own_events import deliverable, deliverables
 from .recording import AT_ONCE_ENTRIES, Recording
 from .runs import Run, alike, may_run
 from .steps import CALL_ENDS, Step, outcome_of
@@ -57,8 +57,7 @@ class Reader:
             if self._mints:
                 for row in rows[1:]:
                     core.matching.received(row[PAYLOAD])
-            events = [deliverable(self._vocabulary, value) for value in values[1:]]
-            core.feed_run(Run(rows[1:], events, first.place))
+            core.feed_run(Run(rows[1:], deliverables(self._vocabulary, values[1:]), first.place))
         else:
             for row, value in zip(rows[1:], values[1:], strict=True):
                 core.feed(self._step(row, value))

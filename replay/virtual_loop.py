@@ -87,8 +87,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.pace = pace
         self.holders: list[Callable[[], object]] = []
         self._held = 0
-        self._burst = 0
-        self._number = 0
+        self._round = Round(0, 0)
         self._urgent: deque[asyncio.Handle] = deque()
         self._at_round_end: list[Callable[[], object]] = []
         self._at_round_start: list[tuple[Round, Callable[[], object]]] = []
@@ -108,7 +107,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def round(self) -> Round:
         """The round that is running, counted from the last time that nothing was left to run."""
-        return Round(self._burst, self._number)
+        return self._round
 
     @property
     def timers(self) -> bool:
@@ -135,14 +134,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Call this right after what is running now, before anything else that is ready."""
         self._urgent.append(asyncio.Handle(callback, args, self))
 
-    @contextlib.contextmanager
-    def waking(self) -> Generator[None]:
+    def waking(self) -> contextlib.AbstractContextManager[None]:
         """Who is woken in this block runs right after what is running now, in the same round."""
-        self._ready, ready = self._urgent, self._ready
-        try:
-            yield
-        finally:
-            self._ready = ready
+        return _Waking(self, self._urgent)
+
+    def queue_into(self, ready: deque[asyncio.Handle]) -> deque[asyncio.Handle]:
+        """From now on what becomes ready is queued there; returns where it was."""
+        self._ready, before = ready, self._ready
+        return before
 
     def at_round_end(self, callback: Callable[[], object]) -> None:
         """Call this when everything that is ready in this round has run."""
@@ -150,7 +149,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def at_round_start(self, number: int, callback: Callable[[], object]) -> None:
         """Call this before anything else runs in a round to come of this burst."""
-        self._at_round_start.append((Round(self._burst, number), callback))
+        self._at_round_start.append((Round(self._round.burst, number), callback))
 
     # --- the loop's own methods -----------------------------------------------------------------------
 
@@ -200,7 +199,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             callbacks, self._at_round_end = self._at_round_end, []
             for callback in callbacks:
                 callback()
-        self._number += 1
+        burst, number = self._round
+        self._round = Round(burst, number + 1)
         if self._at_round_start:
             self._start_round()
         return bool(self._ready or self._urgent or self._at_round_start)
@@ -248,15 +248,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return []
 
     def _start_round(self) -> None:
-        here = self.round()
+        here = self._round
         due = [callback for at, callback in self._at_round_start if at <= here]
         self._at_round_start = [one for one in self._at_round_start if one[0] > here]
         for callback in due:
             callback()
 
     def _begin_burst(self) -> None:
-        self._burst += 1
-        self._number = 0
+        self._round = Round(self._round.burst + 1, 0)
 
     def _jump(self, to_ns: int) -> bool:
         """Whether the clock came there: it may be held on the way."""
@@ -349,6 +348,22 @@ class _Ready(deque[asyncio.Handle]):
         while self._urgent:
             _run(self._urgent.popleft())
         return super().popleft()
+
+
+class _Waking(contextlib.AbstractContextManager[None]):
+    """While in this block, what becomes ready is urgent."""
+
+    __slots__ = ("_before", "_loop", "_urgent")
+
+    def __init__(self, loop: VirtualLoop, urgent: deque[asyncio.Handle]) -> None:
+        self._loop = loop
+        self._urgent = urgent
+
+    def __enter__(self) -> None:
+        self._before = self._loop.queue_into(self._urgent)
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.queue_into(self._before)
 
 
 def _run(handle: asyncio.Handle) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from .acts import Approach
 from .pacing import Driver
 from .places import Place
+from .steps import START
 from .virtual_loop import VirtualLoop
 
 
@@ -26,6 +27,7 @@ class VirtualPacer:
         self.paced = True
         self._loop = loop
         self._patience_ns = patience_ns
+        self._here = START
         self._act: Approach | None = None
         self._targets: dict[int, tuple[int, int]] = {}  # rounds that steps wait for, by seq
         self._there: set[int] = set()  # steps whose round has come before their turn
@@ -54,8 +56,11 @@ class VirtualPacer:
 
     def now(self) -> Place:
         """Where in time the replay is."""
-        burst, number = self._loop.round()
-        return Place(self._loop.now_ns, burst, number)
+        now_ns, round = self._loop.now_ns, self._loop.round()
+        here = self._here
+        if here.ns != now_ns or here[1:3] != round:
+            here = self._here = Place(now_ns, *round)
+        return here
 
     def still(self) -> bool:
         """Whether the loop's thread does nothing but wait for other threads."""
@@ -91,6 +96,21 @@ class VirtualPacer:
             self._loop.at_round_start(number + rounds, lambda: self._arrive(act))
         else:
             self._count(act)
+
+    def follow(self, act: Approach) -> bool:
+        """Whoever asks lets the rounds pass himself."""
+        self.clear()
+        self._act = act
+        burst, number = self._loop.round()
+        self._targets[act.step.seq] = (burst, number + act.until.rounds)
+        return True
+
+    def followed(self, act: Approach) -> bool:
+        """Whether they have passed; if so, called back."""
+        if self._loop.round() < self._targets[act.step.seq]:
+            return False
+        self._arrive(act)
+        return True
 
     def wait(self) -> None:
         """Call back when the application is at rest."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
-from typing import cast
+from typing import Any
 
 from ..schema.entries import AT_NS, Entry, Kind
 from ..schema.rows import Row
@@ -43,7 +43,7 @@ class Window:
         self.ended = False
         self.next_seq = 0
         self._given = given
-        self._steps: deque[Step | Run] = deque()
+        self._steps: deque[Any] = deque()  # of Step | Run; the first is a step, but for the one in `_giving`
         self._size = 0
         self._giving: Run | None = None
         self._passed: deque[Step | Row] = deque(maxlen=PASSED)
@@ -58,7 +58,7 @@ class Window:
         """The step at the cursor."""
         if self._giving is not None:
             self.look()
-        return cast("Step", self._steps[0]) if self._steps else None
+        return self._steps[0] if self._steps else None
 
     @property
     def second(self) -> Step | None:
@@ -115,13 +115,16 @@ class Window:
 
     def advance(self) -> None:
         """The cursor passes a step."""
-        self._pass()
-        if self._steps:
+        steps = self._steps
+        self._passed.append(steps.popleft())
+        self._size -= 1
+        if steps and isinstance(steps[0], Run):
             self._unfolded(0)
 
     def give(self, run: Run) -> None:
         """The cursor passes a step, and goes on in the run behind it, which is being given."""
-        self._pass()
+        self._passed.append(self._steps.popleft())
+        self._size -= 1
         self._giving = run
 
     def look(self) -> None:
@@ -153,7 +156,8 @@ class Window:
         steps = self._steps
         if self._size < 3:
             return None
-        here, step = cast("Step", steps[0]), steps[1]
+        here: Step = steps[0]
+        step: Step | Run = steps[1]
         if here.ends:
             return None
         if isinstance(step, Run):
@@ -230,10 +234,6 @@ class Window:
         steps = (*passed, *islice(coming, LOOK_AHEAD))
         return [step for step in steps if abs(step.seq - seq) <= radius]
 
-    def _pass(self) -> None:
-        self._passed.append(cast("Step", self._steps.popleft()))
-        self._size -= 1
-
     def _ahead(self) -> Iterator[Step | Run]:
         """What lies from the cursor on, as far as FOLLOWERS steps."""
         self.look()
@@ -246,7 +246,7 @@ class Window:
 
     def _unfolded(self, at: int) -> Step:
         """The step in this place; if that is the first of a run, it is one no longer."""
-        step = self._steps[at]
+        step: Step | Run = self._steps[at]
         if isinstance(step, Run):
             self._steps.rotate(-at)
             self._steps.popleft()
