@@ -7,6 +7,7 @@ import contextvars
 import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +57,7 @@ class Lane:
         self._retired = False
         self.current: Step | None = None
         self.follows = False
+        self._late: asyncio.Future[None] | None = None
         self.task = asyncio.get_running_loop().create_task(
             self._loop(), name="realtape-replay-lane", context=context
         )
@@ -69,6 +71,22 @@ class Lane:
         """Deliver this next."""
         self._inbox.append(step)
         self._wake.set()
+
+    def give_late(self, step: Step, waking: Callable[[], AbstractContextManager[None]]) -> None:
+        """Deliver this next while it follows a way: at the place in which it had been woken, had it slept.
+
+        Args:
+            waking: in this block, who is woken runs next.
+        """
+        self._inbox.append(step)
+        if self._late is None:
+            self._late = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(self._woken, self._late, waking)
+
+    def _woken(self, late: asyncio.Future[None], waking: Callable[[], AbstractContextManager[None]]) -> None:
+        with waking():
+            if not late.done():
+                late.set_result(None)
 
     def retire(self) -> None:
         """End, after what it is busy with."""
@@ -99,10 +117,13 @@ class Lane:
         self.follows = True
         try:
             await _next_round()
-            while not self._followed(act):
+            while not self._followed(act) and self._late is None:
                 await _next_round()
         finally:
             self.follows = False
+        if self._late is not None:
+            await self._late
+            self._late = None
 
 
 @types.coroutine

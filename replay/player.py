@@ -27,7 +27,7 @@ from .acts import (
 from .core import ReplayCore
 from .divergence import Divergence
 from .goals import Doing
-from .lanes import Giving, Lane, Lanes, LiveCall
+from .lanes import Giving, Lanes, LiveCall
 from .pacing import Pacer
 from .reader import Reader
 from .recording import Recording
@@ -203,13 +203,9 @@ class Player:
         if self._down:
             return
         lane = self._lanes.first(self._context)
-        if lane.follows:  # it is not to be woken in the place of what it waits for
-            asyncio.get_running_loop().call_soon(self._give_woken, lane, event_step)
+        if lane.follows:
+            lane.give_late(event_step, self._pacer.waking)
         else:
-            lane.give(event_step)
-
-    def _give_woken(self, lane: Lane, event_step: Step) -> None:
-        with self._pacer.waking():
             lane.give(event_step)
 
     def handles(self) -> bool:
