@@ -42,8 +42,8 @@ class Reader:
     def read(self) -> None:
         """Read a little more."""
         for rows, values in self._entries:
-            for some in alike(rows):
-                self._feed(rows[some], values[some])
+            for begin, end in alike(rows):
+                self._feed(rows[begin:end], values[begin:end])
             if len(rows) == AT_ONCE_ENTRIES:
                 return
         self._end()

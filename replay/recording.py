@@ -311,7 +311,7 @@ class Recording:
     def _values_of(self, rows: list[Row], connection: Connection) -> list[Any]:
         """The decoded payloads of some entries; of one, if it refers to much."""
         payloads: list[str] = [row[PAYLOAD] for row in rows]
-        referring = [payload for payload in payloads if REFERS in payload]
+        referring = [payload for payload in payloads if REFERS in payload] if _refer(payloads) else []
         segments = {segment for payload in referring for segment, _, _ in references(payload)}
         for segment in sorted(segments):
             if not self._has(segment):
@@ -355,7 +355,7 @@ class Recording:
 def _cut(batch: list[Row]) -> Iterator[list[Row]]:
     """Cut a batch so that what is decoded in one go stays small."""
     payloads: list[str] = [row[PAYLOAD] for row in batch]
-    if sum(map(len, payloads)) <= AT_ONCE_BYTES and not any(REFERS in payload for payload in payloads):
+    if sum(map(len, payloads)) <= AT_ONCE_BYTES and not _refer(payloads):
         for begin in range(0, len(batch), AT_ONCE_ENTRIES):
             yield batch[begin : begin + AT_ONCE_ENTRIES]
         return
@@ -368,6 +368,11 @@ def _cut(batch: list[Row]) -> Iterator[list[Row]]:
         size += weight
     if batch:
         yield batch[begin:]
+
+
+def _refer(payloads: list[str]) -> bool:
+    """Whether any of these payloads may refer to bytes."""
+    return REFERS in "".join(payloads)
 
 
 class Ended:

@@ -7,8 +7,9 @@ anybody looks at one of them.
 
 from __future__ import annotations
 
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Iterator
+from itertools import compress, islice
+from operator import itemgetter, ne
 from typing import Any
 
 from ..schema.entries import CAUSE, KIND, OF, SEQ, TASK, TICK, TYPE, Entry, Kind
@@ -24,6 +25,7 @@ MIN_RUN = 2
 """Fewer events are sooner given one by one."""
 
 _alike = itemgetter(TICK, TASK, KIND, CAUSE, OF)
+_type = itemgetter(TYPE)
 
 
 class Run:
@@ -72,15 +74,15 @@ class Run:
         return left
 
 
-def alike(rows: list[Row]) -> list[slice]:
-    """Cut rows into those that are alike in tick, task and kind, and in what caused and what they end."""
-    found: list[slice] = []
+def alike(rows: list[Row]) -> Iterator[tuple[int, int]]:
+    """Where to cut rows, so that they are alike in tick, task and kind, and in what caused and what they
+    end: where each part begins, and where it ends."""
+    keys = list(map(_alike, rows))
     begin = 0
-    for _, group in groupby(rows, _alike):
-        end = begin + len(list(group))
-        found.append(slice(begin, end))
+    for end in compress(range(1, len(keys)), map(ne, keys, islice(keys, 1, None))):
+        yield begin, end
         begin = end
-    return found
+    yield begin, len(keys)
 
 
 def may_run(rows: list[Row], ended: Ended) -> bool:
@@ -93,4 +95,4 @@ def may_run(rows: list[Row], ended: Ended) -> bool:
         return False
     if rows[-1][SEQ] - first[SEQ] != len(rows) - 1 or ended.any_of(first[SEQ], len(rows)):
         return False
-    return TELLING_TYPES.isdisjoint([row[TYPE] for row in rows])
+    return TELLING_TYPES.isdisjoint(map(_type, rows))
