@@ -300,9 +300,11 @@ class ReplayCore:
         """The rounds of a way have passed: the event at its end, which is to be delivered. As `arrived`
         and `next`, and None, where these have something to decide."""
         step = act.step
-        if self.window.first is not step or self._calls.live or step.seq >= self.stop_at or act.patient:
+        if self.window.first is not step or step.performed or self._calls.live or act.patient:
             return None
         if act.until.at_ns is not None or step.kind != Kind.RECEIVED or step.seq in self._nested_in:
+            return None
+        if step.seq >= self.stop_at:
             return None
         self._instant = self._there = step
         self._deliver(step, None)

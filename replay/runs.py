@@ -44,6 +44,7 @@ class Run:
     __slots__ = ("current", "given", "place", "rows", "seq", "task", "values")
 
     kind = Kind.RECEIVED
+    performed = False  # not all of it
 
     def __init__(self, rows: list[Row], values: list[Any], place: Place) -> None:
         self.rows = rows

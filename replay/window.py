@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
@@ -46,6 +47,7 @@ class Window:
         self._steps: deque[Any] = deque()  # of Step | Run; the first is a step, but for the one in `_giving`
         self._size = 0
         self._giving: Run | None = None
+        self._thread = 0  # in which it is given
         self._passed: deque[Step | Row] = deque(maxlen=PASSED)
         self._gaps: deque[int] = deque()
 
@@ -125,13 +127,15 @@ class Window:
         """The cursor passes a step, and goes on in the run behind it, which is being given."""
         self._passed.append(self._steps.popleft())
         self._size -= 1
-        self._giving = run
+        self._giving, self._thread = run, threading.get_ident()
 
     def look(self) -> None:
-        """Somebody looks: a run that is being given is one no longer."""
-        run, self._giving = self._giving, None
-        if run is None:
+        """Somebody looks: a run that is being given is one no longer. Another thread, which may ask at
+        any moment how far it has come, is told of its beginning."""
+        run = self._giving
+        if run is None or threading.get_ident() != self._thread:
             return
+        self._giving = None
         self._steps.popleft()
         passed = run.given - 1
         left = run.take_apart()

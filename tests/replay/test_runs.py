@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -318,3 +320,32 @@ def test_ordinary_bursts_are_given_as_runs(tmp_path: Path, monkeypatch: pytest.M
     assert report["delivered"] == 400
     assert len(trace) == 800
     assert sum(lengths) > 300
+
+
+def test_another_thread_may_ask_for_the_report_at_any_moment(tmp_path: Path) -> None:
+    store = tmp_path / "log.db"
+    items: list[Item] = [*SEVEN, *SEVEN, "round"] * 200
+    run(record(store, items))
+
+    async def play() -> tuple[list[Any], bool]:
+        trace: list[Any] = []
+        async with await Recording.open(store) as recording:
+            model = ReplayModel(recording, at_end="hold")
+            model.add_listener(Ear("one", model, model, {}, trace))
+            over = threading.Event()
+
+            def ask() -> None:
+                while not over.is_set():
+                    assert 0 <= model.transport.seq <= len(items) + 2
+                    assert model.report.delivered <= len(items)
+
+            with ThreadPoolExecutor(1) as pool:
+                asking = pool.submit(ask)
+                await _play(model)
+                over.set()
+            asking.result()
+        return trace, model.report.diverged
+
+    trace, diverged = run(play())
+    assert not diverged
+    assert len({what for _, what, _, _ in trace}) == len(trace) == 14 * 200
