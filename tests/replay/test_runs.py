@@ -61,7 +61,7 @@ def acting() -> st.SearchStrategy[dict[int, Doing]]:
 
 async def record(store: Path, items: list[Item]) -> None:
     async with Recorder(store) as recorder:
-        log = recorder.begin({}, previous_session=None)
+        log = recorder.begin({})
         connect = log.append(Kind.CONNECT, {"options": {}, "listeners": ["One"]}, method="connect")
         log.append(Kind.CONNECTED, {"outcome": "returned"}, of=connect)
         for number, item in enumerate(items):
