@@ -8,8 +8,10 @@ ABC, behind a socket, or under hypothesis.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ..schema.entries import Kind
+from ..schema.rows import Row
 from .acts import (
     Act,
     Approach,
@@ -107,8 +109,9 @@ class ReplayCore:
         elif kind == Kind.GAP:
             self._calls.end_all(step)
 
-    def feed_run(self, run: Run) -> None:
-        """The next steps of the recording, behind the one that was fed last."""
+    def feed_run(self, rows: list[Row], values: list[Any], begins: list[int]) -> None:
+        """The next steps of the recording, behind the one that was fed last: they become a `Run`."""
+        run = Run(rows, values, begins, self._numbering)
         self.window.append_run(run)
         self._not_given.update(range(run.seq, run.seq + len(run)))
 
@@ -171,7 +174,8 @@ class ReplayCore:
 
     def begun(self, step: Step) -> None:
         """What the last act said happens just now: a delivery, or the return of a call."""
-        if self.window.first is step:  # if not, it happens before its place
+        run = self.window.giving
+        if (run is not None and run.head is step) or self.window.first is step:  # else it is ahead of that
             self._schedule.happened(step.place, self._now())
 
     def handled(self, step: Step, outcome: Outcome) -> None:
@@ -247,18 +251,23 @@ class ReplayCore:
         """The listeners have returned from an event, and nothing else has happened: the next one, if it
         comes right after it; or all that come so, if `runs`. As `handled` and `next`, where these have
         nothing to decide."""
-        if self.window.first is not before or self._calls.live:
+        window, giving = self.window, self.window.giving
+        if giving is not None and giving.head is before:
+            if runs and giving.seq + len(giving) <= self.stop_at:
+                return giving
+            window.look()
+        if window.first is not before or self._calls.live:
             return None
-        step = self.window.run_on(self.stop_at if runs else 0)
+        step = window.run_on(self.stop_at if runs else 0)
         if step is None or step.seq >= self.stop_at:
             return None
         if isinstance(step, Run):
             self._handlings.leave(before)
-            self.window.give(step)
+            window.give(step)
             return step
         if step.seq in self._nested_in or step.seq in self._begun:
             return None
-        self.window.advance()
+        window.advance()
         self._handlings.leave(before)
         self._handlings.begin(step)
         self._perform(step)
@@ -271,20 +280,39 @@ class ReplayCore:
         assert run.current is not None, "nobody but the one who gives it begins another run"
         return run.current
 
-    def _gave(self, run: Run, current: Step) -> None:
+    def _gave(self, run: Run) -> None:
         """So much of a run was given, when somebody looked."""
         self._story.add_all(run.rows[: run.given])
-        self._not_given.difference_update(range(run.seq, current.seq + 1))
-        self._handlings.begin(current)
+        self._not_given.difference_update(range(run.seq, run.seq + run.given))
+        if run.current is not None:
+            self._handlings.begin(run.current)
         self.report.delivered += run.given
 
-    def pass_on(self, before: Step) -> Approach | None:
+    def way_on(self, run: Run) -> Approach | None:
+        """The listeners have returned from the last event that a run has in this round, and nothing else
+        has happened: the way to its next round. As `pass_on`."""
+        head = run.next_head()
+        if head is None or head.seq >= self.stop_at:
+            return None
+        act = self._begins(head)
+        if act is not None:
+            run.set_out(head)
+        return act
+
+    def pass_on(self, before: Step, *, runs: bool) -> Approach | None:
         """The listeners have returned from an event, and nothing else has happened: the way to the next
         one, if its task gives it in another round of this burst, and nothing lies between. As `handled`,
         `continuation` and `next`, where these have nothing to decide."""
         window = self.window
         if window.first is not before or self._calls.live or before.ends:
             return None
+        run = window.run_after(self.stop_at if runs else 0)
+        if run is not None and run.task == before.task and run.place.burst == before.place.burst:
+            act = self.way_on(run)
+            if act is not None:
+                self._handlings.leave(before)
+                window.give(run)
+                return act
         step = window.second
         if step is None or step.kind != Kind.RECEIVED or step.task != before.task:
             return None
@@ -299,7 +327,14 @@ class ReplayCore:
     def come_to(self, act: Approach) -> Step | None:
         """The rounds of a way have passed: the event at its end, which is to be delivered. As `arrived`
         and `next`, and None, where these have something to decide."""
-        step = act.step
+        step, run = act.step, self.window.giving
+        if run is not None and run.head is step and step.seq < self.stop_at:
+            self._instant = self._there = step
+            self._begun.discard(step.seq)
+            run.given += 1
+            step.performed = True
+            self._schedule.happened(step.place, self._now())
+            return step
         if self.window.first is not step or step.performed or self._calls.live or act.patient:
             return None
         if act.until.at_ns is not None or step.kind != Kind.RECEIVED or step.seq in self._nested_in:

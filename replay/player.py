@@ -343,6 +343,7 @@ class Player:
         acting = step
         outcome = RETURNED
         self.core.begun(step)
+        way: Approach | None = None
         giving = Giving(step.seq, asyncio.current_task())
         self._giving.append(giving)
         token = _cause.set(None)
@@ -351,9 +352,13 @@ class Player:
             while following is not None:
                 if isinstance(following, Run):
                     try:
-                        await self._give_run(following, giving, acting)
+                        whole = await self._give_run(following, giving, acting)
+                        way = self.core.way_on(following) if whole else None
                     finally:
-                        step = self.core.given(following)
+                        if way is None:
+                            step = self.core.given(following)
+                    if way is not None:
+                        break
                 else:
                     step = following
                     await self._give(step, giving)
@@ -369,12 +374,12 @@ class Player:
         finally:
             _cause.reset(token)
             self._giving.remove(giving)
-        if outcome is RETURNED and not in_call and step.seq >= 0 and self._may_run_on(acting):
-            way = self.core.pass_on(step)
-            if way is not None:
-                self._acting = self._wait = None
-                self._pacer.progress()
-                return way if self._pacer.follow(way) else None
+        if way is None and outcome is RETURNED and not in_call and step.seq >= 0 and self._may_run_on(acting):
+            way = self.core.pass_on(step, runs=bool(self._listeners))
+        if way is not None:
+            self._acting = self._wait = None
+            self._pacer.progress()
+            return way if self._pacer.follow(way) else None
         self._tell_handled(step, acting, outcome)
         return None
 
@@ -386,11 +391,13 @@ class Player:
         for listener in list(self._listeners):
             await listener.on_event(event)
 
-    async def _give_run(self, run: Run, giving: Giving, acting: Step) -> None:
-        """Give events to the listeners, one after another, until something else is to be looked at."""
+    async def _give_run(self, run: Run, giving: Giving, acting: Step) -> bool:
+        """Give the events of this round to the listeners, one after another, until something else is to
+        be looked at; whether nothing was."""
         ids, listeners, player = self.core.matching.ids, self._listeners, id(self)
         renames = ids.renames  # which only a send changes, and then somebody looks
-        for seq, event in enumerate(run.values, run.seq):
+        begin, end = run.given, run.round_end
+        for seq, event in enumerate(run.values[begin:end], run.seq + begin):
             run.given += 1
             giving.seq = seq
             _cause.set((player, seq))
@@ -398,7 +405,8 @@ class Player:
             for listener in list(listeners):
                 await listener.on_event(live)
             if run.current is not None or not listeners or not self._may_run_on(acting):
-                return
+                return False
+        return True
 
     def _run_on(self, step: Step, acting: Step) -> Step | Run | None:
         """What to give right after this event; None where something else is to be looked at first."""

@@ -9,7 +9,7 @@ from ..schema.rows import Row
 from .core import ReplayCore
 from .own_events import deliverable, deliverables
 from .recording import AT_ONCE_ENTRIES, Recording
-from .runs import Run, alike, may_run
+from .runs import alike, may_run
 from .steps import CALL_ENDS, Step, outcome_of
 
 
@@ -42,14 +42,18 @@ class Reader:
     def read(self) -> None:
         """Read a little more."""
         for rows, values in self._entries:
-            for begin, end in alike(rows):
-                self._feed(rows[begin:end], values[begin:end])
+            for begin, end, rounds in alike(rows):
+                self._feed(rows[begin:end], values[begin:end], [one - begin - 1 for one in rounds])
             if len(rows) == AT_ONCE_ENTRIES:
                 return
         self._end()
 
-    def _feed(self, rows: list[Row], values: list[Any]) -> None:
-        """Entries that are alike: one by one, or as a run behind the first."""
+    def _feed(self, rows: list[Row], values: list[Any], begins: list[int]) -> None:
+        """Entries that are alike: one by one, or as a run behind the first.
+
+        Args:
+            begins: where behind the first other rounds begin.
+        """
         core = self._core
         first = self._step(rows[0], values[0])
         core.feed(first)
@@ -57,7 +61,9 @@ class Reader:
             if self._mints:
                 for row in rows[1:]:
                     core.matching.received(row[PAYLOAD])
-            core.feed_run(Run(rows[1:], deliverables(self._vocabulary, values[1:]), first.place))
+            if begins[:1] != [0]:
+                begins.insert(0, 0)
+            core.feed_run(rows[1:], deliverables(self._vocabulary, values[1:]), begins)
         else:
             for row, value in zip(rows[1:], values[1:], strict=True):
                 core.feed(self._step(row, value))

@@ -33,32 +33,33 @@ class Window:
     within it: whoever looks takes it apart.
 
     Args:
-        given: told of a run that was taken apart, and of the step that it had come to.
+        given: told of a run that was taken apart.
 
     Attributes:
         ended: there are no more steps to come.
         next_seq: of the step that comes in next.
+        giving: the run that is being given, as long as nobody looks.
     """
 
-    def __init__(self, given: Callable[[Run, Step], None] = lambda run, current: None) -> None:
+    def __init__(self, given: Callable[[Run], None] = lambda run: None) -> None:
         self.ended = False
         self.next_seq = 0
         self._given = given
-        self._steps: deque[Any] = deque()  # of Step | Run; the first is a step, but for the one in `_giving`
+        self._steps: deque[Any] = deque()  # of Step | Run; the first is a step, but for the one in `giving`
         self._size = 0
-        self._giving: Run | None = None
+        self.giving: Run | None = None
         self._thread = 0  # in which it is given
         self._passed: deque[Step | Row] = deque(maxlen=PASSED)
         self._gaps: deque[int] = deque()
 
     def __len__(self) -> int:
-        self.look()
-        return self._size
+        run = self.giving
+        return self._size if run is None else self._size - run.passed
 
     @property
     def first(self) -> Step | None:
         """The step at the cursor."""
-        if self._giving is not None:
+        if self.giving is not None:
             self.look()
         return self._steps[0] if self._steps else None
 
@@ -127,22 +128,21 @@ class Window:
         """The cursor passes a step, and goes on in the run behind it, which is being given."""
         self._passed.append(self._steps.popleft())
         self._size -= 1
-        self._giving, self._thread = run, threading.get_ident()
+        self.giving, self._thread = run, threading.get_ident()
 
     def look(self) -> None:
         """Somebody looks: a run that is being given is one no longer. Another thread, which may ask at
         any moment how far it has come, is told of its beginning."""
-        run = self._giving
+        run = self.giving
         if run is None or threading.get_ident() != self._thread:
             return
-        self._giving = None
+        passed = run.passed
+        self.giving = None
         self._steps.popleft()
-        passed = run.given - 1
-        left = run.take_apart()
-        self._steps.extendleft(reversed(left))
+        self._steps.extendleft(reversed(run.take_apart()))
         self._size -= passed
-        self._passed.extend(run.rows[:passed])
-        self._given(run, left[0])
+        self._passed.extend(run.rows[max(passed - PASSED, 0) : passed])
+        self._given(run)
 
     def near_gap(self) -> bool:
         """Whether the recorder lost something hereabouts, or its process died."""
@@ -162,15 +162,20 @@ class Window:
             return None
         here: Step = steps[0]
         step: Step | Run = steps[1]
-        if here.ends:
+        if here.ends or step.place is not here.place:
             return None
         if isinstance(step, Run):
             if len(steps) > 2 and step.seq + len(step) <= before:
                 return step
             step = self._unfolded(1)
-        if step.place is not here.place or step.kind != Kind.RECEIVED or step.ends:
+        if step.kind != Kind.RECEIVED or step.ends:
             return None
-        return step if step.entry.task == here.entry.task else None
+        return step if step.task == here.task else None
+
+    def run_after(self, before: int) -> Run | None:
+        """What lies folded behind the step at the cursor, if all of it stands before this entry."""
+        step = self._steps[1] if len(self._steps) > 2 else None
+        return step if isinstance(step, Run) and step.seq + len(step) <= before else None
 
     def is_followed(self, step: Step) -> bool:
         """Whether the application did something of its own accord after this, in the same round."""

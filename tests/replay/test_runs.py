@@ -40,14 +40,15 @@ Doing = Literal[
     "remove all", "close", "pause", "pause a while", "breakpoint", "cursor",
 ]  # fmt: skip
 PLAIN: list[Item] = ["delta", "raw"]
+ROUNDS: list[Item] = ["delta", "raw", "delta", "round", "rounds"]
 ITEMS: list[Item] = ["turn", "other task", "handled", "sent", "round", "rounds", "pause"]
 SEVEN: list[Item] = ["delta", "raw", "delta", "delta", "raw", "raw", "delta"]
 DOINGS: list[Doing] = list(Doing.__args__)
 
 
 def sessions() -> st.SearchStrategy[list[Item]]:
-    """Bursts of plain events, and between them now and then something else."""
-    burst = st.lists(st.sampled_from(PLAIN), max_size=8)
+    """Bursts of plain events, some of several rounds, and between them now and then something else."""
+    burst = st.lists(st.sampled_from(PLAIN), max_size=8) | st.lists(st.sampled_from(ROUNDS), max_size=16)
     other = st.lists(st.sampled_from(ITEMS), max_size=2)
     return st.lists(st.tuples(burst, other), min_size=1, max_size=8).map(
         lambda parts: [item for plain, others in parts for item in (*plain, *others)]
@@ -236,7 +237,7 @@ def one_by_one() -> Any:
         yield
 
 
-def _decides_nothing(core: ReplayCore, way: Any) -> None:
+def _decides_nothing(core: ReplayCore, way: Any, **options: Any) -> None:
     return None
 
 
