@@ -71,7 +71,7 @@ class ReplayCore:
         self.stream_ended = False
         self.listeners = 0
         self.stop_at = 1 << 63
-        self.window = Window(self._gave)
+        self.window = Window(self._unfolds)
         self._story = Story()
         self._now = now
         self._paced = paced
@@ -113,7 +113,6 @@ class ReplayCore:
         """The next steps of the recording, behind the one that was fed last: they become a `Run`."""
         run = Run(rows, values, begins, self._numbering)
         self.window.append_run(run)
-        self._not_given.update(range(run.seq, run.seq + len(run)))
 
     def is_nested(self, step: Step) -> bool:
         """Whether this event was received inside a call that was not left out."""
@@ -170,7 +169,7 @@ class ReplayCore:
     def is_given(self, seq: int | None) -> bool:
         """Whether the application was given this event; None: it needs none."""
         self.window.look()
-        return seq not in self._not_given
+        return seq not in self._not_given and (seq is None or not self.window.holds_folded(seq))
 
     def begun(self, step: Step) -> None:
         """What the last act said happens just now: a delivery, or the return of a call."""
@@ -180,6 +179,7 @@ class ReplayCore:
 
     def handled(self, step: Step, outcome: Outcome) -> None:
         """The listeners returned from an event, or raised."""
+        self.window.look()
         self._handlings.end(step, outcome, self._now())
         call = self._nested_in.pop(step.seq, None)
         if call is not None and call.running is step:
@@ -280,10 +280,12 @@ class ReplayCore:
         assert run.current is not None, "nobody but the one who gives it begins another run"
         return run.current
 
-    def _gave(self, run: Run) -> None:
-        """So much of a run was given, when somebody looked."""
+    def _unfolds(self, run: Run) -> None:
+        """A run is one no longer; so much of it was given."""
+        self._not_given.update(range(run.seq + run.given, run.seq + len(run)))
+        if not run.given:
+            return
         self._story.add_all(run.rows[: run.given])
-        self._not_given.difference_update(range(run.seq, run.seq + run.given))
         if run.current is not None:
             self._handlings.begin(run.current)
         self.report.delivered += run.given

@@ -3,11 +3,14 @@ stands for an event that this release of the interface does not know."""
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from ..schema.entries import Entry, Kind
 from ..schema.vocabulary import Vocabulary
 from .steps import Step
+
+_type = attrgetter("type")
 
 OWN_SEQ = -1
 """Marks a step that no recording holds."""
@@ -46,6 +49,11 @@ def deliverable(vocabulary: Vocabulary, value: Any) -> Any:
 
 def deliverables(vocabulary: Vocabulary, values: list[Any]) -> list[Any]:
     """As `deliverable`, of many."""
+    try:
+        if set(map(type, map(_type, values))) == {str}:
+            return values
+    except AttributeError:
+        pass  # of one of them at least: which, is told below
     return [
         value if type(getattr(value, "type", None)) is str else deliverable(vocabulary, value)
         for value in values

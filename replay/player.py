@@ -394,7 +394,7 @@ class Player:
     async def _give_run(self, run: Run, giving: Giving, acting: Step) -> bool:
         """Give the events of this round to the listeners, one after another, until something else is to
         be looked at; whether nothing was."""
-        ids, listeners, player = self.core.matching.ids, self._listeners, id(self)
+        ids, listeners, transport, player = self.core.matching.ids, self._listeners, self._transport, id(self)
         renames = ids.renames  # which only a send changes, and then somebody looks
         begin, end = run.given, run.round_end
         for seq, event in enumerate(run.values[begin:end], run.seq + begin):
@@ -402,9 +402,14 @@ class Player:
             giving.seq = seq
             _cause.set((player, seq))
             live = ids.live_value(event) if renames else event
-            for listener in list(listeners):
-                await listener.on_event(live)
-            if run.current is not None or not listeners or not self._may_run_on(acting):
+            if len(listeners) == 1:  # no copy of them is needed
+                await listeners[0].on_event(live)
+            else:
+                for listener in list(listeners):
+                    await listener.on_event(live)
+            if run.current is not None or self._acting is not acting or not listeners:
+                return False
+            if self._stopped or transport.watches or transport.paused:
                 return False
         return True
 

@@ -11,6 +11,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack
+from operator import itemgetter
 from types import TracebackType
 from typing import Any, Self
 
@@ -45,9 +46,11 @@ from ..schema.vocabulary import Vocabulary
 SEGMENTS_IN_MEMORY = 8
 """Commits whose bytes are kept while a recording is read; each is what 50 ms brought."""
 
-AT_ONCE_ENTRIES = 128
+AT_ONCE_ENTRIES = 256
 AT_ONCE_BYTES = 1 << 20
 """How much is decoded in one go: a millisecond's work."""
+
+_payload = itemgetter(PAYLOAD)
 
 
 class Recording:
@@ -302,26 +305,35 @@ class Recording:
         while True:
             with store_errors(self._address):
                 batch = fetch_rows(connection, self._session.key, first)
-            for some in _cut(batch):
-                yield some, self._values_of(some, connection)
+            refer = _refer(batch)
+            for some in _cut(batch, refer=refer):
+                yield some, self._values_of(some, connection if refer else None)
             if len(batch) < READ_BATCH:
                 return
             first = batch[-1][SEQ] + 1
 
-    def _values_of(self, rows: list[Row], connection: Connection) -> list[Any]:
-        """The decoded payloads of some entries; of one, if it refers to much."""
-        payloads: list[str] = [row[PAYLOAD] for row in rows]
-        referring = [payload for payload in payloads if REFERS in payload] if _refer(payloads) else []
-        segments = {segment for payload in referring for segment, _, _ in references(payload)}
-        for segment in sorted(segments):
-            if not self._has(segment):
-                with store_errors(self._address):
-                    self._keep(segment, fetch_segment(connection, self._session.key, segment), len(segments))
+    def _values_of(self, rows: list[Row], bytes_from: Connection | None) -> list[Any]:
+        """The decoded payloads of some entries; of one, if it refers to much.
+
+        Args:
+            bytes_from: what they refer to is read from there; None: they refer to nothing.
+        """
+        payloads: list[str] = list(map(_payload, rows))
+        if bytes_from is not None:
+            self._load_all(payloads, bytes_from)
         decoded = self._codec.decode_all(payloads, self.bytes_at)
         if decoded is None:
             return [self._decoded(Entry._make(row)) for row in rows]
         self.notes |= decoded[1]
         return decoded[0]
+
+    def _load_all(self, payloads: list[str], connection: Connection) -> None:
+        referring = [payload for payload in payloads if REFERS in payload]
+        segments = {segment for payload in referring for segment, _, _ in references(payload)}
+        for segment in sorted(segments):
+            if not self._has(segment):
+                with store_errors(self._address):
+                    self._keep(segment, fetch_segment(connection, self._session.key, segment), len(segments))
 
     def _decoded(self, entry: Entry) -> Any:
         try:
@@ -352,10 +364,10 @@ class Recording:
                 self._segments.popitem(last=False)
 
 
-def _cut(batch: list[Row]) -> Iterator[list[Row]]:
+def _cut(batch: list[Row], *, refer: bool) -> Iterator[list[Row]]:
     """Cut a batch so that what is decoded in one go stays small."""
-    payloads: list[str] = [row[PAYLOAD] for row in batch]
-    if sum(map(len, payloads)) <= AT_ONCE_BYTES and not _refer(payloads):
+    payloads: list[str] = list(map(_payload, batch))
+    if not refer and sum(map(len, payloads)) <= AT_ONCE_BYTES:
         for begin in range(0, len(batch), AT_ONCE_ENTRIES):
             yield batch[begin : begin + AT_ONCE_ENTRIES]
         return
@@ -370,9 +382,9 @@ def _cut(batch: list[Row]) -> Iterator[list[Row]]:
         yield batch[begin:]
 
 
-def _refer(payloads: list[str]) -> bool:
+def _refer(rows: list[Row]) -> bool:
     """Whether any of these payloads may refer to bytes."""
-    return REFERS in "".join(payloads)
+    return REFERS in "".join(map(_payload, rows))
 
 
 class Ended:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from operator import itemgetter
 
 from ..schema.entries import SEQ, TYPE, Entry
 from ..schema.rows import Row
@@ -34,6 +35,7 @@ _SPEECH = frozenset(
 )
 _BY_USER = frozenset({"input_audio_transcription_completed", "send_user_input"})
 _SOUND = frozenset({"audio", "send_audio"})
+_type = itemgetter(TYPE)
 
 
 class Story:
@@ -56,8 +58,10 @@ class Story:
 
     def add_all(self, rows: list[Row]) -> None:
         """Events were delivered, one after another."""
-        self._recent.extend([row for row in rows if row[TYPE] not in _SOUND])
-        self._speech.extend([row for row in rows if row[TYPE] in _SPEECH])
+        types = set(map(_type, rows))  # few, and mostly all of one sort
+        self._recent.extend(rows if types.isdisjoint(_SOUND) else _not_of(rows, _SOUND))
+        if not types.isdisjoint(_SPEECH):
+            self._speech.extend(rows if types <= _SPEECH else _not_of(rows, types - _SPEECH))
 
     def add_made(self, step: Step) -> None:
         """The application has made a recorded call."""
@@ -99,6 +103,10 @@ class Story:
         if spoken.speaker is not None and links[0].type not in _BY_USER:
             told.insert(0, f"{spoken.speaker}: {spoken.words!r}")
         return (*told, end)
+
+
+def _not_of(rows: list[Row], types: Collection[str]) -> list[Row]:
+    return [row for row in rows if row[TYPE] not in types]
 
 
 def _link(entry: Entry) -> str:

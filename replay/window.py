@@ -33,7 +33,7 @@ class Window:
     within it: whoever looks takes it apart.
 
     Args:
-        given: told of a run that was taken apart.
+        unfolds: told of a run that is taken apart.
 
     Attributes:
         ended: there are no more steps to come.
@@ -41,10 +41,10 @@ class Window:
         giving: the run that is being given, as long as nobody looks.
     """
 
-    def __init__(self, given: Callable[[Run], None] = lambda run: None) -> None:
+    def __init__(self, unfolds: Callable[[Run], None] = lambda run: None) -> None:
         self.ended = False
         self.next_seq = 0
-        self._given = given
+        self._unfolds = unfolds
         self._steps: deque[Any] = deque()  # of Step | Run; the first is a step, but for the one in `giving`
         self._size = 0
         self.giving: Run | None = None
@@ -142,7 +142,11 @@ class Window:
         self._steps.extendleft(reversed(run.take_apart()))
         self._size -= passed
         self._passed.extend(run.rows[max(passed - PASSED, 0) : passed])
-        self._given(run)
+        self._unfolds(run)
+
+    def holds_folded(self, seq: int) -> bool:
+        """Whether the step of this number lies in a run."""
+        return any(isinstance(one, Run) and one.seq <= seq < one.seq + len(one) for one in self._steps)
 
     def near_gap(self) -> bool:
         """Whether the recorder lost something hereabouts, or its process died."""
@@ -259,6 +263,7 @@ class Window:
         if isinstance(step, Run):
             self._steps.rotate(-at)
             self._steps.popleft()
+            self._unfolds(step)
             steps = step.steps()
             self._steps.extendleft(reversed(steps))
             self._steps.rotate(at)

@@ -27,7 +27,7 @@ _ENTRY_COLUMNS = [ENTRIES.c[name] for name in Entry._fields]
 _IMPORTED_NS = time.time_ns()
 """Before any session of this process."""
 
-READ_BATCH = 500
+READ_BATCH = 512
 """Rows that one reading step takes; bounds the memory of a stream."""
 
 _SELECT_ENTRIES = (

@@ -307,7 +307,7 @@ def test_what_comes_before_a_damaged_record_is_given(tmp_path: Path, broken: int
 def test_ordinary_bursts_are_given_as_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the tests above would say nothing."""
     store = tmp_path / "log.db"
-    items: list[Item] = [*SEVEN, "raw", "round"] * 50
+    items: list[Item] = [*SEVEN, "raw", "round"] * 200
     run(record(store, items))
     lengths: list[int] = []
     given = ReplayCore.given
@@ -318,9 +318,10 @@ def test_ordinary_bursts_are_given_as_runs(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(ReplayCore, "given", counted)
     trace, report = run(replay(store, {}, None))
-    assert report["delivered"] == 400
-    assert len(trace) == 800
-    assert sum(lengths) > 300
+    assert report["delivered"] == 1600
+    assert len(trace) == 3200
+    assert sum(lengths) > 1200
+    assert max(lengths) > 200  # from round to round
 
 
 def test_another_thread_may_ask_for_the_report_at_any_moment(tmp_path: Path) -> None:
