@@ -93,7 +93,7 @@ class ReplayCore:
 
     def feed(self, step: Step) -> None:
         """The next step of the recording."""
-        step.place = self._numbering.place(step.entry)
+        step.place = self._numbering.place(step.entry.tick, step.entry.at_ns)
         self.window.append(step)
         kind = step.entry.kind
         if kind == Kind.RECEIVED:

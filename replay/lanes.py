@@ -164,6 +164,11 @@ class Lanes:
             lane = self._lanes[task] = Lane(self._run, self._followed, self._cancelled, context.copy())
         return lane
 
+    def following(self, task: int | None) -> Lane | None:
+        """The lane of a recorded task, if it follows a way."""
+        lane = self._lanes.get(task)
+        return lane if lane is not None and lane.follows else None
+
     def first(self, context: contextvars.Context) -> Lane:
         """That of the read loop."""
         return self.of(next(iter(self._lanes), None), context)

@@ -50,11 +50,7 @@ def deliverable(vocabulary: Vocabulary, value: Any) -> Any:
 def deliverables(vocabulary: Vocabulary, values: list[Any]) -> list[Any]:
     """As `deliverable`, of many."""
     try:
-        if set(map(type, map(_type, values))) == {str}:
-            return values
-    except AttributeError:
-        pass  # of one of them at least: which, is told below
-    return [
-        value if type(getattr(value, "type", None)) is str else deliverable(vocabulary, value)
-        for value in values
-    ]
+        "".join(map(_type, values))  # the quickest way to ask whether all have one, and a text
+    except (AttributeError, TypeError):
+        return [deliverable(vocabulary, value) for value in values]
+    return values

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Entry
+from ..schema.entries import LONG_TICKS, SETTLED_TICKS
 
 
 class Place(NamedTuple):
@@ -35,23 +35,23 @@ class Numbering:
         self._tick: int | None = None
         self._last = Place(0, 0, 0)
 
-    def place(self, entry: Entry) -> Place:
-        """Where this entry stands."""
+    def place(self, tick: int | None, at_ns: int) -> Place:
+        """Where the entry stands that has this tick and this time."""
         last = self._last
-        if entry.tick is None:
-            return Place(entry.at_ns, last.burst, last.round, timed=True)
-        passed = SETTLED_TICKS if self._tick is None else entry.tick - self._tick
+        if tick is None:
+            return Place(at_ns, last.burst, last.round, timed=True)
+        passed = SETTLED_TICKS if self._tick is None else tick - self._tick
         if not passed:
             return last  # the very same: most events come in bursts
         if self._tick is None:
-            self._last = Place(entry.at_ns, 0, entry.tick)
+            self._last = Place(at_ns, 0, tick)
         elif 0 <= passed < SETTLED_TICKS:
             self._last = Place(last.ns, last.burst, last.round + passed)
         elif passed >= LONG_TICKS:
             self._last = Place(last.ns, last.burst, last.round + passed - LONG_TICKS)
         else:
-            self._last = Place(entry.at_ns, last.burst + 1, max(0, passed - SETTLED_TICKS))
-        self._tick = entry.tick
+            self._last = Place(at_ns, last.burst + 1, max(0, passed - SETTLED_TICKS))
+        self._tick = tick
         return self._last
 
 

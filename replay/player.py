@@ -454,7 +454,13 @@ class Player:
             self._pacer.clear()
             self._pacer.progress()
             self.fill()
-            self._deliver(step, None)
+            lane = self._lanes.following(step.task)
+            if lane is None:
+                self._deliver(step, None)
+            else:  # as that does; but nobody has to be woken
+                self._begin(step)
+                lane.give(step)
+                self._pacer.soon(self._acted, step)
             return
         self.core.arrived(act)
         self.advance()

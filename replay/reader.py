@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..schema.entries import PAYLOAD, Entry, Kind, Status
-from ..schema.rows import Row
+from ..schema.entries import PAYLOAD, Kind, Status
+from ..schema.rows import Row, entry_of
 from .core import ReplayCore
 from .own_events import deliverable, deliverables
 from .recording import AT_ONCE_ENTRIES, Recording
@@ -69,7 +69,7 @@ class Reader:
                 core.feed(self._step(row, value))
 
     def _step(self, row: Row, value: Any) -> Step:
-        entry = Entry._make(row)
+        entry = entry_of(row)
         step = Step(entry, value, ends=entry.seq in self._ended)
         if entry.kind == Kind.RECEIVED:
             if self._mints:

@@ -27,8 +27,10 @@ from ..schema.entries import PAYLOAD, SEQ, Entry, Header, Kind, SessionRecord, S
 from ..schema.errors import CorruptRecordError, DecodingError, RealtapeError, SessionNotFoundError
 from ..schema.fixture import is_fixture, read_into_memory
 from ..schema.rows import (
+    BARE_FIELDS,
     READ_BATCH,
     Row,
+    entry_of,
     fetch_ended,
     fetch_entries,
     fetch_rows,
@@ -49,6 +51,9 @@ SEGMENTS_IN_MEMORY = 8
 AT_ONCE_ENTRIES = 256
 AT_ONCE_BYTES = 1 << 20
 """How much is decoded in one go: a millisecond's work."""
+
+MOSTLY_BARE = (BARE_FIELDS + len(Entry._fields)) / 2
+"""Fields of a row, at most, on average: else it is sooner read all of it."""
 
 _payload = itemgetter(PAYLOAD)
 
@@ -301,10 +306,11 @@ class Recording:
 
     def _portions(self) -> Iterator[tuple[list[Row], list[Any]]]:
         """All entries, as many at a time as are decoded in one go; never more than AT_ONCE_ENTRIES."""
-        connection, first = self._connected_blocking(), 0
+        connection, first, bare = self._connected_blocking(), 0, True
         while True:
             with store_errors(self._address):
-                batch = fetch_rows(connection, self._session.key, first)
+                batch = fetch_rows(connection, self._session.key, first, bare=bare)
+            bare = bare and sum(map(len, batch)) < MOSTLY_BARE * len(batch)
             refer = _refer(batch)
             for some in _cut(batch, refer=refer):
                 yield some, self._values_of(some, connection if refer else None)
@@ -323,7 +329,7 @@ class Recording:
             self._load_all(payloads, bytes_from)
         decoded = self._codec.decode_all(payloads, self.bytes_at)
         if decoded is None:
-            return [self._decoded(Entry._make(row)) for row in rows]
+            return [self._decoded(entry_of(row)) for row in rows]
         self.notes |= decoded[1]
         return decoded[0]
 

@@ -19,6 +19,7 @@ from typing import Any
 from ..schema.entries import Entry, Kind
 from ..schema.errors import UsageError
 from ..schema.model import RealtimeModelListener
+from ..schema.rows import entry_of
 from .divergence import DivergenceError
 from .matching import Expectation, must_come
 from .model import ReplayBase
@@ -188,7 +189,7 @@ class Responder(RealtimeModelListener):
 
     def _first(self) -> Answer:
         for rows, values in Recording.stream(self._recording):  # which nobody watches
-            entry, value = Entry._make(rows[0]), values[0]
+            entry, value = entry_of(rows[0]), values[0]
             if entry.kind == Kind.CONNECT:
                 answer = Answer(entry, value)
                 self._open_by_seq[entry.seq] = answer

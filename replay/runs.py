@@ -12,8 +12,8 @@ from itertools import compress, islice
 from operator import itemgetter, ne
 from typing import Any
 
-from ..schema.entries import CAUSE, KIND, OF, SEQ, SETTLED_TICKS, TASK, TICK, TYPE, Entry, Kind
-from ..schema.rows import Row
+from ..schema.entries import AT_NS, CAUSE, KIND, OF, SEQ, SETTLED_TICKS, TASK, TICK, TYPE, Kind
+from ..schema.rows import BARE_FIELDS, Row, entry_of
 from .places import Numbering
 from .recording import Ended
 from .steps import Step
@@ -70,7 +70,7 @@ class Run:
         self.begins = [*begins, len(rows)]
         self.seq: int = rows[0][SEQ]
         self.task: int | None = rows[0][TASK]
-        self._places = [numbering.place(Entry._make(rows[begin])) for begin in begins]
+        self._places = [numbering.place(rows[begin][TICK], rows[begin][AT_NS]) for begin in begins]
         self.place = self._places[0]
         self.given = 0
         self.head: Step | None = None
@@ -96,7 +96,7 @@ class Run:
         begin = self.given
         if begin >= len(self.rows):
             return None
-        head = Step(Entry._make(self.rows[begin]), self.values[begin])
+        head = Step(entry_of(self.rows[begin]), self.values[begin])
         head.place = self._places[self._round + (begin > 0)]
         return head
 
@@ -112,7 +112,7 @@ class Run:
             for at in range(max(first, begin), end):
                 step = self.head if at == self._head_at else None
                 if step is None:
-                    step = Step(Entry._make(self.rows[at]), self.values[at])
+                    step = Step(entry_of(self.rows[at]), self.values[at])
                     step.place = self._places[number]
                 found.append(step)
         return found
@@ -130,7 +130,8 @@ class Run:
 def alike(rows: list[Row]) -> Iterator[tuple[int, int, list[int]]]:
     """Where to cut rows, so that they are alike in task and kind, and in what caused and what they end,
     and of one burst: where each part begins, where it ends, and where in it another round begins."""
-    keys, ticks = list(map(_alike, rows)), list(map(_tick, rows))
+    keys = [row[TASK] if len(row) == BARE_FIELDS else _alike(row) for row in rows]
+    ticks = list(map(_tick, rows))
     inner = range(1, len(rows))
     cuts = set(compress(inner, map(ne, keys, islice(keys, 1, None))))
     begin = 0
@@ -153,9 +154,9 @@ def may_run(rows: list[Row], ended: Ended) -> bool:
     """Whether rows that are alike may follow the first of them as a run: what nothing caused, what
     nothing ended, of which nobody takes notice."""
     first = rows[0]
-    if len(rows) <= MIN_RUN or first[KIND] != Kind.RECEIVED or first[TICK] is None:
+    if len(rows) <= MIN_RUN or first[TICK] is None:
         return False
-    if first[CAUSE] is not None or first[OF] is not None:
+    if len(first) != BARE_FIELDS and (first[KIND], first[CAUSE], first[OF]) != (Kind.RECEIVED, None, None):
         return False
     if rows[-1][SEQ] - first[SEQ] != len(rows) - 1 or ended.any_of(first[SEQ], len(rows)):
         return False

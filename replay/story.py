@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from operator import itemgetter
 
 from ..schema.entries import SEQ, TYPE, Entry
-from ..schema.rows import Row
+from ..schema.rows import Row, entry_of
 from .spoken import Spoken
 from .steps import Step
 from .words import described
@@ -71,7 +71,7 @@ class Story:
     def spoken(self, before: int | None = None) -> Spoken:
         """Who spoke last; before an entry, if one is named."""
         spoken = Spoken()
-        for entry in map(Entry._make, self._speech):
+        for entry in map(entry_of, self._speech):
             if before is None or entry.seq < before:
                 spoken.add(entry)
         return spoken
@@ -85,12 +85,12 @@ class Story:
 
     def entry(self, seq: int) -> Entry | None:
         """An entry of the story, if it is not long ago."""
-        return next((Entry._make(row) for row in reversed(self._recent) if row[SEQ] == seq), None)
+        return next((entry_of(row) for row in reversed(self._recent) if row[SEQ] == seq), None)
 
     def chain(self, cause: int | None, end: str) -> tuple[str, ...]:
         """How it came to something that this entry caused: each link because of the one before it, from
         who had spoken last on."""
-        known = {entry.seq: entry for entry in map(Entry._make, self._recent)}
+        known = {entry.seq: entry for entry in map(entry_of, self._recent)}
         links: list[Entry] = []
         while cause is not None and cause in known and len(links) < MAX_CHAIN:
             links.append(known[cause])

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self, TypeVar, cast
 from ..schema.addresses import Address
 from ..schema.entries import Entry, Kind, SessionRecord
 from ..schema.errors import RealtapeError
-from ..schema.rows import Row
+from ..schema.rows import Row, entry_of
 from ..schema.vocabulary import Vocabulary
 from .own_events import deliverable
 from .recording import Recording
@@ -63,7 +63,7 @@ class WatchedRecording(Recording):
         """As of any recording; the watcher gets each before the caller."""
         try:
             for rows, values in super().stream():
-                for number, entry in enumerate(map(Entry._make, rows)):
+                for number, entry in enumerate(map(entry_of, rows)):
                     self._passed(entry)
                     if entry.kind == Kind.RECEIVED:
                         values[number] = deliverable(self.codec.vocabulary, values[number])

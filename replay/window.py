@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from ..schema.entries import AT_NS, Entry, Kind
-from ..schema.rows import Row
+from ..schema.entries import AT_NS, Kind
+from ..schema.rows import Row, entry_of
 from .runs import Run
 from .steps import CALLS, Step
 
@@ -242,7 +242,7 @@ class Window:
     def around(self, seq: int, radius: int = PASSED) -> list[Step]:
         """The steps around a place, as far as they are in memory; passed ones without their values."""
         self.look()
-        passed = [one if isinstance(one, Step) else Step(Entry._make(one)) for one in self._passed]
+        passed = [one if isinstance(one, Step) else Step(entry_of(one)) for one in self._passed]
         coming = chain.from_iterable(one.steps() if isinstance(one, Run) else [one] for one in self._steps)
         steps = (*passed, *islice(coming, LOOK_AHEAD))
         return [step for step in steps if abs(step.seq - seq) <= radius]

@@ -105,8 +105,8 @@ class Entry(NamedTuple):
 
 SEQ, AT_NS, TICK, TASK = (Entry._fields.index(name) for name in ("seq", "at_ns", "tick", "task"))
 KIND, TYPE, CAUSE, OF = (Entry._fields.index(name) for name in ("kind", "type", "cause", "of"))
-PAYLOAD = Entry._fields.index("payload")
-"""Where they stand in a row, for who reads many."""
+PAYLOAD = Entry._fields.index("payload") - len(Entry._fields)
+"""Where they stand in a row, for who reads many; the payload, from its end."""
 
 
 @dataclass(frozen=True)
