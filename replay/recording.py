@@ -311,9 +311,14 @@ class Recording:
             with store_errors(self._address):
                 batch = fetch_rows(connection, self._session.key, first, bare=bare)
             bare = bare and sum(map(len, batch)) < MOSTLY_BARE * len(batch)
-            refer = _refer(batch)
-            for some in _cut(batch, refer=refer):
-                yield some, self._values_of(some, connection if refer else None)
+            text = "".join(map(_payload, batch))
+            if len(text) <= AT_ONCE_BYTES and REFERS not in text:
+                for begin in range(0, len(batch), AT_ONCE_ENTRIES):
+                    some = batch[begin : begin + AT_ONCE_ENTRIES]
+                    yield some, self._values_of(some, None)
+            else:
+                for some in _cut(batch):
+                    yield some, self._values_of(some, connection)
             if len(batch) < READ_BATCH:
                 return
             first = batch[-1][SEQ] + 1
@@ -370,15 +375,10 @@ class Recording:
                 self._segments.popitem(last=False)
 
 
-def _cut(batch: list[Row], *, refer: bool) -> Iterator[list[Row]]:
+def _cut(batch: list[Row]) -> Iterator[list[Row]]:
     """Cut a batch so that what is decoded in one go stays small."""
-    payloads: list[str] = list(map(_payload, batch))
-    if not refer and sum(map(len, payloads)) <= AT_ONCE_BYTES:
-        for begin in range(0, len(batch), AT_ONCE_ENTRIES):
-            yield batch[begin : begin + AT_ONCE_ENTRIES]
-        return
     begin, size = 0, 0
-    for number, payload in enumerate(payloads):
+    for number, payload in enumerate(map(_payload, batch)):
         weight = len(payload) + sum(length for _, _, length in references(payload))
         if number > begin and (size + weight > AT_ONCE_BYTES or number - begin >= AT_ONCE_ENTRIES):
             yield batch[begin:number]
@@ -386,11 +386,6 @@ def _cut(batch: list[Row], *, refer: bool) -> Iterator[list[Row]]:
         size += weight
     if batch:
         yield batch[begin:]
-
-
-def _refer(rows: list[Row]) -> bool:
-    """Whether any of these payloads may refer to bytes."""
-    return REFERS in "".join(map(_payload, rows))
 
 
 class Ended:

@@ -99,11 +99,13 @@ class Decoding:
     def _flat(self, text: str) -> list[Any]:
         """As `value`, of a list of objects that hold no other: these need not be built from within."""
         self._size = 0
-        word_named, object_of = self._word_named, self._object
+        name, word, object_of = None, None, self._object
         values: list[Any] = []
         try:
             for tree in _plain(text):
-                word = word_named(tree.get("$"))
+                if tree.get("$") != name:  # mostly as the one before
+                    name = tree.get("$")
+                    word = self._word_named(name)
                 if word is None or word.set_fields is None or tree.keys() != word.bare_keys:
                     values.append(object_of(tree))
                     continue

@@ -35,9 +35,9 @@ _FIELDS = ", ".join(f'"{name}"' for name in Entry._fields)
 _FROM = f"FROM entries WHERE session = ? AND seq >= ? ORDER BY seq LIMIT {READ_BATCH}"
 _SELECT_ENTRIES = f"SELECT {_FIELDS} {_FROM}"
 
-_BARE = '"kind" = \'received\' AND "flags" = 0' + "".join(
-    f' AND "{name}" IS NULL'
-    for name in ("method", "cause", "of", "connection", "item_id", "content_index", "elapsed_ms")
+_BARE = (
+    'coalesce(method, cause, "of", connection, item_id, content_index, elapsed_ms) IS NULL '
+    f"AND kind = '{Kind.RECEIVED}' AND flags = 0"
 )
 _SELECT_BARE = f'SELECT "seq", "at_ns", "tick", "task", "payload", "type", {_BARE} {_FROM}'
 _SELECT_OTHERS = f"SELECT {_FIELDS} FROM entries WHERE session = ? AND seq BETWEEN ? AND ? AND NOT ({_BARE})"
@@ -45,6 +45,7 @@ BARE_FIELDS = 7
 """So many has the row of a bare event: seq, at_ns, tick, task, payload, type, and a truth. The first four,
 the type and the payload stand where they stand in any row."""
 
+_RECEIVED, _NOTHING = Kind.RECEIVED.value, (None,) * 7
 _is_bare = itemgetter(-1)
 _T = TypeVar("_T")
 
@@ -58,7 +59,7 @@ def entry_of(row: Row) -> Entry:
     if len(row) != BARE_FIELDS:
         return Entry._make(row)
     seq, at_ns, tick, task, payload, type, _ = row
-    return Entry(seq, at_ns, tick, task, Kind.RECEIVED.value, type, payload=payload)
+    return Entry._make((seq, at_ns, tick, task, _RECEIVED, type, *_NOTHING, payload, 0, b""))
 
 
 # --- writing: by the one thread that owns the connection, in its transaction ----------------------
