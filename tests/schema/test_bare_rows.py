@@ -1,0 +1,85 @@
+"""Many entries at a time, as a replay reads them: the same entries, and the same values."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.recorder import Recorder
+from realtape.schema import Kind, RealtimeModelRawServerEvent, RealtimeModelTranscriptDeltaEvent
+from realtape.schema.addresses import locate
+from realtape.schema.codec import Codec
+from realtape.schema.rows import BARE_FIELDS, entry_of, fetch_entries, fetch_rows, fetch_sessions
+from realtape.schema.standard import STANDARD
+from realtape.schema.stores import open_blocking
+
+DELTA = '{"$":"transcript_delta","item_id":"i","delta":"%s","response_id":"r","type":"transcript_delta"}'
+
+
+async def record(store: Path) -> None:
+    """Bare events, and one of each way in which an entry is more."""
+    async with Recorder(store) as recorder:
+        log = recorder.begin({})
+        event = RealtimeModelTranscriptDeltaEvent(item_id="i", delta="a", response_id="r")
+        facts: list[dict[str, Any]] = [{}, {"method": "on_event"}, {"cause": 0}, {"of": 0}, {}, {}]
+        for fact in facts:
+            log.append(Kind.RECEIVED, event, type=event.type, **fact)
+        log.append(Kind.MARKER, {"label": "x"})
+        log.append(Kind.RECEIVED, RealtimeModelRawServerEvent(data={"type": "x"}), type="raw_server_event")
+
+
+def test_bare_rows_are_the_same_entries_but_for_their_digests(tmp_path: Path) -> None:
+    store = tmp_path / "log.db"
+    asyncio.run(record(store))
+    with open_blocking(locate(store)) as connection:
+        key = fetch_sessions(connection)[0].key
+        rows = fetch_rows(connection, key, 1, bare=True)
+        entries = fetch_entries(connection, key, 1)
+    assert [len(row) == BARE_FIELDS for row in rows] == [False, False, False, True, True, False, True]
+    assert [entry_of(row)._replace(digest=b"") for row in rows] == [
+        entry._replace(digest=b"") for entry in entries
+    ]
+
+
+@pytest.mark.parametrize(
+    "payloads",
+    [
+        [DELTA % "a", DELTA % "b"],
+        [DELTA % "{", '{"outcome":"returned"}', '{"$":"other","data":{"$":"py:tuple","items":[1]}}'],
+        ['{"delta":"no class"}', '{"$":"of nobody","a":1}', '{"$":"transcript_delta","delta":"too few"}'],
+    ],
+)  # fmt: skip
+def test_many_values_are_what_each_is(payloads: list[str]) -> None:
+    codec = Codec(STANDARD)
+    decoded = codec.decode_all(payloads, _nothing)
+    each = [codec.decode(payload, _nothing) for payload in payloads]
+    assert decoded is not None
+    assert list(map(repr_of, decoded[0])) == [repr_of(one.value) for one in each]
+    assert decoded[1] == {note for one in each for note in one.notes}
+
+
+@pytest.mark.parametrize(
+    "payloads",
+    [
+        ['{"a":1', '"b":2},{}'],
+        ['{"a":1', '"b":2},\n{}'],
+        ["{}", ""],
+        ["{}", "[]"],
+        ["{}", '{"$":[]}'],
+        ["{}", "{"],
+        ["{}},{{", "{}"],
+    ],
+)
+def test_payloads_that_are_none_are_asked_for_one_by_one(payloads: list[str]) -> None:
+    assert Codec(STANDARD).decode_all(payloads, _nothing) is None
+
+
+def repr_of(value: Any) -> str:
+    """Also of an event that lacks a field."""
+    return f"{type(value).__name__} {value if isinstance(value, dict) else vars(value)}"
+
+
+def _nothing(segment: int, offset: int, length: int) -> bytes:
+    raise AssertionError("no payload refers to bytes")
