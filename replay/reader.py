@@ -28,7 +28,7 @@ class Reader:
         self._vocabulary = recording.codec.vocabulary
         # Where no send could mint an id, nobody asks whose the received ones are.
         self._mints = recording.has_sent(core.matching.ids.minting_types)
-        self._entries = recording.stream()
+        self._entries = recording.stream_rows()
 
     def fill(self) -> None:
         """Read until the core can judge a call.

@@ -219,7 +219,16 @@ class Recording:
 
     # --- reading, for a replay --------------------------------------------------------------------------
 
-    def stream(self) -> Iterator[tuple[list[Row], list[Any]]]:
+    def stream(self) -> Iterator[tuple[Entry, Any]]:
+        """All entries, each with its decoded payload; blocking. Their digests may be left out.
+
+        Raises:
+            CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
+        """
+        for rows, values in self.stream_rows():
+            yield from zip(map(entry_of, rows), values, strict=True)
+
+    def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
         """All entries, AT_ONCE_ENTRIES at a time: their rows, and their decoded payloads; blocking.
 
         Fewer come at the end; and before what cannot be read, which then raises.

@@ -188,7 +188,7 @@ class Responder(RealtimeModelListener):
     # --- making calls -------------------------------------------------------------------------------
 
     def _first(self) -> Answer:
-        for rows, values in Recording.stream(self._recording):  # which nobody watches
+        for rows, values in Recording.stream_rows(self._recording):  # which nobody watches
             entry, value = entry_of(rows[0]), values[0]
             if entry.kind == Kind.CONNECT:
                 answer = Answer(entry, value)

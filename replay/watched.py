@@ -59,10 +59,10 @@ class WatchedRecording(Recording):
             self._passed(entry)
             yield entry
 
-    def stream(self) -> Iterator[tuple[list[Row], list[Any]]]:
+    def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
         """As of any recording; the watcher gets each before the caller."""
         try:
-            for rows, values in super().stream():
+            for rows, values in super().stream_rows():
                 for number, entry in enumerate(map(entry_of, rows)):
                     self._passed(entry)
                     if entry.kind == Kind.RECEIVED:

@@ -55,7 +55,7 @@ def spots_of(draft: Draft) -> list[Spot]:
     numbering = Numbering()
     found: list[Spot] = []
     for entry in draft.entries:
-        place = numbering.place(entry)
+        place = numbering.place(entry.tick, entry.at_ns)
         burst = (found[-1].burst if found else (0, 0)) if place.timed else (place.ns, place.burst)
         found.append(Spot(entry, burst, place.round))
     return found

@@ -38,9 +38,9 @@ class NoisyRecording(Recording):
 
     noise = SILENCE
 
-    def stream(self) -> Iterator[tuple[list[Any], list[Any]]]:
+    def stream_rows(self) -> Iterator[tuple[list[Any], list[Any]]]:
         """As ever, and late."""
-        for rows, values in super().stream():
+        for rows, values in super().stream_rows():
             for _ in rows:
                 self.noise()
             yield rows, values
