@@ -26,14 +26,6 @@ class LiveCall:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-@dataclass(eq=False, slots=True)
-class Giving:
-    """A task that gives events to the listeners: which one just now."""
-
-    seq: int
-    task: asyncio.Task[Any] | None
-
-
 class Lane:
     """The live counterpart of a recorded task that delivered events: one task, one after another.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..schema.entries import Kind
 from ..schema.errors import RealtapeError
-from . import explain
+from . import explain, straight_on
 from .acts import (
     Approach,
     CancelHandler,
@@ -26,20 +26,15 @@ from .acts import (
 )
 from .core import ReplayCore
 from .divergence import Divergence
+from .giver import Giver
 from .goals import Doing
-from .lanes import Giving, Lanes, LiveCall
+from .lanes import Lanes, LiveCall
 from .pacing import Pacer
 from .reader import Reader
 from .recording import Recording
-from .runs import Run
-from .steps import RETURNED, Outcome, Step
+from .steps import Outcome, Step
 from .tracker import ReplayTracker
 from .transport import Transport
-
-_cause: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar(
-    "realtape_replay_cause", default=None
-)
-"""(player, seq) of the event that is being handled; tasks that its listeners start inherit it."""
 
 Unmatched = Callable[[str, int | None], RecordedCall | None]
 """(content, cause) of a call that no recorded one equals → the recorded one that it is taken for."""
@@ -61,6 +56,10 @@ class Player:
         delivered: called before the listeners get an event.
         broken: told that the recording cannot be read any further.
         transport: asked before each act.
+
+    Attributes:
+        acting: what the core said last, and has not begun yet.
+        over: nothing more is played.
     """
 
     def __init__(
@@ -79,10 +78,8 @@ class Player:
         self.recording = recording
         self.core = core
         self.tracker: ReplayTracker | None = None
-        self._listeners = listeners
         self._diverged = diverged
         self._played = played
-        self._delivered = delivered
         self._broken = broken
         self._transport = transport
         self._kept: Doing | None = None  # an act that the transport does not let go yet
@@ -90,21 +87,20 @@ class Player:
         pacer.driver = self
         self._context = contextvars.copy_context()
         self._contexts: OrderedDict[int, contextvars.Context] = OrderedDict()
-        self._lanes = Lanes(self._handle, pacer.followed, self._shut_down)
+        self._giver = Giver(self, core, transport, listeners, delivered)
+        self._lanes = Lanes(self._giver.give, pacer.followed, self._shut_down)
         self._calls: dict[RecordedCall, LiveCall] = {}
         self._reader = Reader(recording, core)
         self._failure: Exception | None = None
         self._advancing = False
         self._again = False
-        self._acting: Step | None = None  # what the core said last, and has not begun yet
+        self.acting: Step | None = None
         self._returned = False  # that is the return of a call, to a caller who runs already
         self._making: RecordedCall | None = None  # whose caller we are called by
-        self._giving: list[Giving] = []
-        self._cancelled: set[asyncio.Task[Any]] = set()  # by us, as recorded
         self._wait: Wait | None = None
         self._at_rest = False
         self._ended = False
-        self._stopped = False
+        self.over = False
         self._down = False
         self._doomed: list[asyncio.Task[None]] = []
 
@@ -123,7 +119,7 @@ class Player:
         if self._failure is not None:
             raise self._failure
         key = self.core.matching.live(type, event) if kind == Kind.SENT else ""
-        cause = self._live_cause()
+        cause = self._giver.cause()
         recorded = self.core.call(kind, type, key, cause)
         self._told()
         if recorded is None:
@@ -143,7 +139,7 @@ class Player:
                 if live.failure is not None:
                     raise live.failure
                 if live.inbox:
-                    await self._handle(live.inbox.popleft(), in_call=True)
+                    await self._giver.give(live.inbox.popleft(), in_call=True)
                 else:
                     live.wake.clear()
                     await live.wake.wait()
@@ -157,7 +153,7 @@ class Player:
         if recorded.end is not None:
             self.core.begun(recorded.end)
         if kind == Kind.CLOSE:  # what is left of the recording does not wait for what comes after
-            self._acting = None
+            self.acting = None
             self.advance()
         return live.outcome, recorded
 
@@ -168,7 +164,7 @@ class Player:
 
     def fail(self, error: Exception) -> None:
         """Stop playing; every call that waits raises."""
-        self._stopped = True
+        self.over = True
         self._failure = error
         self._transport.ended(self, "failed")
         self._pacer.stop()
@@ -178,7 +174,7 @@ class Player:
 
     def stop(self) -> None:
         """End the player: no task of it goes on, but the one that is calling this."""
-        self._stopped = True
+        self.over = True
         self._transport.ended(self, "ended")
         self._pacer.stop()
         if self.tracker is not None:
@@ -210,8 +206,7 @@ class Player:
 
     def handles(self) -> bool:
         """Whether the running task is giving an event to the listeners."""
-        task = asyncio.current_task()
-        return task is not None and any(one.task is task for one in self._giving)
+        return self._giver.gives_in(asyncio.current_task())
 
     # --- driving the core ---------------------------------------------------------------------------
 
@@ -222,7 +217,7 @@ class Player:
             return
         self._advancing = True
         try:
-            while not self._stopped and self._acting is None:
+            while not self.over and self.acting is None:
                 self._again = False
                 if not self._do() and not self._again:
                     return
@@ -233,7 +228,7 @@ class Player:
         """Whether nothing but the core decides what is done next."""
         transport = self._transport
         held = transport.paused or transport.watches or self._kept is not None
-        return self._acting is None and not (self._advancing or self._stopped or held)
+        return self.acting is None and not (self._advancing or self.over or held)
 
     def _do(self) -> bool:
         """One act; False where there is nothing to do for now."""
@@ -273,9 +268,9 @@ class Player:
             case Complete(call, outcome):
                 self._complete(call, outcome)
             case CancelHandler(step):
-                task = next((one.task for one in self._giving if one.seq == step.seq), None)
+                task = self._giver.task_of(step.seq)
                 if task is not None:
-                    self._cancelled.add(task)
+                    self._giver.cancelled.add(task)
                     with self._pacer.waking():
                         task.cancel()
             case HandlerDiffers():
@@ -317,11 +312,11 @@ class Player:
 
     def _begin(self, step: Step) -> None:
         """Somebody is woken; what follows in the recording happens once he has run as far as he comes."""
-        self._acting, self._returned = step, False
+        self.acting, self._returned = step, False
 
     def _acted(self, step: Step) -> None:
-        if self._acting is step:
-            self._acting = None
+        if self.acting is step:
+            self.acting = None
             self.advance()
 
     def _context_of(self, cause: int | None) -> contextvars.Context:
@@ -330,125 +325,49 @@ class Player:
 
     def _shut_down(self) -> None:
         """The loop is being shut down: begin nothing more, or it would never be ended."""
-        self._stopped = self._down = True
+        self.over = self._down = True
 
     def _remember_context(self, seq: int) -> None:
         self._contexts[seq] = contextvars.copy_context()
         if len(self._contexts) > CONTEXTS_REMEMBERED:
             self._contexts.popitem(last=False)
 
-    async def _handle(self, step: Step, *, in_call: bool = False) -> Approach | None:
-        """Give one event to the listeners, and tell the core how they took it; and so those that come
-        right after it. Returns the way to the next one, where the lane is to follow it."""
-        acting = step
-        outcome = RETURNED
-        self.core.begun(step)
-        way: Approach | None = None
-        giving = Giving(step.seq, asyncio.current_task())
-        self._giving.append(giving)
-        token = _cause.set(None)
-        following: Step | Run | None = step
-        try:
-            while following is not None:
-                if isinstance(following, Run):
-                    try:
-                        whole = await self._give_run(following, giving, acting)
-                        way = self.core.way_on(following) if whole else None
-                    finally:
-                        if way is None:
-                            step = self.core.given(following)
-                    if way is not None:
-                        break
-                else:
-                    step = following
-                    await self._give(step, giving)
-                following = self._run_on(step, acting)
-        except asyncio.CancelledError as error:
-            if giving.task not in self._cancelled and self._lanes.is_cancelled():
-                self._shut_down()
-            outcome = Outcome("cancelled", error=error)
-            self._tell_handled(step, acting, outcome)
-            raise
-        except Exception as error:  # noqa: BLE001 - as in the recorded model, it goes no further
-            outcome = Outcome("raised", error=error)
-        finally:
-            _cause.reset(token)
-            self._giving.remove(giving)
-        if way is None and outcome is RETURNED and not in_call and step.seq >= 0 and self._may_run_on(acting):
-            way = self.core.pass_on(step, runs=bool(self._listeners))
-        if way is not None:
-            self._acting = self._wait = None
-            self._pacer.progress()
-            return way if self._pacer.follow(way) else None
-        self._tell_handled(step, acting, outcome)
-        return None
+    # --- what the listeners did -----------------------------------------------------------------------
 
-    async def _give(self, step: Step, giving: Giving) -> None:
-        giving.seq = step.seq
-        _cause.set((id(self), step.seq))
-        self._delivered(step)
-        event = self.core.matching.ids.live_value(step.value)
-        for listener in list(self._listeners):
-            await listener.on_event(event)
-
-    async def _give_run(self, run: Run, giving: Giving, acting: Step) -> bool:
-        """Give the events of this round to the listeners, one after another, until something else is to
-        be looked at; whether nothing was."""
-        ids, listeners, transport, player = self.core.matching.ids, self._listeners, self._transport, id(self)
-        renames = ids.renames  # which only a send changes, and then somebody looks
-        begin, end = run.given, run.round_end
-        for seq, event in enumerate(run.values[begin:end], run.seq + begin):
-            run.given += 1
-            giving.seq = seq
-            _cause.set((player, seq))
-            live = ids.live_value(event) if renames else event
-            if len(listeners) == 1:  # no copy of them is needed
-                await listeners[0].on_event(live)
-            else:
-                for listener in list(listeners):
-                    await listener.on_event(live)
-            if run.current is not None or self._acting is not acting or not listeners:
-                return False
-            if self._stopped or transport.watches or transport.paused:
-                return False
-        return True
-
-    def _run_on(self, step: Step, acting: Step) -> Step | Run | None:
-        """What to give right after this event; None where something else is to be looked at first."""
-        if step.seq < 0 or not self._may_run_on(acting):
-            return None
-        return self.core.run_on(step, runs=bool(self._listeners))
-
-    def _may_run_on(self, acting: Step) -> bool:
-        transport = self._transport
-        return self._acting is acting and not (self._stopped or transport.watches or transport.paused)
-
-    def _live_cause(self) -> int | None:
-        cause = _cause.get()
-        return cause[1] if cause is not None and cause[0] == id(self) else None
-
-    def _tell_handled(self, step: Step, acting: Step, outcome: Outcome) -> None:
+    def handled(self, step: Step, acting: Step, outcome: Outcome) -> None:
+        """They have returned from an event, or raised."""
         if step.seq >= 0:  # not of our own making
             self.core.handled(step, outcome)
             continuation = self.core.continuation(step)
             if continuation is not None:
                 self._pacer.begin(continuation)
-        if self._acting is acting:
-            self._acting = None
+        if self.acting is acting:
+            self.acting = None
         self._told()
         self.advance()
+
+    def follow(self, way: Approach) -> bool:
+        """They have returned, and the next event comes in another round; whether its lane waits for that."""
+        self.acting = self._wait = None
+        self._pacer.progress()
+        return self._pacer.follow(way)
+
+    def cancelled_by_others(self) -> None:
+        """A task that gave them an event was cancelled, and not by us."""
+        if self._lanes.is_cancelled():
+            self._shut_down()
 
     def _told(self) -> None:
         """The application has done something."""
         if self._returned:  # and so it has gone on from the call that has just returned
-            self._returned, self._acting = False, None
+            self._returned, self.acting = False, None
         self._pacer.progress()
 
     # --- called back by the pacer -----------------------------------------------------------------------
 
     def reached(self, act: Approach) -> None:
         """The time and the rounds of this have passed."""
-        step = self.core.come_to(act) if self._is_free() else None
+        step = straight_on.come_to(self.core, act) if self._is_free() else None
         if step is not None:
             self._wait = None
             self._pacer.clear()
@@ -468,7 +387,7 @@ class Player:
     def quiet(self, *, gives_up: bool) -> None:
         """The application is at rest: let what is held go, or do without what does not come."""
         wait = self._wait
-        if self._stopped or self._transport.paused:
+        if self.over or self._transport.paused:
             return
         if wait is None:
             self._at_rest = True
@@ -498,8 +417,7 @@ class Player:
     def _is_behind(self, wait: Wait) -> bool:
         """Whether an event's turn with the listeners has not come, for another that keeps them busy."""
         of = wait.step.seq if wait.step.kind == Kind.RECEIVED else wait.step.entry.of
-        given = any(one.seq == of for one in self._giving)
-        return wait.what == "handler" and not given and bool(self._giving)
+        return wait.what == "handler" and not self._giver.gives(of) and bool(self._giver)
 
     def _end(self, closed: bool) -> None:
         """All was played: wait for the application to come to rest, but not for ever."""

@@ -21,9 +21,10 @@ from ..schema.errors import UsageError
 from ..schema.model import RealtimeModelListener
 from ..schema.rows import entry_of
 from .divergence import DivergenceError
+from .ended import Ended
 from .matching import Expectation, must_come
 from .model import ReplayBase
-from .recording import Ended, Recording
+from .recording import Recording
 from .report import ReplayReport
 from .steps import CALL_ENDS, Outcome, outcome_of
 from .traces import Answer, Handling, agreed, options_of

@@ -14,8 +14,8 @@ from typing import Any
 
 from ..schema.entries import AT_NS, CAUSE, KIND, OF, SEQ, SETTLED_TICKS, TASK, TICK, TYPE, Kind
 from ..schema.rows import BARE_FIELDS, Row, entry_of
+from .ended import Ended
 from .places import Numbering
-from .recording import Ended
 from .steps import Step
 
 TELLING_TYPES = frozenset({"turn_started", "end_of_stream"})

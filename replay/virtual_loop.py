@@ -14,10 +14,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
-import selectors
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import Context
 from typing import Any, Protocol, TypeVar, cast
@@ -25,6 +24,7 @@ from typing import Any, Protocol, TypeVar, cast
 from ..schema.clocks import Round
 from ..schema.errors import RealtapeError
 from .jobs import OrderedJobs
+from .loop_queue import IdleSelector, ReadyQueue, Waking, run_handle
 from .numbered import NumberedFuture, NumberedTimer, numbered_task
 from .wall_clock import wall_clock_of
 
@@ -93,10 +93,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._at_round_start: list[tuple[Round, Callable[[], object]]] = []
         self._executor: ThreadPoolExecutor | None = None
         self._own: set[int] | None = None
-        super().__init__(_IdleSelector(self))
-        self._ready: deque[asyncio.Handle] = _Ready(self._urgent)
+        self.own_descriptors = 0
+        super().__init__(IdleSelector(self))
+        self._ready: deque[asyncio.Handle] = ReadyQueue(self._urgent)
         self._jobs = OrderedJobs(self._answered)
         self._own = set(self.watched())
+        self.own_descriptors = len(self._own)
         self.set_task_factory(numbered_task)
 
     # --- time and rounds ----------------------------------------------------------------------------
@@ -136,7 +138,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def waking(self) -> contextlib.AbstractContextManager[None]:
         """Who is woken in this block runs right after what is running now, in the same round."""
-        return _Waking(self, self._urgent)
+        return Waking(self, self._urgent)
 
     def queue_into(self, ready: deque[asyncio.Handle]) -> deque[asyncio.Handle]:
         """From now on what becomes ready is queued there; returns where it was."""
@@ -186,7 +188,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def watched(self) -> list[int]:
         """The descriptors that are registered."""
-        selector = cast("_IdleSelector", self._selector)  # type: ignore[attr-defined]
+        selector = cast("IdleSelector", self._selector)  # type: ignore[attr-defined]
         return [key.fd for key in selector.get_map().values()]
 
     # --- for the selector -----------------------------------------------------------------------------
@@ -195,7 +197,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Everything that was ready has run. Returns whether more is ready now."""
         while self._urgent or self._at_round_end:
             while self._urgent:
-                _run(self._urgent.popleft())
+                run_handle(self._urgent.popleft())
             callbacks, self._at_round_end = self._at_round_end, []
             for callback in callbacks:
                 callback()
@@ -335,70 +337,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
         assert self._executor is not None
         return self._executor
-
-
-class _Ready(deque[asyncio.Handle]):
-    """The loop's queue: what is urgent runs before its next."""
-
-    def __init__(self, urgent: deque[asyncio.Handle]) -> None:
-        super().__init__()
-        self._urgent = urgent
-
-    def popleft(self) -> asyncio.Handle:
-        while self._urgent:
-            _run(self._urgent.popleft())
-        return super().popleft()
-
-
-class _Waking(contextlib.AbstractContextManager[None]):
-    """While in this block, what becomes ready is urgent."""
-
-    __slots__ = ("_before", "_loop", "_urgent")
-
-    def __init__(self, loop: VirtualLoop, urgent: deque[asyncio.Handle]) -> None:
-        self._loop = loop
-        self._urgent = urgent
-
-    def __enter__(self) -> None:
-        self._before = self._loop.queue_into(self._urgent)
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.queue_into(self._before)
-
-
-def _run(handle: asyncio.Handle) -> None:
-    if not handle.cancelled():
-        handle._run()  # type: ignore[attr-defined]
-
-
-class _IdleSelector(selectors.BaseSelector):
-    """Asks the real selector without waiting, and the loop where waiting would be."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
-        self._real = selectors.DefaultSelector()
-
-    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
-
-    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.modify(fileobj, events, data)
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = self._loop.end_round()
-        found = self._loop.without_wakes(self._real.select(0))
-        if found or ready or self._loop.has_ready or (timeout is not None and timeout <= 0):
-            return found
-        return self._loop.idle(self._real.select)
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._real.get_map()
-
-    def close(self) -> None:
-        self._real.close()
 
 
 def _waiting(loop: asyncio.AbstractEventLoop) -> str:

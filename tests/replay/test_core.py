@@ -21,7 +21,7 @@ def play(take: Take, script: Script, data: st.DataObject) -> Application:
     def choose(count: int) -> int:
         return data.draw(st.integers(0, count - 1))
 
-    application.pending += list(application.core._calls.live)
+    application.pending += list(application.core.calls.live)
     application.run(choose)
     return application
 
@@ -110,7 +110,7 @@ def test_a_missing_reaction_is_known(take: Take, data: st.DataObject) -> None:
 def test_giving_up_plays_to_the_end(take: Take, data: st.DataObject) -> None:
     """An application that does nothing at all still gets every event, once the core gives up."""
     application = Application(core_of(take), Script({}, {}, [], None))
-    application.pending += list(application.core._calls.live)
+    application.pending += list(application.core.calls.live)
     for _ in range(len(take.steps) + 1):
         application.run(lambda count: 0)
         if application.ended:
@@ -214,12 +214,12 @@ def test_nothing_is_kept_of_what_was_played(take: Take, data: st.DataObject) -> 
     """Or a session of a million events would grow with each."""
     application = play(take, faithful(take), data)
     assert application.ended
-    assert not application.core._not_given
-    assert not application.core._nested_in
-    assert not application.core._begun
-    assert not application.core._calls.live
-    assert not application.core._calls._due
-    kept = [call.step.kind for call in application.core._calls._by_seq.values()]
+    assert not application.core.not_given
+    assert not application.core.nested_in
+    assert not application.core.approached
+    assert not application.core.calls.live
+    assert not application.core.calls._due
+    kept = [call.step.kind for call in application.core.calls._by_seq.values()]
     assert kept in ([], [Kind.CLOSE])  # one that is a stimulus is where the replay ends
-    assert not application.core._handlings._running
-    assert not application.core._handlings._places
+    assert not application.core.handlings._running
+    assert not application.core.handlings._places

@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
 from realtape.recorder.session_log import SessionLog
-from realtape.replay import Recording, ReplayModel, run, runs
-from realtape.replay.core import ReplayCore
+from realtape.replay import Recording, ReplayModel, run, runs, straight_on
+from realtape.replay.course import Course
 from realtape.replay.steps import Step
 from realtape.replay.virtual_loop import VirtualLoop
 from realtape.schema import (
@@ -233,11 +233,11 @@ def one_by_one() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "MIN_RUN", 1 << 62)
         for shortcut in ("pass_on", "come_to"):
-            patch.setattr(ReplayCore, shortcut, _decides_nothing)
+            patch.setattr(straight_on, shortcut, _decides_nothing)
         yield
 
 
-def _decides_nothing(core: ReplayCore, way: Any, **options: Any) -> None:
+def _decides_nothing(core: Course, way: Any, **options: Any) -> None:
     return None
 
 
@@ -310,13 +310,13 @@ def test_ordinary_bursts_are_given_as_runs(tmp_path: Path, monkeypatch: pytest.M
     items: list[Item] = [*SEVEN, "raw", "round"] * 200
     run(record(store, items))
     lengths: list[int] = []
-    given = ReplayCore.given
+    given = straight_on.given
 
-    def counted(core: ReplayCore, one: runs.Run) -> Step:
+    def counted(core: Course, one: runs.Run) -> Step:
         lengths.append(len(one))
         return given(core, one)
 
-    monkeypatch.setattr(ReplayCore, "given", counted)
+    monkeypatch.setattr(straight_on, "given", counted)
     trace, report = run(replay(store, {}, None))
     assert report["delivered"] == 1600
     assert len(trace) == 3200

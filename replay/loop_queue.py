@@ -1,0 +1,116 @@
+"""What a `VirtualLoop` is made of besides itself: its queue, in which some things are urgent, and a selector
+that does not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import selectors
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+UNASKED = 16
+"""Every so many rounds of a busy loop the real selector is asked, though only threads could wake the loop."""
+
+Found = list[tuple[selectors.SelectorKey, int]]
+
+
+class ReadyQueue(deque[asyncio.Handle]):
+    """The loop's queue: what is urgent runs before its next."""
+
+    def __init__(self, urgent: deque[asyncio.Handle]) -> None:
+        super().__init__()
+        self._urgent = urgent
+
+    def popleft(self) -> asyncio.Handle:
+        while self._urgent:
+            run_handle(self._urgent.popleft())
+        return super().popleft()
+
+
+def run_handle(handle: asyncio.Handle) -> None:
+    """As the loop itself does with what is ready."""
+    if not handle.cancelled():
+        handle._run()  # type: ignore[attr-defined]
+
+
+class Queued(Protocol):
+    """A loop of which others may set the queue."""
+
+    def queue_into(self, ready: deque[asyncio.Handle]) -> deque[asyncio.Handle]:
+        """From now on what becomes ready is queued there; returns where it was."""
+        ...
+
+
+class Waking(contextlib.AbstractContextManager[None]):
+    """While in this block, what becomes ready is urgent."""
+
+    __slots__ = ("_before", "_loop", "_urgent")
+
+    def __init__(self, loop: Queued, urgent: deque[asyncio.Handle]) -> None:
+        self._loop = loop
+        self._urgent = urgent
+
+    def __enter__(self) -> None:
+        self._before = self._loop.queue_into(self._urgent)
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.queue_into(self._before)
+
+
+class Idling(Protocol):
+    """A loop that is asked where another would wait."""
+
+    own_descriptors: int
+
+    def end_round(self) -> bool:
+        """Everything that was ready has run. Returns whether more is ready now."""
+        ...
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether anything is ready."""
+        ...
+
+    def without_wakes(self, found: list[Any]) -> list[Any]:
+        """What the selector found, but for threads that only woke the loop."""
+        ...
+
+    def idle(self, poll: Callable[[float | None], list[Any]]) -> list[Any]:
+        """Nothing is left to run now."""
+        ...
+
+
+class IdleSelector(selectors.BaseSelector):
+    """Asks the real selector without waiting, and the loop where waiting would be."""
+
+    def __init__(self, loop: Idling) -> None:
+        self._loop = loop
+        self._real = selectors.DefaultSelector()
+        self._rounds = 0
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def select(self, timeout: float | None = None) -> Found:
+        ready = self._loop.end_round()
+        self._rounds += 1
+        if ready and self._rounds % UNASKED and len(self._real.get_map()) == self._loop.own_descriptors:
+            return []  # a thread that has something ready is heard of without it
+        found = self._loop.without_wakes(self._real.select(0))
+        if found or ready or self._loop.has_ready or (timeout is not None and timeout <= 0):
+            return found
+        return self._loop.idle(self._real.select)
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+    def close(self) -> None:
+        self._real.close()
