@@ -2,7 +2,8 @@
 
 The same events, one await each, are given to the same listener by a bare loop, by the SDK's own
 scripted model, and by `ReplayModel` out of an SQLite file, reading included; interleaved, in the
-same process. The events of the first two are made beforehand. Medians; the ratios travel from machine to machine, the numbers do not.
+same process. The events of the first two are made beforehand. Medians; the ratios travel from machine to
+machine, the numbers do not.
 """
 
 from __future__ import annotations
