@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
-from ..replay import words
+from ..replay.terms import words
 from ..schema import Entry, Kind
 from .timeline import Row, row_of, title_of
 

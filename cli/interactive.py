@@ -13,9 +13,9 @@ from types import FrameType
 
 from rich.text import Text
 
-from ..replay import words
-from ..replay.goals import Goal, Stop, starts_turn, steps
-from ..replay.transport import Transport
+from ..replay.control.goals import Goal, Stop, starts_turn, steps
+from ..replay.control.transport import Transport
+from ..replay.terms import words
 from ..schema import RealtapeError, UsageError
 from . import output
 from .bounds import parse_bound

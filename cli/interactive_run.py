@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..replay.transport import Transport
+from ..replay.control.transport import Transport
 from .interactive import Console, pausing
 from .playing import Played, Stage, Wish, play
 

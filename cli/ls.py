@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..replay.words import short
+from ..replay.terms.words import short
 from ..schema import Header, SessionRecord, Status, StoreLocation
 from ..schema.addresses import locate
 from ..schema.fixture import is_fixture, read_into_memory

@@ -9,10 +9,10 @@ from typing import cast
 
 from ..integrations.playing import Application, ApplicationError, Holding, call, end_tasks, is_divergence
 from ..replay import DivergenceError, ReplayReport, StuckLoopError, VirtualLoop, run
-from ..replay.matching import Expectation
+from ..replay.control.transport import Transport
+from ..replay.matching.matching import Expectation
 from ..replay.model import PATIENCE_SECONDS, ReplayBase
 from ..replay.responder import Responder
-from ..replay.transport import Transport
 from ..replay.watched import WatchedRecording
 from ..schema import Status
 from . import output

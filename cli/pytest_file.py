@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..replay.terms.words import mapping, short
 from ..replay.variants.structure import facts_of, text_of
-from ..replay.words import mapping, short
 from ..schema import Kind, UsageError
 from ..schema.drafts import Draft
 

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..replay import Recording, words
+from ..replay import Recording
+from ..replay.terms import words
 from ..schema import Entry, Kind
 from . import output
 from .bounds import Bound, parse_bound

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..replay import words
+from ..replay.terms import words
 from ..schema import Entry, Flag, Kind
 
 

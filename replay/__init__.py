@@ -5,14 +5,14 @@ May import `realtape.schema` only.
 
 from __future__ import annotations
 
-from .comparing import compare
-from .comparison import Aspect, Comparison, EntryDifference
-from .divergence import Difference, Divergence, DivergenceError
-from .matchers import IGNORE, JSON_TEXT, Matcher, MatcherError, Normalised, Tolerance
+from .comparing.comparing import compare
+from .comparing.comparison import Aspect, Comparison, EntryDifference
+from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
+from .matching.matchers import IGNORE, JSON_TEXT, Matcher, MatcherError, Normalised, Tolerance
 from .model import ReplayModel
 from .recording import Recording
-from .report import ReplayReport
-from .virtual_loop import StuckLoopError, VirtualLoop, run
+from .reporting.divergence import Difference, Divergence, DivergenceError
+from .reporting.report import ReplayReport
 
 __all__ = [
     "IGNORE",

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from . import straight_on
-from .acts import Approach
-from .core import ReplayCore
-from .runs import Run
-from .steps import RETURNED, Outcome, Step
-from .transport import Transport
+from .control.transport import Transport
+from .core import straight_on
+from .core.machine import ReplayCore
+from .core.runs import Run
+from .terms.acts import Approach
+from .terms.steps import RETURNED, Outcome, Step
 
 _cause: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar(
     "realtape_replay_cause", default=None

@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from .acts import Approach, RecordedCall
-from .steps import Outcome, Step
+from .terms.acts import Approach, RecordedCall
+from .terms.steps import Outcome, Step
 
 
 @dataclass(eq=False)

@@ -14,24 +14,24 @@ from ..schema.model import RealtimeModel
 from ..schema.provenance import Redaction
 from ..schema.standard import STANDARD, event_name
 from ..schema.vocabulary import Vocabulary
-from . import explain
-from .acts import RecordedCall
-from .audio_tape import AudioMatching
-from .core import ReplayCore
-from .divergence import Divergence, DivergenceError
-from .matchers import Declared, MatcherError, Matchers
-from .matching import SETTINGS_TYPES, Expectation, Matching
+from .control.transport import Transport
+from .core.machine import ReplayCore
+from .core.report_builder import ReportBuilder
+from .explaining import explain
+from .explaining.replaced import Replaced
+from .loop.pacers import pacer_of
+from .matching.audio_tape import AudioMatching
+from .matching.matchers import Declared, MatcherError, Matchers
+from .matching.matching import SETTINGS_TYPES, Expectation, Matching
+from .matching.settings import setting_changes
 from .own_events import end_event, exception_event, own_step
-from .pacers import pacer_of
 from .player import Player, Unmatched
 from .recording import Recording
-from .replaced import Replaced
-from .report import ReplayReport
-from .report_builder import ReportBuilder
-from .settings import setting_changes
-from .steps import Outcome, Step
+from .reporting.divergence import Divergence, DivergenceError
+from .reporting.report import ReplayReport
+from .terms.acts import RecordedCall
+from .terms.steps import Outcome, Step
 from .tracker import ReplayTracker
-from .transport import Transport
 
 AtEnd = Literal["end_of_stream", "hold", "cancel"]
 OnDivergence = Literal["raise", "collect"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..schema.entries import Entry, Kind
 from ..schema.vocabulary import Vocabulary
-from .steps import Step
+from .terms.steps import Step
 
 _type = attrgetter("type")
 

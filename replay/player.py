@@ -10,8 +10,18 @@ from typing import Any
 
 from ..schema.entries import Kind
 from ..schema.errors import RealtapeError
-from . import explain, straight_on
-from .acts import (
+from .control.goals import Doing
+from .control.transport import Transport
+from .core import straight_on
+from .core.machine import ReplayCore
+from .explaining import explain
+from .giver import Giver
+from .lanes import Lanes, LiveCall
+from .loop.pacing import Pacer
+from .reader import Reader
+from .recording import Recording
+from .reporting.divergence import Divergence
+from .terms.acts import (
     Approach,
     CancelHandler,
     Complete,
@@ -24,17 +34,8 @@ from .acts import (
     Stand,
     Wait,
 )
-from .core import ReplayCore
-from .divergence import Divergence
-from .giver import Giver
-from .goals import Doing
-from .lanes import Lanes, LiveCall
-from .pacing import Pacer
-from .reader import Reader
-from .recording import Recording
-from .steps import Outcome, Step
+from .terms.steps import Outcome, Step
 from .tracker import ReplayTracker
-from .transport import Transport
 
 Unmatched = Callable[[str, int | None], RecordedCall | None]
 """(content, cause) of a call that no recorded one equals → the recorded one that it is taken for."""

@@ -6,11 +6,11 @@ from typing import Any
 
 from ..schema.entries import PAYLOAD, Kind, Status
 from ..schema.rows import Row, entry_of
-from .core import ReplayCore
+from .core.machine import ReplayCore
+from .core.runs import alike, may_run
 from .own_events import deliverable, deliverables
 from .recording import AT_ONCE_ENTRIES, Recording
-from .runs import alike, may_run
-from .steps import CALL_ENDS, Step, outcome_of
+from .terms.steps import CALL_ENDS, Step, outcome_of
 
 
 class Reader:

@@ -44,7 +44,7 @@ from ..schema.rows import (
 from ..schema.standard import STANDARD
 from ..schema.stores import open_blocking, open_for_reading, store_errors
 from ..schema.vocabulary import Vocabulary
-from .ended import Ended
+from .core.ended import Ended
 
 SEGMENTS_IN_MEMORY = 8
 """Commits whose bytes are kept while a recording is read; each is what 50 ms brought."""

@@ -20,13 +20,13 @@ from ..schema.entries import Entry, Kind
 from ..schema.errors import UsageError
 from ..schema.model import RealtimeModelListener
 from ..schema.rows import entry_of
-from .divergence import DivergenceError
-from .ended import Ended
-from .matching import Expectation, must_come
+from .core.ended import Ended
+from .matching.matching import Expectation, must_come
 from .model import ReplayBase
 from .recording import Recording
-from .report import ReplayReport
-from .steps import CALL_ENDS, Outcome, outcome_of
+from .reporting.divergence import DivergenceError
+from .reporting.report import ReplayReport
+from .terms.steps import CALL_ENDS, Outcome, outcome_of
 from .traces import Answer, Handling, agreed, options_of
 from .watched import WatchedRecording
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Entry, Flag, Kind
-from .matching import must_come
+from .matching.matching import must_come
 from .recording import Recording
-from .steps import CALL_ENDS
+from .terms.steps import CALL_ENDS
 
 NANOSECONDS = 1_000_000_000
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..schema.entries import Entry
 from ..schema.playback import RealtimePlaybackTracker
-from .steps import Outcome
+from .terms.steps import Outcome
 
 
 @dataclass(eq=False)

@@ -15,8 +15,8 @@ from typing import Any, cast
 
 from ..schema.entries import Entry
 from ..schema.shadows import Shadows
-from .report_builder import ReportBuilder
-from .steps import Step
+from .core.report_builder import ReportBuilder
+from .terms.steps import Step
 
 METHODS = ("on_play_bytes", "on_play_ms", "on_interrupted", "set_audio_format")
 REMEMBERED = 4096

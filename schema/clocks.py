@@ -1,7 +1,7 @@
 """What an event loop tells about its time: its clock, where that is virtual, and its rounds.
 
 An ordinary loop has the wall's time, and does not count its rounds; they are counted here, for all
-that ask, as long as anything is left to run. A loop on virtual time (`replay/virtual_loop.py`) knows
+that ask, as long as anything is left to run. A loop on virtual time (`replay/loop/virtual_loop.py`) knows
 both by itself.
 """
 

@@ -14,6 +14,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "integrations": {"schema", "recorder", "replay"},
     "cli": {"schema", "recorder", "replay", "integrations"},
 }
+WITHIN_REPLAY: dict[str, set[str]] = {
+    "terms": set(),
+    "reporting": {"terms"},
+    "matching": {"terms", "reporting"},
+    "core": {"terms", "reporting", "matching"},
+    "explaining": {"terms", "reporting", "matching", "core"},
+    "loop": {"terms"},
+}
+"""What plays a session stands above these, in `replay/` itself."""
 SDK = {"agents", "openai"}
 SDK_USERS = ("integrations/openai_agents/", "cli/demo_")
 FILES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))
@@ -72,3 +81,12 @@ def test_inside_the_packages_imports_are_relative(path: Path):
 @pytest.mark.parametrize("path", [path for path in FILES if not named(path).startswith(SDK_USERS)], ids=named)
 def test_the_sdk_is_imported_by_its_integration_and_the_demo_alone(path: Path):
     assert not {name.split(".")[0] for name in imported(path)} & SDK
+
+
+@pytest.mark.parametrize("folder", WITHIN_REPLAY)
+def test_imports_within_replay_point_one_way(folder: str):
+    files = sorted((ROOT / "replay" / folder).glob("*.py"))
+    parts = [name.split(".") for path in files for name in imported(path)]
+    found = {part[2] for part in parts if part[:2] == ["realtape", "replay"] and len(part) > 2}
+    assert len(files) > 2
+    assert found <= WITHIN_REPLAY[folder] | {folder}

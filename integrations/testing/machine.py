@@ -16,9 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ...recorder.memory import InMemory
 from ...recorder.recorder import Recorder
 from ...replay.invariants import ALL, Invariant, InvariantError, Watch
+from ...replay.loop.virtual_loop import VirtualLoop
 from ...replay.strategies.interface import Interface
 from ...replay.strategies.provider import AudioFormatName, Provider, bytes_per_ms
-from ...replay.virtual_loop import VirtualLoop
 from ...schema.errors import UsageError
 from .failures import keep
 from .served import ServedModel

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...schema.entries import Entry, Kind
-from ..words import mapping, payload
+from ..terms.words import mapping, payload
 from .rule import Found, Invariant, Watching, client_message, fields_of, text_of
 
 PATIENCE_S = 30.0

@@ -9,8 +9,8 @@ from ...schema.drafts import Draft
 from ...schema.entries import Entry, Flag, Header, Kind
 from ...schema.errors import UsageError
 from ..recording import Recording
-from ..spoken import Spoken
-from ..words import line, mapping, payload
+from ..terms.spoken import Spoken
+from ..terms.words import line, mapping, payload
 from .calls import CallsAnsweredOnce
 from .ends import NothingAfterEndOfStream, NothingSentAfterClose
 from .findings import Findings, NotCheckable, Violation

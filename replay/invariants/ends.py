@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...schema.entries import Entry, Kind
-from ..words import described, mapping, payload
+from ..terms.words import described, mapping, payload
 from .rule import Found, Invariant, Watching
 
 

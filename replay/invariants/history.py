@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...schema.entries import Entry, Kind
-from ..state import Fold
-from ..words import item_text, mapping
+from ..control.state import Fold
+from ..terms.words import item_text, mapping
 from .rule import Evidence, Found, Invariant, Watching, fields_of, server_message, text_of
 
 

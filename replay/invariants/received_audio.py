@@ -8,7 +8,7 @@ from typing import Any
 
 from ...schema.entries import Entry, Kind
 from ...schema.playback import audio_length_ms
-from ..words import byte_count, mapping, payload, sequence
+from ..terms.words import byte_count, mapping, payload, sequence
 from .rule import fields_of, framed_message, server_message, text_of
 
 Part = tuple[str, int]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...schema.entries import Entry, Kind
-from ..words import mapping
+from ..terms.words import mapping
 from .rule import Found, Invariant, Watching, fields_of, framed_message, server_message, text_of
 
 REFUSED = "conversation_already_has_active_response"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from ...schema.entries import Entry, Kind
-from ..words import mapping, payload, sequence
+from ..terms.words import mapping, payload, sequence
 
 Evidence = Literal["playback", "raw_messages", "frames", "history"]
 """What a rule may need of a log. `playback`: what the application's own tracker was told (assumed states

@@ -17,7 +17,7 @@ from ...schema.codec import REFERS, references
 from ...schema.drafts import Draft
 from ...schema.entries import Entry, Kind
 from ...schema.errors import DecodingError
-from ..words import mapping
+from ..terms.words import mapping
 from .needs import RESPONSE_BEGINS
 from .protocol import Fact, TextOf, fact_of
 from .sounding import TOLERANCE_MS, Format, byte_count_of

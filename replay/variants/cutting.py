@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from ...schema.drafts import tree_of, with_tree
 from ...schema.entries import Entry, Kind
-from ..words import mapping, sequence
+from ..terms.words import mapping, sequence
 from .settling import with_message
 from .sketch import Sketch
 from .structure import RAW, Message, Response, Structure, facts_of, text_of

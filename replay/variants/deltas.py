@@ -10,7 +10,7 @@ from ...schema.drafts import Draft, mapped, reference_in, tree_of, with_tree
 from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
 from ...schema.plain import Reference
-from ..words import mapping
+from ..terms.words import mapping
 from .sketch import Sketch
 from .structure import RAW, Message, Structure, facts_of, text_of
 

@@ -15,7 +15,7 @@ from ...schema.codec import REFERS, references
 from ...schema.drafts import Draft, mapped, tree_of, with_tree
 from ...schema.entries import Entry, Kind
 from ...schema.plain import Reference
-from ..words import mapping
+from ..terms.words import mapping
 from .needs import RESPONSE_BEGINS, RESPONSE_ENDS, Needs
 from .protocol import SPEECH_STARTED, fact_of
 from .removal import Rest, redone, rest_without

@@ -13,7 +13,7 @@ from typing import Any
 from ...schema.drafts import tree_of, with_tree
 from ...schema.entries import Entry, Kind
 from ...schema.playback import audio_length_ms
-from ..words import mapping, sequence
+from ..terms.words import mapping, sequence
 from .protocol import TextOf, fact_of
 from .sounding import Format, Sound, byte_count_of
 from .structure import text_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...schema.drafts import Draft
 from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
-from ..words import mapping
+from ..terms.words import mapping
 from .settling import with_message
 from .sketch import Sketch
 from .structure import RAW, Message, Structure, facts_of, text_of

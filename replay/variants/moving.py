@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...schema.drafts import Draft
 from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
-from ..words import mapping
+from ..terms.words import mapping
 from .arriving import arrive
 from .cutting import cut_off, ends_after
 from .interruption import Boundary, Heard, Interruption, Where, around, interruptions

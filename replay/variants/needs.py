@@ -13,8 +13,8 @@ from functools import cached_property
 
 from ...schema.drafts import Draft
 from ...schema.entries import Entry, Kind
-from ..steps import CALL_ENDS
-from ..words import mapping
+from ..terms.steps import CALL_ENDS
+from ..terms.words import mapping
 from .protocol import SPEECH_STARTED, SPEECH_STOPPED, Fact, TextOf, answered_call, fact_of, named_items
 from .structure import Structure, facts_of, text_of
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from ...schema.drafts import Draft, reference_in, tree_of, with_tree
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.playback import RealtimePlaybackTracker
-from ..words import mapping
+from ..terms.words import mapping
 from .sounding import NOTHING, Format, State
 from .structure import RAW, facts_of, text_of
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ...schema.entries import Entry, Kind
-from ..words import mapping, sequence
+from ..terms.words import mapping, sequence
 from .structure import RAW, facts_of, text_of
 
 ADDED = frozenset(

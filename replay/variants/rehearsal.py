@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...schema.drafts import Draft
-from ..matching import Expectation
+from ..loop.virtual_loop import run
+from ..matching.matching import Expectation
 from ..model import ReplayModel
-from ..report import ReplayReport
+from ..reporting.report import ReplayReport
 from ..responder import Responder
-from ..virtual_loop import run
 from ..watched import WatchedRecording
 
 

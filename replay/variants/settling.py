@@ -11,7 +11,7 @@ from typing import Any
 from ...schema.drafts import Draft, mapped, reference_in, tree_of, with_tree
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.plain import Reference
-from ..words import mapping, sequence
+from ..terms.words import mapping, sequence
 from .playing import PLAYS, Hearing, Part, assumed_states, played, sources, with_played
 from .sounding import NOTHING, columns, with_columns
 from .structure import RAW, facts_of, text_of

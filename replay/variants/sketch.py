@@ -8,7 +8,7 @@ from typing import Any
 
 from ...schema.drafts import Draft
 from ...schema.entries import Entry, Kind
-from ..words import mapping
+from ..terms.words import mapping
 from .structure import RAW, Message, Structure, ToolCall, facts_of, text_of
 from .timing import FRESH, Burst, Spot, delayed, laid, spots_of
 

@@ -13,7 +13,7 @@ from typing import Any
 from ...schema.drafts import reference_in, tree_of, with_tree
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.playback import audio_length_ms, is_g711
-from ..words import mapping, sequence
+from ..terms.words import mapping, sequence
 from .protocol import fact_of
 
 Sound = tuple[str, int]

@@ -18,7 +18,7 @@ from typing import Any
 
 from ...schema.drafts import Draft, reference_in
 from ...schema.entries import Entry, Kind
-from ..words import mapping
+from ..terms.words import mapping
 
 RAW = "raw_server_event"
 

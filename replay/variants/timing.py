@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ...schema.drafts import Draft, renumbered
 from ...schema.entries import LONG_TICKS, SETTLED_TICKS, Entry, Kind
-from ..places import Numbering
+from ..terms.places import Numbering
 from .playing import sources
 from .settling import Settling
 

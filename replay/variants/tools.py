@@ -12,7 +12,7 @@ from typing import Any
 from ...schema.drafts import Draft, tree_of, with_tree
 from ...schema.entries import Entry
 from ...schema.errors import UsageError
-from ..words import mapping
+from ..terms.words import mapping
 from .settling import with_message
 from .sketch import Sketch
 from .structure import RAW, Structure, ToolCall, facts_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from ...schema.entries import Entry, Kind
-from ..matching import Expectation
+from ..matching.matching import Expectation
 from ..model import OnDivergence
 
 PATIENCE_SECONDS = 30.0

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from realtape.cli.folding import PAUSE_NS, Folder
 from realtape.cli.timeline import Row, row_of
-from realtape.replay import words
+from realtape.replay.terms import words
 from realtape.schema import STANDARD, Entry, Kind
 
 KEYS = (

@@ -25,7 +25,8 @@ from realtape.integrations.local_provider import (
     silence,
 )
 from realtape.integrations.openai_agents import VOCABULARY, drive, stub_tools
-from realtape.replay import Recording, virtual_loop
+from realtape.replay import Recording
+from realtape.replay.loop import virtual_loop
 from realtape.replay.stimuli import Stimulus, stimuli
 from realtape.schema import same
 from support.conversation import Told, record, replaying

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.alignment import align, matches
+from realtape.replay.comparing.alignment import align, matches
 
 keys = st.lists(st.integers(0, 3) | st.integers(0, 60), max_size=60)
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.matching import Matching
-from realtape.replay.steps import Outcome
+from realtape.replay.matching.matching import Matching
+from realtape.replay.terms.steps import Outcome
 from realtape.schema import (
     RealtimeModelSendAudio,
 )

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
-from realtape.replay import client_ids
-from realtape.replay.calls import Calls
-from realtape.replay.client_ids import ClientIds
-from realtape.replay.matchers import IGNORE, Matcher, Matchers
-from realtape.replay.matching import Matching
-from realtape.replay.steps import Step
+from realtape.replay.core.calls import Calls
+from realtape.replay.matching import client_ids
+from realtape.replay.matching.client_ids import ClientIds
+from realtape.replay.matching.matchers import IGNORE, Matcher, Matchers
+from realtape.replay.matching.matching import Matching
+from realtape.replay.terms.steps import Step
 from realtape.schema import (
     Entry,
     Kind,

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.acts import Approach, Complete, Deliver, Wait
-from realtape.replay.places import Place, Until
-from realtape.replay.steps import Outcome
+from realtape.replay.terms.acts import Approach, Complete, Deliver, Wait
+from realtape.replay.terms.places import Place, Until
+from realtape.replay.terms.steps import Outcome
 from realtape.schema import Kind
 from support.course import APPLICATION, READ_LOOP, Application, Script, Take, core_of, faithful, takes
 

@@ -19,7 +19,7 @@ from agents.realtime.model_inputs import RealtimeModelSendRawMessage as SdkSendR
 from realtape.integrations import openai_agents
 from realtape.recorder import Recorder
 from realtape.replay import DivergenceError, Recording, ReplayModel, ReplayReport
-from realtape.replay.matchers import IGNORE, JSON_TEXT, Matcher, MatcherError, Tolerance
+from realtape.replay.matching.matchers import IGNORE, JSON_TEXT, Matcher, MatcherError, Tolerance
 from realtape.schema import (
     RealtimeModel,
     RealtimeModelRawServerEvent,

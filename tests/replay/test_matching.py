@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.field_paths import FieldPath
-from realtape.replay.matchers import (
+from realtape.replay.matching.field_paths import FieldPath
+from realtape.replay.matching.matchers import (
     IGNORE,
     JSON_TEXT,
     Matcher,
@@ -20,7 +20,7 @@ from realtape.replay.matchers import (
     Rule,
     Tolerance,
 )
-from realtape.replay.matching import Matching
+from realtape.replay.matching.matching import Matching
 from realtape.schema import (
     RealtimeModelSendRawMessage,
     RealtimeModelSendSessionUpdate,

@@ -7,10 +7,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.matchers import (
+from realtape.replay.matching.matchers import (
     JSON_TEXT,
 )
-from realtape.replay.matching import Matching
+from realtape.replay.matching.matching import Matching
 from realtape.schema import (
     Flag,
     RealtimeModelSendUserInput,

@@ -19,10 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
 from realtape.recorder.session_log import SessionLog
-from realtape.replay import Recording, ReplayModel, run, runs, straight_on
-from realtape.replay.course import Course
-from realtape.replay.steps import Step
-from realtape.replay.virtual_loop import VirtualLoop
+from realtape.replay import Recording, ReplayModel, run
+from realtape.replay.core import runs, straight_on
+from realtape.replay.core.course import Course
+from realtape.replay.loop.virtual_loop import VirtualLoop
+from realtape.replay.terms.steps import Step
 from realtape.schema import (
     CorruptRecordError,
     Kind,

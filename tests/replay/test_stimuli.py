@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
 from realtape.replay import Recording
-from realtape.replay.matching import must_come
+from realtape.replay.matching.matching import must_come
 from realtape.replay.stimuli import Bursts, Stimulus, is_stimulus, stimuli
 from realtape.replay.tool_calls import RecordedToolCall, ToolAnswers, tool_calls
 from realtape.schema import (

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from realtape.recorder import Recorder
 from realtape.replay import Recording, ReplayModel, StuckLoopError, run
-from realtape.replay.goals import Goal, Stop, steps
-from realtape.replay.state import Fold, State
+from realtape.replay.control.goals import Goal, Stop, steps
+from realtape.replay.control.state import Fold, State
 from realtape.schema import Entry, Kind, RealtimeModelSendUserInput, UsageError
 from support.stored import only
 from support.telephone import ITEM, Application, Telephone, app, other

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.virtual_loop import StuckLoopError, VirtualLoop, run
+from realtape.replay.loop.virtual_loop import StuckLoopError, VirtualLoop, run
 
 
 def test_an_hour_takes_no_time() -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
-from realtape.replay.acts import (
+from realtape.replay.core.machine import ReplayCore
+from realtape.replay.core.report_builder import ReportBuilder
+from realtape.replay.terms.acts import (
     Approach,
     CancelHandler,
     Complete,
@@ -20,10 +22,8 @@ from realtape.replay.acts import (
     Stand,
     Wait,
 )
-from realtape.replay.core import ReplayCore
-from realtape.replay.places import Place
-from realtape.replay.report_builder import ReportBuilder
-from realtape.replay.steps import START, Outcome, Step
+from realtape.replay.terms.places import Place
+from realtape.replay.terms.steps import START, Outcome, Step
 from realtape.schema import Entry, Kind
 
 READ_LOOP = 0

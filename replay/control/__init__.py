@@ -1,0 +1,1 @@
+"""Holding, stepping and seeking; what was true at a place."""

@@ -1,0 +1,1 @@
+"""The heart of a replay, without I/O: what the next thing is that happens."""

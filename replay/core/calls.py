@@ -1,0 +1,283 @@
+"""The recorded calls of a session: which are open where, which live call is which recorded one."""
+
+from __future__ import annotations
+
+import heapq
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from ...schema.entries import Entry, Kind
+from ..matching.audio_tape import Audio, AudioTape
+from ..matching.matching import AUDIO_TYPE, Content, Expectation, Matching, is_redacted, must_come
+from ..terms.acts import RecordedCall
+from ..terms.steps import Step
+
+MISSED_STIMULI = 4096
+"""How many stimuli that nobody sent again are remembered, in case they come late."""
+
+MAX_CANDIDATES = 256
+"""Recorded sends of which a live one may be any, but for a field that a matcher judges: so many are tried."""
+
+_Key = tuple[str, str | None, str]
+
+
+class Calls:
+    """Keeps account of the calls in memory.
+
+    Args:
+        expect: which of them must come again.
+        matching: how sends are compared.
+
+    Attributes:
+        live: those that the application has made and that are not done, in the log's order.
+        completed: what the last live call was when recorded: mostly one call; of audio that is cut
+            otherwise it may be none, or several.
+    """
+
+    def __init__(self, expect: Expectation, matching: Matching | None = None) -> None:
+        self.live: list[RecordedCall] = []
+        self.completed: list[RecordedCall] = []
+        self._matching = matching or Matching()
+        self._tape = AudioTape(self._matching.audio)
+        self._redacted: dict[tuple[str, str | None], dict[str, None]] = {}  # keys in `_index`
+        self._expect: Expectation = expect
+        self._by_seq: dict[int, RecordedCall] = {}
+        self._open: dict[int | None, list[RecordedCall]] = {}  # by recorded task, innermost last
+        self._index: dict[_Key, deque[RecordedCall]] = {}  # those that nobody has made
+        self._missed: deque[RecordedCall] = deque()
+        self._due: dict[int, RecordedCall] = {}  # reactions by seq, until they are made
+
+    # --- the recording comes in -----------------------------------------------------------------------
+
+    def begin(self, step: Step) -> None:
+        """A recorded call."""
+        call = RecordedCall(step, must_come(step.entry, self._expect))
+        self._by_seq[step.seq] = call
+        if call.required:
+            self._due[step.seq] = call
+        self._open.setdefault(step.entry.task, []).append(call)
+        self._index.setdefault(_key(step), deque()).append(call)
+        if is_redacted(step.entry, step.key) or self._matching.may_hold_stand_ins(step.entry):
+            self._redacted.setdefault((step.kind, step.entry.type), {})[step.key] = None
+        if isinstance(step.key, Content) and step.key.audio is not None:
+            self._tape.add(call, step.key.audio)
+
+    def end(self, step: Step) -> None:
+        """The entry that ends one."""
+        call = self.ended_by(step)
+        if call is None:
+            return
+        call.end = step
+        stack = self._open.get(call.step.entry.task)
+        if stack and call in stack:
+            stack.remove(call)
+
+    def end_all(self, gap: Step) -> None:
+        """The recorder lost something: how the open calls ended is lost with it, perhaps."""
+        for stack in self._open.values():
+            for call in stack:
+                call.end = call.end or gap
+        self._open.clear()
+
+    def around(self, received: Step) -> RecordedCall | None:
+        """The call inside which this event was received: one that was open in its task."""
+        task = received.entry.task
+        stack = self._open.get(task) if task is not None else None
+        return stack[-1] if stack and not stack[-1].skipped else None
+
+    def at(self, step: Step) -> RecordedCall:
+        """The call that begins at this step."""
+        return self._by_seq[step.seq]
+
+    def ended_by(self, step: Step) -> RecordedCall | None:
+        """The call that this step ends, if it is in memory."""
+        of = step.entry.of
+        return None if of is None else self._by_seq.get(of)
+
+    def passed(self, end: Step) -> None:
+        """The cursor has passed the end of a call: forget it, if it is over."""
+        call = self.ended_by(end)
+        if call is not None and (call.done or call.skipped):
+            del self._by_seq[call.seq]
+
+    # --- the application's calls come in ----------------------------------------------------------------
+
+    def match(
+        self,
+        kind: str,
+        type: str | None,
+        key: str,
+        cause: int | None,
+        given: Callable[[int | None], bool],
+        here: Callable[[Step], bool] = lambda step: False,
+    ) -> RecordedCall | None:
+        """The recorded call that a live one is, or None.
+
+        By index and not by cursor. Among several of the same content: the one of the same cause,
+        then a reaction that is due (it must come), then a stimulus, then what is not due yet; and
+        the first of those.
+
+        Args:
+            cause: the event in whose extent the live call was made, where that is known.
+            given: whether the application was given the event of this seq.
+            here: whether this step has its place just now, where that is known exactly.
+
+        Raises:
+            MatcherError: a function of a matcher raised.
+        """
+        self.completed = []
+
+        def remoteness(call: RecordedCall) -> tuple[int, int]:
+            recorded = call.step.entry.cause
+            if recorded == cause and here(call.step):
+                return (-1, call.seq)
+            if cause is not None and recorded == cause:
+                return (0, call.seq)
+            if not given(recorded):
+                return (3, call.seq)
+            return (1 if call.required else 2, call.seq)
+
+        if isinstance(key, Content) and key.audio is not None:
+            same = self._equal(kind, type, key, remoteness)
+            by_event = cause is not None and same is not None and same.step.entry.cause == cause
+            if same is not None and (by_event or here(same.step)):
+                self._tape.forget(same)  # who sends by the way of an event has a place of its own
+                return self._complete([same], given)
+            return self._sound(key.audio, lambda: self._equal(kind, type, key, remoteness), given)
+        call = self._equal(kind, type, key, remoteness)
+        if call is None:
+            return None
+        self._matching.matched(call.step.key, key)
+        self._make(call, given)
+        insort(self.live, call, key=_seq)
+        return call
+
+    def _equal(
+        self, kind: str, type: str | None, key: str, remoteness: Callable[[RecordedCall], tuple[int, int]]
+    ) -> RecordedCall | None:
+        """The recorded call nearest to a live one whose content it has."""
+        agree = self._matching.agree
+        queue = self._index.get((kind, type, key))
+        if queue:
+            call = queue[0] if len(queue) == 1 else min(queue, key=remoteness)
+            if agree(call.step.key, key):
+                return call
+            for call in heapq.nsmallest(MAX_CANDIDATES, queue, key=remoteness)[1:]:
+                if agree(call.step.key, key):
+                    return call
+        for one in self._redacted.get((kind, type), ()):
+            calls = self._index[kind, type, one]
+            if self._matching.redacted_agree(calls[0].step.key, key):
+                return min(calls, key=remoteness)
+        return None
+
+    def _sound(
+        self,
+        audio: Audio,
+        same: Callable[[], RecordedCall | None],
+        given: Callable[[int | None], bool],
+    ) -> RecordedCall | None:
+        """The recorded call that a live chunk of audio completes; one of our own, if it is but a part."""
+        taken = self._tape.take(audio, same)
+        if taken is None and (audio.data or audio.commit) and self._matching.audio != "ignore":
+            return None
+        if taken is None or not taken.made:
+            return self._part(None if taken is None else taken.at.step)
+        return self._complete(taken.made, given)
+
+    def _complete(self, made: list[RecordedCall], given: Callable[[int | None], bool]) -> RecordedCall:
+        """A live chunk completes these; returns the one that says how it ends."""
+        for call in made:
+            self._make(call, given)
+        bound = max(made, key=_weight)
+        for call in made:
+            if call is not bound:
+                call.done = True
+        insort(self.live, bound, key=_seq)
+        return bound
+
+    def _part(self, within: Step | None) -> RecordedCall:
+        """What a live chunk is that completes no recorded one: it returns at once."""
+        seq = -1 if within is None else within.seq
+        sent = Entry(seq, 0, None, None, Kind.SENT, AUDIO_TYPE)
+        end = Entry(seq, 0, None, None, Kind.SENT_DONE, of=seq)
+        part = RecordedCall(Step(sent), required=False, end=Step(end), matched=True, early=True)
+        if within is not None and part.end is not None:
+            part.step.place = part.end.place = within.place
+        insort(self.live, part, key=_seq)
+        return part
+
+    def _make(self, call: RecordedCall, given: Callable[[int | None], bool]) -> None:
+        """The application has made this recorded call."""
+        self._unindex(call)
+        self._due.pop(call.seq, None)
+        call.matched = True
+        call.ahead = not given(call.step.entry.cause)
+        call.late = call.skipped
+        self.completed.append(call)
+
+    def take(self, call: RecordedCall, given: Callable[[int | None], bool]) -> None:
+        """A live call is this recorded one, though they differ."""
+        self._make(call, given)
+        insort(self.live, call, key=_seq)
+
+    def unmade_before(self, call: RecordedCall, given: Callable[[int | None], bool]) -> RecordedCall | None:
+        """The first reaction of the same task before this call that is due, and was not made."""
+        task = call.step.entry.task
+        for one in self._due.values():  # in the log's order
+            if one.seq >= call.seq:
+                break
+            if task is not None and one.step.entry.task == task and given(one.step.entry.cause):
+                return one
+        return None
+
+    def close_at(self, seq: int) -> RecordedCall:
+        """A `close` that the recording lacks, because its recorder was closed before."""
+        step = Step(Entry(seq, 0, None, None, Kind.CLOSE))
+        end = Step(Entry(seq, 0, None, None, Kind.CLOSED, of=seq))
+        call = RecordedCall(step, required=False, end=end, matched=True, early=True)
+        insort(self.live, call, key=_seq)
+        return call
+
+    def finish(self, call: RecordedCall) -> None:
+        """The live call is completed, or was cancelled."""
+        call.done = True
+        if call in self.live:
+            self.live.remove(call)
+
+    def skip(self, call: RecordedCall) -> None:
+        """Nobody made it in time. It is remembered for a while."""
+        call.skipped = True
+        self._due.pop(call.seq, None)
+        self._missed.append(call)
+        if len(self._missed) > MISSED_STIMULI:
+            missed = self._missed.popleft()
+            self._unindex(missed)
+            self._tape.forget(missed)
+
+    def unmade(self) -> Iterator[RecordedCall]:
+        """Recorded calls that nobody has made, nearest first."""
+        return iter(sorted((call for queue in self._index.values() for call in queue), key=_seq))
+
+    def _unindex(self, call: RecordedCall) -> None:
+        key = _key(call.step)
+        queue = self._index.get(key)
+        if queue is not None and call in queue:
+            queue.remove(call)
+            if not queue:
+                del self._index[key]
+                self._redacted.get(key[:2], {}).pop(key[2], None)
+
+
+def _key(step: Step) -> _Key:
+    return (step.entry.kind, step.entry.type, step.key)
+
+
+def _seq(call: RecordedCall) -> int:
+    return call.seq
+
+
+def _weight(call: RecordedCall) -> tuple[bool, bool, int]:
+    """Of several recorded chunks that one live chunk is: which says how it ends, and when."""
+    return (call.end is None or call.end.outcome.how != "returned", bool(call.nested), call.seq)

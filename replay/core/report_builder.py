@@ -1,0 +1,137 @@
+"""`ReportBuilder`: the report of a replay while it grows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, cast
+
+from ..reporting.divergence import Difference, Divergence
+from ..reporting.report import Awaited, ReplayReport
+from .window import Window
+
+
+@dataclass
+class ReportBuilder:
+    """Grows while a replay runs; `frozen()` is what others get to see. Its attributes are those of a
+    `ReplayReport`."""
+
+    recordings: list[str] = field(default_factory=list[str])
+    delivered: int = 0
+    matched: int = 0
+    differing: int = 0
+    extra: int = 0
+    missing: int = 0
+    unsent: int = 0
+    early: list[int] = field(default_factory=list[int])
+    late: list[int] = field(default_factory=list[int])
+    unmatched_audio: int = 0
+    unheard: int = 0
+    divergences: list[Divergence] = field(default_factory=list[Divergence])
+    awaited: list[Awaited] = field(default_factory=list[Awaited])
+    changes: list[Difference] = field(default_factory=list[Difference])
+    gaps: list[str] = field(default_factory=list[str])
+    notes: list[str] = field(default_factory=list[str])
+    finished: bool = False
+    connections: list[Connection] = field(default_factory=list["Connection"])
+
+    def note(self, text: str) -> None:
+        """Add a note, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def begin(self, id: str, length: int, window: Window, weaker: Callable[[], Iterable[str]]) -> Connection:
+        """A connection begins to be played.
+
+        Args:
+            id: of its session.
+            length: entries of it.
+            window: says how far it has come.
+            weaker: what its event loop does not guarantee.
+        """
+        self.finished = False
+        self.recordings.append(id)
+        connection = Connection(length, window, weaker)
+        self.connections.append(connection)
+        return connection
+
+    def end(self, *, finished: bool = False) -> None:
+        """The connection that began last is played, or will not be played any further."""
+        self.finished = self.finished or finished
+        if self.connections:
+            self.connections[-1].end()
+
+    def was_extra(self, taken: Divergence) -> None:
+        """A call that was taken for a recorded one with another content was not: that one has come."""
+        place = next((at for at, one in enumerate(self.divergences) if one is taken), None)
+        if place is None:
+            return
+        self.differing -= 1
+        self.extra += 1
+        self.divergences[place] = replace(
+            taken,
+            kind="unexpected",
+            summary=f"{taken.summary}, which came later all the same: this one is extra",
+        )
+
+    def frozen(self) -> ReplayReport:
+        """What was found up to now."""
+        measured = [connection.measured() for connection in self.connections]  # counts what is being given
+        facts: dict[str, Any] = {one.name: _frozen(getattr(self, one.name)) for one in fields(self)}
+        del facts["connections"]
+        return ReplayReport(
+            **facts,
+            weaker=tuple(dict.fromkeys(text for one in measured for text in one.weaker)),
+            unplayed=sum(one.unplayed for one in measured[:-1])
+            + (measured[-1].unplayed if measured and not self.finished else 0),
+            recorded_seconds=sum(one.recorded_ns for one in measured) / 1e9,
+            wall_seconds=sum(one.wall_seconds for one in measured),
+        )
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
+
+
+def _nothing() -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How far a connection was played, for how long, and what was weaker."""
+
+    unplayed: int
+    recorded_ns: int
+    wall_seconds: float
+    weaker: tuple[str, ...]
+
+
+class Connection:
+    """One connection that is being played; its arguments are those of `ReportBuilder.begin`."""
+
+    def __init__(self, length: int, window: Window, weaker: Callable[[], Iterable[str]]) -> None:
+        self._length = length
+        self._window = window
+        self._weaker = weaker
+        self._began = time.perf_counter()
+        self._measured: Measured | None = None
+
+    def end(self) -> None:
+        """It goes no further."""
+        self._measured = self.measured()
+        self._window, self._weaker = Window(), _nothing  # which may hold a lot
+
+    def measured(self) -> Measured:
+        """How far it has come."""
+        if self._measured is not None:
+            return self._measured
+        window = self._window
+        here = window.next_seq if window.first is None else window.first.seq
+        return Measured(
+            max(self._length - here, 0),
+            window.passed_ns,
+            time.perf_counter() - self._began,
+            tuple(self._weaker()),
+        )

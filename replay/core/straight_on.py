@@ -1,0 +1,108 @@
+"""Straight on: what comes right after an event that was given, where there is nothing to decide.
+
+Most of what a server sends comes so. A step at a time, `turns` would say the same; here whole runs are given,
+and go on from round to round, until anybody looks.
+"""
+
+from __future__ import annotations
+
+from ...schema.entries import Kind
+from ..terms.acts import Approach
+from ..terms.steps import Step
+from .course import Course
+from .runs import Run
+
+
+def run_on(course: Course, before: Step, *, runs: bool) -> Step | Run | None:
+    """The listeners have returned from an event, and nothing else has happened: the next one, if it
+    comes right after it; or all that come so, if `runs`. As `handled` and `next`, where these have
+    nothing to decide."""
+    window, giving = course.window, course.window.giving
+    if giving is not None and giving.head is before:
+        if runs and giving.seq + len(giving) <= course.stop_at:
+            return giving
+        window.look()
+    if window.first is not before or course.calls.live:
+        return None
+    step = window.run_on(course.stop_at if runs else 0)
+    if step is None or step.seq >= course.stop_at:
+        return None
+    if isinstance(step, Run):
+        course.handlings.leave(before)
+        window.give(step)
+        return step
+    if step.seq in course.nested_in or step.seq in course.approached:
+        return None
+    window.advance()
+    course.handlings.leave(before)
+    course.handlings.begin(step)
+    course.perform(step)
+    return step
+
+
+def given(course: Course, run: Run) -> Step:
+    """The event of a run that the listeners were given last."""
+    if run.current is None:
+        course.window.look()
+    assert run.current is not None, "nobody but the one who gives it begins another run"
+    return run.current
+
+
+def way_on(course: Course, run: Run) -> Approach | None:
+    """The listeners have returned from the last event that a run has in this round, and nothing else
+    has happened: the way to its next round. As `pass_on`."""
+    head = run.next_head()
+    if head is None or head.seq >= course.stop_at:
+        return None
+    act = course.begins(head)
+    if act is not None:
+        run.set_out(head)
+    return act
+
+
+def pass_on(course: Course, before: Step, *, runs: bool) -> Approach | None:
+    """The listeners have returned from an event, and nothing else has happened: the way to the next
+    one, if its task gives it in another round of this burst, and nothing lies between. As `handled`,
+    `continuation` and `next`, where these have nothing to decide."""
+    window = course.window
+    if window.first is not before or course.calls.live or before.ends:
+        return None
+    run = window.run_after(course.stop_at if runs else 0)
+    if run is not None and run.task == before.task and run.place.burst == before.place.burst:
+        act = way_on(course, run)
+        if act is not None:
+            course.handlings.leave(before)
+            window.give(run)
+            return act
+    step = window.second
+    if step is None or step.kind != Kind.RECEIVED or step.task != before.task:
+        return None
+    if step.place.burst != before.place.burst or step.seq >= course.stop_at or step.seq in course.nested_in:
+        return None
+    act = course.begins(step)
+    if act is not None:
+        course.handlings.leave(before)
+        window.advance()
+    return act
+
+
+def come_to(course: Course, act: Approach) -> Step | None:
+    """The rounds of a way have passed: the event at its end, which is to be delivered. As `arrived`
+    and `next`, and None, where these have something to decide."""
+    step, run = act.step, course.window.giving
+    if run is not None and run.head is step and step.seq < course.stop_at:
+        course.instant = course.there = step
+        course.approached.discard(step.seq)
+        run.given += 1
+        step.performed = True
+        course.schedule.happened(step.place, course.now())
+        return step
+    if course.window.first is not step or step.performed or course.calls.live or act.patient:
+        return None
+    if act.until.at_ns is not None or step.kind != Kind.RECEIVED or step.seq in course.nested_in:
+        return None
+    if step.seq >= course.stop_at:
+        return None
+    course.instant = course.there = step
+    course.deliver(step, None)
+    return step

@@ -1,0 +1,1 @@
+"""Why a replay differs, in the words of the conversation."""

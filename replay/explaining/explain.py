@@ -1,0 +1,269 @@
+"""Divergences in the words of the conversation: made where the core and the driver see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...schema.entries import Entry, Kind
+from ..core.machine import ReplayCore
+from ..matching.excerpts import told
+from ..reporting.divergence import Candidate, Difference, Divergence
+from ..reporting.report import Awaited
+from ..terms.acts import HandlerDiffers, RecordedCall, Wait
+from ..terms.spoken import Spoken
+from ..terms.steps import Outcome, Step
+from ..terms.words import described, line, short, title
+from .candidates import nearest, takes_its_place
+
+AROUND = 3
+"""Recorded entries that are shown before, and after, the one that is concerned."""
+
+_NOUNS = {
+    "send_tool_output": "a tool output",
+    "send_user_input": "a text of the user's",
+    "send_interrupt": "an interruption",
+    "send_raw_message": "a raw message",
+    "send_session_update": "a settings update",
+    "send_audio": "audio",
+}
+
+_WAITED = {
+    "stuck": "nothing, and nothing is left running that could still do it",
+    "overdue": "nothing within {} s, while timers of the application went on",
+}
+
+
+def unmatched(
+    core: ReplayCore, kind: str, type: str | None, key: str, cause: int | None
+) -> tuple[Divergence, RecordedCall | None]:
+    """A call came that no recorded one equals; and the recorded one whose place it takes, if any.
+
+    Args:
+        cause: the event in whose extent it was made, where that is known.
+    """
+    came = _came(kind, type, key)
+    candidate = nearest(core, kind, type, key, cause)
+    if candidate is not None and takes_its_place(core, candidate, key, cause):
+        return _changed(core, candidate, came, key), candidate
+    made = core.story.made(kind, type, lambda one: one == key and core.matching.agree(one, key))
+    noun = _noun(kind, type)
+    if made is not None:
+        summary = f"the application {noun} once more than when this was recorded"
+        like = Candidate(made.seq, line(made.entry), "that one has come already")
+        found: tuple[Difference, ...] = ()
+    else:
+        summary = f"the application {noun} that the recording does not hold here"
+        like = None if candidate is None else _candidate(core, candidate, key)
+        found = () if candidate is None else _between(core, candidate.step.key, key)
+    coming = next((call for call in core.expected if call.required and not call.skipped), None)
+    divergence = _divergence(
+        core,
+        "unexpected",
+        summary,
+        expected="nothing more" if coming is None else f"next comes {line(coming.step.entry)}",
+        actual=came,
+        seq=None if coming is None else coming.seq,
+        differences=found,
+        nearest=like,
+        chain=core.story.chain(cause, type or kind),
+        around=_around(core, core.window.next_seq if coming is None else coming.seq),
+    )
+    return divergence, None
+
+
+def closed_early(core: ReplayCore, call: RecordedCall) -> Divergence:
+    """`close` came before the event that caused it."""
+    return _divergence(
+        core,
+        "order",
+        "the application closed too early: when recorded it did so because of entry "
+        f"{call.step.entry.cause}, which has not come yet",
+        expected=line(call.step.entry),
+        actual="close, before that",
+        seq=call.seq,
+        around=_around(core, call.seq),
+    )
+
+
+def overtaken(core: ReplayCore, call: RecordedCall, first: RecordedCall) -> Divergence:
+    """A call was let go, and one that its task made before it has not come."""
+    noun, other = _noun(call.step.kind, call.step.entry.type), line(first.step.entry)
+    return _divergence(
+        core,
+        "order",
+        f"the application {noun} too early: when recorded the same task had made another call before it",
+        expected=f"first {other}",
+        actual=described(call.step.entry),
+        seq=first.seq,
+        chain=core.story.chain(call.step.entry.cause, call.step.entry.type or call.step.kind),
+        around=_around(core, first.seq),
+    )
+
+
+def missing(core: ReplayCore, wait: Wait, overdue: float | None) -> Divergence:
+    """Something that was recorded has not happened, and nothing goes on without it.
+
+    Args:
+        overdue: seconds for which it was waited for; None: nothing is left that could happen.
+    """
+    step = wait.step
+    waited = "stuck" if overdue is None else "overdue"
+    core.report.awaited.append(Awaited(step.seq, line(step.entry), waited))
+    entry, chain = step.entry, ()
+    if wait.what == "call":
+        noun = _noun(step.kind, entry.type)
+        summary = f"the application has not {noun} by now, but had when this was recorded"
+        actual = _WAITED[waited]
+        chain = core.story.chain(entry.cause, entry.type or entry.kind)
+    else:
+        entry = _handled(core, step)
+        summary = "the application is still busy with an event that it was done with when recorded"
+        actual = _WAITED[waited].replace("nothing", "its listeners have not returned", 1)
+    return _divergence(
+        core,
+        "handler" if wait.what == "handler" else "missing",
+        summary,
+        expected=line(entry),
+        actual=actual.format(f"{overdue or 0:g}"),
+        seq=step.seq,
+        chain=chain,
+        around=_around(core, step.seq),
+        waited=waited,
+    )
+
+
+def handler(core: ReplayCore, act: HandlerDiffers) -> Divergence:
+    """Listeners raised where they did not, or the reverse."""
+    if act.live.how == "raised":
+        summary = "a listener raised an exception that it did not raise when recorded"
+    else:
+        summary = "a listener did not raise the exception that it raised when recorded"
+    return _divergence(
+        core,
+        "handler",
+        summary,
+        expected=f"{line(act.step.entry)}: {_how(act.recorded)}",
+        actual=_how(act.live),
+        seq=act.step.seq,
+        around=_around(core, act.step.seq),
+    )
+
+
+def unheard(core: ReplayCore, seq: int) -> Divergence:
+    """Events found no listener, and the application has not closed either."""
+    entry = core.story.entry(seq)
+    return _divergence(
+        core,
+        "unheard",
+        "the application has no listener any more, and has not closed; when recorded there was one",
+        expected=f"a listener for all that came, such as #{seq}" if entry is None else line(entry),
+        actual="given to nobody, and neither was what came after",
+        seq=seq,
+        around=_around(core, seq),
+    )
+
+
+def exhausted(core: ReplayCore | None, connections: int) -> Divergence:
+    """A further connect than were recorded.
+
+    Args:
+        core: of the last connection.
+    """
+    spoken = Spoken() if core is None else core.story.spoken()
+    count = "1 connection" if connections == 1 else f"{connections} connections"
+    return Divergence(
+        "exhausted",
+        "the application connected again, and the recording holds no further connection",
+        0 if core is None else core.turn,
+        spoken.speaker,
+        spoken.words,
+        expected=count,
+        actual="one more",
+    )
+
+
+def changed(core: ReplayCore, found: tuple[Difference, ...]) -> Divergence:
+    """Settings differ, and that was to diverge."""
+    summary = "the settings differ from the recorded ones, which `strict` does not allow"
+    return _divergence(core, "settings", summary, differences=found)
+
+
+def _changed(core: ReplayCore, call: RecordedCall, came: str, key: str) -> Divergence:
+    entry = call.step.entry
+    return _divergence(
+        core,
+        "changed",
+        f"the application {_noun(call.step.kind, entry.type)} other than the recorded one",
+        expected=line(entry),
+        actual=came,
+        seq=call.seq,
+        differences=_between(core, call.step.key, key),
+        chain=core.story.chain(entry.cause, entry.type or entry.kind),
+        around=_around(core, call.seq),
+    )
+
+
+def _candidate(core: ReplayCore, call: RecordedCall, key: str) -> Candidate:
+    cause = call.step.entry.cause
+    if call.skipped and call.required:
+        why = "that one was given up as missing, and differs"
+    elif not core.is_given(cause):
+        why = f"its turn has not come: it was made because of entry {cause}, which is still ahead"
+    elif call.step.key == key:
+        why = "a matcher says that a field differs"
+    else:
+        why = "that one differs"
+        why += "" if cause is None else f", and was made because of entry {cause}"
+    return Candidate(call.seq, line(call.step.entry), why)
+
+
+def _divergence(core: ReplayCore, kind: Any, summary: str, **facts: Any) -> Divergence:
+    spoken = core.story.spoken()
+    return Divergence(kind, summary, core.turn, spoken.speaker, spoken.words, **facts)
+
+
+def _between(core: ReplayCore, recorded: str, live: str) -> tuple[Difference, ...]:
+    found = told(core.matching.differences(recorded, live))
+    return found or ((Difference("bytes", "(recorded)", "(other)"),) if recorded != live else ())
+
+
+def _noun(kind: str, type: str | None) -> str:
+    """What the application did, after `the application`."""
+    if kind != Kind.SENT:
+        return {Kind.CLOSE: "closed", Kind.CONNECT: "connected"}.get(Kind(kind), kind)
+    return f"sent {_NOUNS.get(type or '', type or 'something')}"
+
+
+def _came(kind: str, type: str | None, key: str) -> str:
+    payload = getattr(key, "payload", key)
+    return described(Entry(0, 0, None, None, Kind(kind), type, payload=payload if payload != type else "{}"))
+
+
+def _how(outcome: Outcome) -> str:
+    if outcome.error is None:
+        return "no exception"
+    return f"raised {type(outcome.error).__name__}: {short(str(outcome.error))}"
+
+
+def _handled(core: ReplayCore, step: Step) -> Entry:
+    """The event whose handling a `handled` ends."""
+    of = step.entry.of
+    found = None if of is None else core.story.entry(of)
+    return step.entry if found is None else found
+
+
+def _around(core: ReplayCore, seq: int) -> tuple[str, ...]:
+    steps = [step for step in core.window.around(seq) if step.seq == seq or _tells(step)]
+    before = [step for step in steps if step.seq < seq][-AROUND:]
+    after = [step for step in steps if step.seq > seq][:AROUND]
+    here = [step for step in steps if step.seq == seq]
+    return tuple(line(step.entry) for step in (*before, *here, *after))
+
+
+def _tells(step: Step) -> bool:
+    """Whether an entry tells something to who did not make the log: not that all went well."""
+    entry = step.entry
+    return title(entry).split()[0] in _TELLING or step.outcome.how == "raised"
+
+
+_TELLING = frozenset({Kind.RECEIVED, Kind.SENT, Kind.CONNECT, Kind.CLOSE, Kind.GAP, Kind.MARKER})

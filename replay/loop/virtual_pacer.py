@@ -1,0 +1,214 @@
+"""The pace of a replay on virtual time: exact, and without a single timer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from ..terms.acts import Approach
+from ..terms.places import Place
+from ..terms.steps import START
+from .pacing import Driver
+from .virtual_loop import VirtualLoop
+
+
+class VirtualPacer:
+    """Is asked by the loop when nothing is left to run.
+
+    Args:
+        patience_ns: virtual nanoseconds for which the application may be awaited while timers of its
+            own go on.
+    """
+
+    driver: Driver
+
+    def __init__(self, loop: VirtualLoop, patience_ns: int) -> None:
+        self.paced = True
+        self._loop = loop
+        self._patience_ns = patience_ns
+        self._here = START
+        self._act: Approach | None = None
+        self._targets: dict[int, tuple[int, int]] = {}  # rounds that steps wait for, by seq
+        self._there: set[int] = set()  # steps whose round has come before their turn
+        self._waiting_since: int | None = None
+        self._finishes_at: int | None = None
+        self._stand: Callable[[], object] | None = None
+        loop.idlers.append(self)
+
+    @property
+    def weaker(self) -> list[str]:
+        """What could not be guaranteed."""
+        found: list[str] = []
+        if self._loop.foreign:
+            found.append(
+                f"{len(self._loop.foreign)} descriptors of others (sockets, pipes) were open: time "
+                "flowed with the wall while they were busy"
+            )
+        if self._loop.disordered:
+            found.append("a job of a thread answered before one that was begun earlier")
+        return found
+
+    @property
+    def overdue(self) -> float | None:
+        """Virtual seconds for which what is given up now was awaited, while timers went on."""
+        return self._patience_ns / 1e9 if self._loop.timers else None
+
+    def now(self) -> Place:
+        """Where in time the replay is."""
+        now_ns, round = self._loop.now_ns, self._loop.round()
+        here = self._here
+        if here.ns != now_ns or here[1:3] != round:
+            here = self._here = Place(now_ns, *round)
+        return here
+
+    def still(self) -> bool:
+        """Whether the loop's thread does nothing but wait for other threads."""
+        return self._loop.blocked
+
+    def waking(self) -> AbstractContextManager[None]:
+        """Who is woken in this block runs next."""
+        return self._loop.waking()
+
+    def soon(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Call this after who was woken has run as far as it comes."""
+        self._loop.soon(callback, *args)
+
+    def approach(self, act: Approach) -> None:
+        """Call back there."""
+        if self._act is not None and self._act.step is act.step and self._act.until.at_ns == act.until.at_ns:
+            return
+        self.clear()
+        self._act = act
+        if act.until.at_ns is None and act.step.seq in self._there:
+            self._reach(act)
+        elif act.until.at_ns is None and act.step.seq not in self._targets:
+            self.begin(act)
+
+    def begin(self, act: Approach) -> None:
+        """Whoever does this has begun to wait for its round just now."""
+        seq, rounds = act.step.seq, act.until.rounds
+        if seq in self._targets or seq in self._there:
+            return
+        burst, number = self._loop.round()
+        self._targets[seq] = (burst, number + rounds)
+        if act.first and rounds:
+            self._loop.at_round_start(number + rounds, lambda: self._arrive(act))
+        else:
+            self._count(act)
+
+    def follow(self, act: Approach) -> bool:
+        """Whoever asks lets the rounds pass himself."""
+        self.clear()
+        self._act = act
+        burst, number = self._loop.round()
+        self._targets[act.step.seq] = (burst, number + act.until.rounds)
+        return True
+
+    def followed(self, act: Approach) -> bool:
+        """Whether they have passed; if so, called back."""
+        if self._loop.round() < self._targets[act.step.seq]:
+            return False
+        self._arrive(act)
+        return True
+
+    def wait(self) -> None:
+        """Call back when the application is at rest."""
+        if self._waiting_since is None:
+            self.clear()
+            self._waiting_since = self._loop.now_ns
+
+    def finish(self, *, busy: bool) -> None:
+        """Call back when the application has come to rest."""
+        if self._finishes_at is None or not busy:
+            self.clear()
+            self._finishes_at = self._loop.now_ns + (self._patience_ns if busy else 0)
+
+    def progress(self) -> None:
+        """Something happened."""
+        if self._waiting_since is not None:
+            self._waiting_since = self._loop.now_ns
+
+    def stop(self) -> None:
+        """Call back no more."""
+        self.clear()
+        self.release()
+        if self in self._loop.idlers:
+            self._loop.idlers.remove(self)
+
+    def hold(self, stand: Callable[[], object]) -> None:
+        """The loop's clock stands."""
+        self.release()
+        self._stand = stand
+        self._loop.holders.append(stand)
+
+    def release(self) -> None:
+        """It goes on; nobody has waited meanwhile."""
+        if self._stand is not None:
+            self._loop.holders.remove(self._stand)
+            self._stand = None
+
+    @property
+    def rate(self) -> float | None:
+        """That of the loop."""
+        return self._loop.pace
+
+    def set_rate(self, rate: float | None) -> None:
+        """That of the loop."""
+        self._loop.pace = rate
+
+    # --- for the loop, when it is idle ------------------------------------------------------------
+
+    def next_ns(self) -> int | None:
+        """When we want to act."""
+        if self._act is not None:
+            return self._act.until.at_ns
+        if self._waiting_since is not None:
+            return self._waiting_since + self._patience_ns if self._loop.timers else None
+        return self._finishes_at
+
+    def act(self) -> None:
+        """That instant has come."""
+        act = self._act
+        if act is not None:
+            self._reach(act)
+        else:
+            self.clear()
+            self.driver.quiet(gives_up=True)
+
+    def rest(self) -> bool:
+        """Nothing is left that could ever happen by itself."""
+        if self._waiting_since is None:
+            return False
+        self.clear()
+        self.driver.quiet(gives_up=True)
+        return True
+
+    # --- counting rounds ----------------------------------------------------------------------------
+
+    def _count(self, act: Approach) -> None:
+        if self._loop.round() < self._targets[act.step.seq]:
+            self._loop.call_soon(self._count, act)
+        elif act.patient:
+            self._loop.at_round_end(lambda: self._arrive(act))
+        else:
+            self._arrive(act)
+
+    def _arrive(self, act: Approach) -> None:
+        del self._targets[act.step.seq]
+        if self._act is not None and self._act.step is act.step:
+            self._reach(self._act)
+        elif not act.patient:  # else the application has done it meanwhile
+            self._there.add(act.step.seq)
+
+    def _reach(self, act: Approach) -> None:
+        if self._act is act:
+            self._act = None
+            self._there.discard(act.step.seq)
+            self.driver.reached(act)
+
+    def clear(self) -> None:
+        """Nothing is waited for."""
+        self._act = None
+        self._waiting_since = None
+        self._finishes_at = None

@@ -1,0 +1,1 @@
+"""Whether a live send is a recorded one."""

@@ -1,0 +1,1 @@
+"""What all of a replay speaks of: steps, acts, places, and the words of a conversation."""
