@@ -133,7 +133,7 @@ def test_a_socket_lets_the_clock_flow() -> None:
 
 _SETS = """
 import asyncio
-from realtape.replay.virtual_loop import run
+from realtape.replay.loop.virtual_loop import run
 async def main():
     tasks = {asyncio.create_task(asyncio.sleep(1), name=str(n)) for n in range(40)}
     futures = {asyncio.get_running_loop().create_future() for _ in range(3)}
