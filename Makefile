@@ -21,7 +21,7 @@ test-deep: $(READY)
 
 # The SDK's integration, with the oldest releases that pyproject.toml allows.
 test-oldest: $(OLDEST)/.ready
-	$(OLDEST)/bin/python -m pytest -n auto -m "not deep and not postgresql" tests/integrations tests/replay tests/schema tests/test_golden.py
+	$(OLDEST)/bin/python -m pytest -n auto --reruns 1 -m "not deep and not postgresql" tests/integrations tests/replay tests/schema tests/test_golden.py
 
 # Needs a PostgreSQL server's programs on the machine, or REALTAPE_TEST_POSTGRESQL=postgresql://…
 test-postgresql: $(READY)
@@ -59,7 +59,7 @@ $(READY): pyproject.toml
 $(OLDEST)/.ready: pyproject.toml .ci/oldest.txt
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint .ci/oldest.txt \
-		--editable '.[clocks,openai-agents,testing]' pytest-asyncio pytest-timeout pytest-xdist
+		--editable '.[clocks,openai-agents,testing]' pytest-asyncio pytest-rerunfailures pytest-timeout pytest-xdist
 	touch $@
 
 clean:

@@ -407,10 +407,12 @@ class Player:
             self.core.give_up(wait)
             self.advance()
         elif gives_up:
-            divergence = explain.missing(self.core, wait, self._pacer.overdue)
+            needed = self.core.needs(wait)
+            divergence = explain.missing(self.core, wait, self._pacer.overdue) if needed else None
             self._pacer.progress()
             self.core.give_up(wait)
-            self._diverged(divergence)
+            if divergence is not None:
+                self._diverged(divergence)
             self.advance()
         else:
             self._pacer.wait()

@@ -150,7 +150,7 @@ class Course:
         kind = step.entry.kind
         if kind in CALLS:
             call = self.calls.at(step)
-            self.schedule.happened(step.place, call.made or self.now(), waited=call.required)
+            self.schedule.happened(step.place, call.made or self.now(), waited=call.required or call.awaited)
         elif kind == Kind.HANDLED:
             self.schedule.happened(step.place, self.handlings.place(step) or self.now(), waited=True)
         elif kind == Kind.LISTENER_ADDED:

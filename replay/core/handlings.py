@@ -67,6 +67,11 @@ class Handlings:
         """Whether this `handled` is about to cancel listeners."""
         return step.entry.of in self._running and step.entry.of not in self._cancelling
 
+    def may_make(self, call: Step) -> bool:
+        """Whether the listener that made this call when recorded is at work: then it may still come."""
+        handled = self._running.get(-1 if call.entry.cause is None else call.entry.cause)
+        return handled is not None and handled.entry.task == call.entry.task
+
     def place(self, step: Step) -> Place | None:
         """Where in the replay what this `handled` ends has ended."""
         return None if step.entry.of is None else self._places.pop(step.entry.of, None)

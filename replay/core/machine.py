@@ -143,6 +143,10 @@ class ReplayCore(Course):
         """The reaction that the same task made before this call, and that nobody has made yet."""
         return self.calls.unmade_before(call, self.is_given)
 
+    def needs(self, wait: Wait) -> bool:
+        """Whether it is a divergence if what is waited for does not come."""
+        return wait.what != "call" or self.calls.at(wait.step).required
+
     def give_up(self, wait: Wait) -> None:
         """What is waited for will not come: go on as if it had."""
         if wait.what == "call":

@@ -55,7 +55,8 @@ def _call_turn(course: Course, step: Step) -> Act | None:
     call = course.calls.at(step)
     if call.matched or call.skipped:
         return None
-    if call.required:
+    if call.required or course.handlings.may_make(step):
+        call.awaited = True  # one that is not required, as long as the listener that made it is at work
         return Wait("call", step)
     # What happens inside it, or an end, is not brought about while it may still be about to come.
     settles = not course.paced and (call.nested or step.kind == Kind.CLOSE)

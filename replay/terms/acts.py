@@ -17,6 +17,7 @@ class RecordedCall:
     Attributes:
         step: its entry.
         required: the replay waits for it.
+        awaited: it has waited for it, required or not: see `docs/replay.md`.
         end: the entry that ended it; None where the log has none (yet).
         nested: events that the listeners get inside the call, and have not got yet.
         running: the one of them that they are handling.
@@ -31,6 +32,7 @@ class RecordedCall:
 
     step: Step
     required: bool
+    awaited: bool = False
     end: Step | None = None
     nested: deque[Step] = field(default_factory=deque[Step])
     running: Step | None = None

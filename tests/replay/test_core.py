@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.terms.acts import Approach, Complete, Deliver, Wait
+from realtape.replay.terms.acts import Approach, Complete, Deliver, End, Wait
 from realtape.replay.terms.places import Place, Until
 from realtape.replay.terms.steps import Outcome
 from realtape.schema import Kind
@@ -180,6 +180,37 @@ def test_a_stimulus_is_awaited_in_its_round() -> None:
     assert isinstance(second, Approach)
     assert (second.until.rounds, second.patient) == (2, False)
     assert core.report.unsent == 1
+
+
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_stimulus_that_a_listener_made_is_awaited_while_that_is_at_work(comes: bool) -> None:
+    """Though its round has passed: who handles an event a little slower than it was still gets to it."""
+    take = Take()
+    connect = take.add(Kind.CONNECT)
+    take.add(Kind.CONNECTED, of=connect)
+    event = take.add(Kind.RECEIVED, task=READ_LOOP)
+    sent = take.add(Kind.SENT, task=READ_LOOP, cause=event, type="send_audio", key="audio")
+    take.add(Kind.SENT_DONE, task=READ_LOOP, of=sent)
+    take.add(Kind.HANDLED, task=READ_LOOP, of=event)
+    core = core_of(take)
+    assert isinstance(core.next(), Complete)
+    given = core.next()
+    assert isinstance(given, Deliver)
+    waits = core.next()
+    assert isinstance(waits, Wait)
+    assert waits == Wait("call", take.steps[sent])
+    assert not core.needs(waits)
+    if comes:
+        assert core.call(Kind.SENT, "send_audio", "audio", event) is not None
+        assert isinstance(core.next(), Complete)
+    core.handled(given.step, Outcome())
+    act = core.next()  # nothing holds it up any more
+    while isinstance(act, Approach):
+        core.arrived(act)
+        act = core.next()
+    assert isinstance(act, End)
+    assert core.report.unsent == int(not comes)
+    assert not core.report.missing
 
 
 def test_what_happened_inside_two_answers_happens_in_the_order_of_the_log() -> None:

@@ -23,7 +23,15 @@ from hypothesis import given, seed, settings
 from realtape.recorder import Recorder
 from realtape.replay import Recording, ReplayModel, ReplayReport, run
 from realtape.schema import Kind
-from support.generated import GeneratedModel, Program, Provider, Running, programs, providers
+from support.generated import (
+    GeneratedModel,
+    Program,
+    Provider,
+    Running,
+    Step,
+    programs,
+    providers,
+)
 from support.stored import Stored, only
 
 SPEED = 100.0
@@ -105,6 +113,14 @@ def check_fixpoint(provider: Provider, program: Program) -> None:
 @given(providers(), programs())
 def test_identity(provider: Provider, program: Program) -> None:
     check_identity(provider, program)
+
+
+@pytest.mark.parametrize("second", ["audio", "text"])
+def test_fixpoint_of_audio_that_listeners_send(second: str) -> None:
+    """They take longer than the rounds of a recording in real time say; all of it happens inside audio."""
+    provider = Provider((Step(3.3, "turn_started"),), {}, {"audio": (Step(3.3, "turn_started"),)})
+    reaction = (Step(1.0, "audio"), Step(0.0, second))
+    check_fixpoint(provider, Program(({"turn_started": reaction},), (), closes=False, tracks=False))
 
 
 def check_settles(provider: Provider, program: Program) -> None:
