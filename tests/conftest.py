@@ -3,10 +3,15 @@ HYPOTHESIS_PROFILE=deep many, and others every time. What stops a change must be
 the search for what nobody has found yet is the deep one's."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
+
+# Who is started in the background of a shell has Ctrl-C ignored, and so have all that he starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The machine's speed says nothing about an example: the test's own timeout bounds it.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
