@@ -13,6 +13,11 @@ pytest_plugins = ["pytester"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What the tests start says the same wherever it runs: pytest and argparse, for two, write in other words or
+# other colours where these are set.
+for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "PYTEST_ADDOPTS"):
+    os.environ.pop(name, None)
+
 # The machine's speed says nothing about an example: the test's own timeout bounds it.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 

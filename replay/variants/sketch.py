@@ -4,7 +4,6 @@ moved; `draft()` is what came of it."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from ...schema.drafts import Draft
 from ...schema.entries import Entry, Kind
@@ -170,10 +169,3 @@ def _asks(entry: Entry) -> bool:
     if entry.type == "send_raw_message":
         return text_of(mapping(facts_of(entry).get("message")).get("type")) == "response.create"
     return entry.type == "send_user_input"
-
-
-def value_at(tree: Any, *path: str) -> Any:
-    """A value some levels down; None where there is none."""
-    for name in path:
-        tree = mapping(tree).get(name)
-    return tree
