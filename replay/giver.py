@@ -120,12 +120,12 @@ class Giver:
         giving = Giving(step.seq, asyncio.current_task())
         self._giving.append(giving)
         token = _cause.set(None)
-        following: Step | Run | None = step
+        following = straight_on.folded(self._core, step, runs=bool(self._listeners))
         try:
             while following is not None:
                 if isinstance(following, Run):
                     try:
-                        whole = await self._give_run(following, giving, acting)
+                        whole = await self._give_run(following, following.begin(step), giving, acting)
                         way = straight_on.way_on(self._core, following) if whole else None
                     finally:
                         if way is None:
@@ -162,16 +162,16 @@ class Giver:
         for listener in list(self._listeners):
             await listener.on_event(event)
 
-    async def _give_run(self, run: Run, giving: Giving, acting: Step) -> bool:
+    async def _give_run(self, run: Run, begin: int, giving: Giving, acting: Step) -> bool:
         """Give the events of this round to the listeners, one after another, until something else is to
         be looked at; whether nothing was."""
         host, transport, listeners = self._host, self._transport, self._listeners
         ids = self._core.matching.ids
         renames = ids.renames  # which only a send changes, and then somebody looks
-        begin, end, here = run.given, run.round_end, id(self)
-        for seq, event in enumerate(run.values[begin:end], run.seq + begin):
-            run.given += 1
-            giving.seq = seq
+        here = id(self)
+        for at, event in enumerate(run.values[begin : run.round_end], begin):
+            run.given = at + 1
+            giving.seq = seq = run.seq + at
             _cause.set((here, seq))
             live = ids.live_value(event) if renames else event
             if len(listeners) == 1:  # no copy of them is needed

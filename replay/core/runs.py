@@ -91,6 +91,10 @@ class Run:
         """How many of them the cursor has passed."""
         return self.given - (self.given > self._head_at)
 
+    def begin(self, step: Step) -> int:
+        """Where in `rows` to begin: at this step, if it is the head; else behind what was given."""
+        return self._head_at if self.head is step else self.given
+
     def next_head(self) -> Step | None:
         """The first event of the next round; None where the run ends before it. See `set_out`."""
         begin = self.given

@@ -13,15 +13,22 @@ from .course import Course
 from .runs import Run
 
 
+def folded(course: Course, step: Step, *, runs: bool) -> Step | Run | None:
+    """What is given where this event is: it alone, or the run whose round it begins, if `runs`."""
+    run = course.window.giving
+    if run is None or run.head is not step:
+        return step
+    if runs and run.seq + len(run) <= course.stop_at:
+        return run
+    course.window.look()
+    return step
+
+
 def run_on(course: Course, before: Step, *, runs: bool) -> Step | Run | None:
     """The listeners have returned from an event, and nothing else has happened: the next one, if it
     comes right after it; or all that come so, if `runs`. As `handled` and `next`, where these have
     nothing to decide."""
-    window, giving = course.window, course.window.giving
-    if giving is not None and giving.head is before:
-        if runs and giving.seq + len(giving) <= course.stop_at:
-            return giving
-        window.look()
+    window = course.window
     if window.first is not before or course.calls.live:
         return None
     step = window.run_on(course.stop_at if runs else 0)
@@ -95,7 +102,6 @@ def come_to(course: Course, act: Approach) -> Step | None:
         course.approached.discard(step.seq)
         run.given += 1
         step.performed = True
-        course.schedule.happened(step.place, course.now())
         return step
     if course.window.first is not step or step.performed or course.calls.live or act.patient:
         return None

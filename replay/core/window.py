@@ -85,7 +85,9 @@ class Window:
     @property
     def hungry(self) -> bool:
         """Whether it must be fed before a call can be judged."""
-        return not self.ended and len(self) < LOOK_AHEAD // 2
+        run = self.giving
+        left = self._size if run is None else self._size - run.given
+        return left < LOOK_AHEAD // 2 and not self.ended
 
     @property
     def full(self) -> bool:
