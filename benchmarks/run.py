@@ -30,7 +30,8 @@ own thread, which is at work meanwhile. The loop's own round is subtracted.
 
 {replay}
 
-Decoding, the decisions of the core and the delivery are included; one await for each event.
+Decoding, the decisions of the core and the delivery are included; one await for each event. Each event
+comes in the round of the event loop in which it had come: the more came in one, the less that costs.
 
 ## How much faster than it happened a long session is replayed
 

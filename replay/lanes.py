@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+from .loop.pacing import Pacer
 from .terms.acts import Approach, RecordedCall
 from .terms.steps import Outcome, Step
 
@@ -37,12 +38,12 @@ class Lane:
     def __init__(
         self,
         run: Callable[[Step], Coroutine[Any, Any, Approach | None]],
-        followed: Callable[[Approach], bool],
+        pacer: Pacer,
         cancelled: Callable[[], None],
         context: contextvars.Context,
     ) -> None:
         self._run = run
-        self._followed = followed
+        self._pacer = pacer
         self._cancelled = cancelled
         self._inbox: deque[Step] = deque()
         self._wake = asyncio.Event()
@@ -108,9 +109,11 @@ class Lane:
         """Let rounds pass until the one in which the next event comes, or would have come."""
         self.follows = True
         try:
-            await _next_round()
-            while not self._followed(act) and self._late is None:
-                await _next_round()
+            while True:
+                if not self._pacer.skip_round():
+                    await _next_round()
+                if self._pacer.followed(act) or self._late is not None:
+                    break
         finally:
             self.follows = False
         if self._late is not None:
@@ -129,18 +132,18 @@ class Lanes:
 
     Args:
         run: gives an event to the listeners; returns the way to the next one, if that is to be followed.
-        followed: whether it has come to its end, and what is to be delivered there was given to its lane.
+        pacer: tells when it has come to its end; what is to be delivered there was given to its lane, then.
         cancelled: called when one is cancelled that had nothing to do: the loop is being shut down.
     """
 
     def __init__(
         self,
         run: Callable[[Step], Coroutine[Any, Any, Approach | None]],
-        followed: Callable[[Approach], bool],
+        pacer: Pacer,
         cancelled: Callable[[], None],
     ) -> None:
         self._run = run
-        self._followed = followed
+        self._pacer = pacer
         self._cancelled = cancelled
         self._lanes: dict[int | None, Lane] = {}
 
@@ -153,7 +156,7 @@ class Lanes:
         """The lane of a recorded task; a new one begins in a copy of this context."""
         lane = self._lanes.get(task)
         if lane is None or lane.task.done():
-            lane = self._lanes[task] = Lane(self._run, self._followed, self._cancelled, context.copy())
+            lane = self._lanes[task] = Lane(self._run, self._pacer, self._cancelled, context.copy())
         return lane
 
     def following(self, task: int | None) -> Lane | None:

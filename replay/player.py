@@ -89,13 +89,14 @@ class Player:
         self._context = contextvars.copy_context()
         self._contexts: OrderedDict[int, contextvars.Context] = OrderedDict()
         self._giver = Giver(self, core, transport, listeners, delivered)
-        self._lanes = Lanes(self._giver.give, pacer.followed, self._shut_down)
+        self._lanes = Lanes(self._giver.give, pacer, self._shut_down)
         self._calls: dict[RecordedCall, LiveCall] = {}
         self._reader = Reader(recording, core)
         self._failure: Exception | None = None
         self._advancing = False
         self._again = False
         self.acting: Step | None = None
+        self._soon: asyncio.Handle | None = None  # asks whether it has begun by then
         self._returned = False  # that is the return of a call, to a caller who runs already
         self._making: RecordedCall | None = None  # whose caller we are called by
         self._wait: Wait | None = None
@@ -297,7 +298,7 @@ class Player:
             else:
                 context = self._context_of(step.entry.cause)
                 self._lanes.of(step.task, context).give(step)
-        self._pacer.soon(self._acted, step)
+        self._soon = self._pacer.soon(self._acted, step)
 
     def _complete(self, call: RecordedCall, outcome: Outcome) -> None:
         for upcoming in self.core.upcoming(call):
@@ -350,6 +351,9 @@ class Player:
     def follow(self, way: Approach) -> bool:
         """They have returned, and the next event comes in another round; whether its lane waits for that."""
         self.acting = self._wait = None
+        if self._soon is not None:
+            self._soon.cancel()  # they have run as far as they come
+            self._soon = None
         self._pacer.progress()
         return self._pacer.follow(way)
 
@@ -380,7 +384,7 @@ class Player:
             else:  # as that does; but nobody has to be woken
                 self._begin(step)
                 lane.give(step)
-                self._pacer.soon(self._acted, step)
+                self._soon = self._pacer.soon(self._acted, step)
             return
         self.core.arrived(act)
         self.advance()

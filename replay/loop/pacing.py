@@ -6,6 +6,7 @@ Two kinds of loop answer: one on virtual time (`virtual_pacer.py`), exactly; an 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -64,8 +65,12 @@ class Pacer(Protocol):
         """Who is woken in this block runs next, where the loop can do that."""
         ...
 
-    def soon(self, callback: Callable[..., Any], *args: Any) -> None:
+    def soon(self, callback: Callable[..., Any], *args: Any) -> asyncio.Handle:
         """Call this after who was woken has run as far as it comes."""
+        ...
+
+    def skip_round(self) -> bool:
+        """Let a round pass at once in which nothing would run but the task that asks; whether it did."""
         ...
 
     def approach(self, act: Approach) -> None:

@@ -66,9 +66,13 @@ class PlainPacer:
         """Such a loop runs who is woken in the next round."""
         return contextlib.nullcontext()
 
-    def soon(self, callback: Callable[..., Any], *args: Any) -> None:
+    def soon(self, callback: Callable[..., Any], *args: Any) -> asyncio.Handle:
         """Call this after who was woken has run as far as it comes."""
-        self._loop.call_soon(callback, *args)
+        return self._loop.call_soon(callback, *args)
+
+    def skip_round(self) -> bool:
+        """Such a loop is not asked."""
+        return False
 
     def approach(self, act: Approach) -> None:
         """Call back there."""

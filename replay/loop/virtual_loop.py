@@ -24,7 +24,7 @@ from typing import Any, Protocol, TypeVar, cast
 from ...schema.clocks import Round
 from ...schema.errors import RealtapeError
 from .jobs import OrderedJobs
-from .loop_queue import IdleSelector, ReadyQueue, Waking, run_handle
+from .loop_queue import IdleSelector, ReadyQueue, Soon, Waking, run_handle
 from .numbered import NumberedFuture, NumberedTimer, numbered_task
 from .wall_clock import wall_clock_of
 
@@ -132,9 +132,28 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     # --- for who must act between two steps of others -------------------------------------------------
 
-    def soon(self, callback: Callable[..., object], *args: Any) -> None:
+    def soon(self, callback: Callable[..., object], *args: Any) -> Soon:
         """Call this right after what is running now, before anything else that is ready."""
-        self._urgent.append(asyncio.Handle(callback, args, self))
+        soon = Soon(callback, args, self)
+        self._urgent.append(soon)
+        return soon
+
+    def skip_round(self) -> bool:
+        """The task that is running now has nothing more to do in this round: let it end at once, if nothing
+        else is left to run in it, and nothing in the next one but this task. Whether it has ended."""
+        urgent = self._urgent
+        while urgent and urgent[0].cancelled():
+            urgent.popleft()
+        if self._ready or urgent or self._at_round_end or self._at_round_start or self._stopping:  # type: ignore[attr-defined]
+            return False
+        timers = cast("list[asyncio.TimerHandle]", self._scheduled)  # type: ignore[attr-defined]
+        if timers and timers[0].when() <= self.time() + self._clock_resolution:  # type: ignore[attr-defined]
+            return False
+        if cast("IdleSelector", self._selector).registered != self.own_descriptors:  # type: ignore[attr-defined]
+            return False
+        burst, number = self._round
+        self._round = Round(burst, number + 1)
+        return True
 
     def waking(self) -> contextlib.AbstractContextManager[None]:
         """Who is woken in this block runs right after what is running now, in the same round."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from ...schema.clocks import Round
 from ..terms.acts import Approach
 from ..terms.places import Place
 from ..terms.steps import START
@@ -28,6 +30,7 @@ class VirtualPacer:
         self._loop = loop
         self._patience_ns = patience_ns
         self._here = START
+        self._round: Round | None = None  # of `_here`
         self._act: Approach | None = None
         self._targets: dict[int, tuple[int, int]] = {}  # rounds that steps wait for, by seq
         self._there: set[int] = set()  # steps whose round has come before their turn
@@ -56,11 +59,11 @@ class VirtualPacer:
 
     def now(self) -> Place:
         """Where in time the replay is."""
-        now_ns, round = self._loop.now_ns, self._loop.round()
-        here = self._here
-        if here.ns != now_ns or here[1:3] != round:
-            here = self._here = Place(now_ns, *round)
-        return here
+        loop = self._loop
+        round = loop.round()
+        if round is not self._round or loop.now_ns != self._here.ns:
+            self._round, self._here = round, Place(loop.now_ns, *round)
+        return self._here
 
     def still(self) -> bool:
         """Whether the loop's thread does nothing but wait for other threads."""
@@ -70,9 +73,13 @@ class VirtualPacer:
         """Who is woken in this block runs next."""
         return self._loop.waking()
 
-    def soon(self, callback: Callable[..., Any], *args: Any) -> None:
+    def soon(self, callback: Callable[..., Any], *args: Any) -> asyncio.Handle:
         """Call this after who was woken has run as far as it comes."""
-        self._loop.soon(callback, *args)
+        return self._loop.soon(callback, *args)
+
+    def skip_round(self) -> bool:
+        """Let a round pass in which there is nothing but who asks."""
+        return self._loop.skip_round()
 
     def approach(self, act: Approach) -> None:
         """Call back there."""
@@ -107,9 +114,15 @@ class VirtualPacer:
 
     def followed(self, act: Approach) -> bool:
         """Whether they have passed; if so, called back."""
-        if self._loop.round() < self._targets[act.step.seq]:
+        seq = act.step.seq
+        if self._loop.round() < self._targets[seq]:
             return False
-        self._arrive(act)
+        if self._act is act:  # mostly; as `_arrive`
+            del self._targets[seq]
+            self._act = None
+            self.driver.reached(act)
+        else:
+            self._arrive(act)
         return True
 
     def wait(self) -> None:

@@ -1,0 +1,162 @@
+"""Rounds that a task lets pass without giving the loop back: nobody can tell."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import types
+from collections.abc import Callable, Generator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from realtape.replay.loop.virtual_loop import VirtualLoop
+from realtape.schema.clocks import Round
+
+Trace = list[tuple[str, Round, int]]
+Act = tuple[str, int]
+
+ACTS = st.tuples(
+    st.sampled_from(["yield", "sleep", "call_soon", "call_later", "soon", "round_end", "round_start"]),
+    st.integers(0, 3),
+)
+TASKS = st.lists(st.lists(ACTS, max_size=5), max_size=3)
+
+
+@types.coroutine
+def next_round() -> Generator[None]:
+    yield
+
+
+class Run:
+    """Some tasks that do as they are told, and one that lets rounds pass; what they saw.
+
+    Args:
+        skips: that one skips rounds, where it can.
+    """
+
+    def __init__(self, *, skips: bool) -> None:
+        self.loop = VirtualLoop()
+        self.trace: Trace = []
+        self.skipped = 0
+        self._skips = skips
+
+    def see(self, who: str) -> None:
+        self.trace.append((who, self.loop.round(), self.loop.now_ns))
+
+    async def act(self, name: str, acts: list[Act]) -> None:
+        loop = self.loop
+        for number, (what, count) in enumerate(acts):
+            told: Callable[[], None] = lambda who=f"{name}.{number} {what}": self.see(who)  # noqa: E731
+            if what == "yield":
+                for _ in range(count):
+                    await next_round()
+            elif what == "sleep":
+                await asyncio.sleep(count / 1000)
+            elif what == "call_soon":
+                loop.call_soon(told)
+            elif what == "call_later":
+                loop.call_later(count / 1000, told)
+            elif what == "soon":
+                loop.soon(told)
+            elif what == "round_end":
+                loop.at_round_end(told)
+            else:
+                loop.at_round_start(loop.round().number + 1 + count, told)
+            self.see(f"{name}.{number}")
+
+    async def pass_rounds(self, counts: list[int]) -> None:
+        for count in counts:
+            burst, number = self.loop.round()
+            while self.loop.round() < (burst, number + count):
+                if self._skips and self.loop.skip_round():
+                    self.skipped += 1
+                else:
+                    await next_round()
+            self.see("passed")
+            if count % 3 == 0:
+                await asyncio.sleep(0.001)
+
+    def run(self, tasks: list[list[Act]], counts: list[int]) -> Trace:
+        async def main() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.pass_rounds(counts))
+                for number, acts in enumerate(tasks):
+                    group.create_task(self.act(f"task {number}", acts))
+            self.see("all done")
+
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(main())
+        return self.trace
+
+
+@given(TASKS, st.lists(st.integers(0, 5), max_size=6))
+def test_nobody_can_tell(tasks: list[list[Act]], counts: list[int]) -> None:
+    assert Run(skips=True).run(tasks, counts) == Run(skips=False).run(tasks, counts)
+
+
+def test_a_round_with_nobody_else_is_skipped() -> None:
+    run = Run(skips=True)
+    run.run([], [5, 4])
+    assert run.skipped == 9
+
+
+@pytest.mark.parametrize("what", ["ready", "due", "soon", "round end", "round start", "socket", "stopped"])
+def test_a_round_with_anybody_else_is_not(what: str) -> None:
+    loop = VirtualLoop()
+    skipped: list[bool] = []
+
+    async def main() -> None:
+        if what == "ready":
+            loop.call_soon(lambda: None)
+        elif what == "due":
+            loop.call_later(0, lambda: None)
+        elif what == "soon":
+            loop.soon(lambda: None)
+        elif what == "round end":
+            loop.at_round_end(lambda: None)
+        elif what == "round start":
+            loop.at_round_start(3, lambda: None)
+        elif what == "socket":
+            ours, theirs = socket.socketpair()
+            loop.add_reader(ours, lambda: None)
+            skipped.append(loop.skip_round())
+            loop.remove_reader(ours)
+            ours.close()
+            theirs.close()
+            return
+        else:
+            loop.stop()
+        skipped.append(loop.skip_round())
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(main())
+    assert skipped == [False]
+
+
+def test_who_was_not_to_be_called_any_more_does_not_matter() -> None:
+    loop = VirtualLoop()
+    called: list[str] = []
+
+    async def main() -> bool:
+        loop.soon(called.append, "never").cancel()
+        loop.soon(called.append, "never, either").cancel()
+        return loop.skip_round()
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        assert runner.run(main())
+    assert not called
+
+
+def test_what_a_callback_raises_is_told_to_the_loop() -> None:
+    loop = VirtualLoop()
+    told: list[BaseException] = []
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+
+    async def main() -> None:
+        loop.soon(divmod, 1, 0)
+        await next_round()
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(main())
+    assert [type(error) for error in told] == [ZeroDivisionError]
