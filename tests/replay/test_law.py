@@ -11,8 +11,6 @@ loop, a recording in real time does not tell in what order they and the applicat
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -40,8 +38,6 @@ SPEED = 100.0
 QUICKER = 1.07
 """How many times quicker the application is when it is replayed."""
 
-_REFERENCE = re.compile(r'"at":\[(\d+),(\d+),(\d+)\]')
-
 
 async def record(store: Path, provider: Provider, program: Program, speed: float = 1.0) -> list[Any]:
     async with Recorder(store) as recorder:
@@ -59,24 +55,12 @@ async def replay(
         return notes, await model.finished()
 
 
-def rows(stored: Stored) -> list[tuple[Any, ...]]:
-    """Every column but the digest; bytes by what they are, not by where they lie."""
-    return [(*entry[:-3], content(stored, entry.payload), *entry[-2:-1]) for entry in stored.entries]
-
-
-def content(stored: Stored, payload: str) -> str:
-    def data(found: re.Match[str]) -> str:
-        return hashlib.sha256(stored.bytes_at(*map(int, found.groups()))).hexdigest()
-
-    return _REFERENCE.sub(data, payload)
-
-
 def exchanged(stored: Stored) -> tuple[list[str], Counter[tuple[Any, ...]]]:
     """What the application was given, in order; and what it sent, with what came of it."""
     given_to_it: list[str] = []
     sent: dict[int, tuple[Any, ...]] = {}
     for entry in stored.entries:
-        payload = content(stored, entry.payload)
+        payload = stored.content(entry.payload)
         if entry.kind == Kind.RECEIVED:
             given_to_it.append(payload)
         elif entry.kind in (Kind.SENT, Kind.CONNECT, Kind.CLOSE):
@@ -93,7 +77,7 @@ def check_identity(provider: Provider, program: Program) -> None:
         replayed, report = run(replay(first, program, second))
         assert not report.diverged, report
         assert replayed == recorded
-        assert rows(asyncio.run(only(second))) == rows(asyncio.run(only(first)))
+        assert asyncio.run(only(second)).rows() == asyncio.run(only(first)).rows()
 
 
 def check_fixpoint(provider: Provider, program: Program) -> None:
@@ -105,7 +89,7 @@ def check_fixpoint(provider: Provider, program: Program) -> None:
             assert not report.diverged, report
         stored = [asyncio.run(only(store)) for store in (real, once, twice)]
         assert exchanged(stored[1]) == exchanged(stored[0])
-        assert rows(stored[2]) == rows(stored[1])
+        assert stored[2].rows() == stored[1].rows()
 
 
 @seed(1)
@@ -131,7 +115,7 @@ def check_settles(provider: Provider, program: Program) -> None:
         for store, into in ((slow, once), (once, twice)):
             _, report = run(replay(store, program, into, QUICKER))
             assert not report.diverged, report
-        assert rows(asyncio.run(only(twice))) == rows(asyncio.run(only(once)))
+        assert asyncio.run(only(twice)).rows() == asyncio.run(only(once)).rows()
 
 
 @seed(1)

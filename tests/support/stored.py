@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -21,6 +23,8 @@ from realtape.schema.entries import Entry, Kind, SessionRecord, Status
 from realtape.schema.errors import StoreWriteError
 from realtape.schema.rows import read_entries, read_segment, read_sessions
 from realtape.schema.stores import open_for_reading
+
+_REFERENCE = re.compile(r'"at":\[(\d+),(\d+),(\d+)\]')
 
 
 @dataclass
@@ -50,6 +54,18 @@ class Stored:
         data = self.segments[segment][offset : offset + length]
         assert len(data) == length, f"segment {segment} is torn"
         return data
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Every column of the entries but the digest; bytes by what they are, not by where they lie."""
+        return [(*entry[:-3], self.content(entry.payload), *entry[-2:-1]) for entry in self.entries]
+
+    def content(self, payload: str) -> str:
+        """A payload, with the bytes that it refers to as a digest of them."""
+
+        def data(found: re.Match[str]) -> str:
+            return hashlib.sha256(self.bytes_at(*map(int, found.groups()))).hexdigest()
+
+        return _REFERENCE.sub(data, payload)
 
     def payloads(self, kind: Kind = Kind.MARKER) -> list[Any]:
         return [json.loads(entry.payload) for entry in self.entries if entry.kind == kind]
