@@ -62,6 +62,9 @@ class Draft:
     entries: tuple[Entry, ...]
     segments: Mapping[int, bytes] = field(default_factory=lambda: _NO_SEGMENTS, repr=False)
 
+    def __repr__(self) -> str:
+        return f"<Draft of session {self.header.id}, {len(self.entries)} entries>"  # not a megabyte of them
+
     @property
     def last_digest(self) -> bytes:
         """The head of the chain: the digest of the last entry, or the header's."""

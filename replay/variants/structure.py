@@ -22,6 +22,10 @@ from ..terms.words import mapping
 
 RAW = "raw_server_event"
 
+_BY_USER = frozenset({"audio_interrupted"})
+"""Without the server's own message, this names the item that the user interrupts: it is no part of that
+response."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -225,7 +229,7 @@ class Structure:
             if entry.kind == Kind.RECEIVED:
                 response, item = _ids_of(facts_of(entry))
                 response_id, item_id = response_id or response, item_id or item
-        if response_id is None and item_id is not None:
+        if response_id is None and item_id is not None and type not in _BY_USER:
             response_id = self._response_of_item.get(item_id)
         seqs = tuple(sorted(entry.seq for entry in entries))
         return Message(seqs, type, response_id, item_id)

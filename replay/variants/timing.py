@@ -144,7 +144,7 @@ def _follow(spot: Spot, before: Spot, was: Mapping[int, tuple[Burst, int]], *, k
         return
     if old == old_before:
         if before.burst > spot.burst:
-            spot.put(before.burst, spot.round)
+            spot.put(before.burst, before.round + max(0, was[spot.seq][1] - was[before.seq][1]))
     elif keeps:
         burst = (old[0] + moved, FRESH + old[1])
         if burst > spot.burst:

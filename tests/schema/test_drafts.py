@@ -134,3 +134,9 @@ def test_a_session_whose_bytes_are_gone_cannot_be_read_whole(tmp_path: Path) -> 
     sql(store, "DROP TRIGGER segments_no_delete", "DELETE FROM segments")
     with pytest.raises(schema.CorruptRecordError, match="bytes of segment"):
         drafts_of(store)
+
+
+def test_a_draft_names_itself_in_a_line() -> None:
+    """Whose error names it, or a strategy over it, must not print all of it."""
+    draft = drafts_of(GOLDEN[0])[0]
+    assert repr(draft) == f"<Draft of session {draft.header.id}, {len(draft.entries)} entries>"

@@ -155,6 +155,16 @@ def test_a_late_message_holds_back_what_the_server_says_behind_it_and_nobody_els
     assert received[-1].at_ns - was[-1].at_ns < 40_000_000  # it catches up
 
 
+@pytest.mark.parametrize("by_ms", [40, 60_000])
+def test_what_is_late_keeps_each_message_together(by_ms: int) -> None:
+    def shapes(draft: Draft) -> list[tuple[str, int]]:
+        return sorted((message.type, len(message.seqs)) for message in Structure(draft).messages)
+
+    for message in Structure(_DEMO).messages[::7]:
+        late = Delay(message.seqs[0], by_ms)
+        assert shapes(late(_DEMO)) == shapes(_DEMO), late
+
+
 @of_today
 def test_a_failing_tool_is_told_as_the_sdk_tells_it() -> None:
     from agents.tool import default_tool_error_function

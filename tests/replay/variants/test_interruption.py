@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
 from realtape.replay import Recording
-from realtape.replay.variants.checks import problems
+from realtape.replay.variants.checks import new_problems, problems
 from realtape.replay.variants.edits import Boundary, Heard, Interrupt, MoveInterruption, interrupt_at, varied
-from realtape.replay.variants.interruption import boundaries, heard_places, interruptions
+from realtape.replay.variants.interruption import Where, boundaries, heard_places, interruptions
 from realtape.replay.variants.structure import RAW, Structure, facts_of
 from realtape.schema import Kind, UsageError
-from realtape.schema.drafts import Draft
+from realtape.schema.drafts import Draft, renumbered
 from support.golden import DEMO
 
 _DEMO = asyncio.run(Recording.open(DEMO)).drafts()[0]
@@ -91,6 +92,18 @@ def test_while_a_tool_is_at_work_its_answer_is_still_taken() -> None:
     assert [one.response_id for one in Structure(made).responses] == ["resp_0001", "resp_0002", "resp_0004"]
     # Nothing was being said: there was nothing to interrupt.
     assert len(interruptions(Structure(made))) == 1
+
+
+def test_where_the_servers_messages_were_not_recorded() -> None:
+    """The news of an interruption names the item that it interrupts, and is no part of that response."""
+    entries = renumbered([entry for entry in _DEMO.entries if entry.type != RAW])
+    bare = dataclasses.replace(_DEMO, entries=entries)
+    for moved in interruptions(Structure(bare)):
+        places: list[Where] = [Boundary(seq) for seq in boundaries(Structure(bare)) if seq < moved.seq]
+        places += [place for place in heard_places(Structure(bare), 200) if place.item_id == moved.item_id]
+        for place in places[::5]:
+            made = varied(bare, [MoveInterruption(moved.seq, place)])
+            assert not new_problems(made, problems(bare)), place
 
 
 def test_one_more_interruption_leaves_the_rest_where_it_is() -> None:
