@@ -15,17 +15,15 @@ import asyncio
 import contextlib
 import heapq
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import Context
 from typing import Any, Protocol, TypeVar, cast
 
-from ...schema.clocks import Round
 from ...schema.errors import RealtapeError
 from .jobs import OrderedJobs
-from .loop_queue import IdleSelector, ReadyQueue, Soon, Waking, run_handle
 from .numbered import NumberedFuture, NumberedTimer, numbered_task
+from .rounds_loop import RoundsLoop
 from .wall_clock import wall_clock_of
 
 IO_GRACE_SECONDS = 0.05
@@ -60,7 +58,7 @@ class Idler(Protocol):
         ...
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
+class VirtualLoop(RoundsLoop):
     """An event loop on virtual time.
 
     Args:
@@ -87,29 +85,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.pace = pace
         self.holders: list[Callable[[], object]] = []
         self._held = 0
-        self._round = Round(0, 0)
-        self._urgent: deque[asyncio.Handle] = deque()
-        self._at_round_end: list[Callable[[], object]] = []
-        self._at_round_start: list[tuple[Round, Callable[[], object]]] = []
         self._executor: ThreadPoolExecutor | None = None
-        self._own: set[int] | None = None
-        self.own_descriptors = 0
-        super().__init__(IdleSelector(self))
-        self._ready: deque[asyncio.Handle] = ReadyQueue(self._urgent)
+        super().__init__()
         self._jobs = OrderedJobs(self._answered)
-        self._own = set(self.watched())
-        self.own_descriptors = len(self._own)
         self.set_task_factory(numbered_task)
 
-    # --- time and rounds ----------------------------------------------------------------------------
+    # --- time ----------------------------------------------------------------------------
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self.now_ns / 1e9
-
-    def round(self) -> Round:
-        """The round that is running, counted from the last time that nothing was left to run."""
-        return self._round
 
     @property
     def timers(self) -> bool:
@@ -129,48 +114,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             yield
         finally:
             self._held -= 1
-
-    # --- for who must act between two steps of others -------------------------------------------------
-
-    def soon(self, callback: Callable[..., object], *args: Any) -> Soon:
-        """Call this right after what is running now, before anything else that is ready."""
-        soon = Soon(callback, args, self)
-        self._urgent.append(soon)
-        return soon
-
-    def skip_round(self) -> bool:
-        """The task that is running now has nothing more to do in this round: let it end at once, if nothing
-        else is left to run in it, and nothing in the next one but this task. Whether it has ended."""
-        urgent = self._urgent
-        while urgent and urgent[0].cancelled():
-            urgent.popleft()
-        if self._ready or urgent or self._at_round_end or self._at_round_start or self._stopping:  # type: ignore[attr-defined]
-            return False
-        timers = cast("list[asyncio.TimerHandle]", self._scheduled)  # type: ignore[attr-defined]
-        if timers and timers[0].when() <= self.time() + self._clock_resolution:  # type: ignore[attr-defined]
-            return False
-        if cast("IdleSelector", self._selector).registered != self.own_descriptors:  # type: ignore[attr-defined]
-            return False
-        burst, number = self._round
-        self._round = Round(burst, number + 1)
-        return True
-
-    def waking(self) -> contextlib.AbstractContextManager[None]:
-        """Who is woken in this block runs right after what is running now, in the same round."""
-        return Waking(self, self._urgent)
-
-    def queue_into(self, ready: deque[asyncio.Handle]) -> deque[asyncio.Handle]:
-        """From now on what becomes ready is queued there; returns where it was."""
-        self._ready, before = ready, self._ready
-        return before
-
-    def at_round_end(self, callback: Callable[[], object]) -> None:
-        """Call this when everything that is ready in this round has run."""
-        self._at_round_end.append(callback)
-
-    def at_round_start(self, number: int, callback: Callable[[], object]) -> None:
-        """Call this before anything else runs in a round to come of this burst."""
-        self._at_round_start.append((Round(self._round.burst, number), callback))
 
     # --- the loop's own methods -----------------------------------------------------------------------
 
@@ -205,26 +148,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         with self.hold():
             await super().shutdown_default_executor(*args, **kwargs)
 
-    def watched(self) -> list[int]:
-        """The descriptors that are registered."""
-        selector = cast("IdleSelector", self._selector)  # type: ignore[attr-defined]
-        return [key.fd for key in selector.get_map().values()]
-
     # --- for the selector -----------------------------------------------------------------------------
-
-    def end_round(self) -> bool:
-        """Everything that was ready has run. Returns whether more is ready now."""
-        while self._urgent or self._at_round_end:
-            while self._urgent:
-                run_handle(self._urgent.popleft())
-            callbacks, self._at_round_end = self._at_round_end, []
-            for callback in callbacks:
-                callback()
-        burst, number = self._round
-        self._round = Round(burst, number + 1)
-        if self._at_round_start:
-            self._start_round()
-        return bool(self._ready or self._urgent or self._at_round_start)
 
     def idle(self, poll: Callable[[float | None], list[Any]]) -> list[Any]:
         """Nothing is left to run now. Returns what the selector says, or jumps and returns nothing.
@@ -244,19 +168,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if timers and timers[0].cancelled():
             return []  # the loop takes it away
         timer_ns = round(timers[0].when() * 1e9) if timers else None
-        foreign = set(self.watched()) - (self._own or set())
+        foreign = self.foreign_watched
         if foreign:
             self.foreign |= foreign
             found = self._flow(poll, timer_ns)
             if found:
-                self._begin_burst()
+                self.begin_burst()
                 return found
         soonest: Idler | None = None
         for idler in self.idlers:
             at_ns = idler.next_ns()
             if at_ns is not None and (timer_ns is None or at_ns <= timer_ns):
                 soonest, timer_ns = idler, at_ns
-        self._begin_burst()
+        self.begin_burst()
         if timer_ns is None:
             found = poll(FOREIGN_PATIENCE_SECONDS) if foreign and self.idlers else []
             if found or any(idler.rest() for idler in self.idlers):
@@ -267,16 +191,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if self._jump(timer_ns) and soonest is not None:
             soonest.act()
         return []
-
-    def _start_round(self) -> None:
-        here = self._round
-        due = [callback for at, callback in self._at_round_start if at <= here]
-        self._at_round_start = [one for one in self._at_round_start if one[0] > here]
-        for callback in due:
-            callback()
-
-    def _begin_burst(self) -> None:
-        self._round = Round(self._round.burst + 1, 0)
 
     def _jump(self, to_ns: int) -> bool:
         """Whether the clock came there: it may be held on the way."""
@@ -302,11 +216,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             holder()
         if not self.holders or self._ready or self._urgent:
             return []
-        foreign = set(self.watched()) - (self._own or set())
+        foreign = self.foreign_watched
         if foreign:
             self.foreign |= foreign
             found = poll(None)
-            self._begin_burst()
+            self.begin_burst()
             return found
         raise StuckLoopError(f"the replay is paused, and nothing could let it go: {_waiting(self)}")
 
@@ -320,23 +234,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                     found = self.without_wakes(poll(self._jobs.patience()))
                     if not found and not self._ready:
                         continue
-                self._begin_burst()
+                self.begin_burst()
                 return found
             return None
         finally:
             self.blocked = False
-
-    @property
-    def has_ready(self) -> bool:
-        """Whether anything is ready: another thread may have seen to that."""
-        return bool(self._ready)
-
-    def without_wakes(self, found: list[Any]) -> list[Any]:
-        """What the selector found, but for threads that only woke us: that must not cost a round."""
-        foreign = [event for event in found if event[0].fd not in (self._own or set())]
-        if len(foreign) < len(found):
-            self._read_from_self()  # type: ignore[attr-defined]
-        return foreign
 
     def _flow(self, poll: Callable[[float | None], list[Any]], timer_ns: int | None) -> list[Any]:
         """Let the clock flow with the wall: until something comes, a timer is due, or it was quiet."""
