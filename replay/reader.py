@@ -9,7 +9,8 @@ from ..schema.rows import Row, entry_of
 from .core.machine import ReplayCore
 from .core.runs import alike, may_run
 from .own_events import deliverable, deliverables
-from .recording import AT_ONCE_ENTRIES, Recording
+from .recording import Recording
+from .row_stream import AT_ONCE_ENTRIES
 from .terms.steps import CALL_ENDS, Step, outcome_of
 
 

@@ -8,10 +8,8 @@ event loop depends on how long the disk took.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack
-from operator import itemgetter
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,21 +18,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..schema.addresses import Address, StoreLocation, locate
 from ..schema.clocks import clock_held
-from ..schema.codec import REFERS, Codec, references
+from ..schema.codec import Codec
 from ..schema.digests import entry_digest, header_digest
 from ..schema.drafts import Draft, in_memory, read_drafts
-from ..schema.entries import PAYLOAD, SEQ, Entry, Header, Kind, SessionRecord, Status
-from ..schema.errors import CorruptRecordError, DecodingError, RealtapeError, SessionNotFoundError
+from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
+from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
 from ..schema.fixture import is_fixture, read_into_memory
 from ..schema.rows import (
-    BARE_FIELDS,
-    READ_BATCH,
     Row,
     entry_of,
     fetch_ended,
     fetch_entries,
-    fetch_rows,
-    fetch_segment,
     fetch_sessions,
     has_kind,
     read_entries,
@@ -45,18 +39,8 @@ from ..schema.standard import STANDARD
 from ..schema.stores import open_blocking, open_for_reading, store_errors
 from ..schema.vocabulary import Vocabulary
 from .core.ended import Ended
-
-SEGMENTS_IN_MEMORY = 8
-"""Commits whose bytes are kept while a recording is read; each is what 50 ms brought."""
-
-AT_ONCE_ENTRIES = 256
-AT_ONCE_BYTES = 1 << 20
-"""How much is decoded in one go: a millisecond's work."""
-
-MOSTLY_BARE = (BARE_FIELDS + len(Entry._fields)) / 2
-"""Fields of a row, at most, on average: else it is sooner read all of it."""
-
-_payload = itemgetter(PAYLOAD)
+from .payloads import Payloads
+from .row_stream import RowStream
 
 
 class Recording:
@@ -68,19 +52,16 @@ class Recording:
         header: id, start, labels, versions.
         status: how the session ended.
         length: number of entries.
-        notes: what could not be rebuilt while reading: names and fields that are unknown here.
     """
 
     def __init__(self, address: Address, session: SessionRecord, vocabulary: Vocabulary) -> None:
         self._address = address
         self._session = session
-        self._codec = Codec(vocabulary)
-        self._segments: OrderedDict[int, bytes] = OrderedDict()
+        self._payloads = Payloads(session.header.id, vocabulary)
         self._stack = AsyncExitStack()
         self._connection: AsyncConnection | None = None
         self._blocking_stack = ExitStack()
         self._blocking: Connection | None = None
-        self.notes: set[str] = set()
 
     @classmethod
     async def open(
@@ -139,11 +120,16 @@ class Recording:
     @property
     def codec(self) -> Codec:
         """Decodes this recording's payloads."""
-        return self._codec
+        return self._payloads.codec
+
+    @property
+    def notes(self) -> set[str]:
+        """What could not be rebuilt while reading: names and fields that are unknown here."""
+        return self._payloads.notes
 
     def read_as(self, vocabulary: Vocabulary) -> None:
         """Decode with another vocabulary from now on: a replay into the SDK delivers its classes."""
-        self._codec = Codec(vocabulary)
+        self._payloads.codec = Codec(vocabulary)
 
     def __str__(self) -> str:
         return f"{self._address}#{self.header.id}"
@@ -173,7 +159,7 @@ class Recording:
             sessions = fetch_sessions(connection)
         for session in sessions:
             if session.header.previous_session == self.header.id:
-                return type(self)(self._address, session, self._codec.vocabulary)
+                return type(self)(self._address, session, self.codec.vocabulary)
         return None
 
     def drafts(self) -> list[Draft]:
@@ -209,14 +195,11 @@ class Recording:
             CorruptRecordError: it cannot be decoded, or its bytes are missing.
         """
         await self._load(entry)
-        return self._decoded(entry)
+        return self._payloads.value(entry)
 
     def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
         """Bytes of a segment that is in memory: those of the entry decoded last are."""
-        data = self._segments.get(segment)
-        if data is None or not 0 <= offset <= offset + length <= len(data):
-            raise DecodingError(f"bytes {offset}+{length} of segment {segment} are missing")
-        return data[offset : offset + length]
+        return self._payloads.bytes_at(segment, offset, length)
 
     # --- reading, for a replay --------------------------------------------------------------------------
 
@@ -237,21 +220,8 @@ class Recording:
         Raises:
             CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
         """
-        rows: list[Row] = []
-        values: list[Any] = []
-        try:
-            for some, decoded in self._portions():
-                rows += some
-                values += decoded
-                if len(rows) >= AT_ONCE_ENTRIES:
-                    yield rows[:AT_ONCE_ENTRIES], values[:AT_ONCE_ENTRIES]
-                    del rows[:AT_ONCE_ENTRIES], values[:AT_ONCE_ENTRIES]
-        except RealtapeError:
-            if rows:
-                yield rows, values
-            raise
-        if rows:
-            yield rows, values
+        connection = self._connected_blocking()
+        return iter(RowStream(connection, self._address, self._session.key, self._payloads))
 
     def batch(self, first: int) -> list[Entry]:
         """Some entries from seq `first` on, none behind the last; blocking. Opens the store for this
@@ -314,88 +284,12 @@ class Recording:
             self._blocking = self._blocking_stack.enter_context(open_blocking(self._address))
         return self._blocking
 
-    def _portions(self) -> Iterator[tuple[list[Row], list[Any]]]:
-        """All entries, as many at a time as are decoded in one go; never more than AT_ONCE_ENTRIES."""
-        connection, first, bare = self._connected_blocking(), 0, True
-        while True:
-            with store_errors(self._address):
-                batch = fetch_rows(connection, self._session.key, first, bare=bare)
-            bare = bare and sum(map(len, batch)) < MOSTLY_BARE * len(batch)
-            text = "".join(map(_payload, batch))
-            if len(text) <= AT_ONCE_BYTES and REFERS not in text:
-                for begin in range(0, len(batch), AT_ONCE_ENTRIES):
-                    some = batch[begin : begin + AT_ONCE_ENTRIES]
-                    yield some, self._values_of(some, None)
-            else:
-                for some in _cut(batch):
-                    yield some, self._values_of(some, connection)
-            if len(batch) < READ_BATCH:
-                return
-            first = batch[-1][SEQ] + 1
-
-    def _values_of(self, rows: list[Row], bytes_from: Connection | None) -> list[Any]:
-        """The decoded payloads of some entries; of one, if it refers to much.
-
-        Args:
-            bytes_from: what they refer to is read from there; None: they refer to nothing.
-        """
-        payloads: list[str] = list(map(_payload, rows))
-        if bytes_from is not None:
-            self._load_all(payloads, bytes_from)
-        decoded = self._codec.decode_all(payloads, self.bytes_at)
-        if decoded is None:
-            return [self._decoded(entry_of(row)) for row in rows]
-        self.notes |= decoded[1]
-        return decoded[0]
-
-    def _load_all(self, payloads: list[str], connection: Connection) -> None:
-        referring = [payload for payload in payloads if REFERS in payload]
-        segments = {segment for payload in referring for segment, _, _ in references(payload)}
-        for segment in sorted(segments):
-            if not self._has(segment):
-                with store_errors(self._address):
-                    self._keep(segment, fetch_segment(connection, self._session.key, segment), len(segments))
-
-    def _decoded(self, entry: Entry) -> Any:
-        try:
-            decoded = self._codec.decode(entry.payload, self.bytes_at)
-        except DecodingError as error:
-            raise CorruptRecordError(self.header.id, entry.seq, str(error)) from error
-        self.notes |= decoded.notes
-        return decoded.value
-
     async def _load(self, entry: Entry) -> None:
-        for segment, _, _ in references(entry.payload):
-            if not self._has(segment):
-                connection = await self._connected()
-                with store_errors(self._address):
-                    data = await read_segment(connection, self._session.key, segment)
-                self._keep(segment, data)
-
-    def _has(self, segment: int) -> bool:
-        if segment not in self._segments:
-            return False
-        self._segments.move_to_end(segment)
-        return True
-
-    def _keep(self, segment: int, data: bytes | None, at_once: int = 1) -> None:
-        if data is not None:
-            self._segments[segment] = data
-            if len(self._segments) > max(SEGMENTS_IN_MEMORY, at_once):
-                self._segments.popitem(last=False)
-
-
-def _cut(batch: list[Row]) -> Iterator[list[Row]]:
-    """Cut a batch so that what is decoded in one go stays small."""
-    begin, size = 0, 0
-    for number, payload in enumerate(map(_payload, batch)):
-        weight = len(payload) + sum(length for _, _, length in references(payload))
-        if number > begin and (size + weight > AT_ONCE_BYTES or number - begin >= AT_ONCE_ENTRIES):
-            yield batch[begin:number]
-            begin, size = number, 0
-        size += weight
-    if batch:
-        yield batch[begin:]
+        if lacking := self._payloads.lacking([entry.payload]):
+            connection = await self._connected()
+            with store_errors(self._address):
+                found = [(one, await read_segment(connection, self._session.key, one)) for one in lacking]
+            self._payloads.keep(found)
 
 
 def _choose(address: Address, sessions: list[SessionRecord], session_id: str | None) -> SessionRecord:
