@@ -17,21 +17,17 @@ from ..schema.vocabulary import Vocabulary
 from .control.transport import Transport
 from .core.machine import ReplayCore
 from .core.report_builder import ReportBuilder
-from .explaining import explain
-from .explaining.replaced import Replaced
 from .loop.pacers import pacer_of
 from .matching.audio_tape import AudioMatching
 from .matching.matchers import Declared, MatcherError, Matchers
 from .matching.matching import SETTINGS_TYPES, Expectation, Matching
-from .matching.settings import setting_changes
 from .own_events import end_event, exception_event, own_step
-from .player import Player, Unmatched
+from .player import Player
 from .recording import Recording
-from .reporting.divergence import Divergence, DivergenceError
 from .reporting.report import ReplayReport
-from .terms.acts import RecordedCall
 from .terms.steps import Outcome, Step
 from .tracker import ReplayTracker
+from .verdicts import Verdicts
 
 AtEnd = Literal["end_of_stream", "hold", "cancel"]
 OnDivergence = Literal["raise", "collect"]
@@ -98,27 +94,27 @@ class ReplayBase:
         self._recording: Recording | None = recording
         self._last_recording = recording
         self._expect: Expectation = expect
-        self._raises = on_divergence == "raise"
         self._at_end: AtEnd = at_end
         self._stuck_after = stuck_after
         self._patience = patience
-        self._strict = strict
         known = Matchers(matchers, self.vocabulary)
         self._matching = partial(
             Matching, matchers=known, redactors=tuple(redactors), client_ids=client_ids, audio=audio
         )
         self._listeners: list[Any] = []
         self._player: Player | None = None
-        self._replaced = Replaced()
-        self._error: Exception | None = None
         self._done = asyncio.Event()
         self._stopping = asyncio.Lock()
         self._halted: list[Player] = []
         self._connector: asyncio.Task[Any] | None = None
         self._closed = False
-        self._unheard_from: int | None = None
-        self._told_unheard = False
-        self._latest: ReplayCore | None = None
+        self._verdicts = Verdicts(
+            self._report,
+            raises=on_divergence == "raise",
+            strict=strict,
+            is_heard=lambda: bool(self._listeners) or self._closed,
+            ends=self._on_error,
+        )
         recording.read_as(self.vocabulary)
 
     @property
@@ -142,9 +138,7 @@ class ReplayBase:
         """
         recording = self._next_recording()
         if recording is None:
-            exhausted = explain.exhausted(self._latest, len(self._report.recordings))
-            self._diverge(exhausted)
-            raise self._error or DivergenceError(exhausted)
+            raise self._verdicts.exhausted()
         self._connector = asyncio.current_task()
         self._done.clear()
         self._closed = False
@@ -165,14 +159,14 @@ class ReplayBase:
             ),
             pacer,
             listeners=self._listeners,
-            diverged=self._diverge,
+            diverged=self._verdicts.diverge,
             played=self._on_played,
             delivered=self._on_delivery,
-            broken=self._on_broken,
+            broken=self._verdicts.end,
             transport=self.transport,
         )
         self.transport.attach(player)
-        self._latest = player.core
+        self._verdicts.core = player.core
         self._report.begin(recording.header.id, recording.length, player.core.window, lambda: pacer.weaker)
         tracker = options.get("playback_tracker")
         if tracker is not None and recording.has_playback():
@@ -180,13 +174,15 @@ class ReplayBase:
                 tracker, player.core.window.due_playback, self._report, pacer.still
             )
         player.fill()
-        if not player.core.window.connects and self._error is None:
+        if not player.core.window.connects and not self.failed:
             player.advance()
             return
-        outcome, recorded = await player.call(Kind.CONNECT, None, None, self._unmatched(Kind.CONNECT, None))
+        outcome, recorded = await player.call(
+            Kind.CONNECT, None, None, self._verdicts.unmatched(Kind.CONNECT, None)
+        )
         if recorded is not None:
             settings = options.get("initial_model_settings", {})
-            self._compare(("options", "initial_model_settings"), recorded.step, settings)
+            self._verdicts.compare(("options", "initial_model_settings"), recorded.step, settings)
         if outcome.how != "returned":
             self._closed = True
         self._give_back(outcome)
@@ -227,13 +223,12 @@ class ReplayBase:
         player = self._player
         outcome = Outcome()
         self.transport.let_go()
-        if player is not None and self._error is None:
-            outcome, _ = await player.call(Kind.CLOSE, None, None, self._unmatched(Kind.CLOSE, None))
+        if player is not None and not self.failed:
+            outcome, _ = await player.call(Kind.CLOSE, None, None, self._verdicts.unmatched(Kind.CLOSE, None))
         self._closed = True
         if self._done.is_set():
             self._halt()
-        if self._error is not None:
-            raise self._error
+        self._verdicts.raise_again()
         self._give_back(outcome)
 
     # --- for those who hold the replay --------------------------------------------------------------
@@ -246,7 +241,7 @@ class ReplayBase:
     @property
     def failed(self) -> bool:
         """Whether the replay has ended with an error."""
-        return self._error is not None
+        return self._verdicts.error is not None
 
     async def finished(self) -> ReplayReport:
         """Wait until the session that was connected to last is played; returns the report.
@@ -260,8 +255,7 @@ class ReplayBase:
         self.transport.let_go()
         await self._done.wait()
         await self._stop()
-        if self._error is not None:
-            raise self._error
+        self._verdicts.raise_again()
         return self.report
 
     async def abandon(self) -> None:
@@ -288,48 +282,20 @@ class ReplayBase:
 
     async def _send(self, event: Any) -> Outcome:
         player = self._player
-        if self._error is not None:
-            raise self._error
+        self._verdicts.raise_again()
         if player is None:
             raise UsageError("nothing is connected: connect before you send")
         type = event_name(self.vocabulary, event.__class__)
         try:
-            outcome, recorded = await player.call(Kind.SENT, type, event, self._unmatched(Kind.SENT, type))
+            outcome, recorded = await player.call(
+                Kind.SENT, type, event, self._verdicts.unmatched(Kind.SENT, type)
+            )
         except MatcherError as error:  # the application may swallow it: `finished()` raises it again
-            self._on_broken(error)
+            self._verdicts.end(error)
             raise
         if recorded is not None and type in SETTINGS_TYPES:
-            self._compare(("session_settings",), recorded.step, event.session_settings)
+            self._verdicts.compare(("session_settings",), recorded.step, event.session_settings)
         return outcome
-
-    def _unmatched(self, kind: Kind, type: str | None) -> Unmatched:
-        def judge(key: str, cause: int | None) -> RecordedCall | None:
-            assert self._player is not None
-            core = self._player.core
-            if type == "send_audio":
-                self._report.unmatched_audio += 1
-                return None
-            if self._replaced.restore(kind, type, key, self._report):
-                return None
-            if core.window.near_gap():
-                self._report.note(
-                    f"{type or kind} was not recorded: perhaps it was lost, near a gap or the end"
-                )
-                return None
-            if core.outlived:
-                self._report.note(f"{type or kind} came after the recording had ended, without a close")
-                return None
-            divergence, taken = explain.unmatched(core, kind, type, key, cause)
-            self._diverge(divergence)
-            if self._error is not None:
-                raise self._error
-            if taken is None:
-                self._report.extra += 1
-                return None
-            self._replaced.add(taken, divergence)
-            return core.take(taken)
-
-        return judge
 
     def _give_back(self, outcome: Outcome, default: Any = None) -> Any:
         if outcome.error is not None:
@@ -340,70 +306,34 @@ class ReplayBase:
 
     def _on_delivery(self, step: Step) -> None:
         if not self._listeners and self._player is not None and self._player.core.listeners > 0:
-            self._report.unheard += 1
-            if self._unheard_from is None:
-                self._unheard_from = step.seq
+            self._verdicts.unheard(step)
 
     def _on_played(self, closed: bool) -> None:
         player = self._player
         assert player is not None
         if not closed:
-            self._tell_unheard()
+            self._verdicts.tell_unheard()
         self._report.end(finished=True)
         self._done.set()
         never_connected = player.recording.status is Status.FAILED
         if self._closed:
             self._halt()
-        if closed or never_connected or player.core.stream_ended or self._error is not None:
+        if closed or never_connected or player.core.stream_ended or self.failed:
             return
         if self._at_end == "cancel" and self._connector is not None:
             self._connector.cancel("the recording has ended")
         elif self._at_end == "end_of_stream":
             player.give(own_step(end_event(self.vocabulary)))
 
-    def _on_broken(self, error: Exception) -> None:
-        """The recording cannot be read any further: whoever waits must hear of it."""
-        if self._error is None:
-            self._stop_with(error)
-
-    def _tell_unheard(self) -> None:
-        """Diverge, once, if the application has lost its listeners, and has not closed."""
-        seq, core = self._unheard_from, self._latest
-        if self._told_unheard or seq is None or core is None:
-            return
-        if not self._listeners and not self._closed:
-            self._told_unheard = True
-            self._diverge(explain.unheard(core, seq))
-
-    def _diverge(self, divergence: Divergence) -> None:
-        if divergence.kind == "missing":
-            self._tell_unheard()  # who hears nothing does not answer
-        self._report.divergences.append(divergence)
-        if not self._raises or self._error is not None:
-            return
-        self._stop_with(DivergenceError(divergence))
-
-    def _stop_with(self, error: Exception) -> None:
-        self._error = error
-        player = self._player
+    def _on_error(self) -> None:
+        """The replay has ended with an error: whoever waits must hear of it."""
+        player, error = self._player, self._verdicts.error
+        assert error is not None
         if player is not None:
             self._report.end()
             player.fail(error)
             player.give(own_step(exception_event(self.vocabulary, error)))
         self._done.set()
-
-    def _compare(self, path: tuple[str, ...], recorded: Step, live: Any) -> None:
-        """Settings, field by field: what differs is a change, and diverges only when strict."""
-        player = self._player
-        assert player is not None
-        try:
-            found = setting_changes(player.core.matching, recorded, path, live)
-        except MatcherError as error:
-            self._on_broken(error)
-            raise
-        self._report.changes += found
-        if found and self._strict:
-            self._diverge(explain.changed(player.core, found))
 
     def _halt(self) -> None:
         """Nothing more is played; what is left of it ends by itself."""

@@ -1,0 +1,140 @@
+"""What becomes of a difference between a recording and its replay: a divergence, which raises or is
+collected; a change of settings; or a note, where the recording itself is not whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..schema.entries import Kind
+from .core.machine import ReplayCore
+from .core.report_builder import ReportBuilder
+from .explaining import explain
+from .explaining.replaced import Replaced
+from .matching.matchers import MatcherError
+from .matching.settings import setting_changes
+from .player import Unmatched
+from .reporting.divergence import Divergence, DivergenceError
+from .terms.acts import RecordedCall
+from .terms.steps import Step
+
+
+class Verdicts:
+    """Judges for a model, over all its connections.
+
+    Args:
+        report: hears of everything.
+        raises: the first divergence ends the replay.
+        strict: settings that differ from the recorded ones diverge, too.
+        is_heard: whether the application has listeners, or has closed.
+        ends: called with the error that ends the replay; once.
+
+    Attributes:
+        core: of the connection that is played, or was played last.
+        error: which has ended the replay.
+    """
+
+    def __init__(
+        self,
+        report: ReportBuilder,
+        *,
+        raises: bool,
+        strict: bool,
+        is_heard: Callable[[], bool],
+        ends: Callable[[], None],
+    ) -> None:
+        self.core: ReplayCore | None = None
+        self.error: Exception | None = None
+        self._report = report
+        self._raises = raises
+        self._strict = strict
+        self._is_heard = is_heard
+        self._ends = ends
+        self._replaced = Replaced()
+        self._unheard_from: int | None = None
+        self._told_unheard = False
+
+    def diverge(self, divergence: Divergence) -> None:
+        """The replay has diverged."""
+        if divergence.kind == "missing":
+            self.tell_unheard()  # who hears nothing does not answer
+        self._report.divergences.append(divergence)
+        if self._raises:
+            self.end(DivergenceError(divergence))
+
+    def end(self, error: Exception) -> None:
+        """This ends the replay, if nothing has: whoever waits must hear of it."""
+        if self.error is None:
+            self.error = error
+            self._ends()
+
+    def raise_again(self) -> None:
+        """What has ended the replay, if anything has."""
+        if self.error is not None:
+            raise self.error
+
+    def exhausted(self) -> Exception:
+        """The application connects once more than it did when this was recorded."""
+        exhausted = explain.exhausted(self.core, len(self._report.recordings))
+        self.diverge(exhausted)
+        return self.error or DivergenceError(exhausted)
+
+    def unmatched(self, kind: Kind, type: str | None) -> Unmatched:
+        """What becomes of a call that no recorded one equals."""
+
+        def judge(key: str, cause: int | None) -> RecordedCall | None:
+            core = self.core
+            assert core is not None, "who calls is connected"
+            if type == "send_audio":
+                self._report.unmatched_audio += 1
+                return None
+            if self._replaced.restore(kind, type, key, self._report):
+                return None
+            if core.window.near_gap():
+                self._report.note(
+                    f"{type or kind} was not recorded: perhaps it was lost, near a gap or the end"
+                )
+                return None
+            if core.outlived:
+                self._report.note(f"{type or kind} came after the recording had ended, without a close")
+                return None
+            divergence, taken = explain.unmatched(core, kind, type, key, cause)
+            self.diverge(divergence)
+            self.raise_again()
+            if taken is None:
+                self._report.extra += 1
+                return None
+            self._replaced.add(taken, divergence)
+            return core.take(taken)
+
+        return judge
+
+    def compare(self, path: tuple[str, ...], recorded: Step, live: Any) -> None:
+        """Settings, field by field: what differs is a change, and diverges only when strict.
+
+        Args:
+            path: where they are in the recorded payload.
+        """
+        assert self.core is not None, "who sends settings is connected"
+        try:
+            found = setting_changes(self.core.matching, recorded, path, live)
+        except MatcherError as error:
+            self.end(error)
+            raise
+        self._report.changes += found
+        if found and self._strict:
+            self.diverge(explain.changed(self.core, found))
+
+    def unheard(self, step: Step) -> None:
+        """An event was delivered, and there is nobody to hear it, where there was when it was recorded."""
+        self._report.unheard += 1
+        if self._unheard_from is None:
+            self._unheard_from = step.seq
+
+    def tell_unheard(self) -> None:
+        """Diverge, once, if the application has lost its listeners, and has not closed."""
+        seq, core = self._unheard_from, self.core
+        if self._told_unheard or seq is None or core is None or self._is_heard():
+            return
+        self._told_unheard = True
+        self.diverge(explain.unheard(core, seq))
