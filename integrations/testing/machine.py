@@ -18,7 +18,8 @@ from ...recorder.recorder import Recorder
 from ...replay.invariants import ALL, Invariant, InvariantError, Watch
 from ...replay.loop.virtual_loop import VirtualLoop
 from ...replay.strategies.interface import Interface
-from ...replay.strategies.provider import AudioFormatName, Provider, bytes_per_ms
+from ...replay.strategies.provider import Provider
+from ...replay.strategies.wire import AudioFormatName, bytes_per_ms
 from ...schema.errors import UsageError
 from .failures import keep
 from .served import ServedModel

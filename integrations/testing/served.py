@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 from ...replay.strategies.interface import Interface
-from ...replay.strategies.provider import AudioFormatName, Message, Provider, bytes_per_ms
+from ...replay.strategies.provider import Provider
 from ...replay.strategies.understood import Barge, Understanding
+from ...replay.strategies.wire import AudioFormatName, Message, bytes_per_ms
 from ...schema.playback import RealtimePlaybackTracker
 from ...schema.standard import event_name
 from ...schema.vocabulary import Vocabulary

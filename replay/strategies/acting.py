@@ -15,9 +15,10 @@ from ...schema.vocabulary import Vocabulary
 from ..recording import Recording
 from .interface import Interface
 from .plans import Call, Calls, Connection, Handoff, Plan, Reply, Speech, Talked, Turn, Typed, Writing
-from .provider import Message, Provider, bytes_per_ms
+from .provider import Provider
 from .tape import Tape
 from .understood import Understanding
+from .wire import Message, bytes_per_ms
 
 STARTED_NS = 1_767_225_600_000_000_000
 """When generated conversations begin: with the year 2026."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from .provider import AudioFormatName
+from .wire import AudioFormatName
 
 
 @dataclass(frozen=True)

@@ -8,60 +8,11 @@ a `UsageError`.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...schema.errors import UsageError
-from ...schema.playback import audio_length_ms, is_g711
-
-Message = dict[str, Any]
-
-AudioFormatName = Literal["pcm16", "g711_ulaw", "g711_alaw"]
-"""The formats that providers speak: 48 bytes a millisecond, or 8."""
-
-_WIRE_FORMATS: dict[str, Message] = {
-    "pcm16": {"type": "audio/pcm", "rate": 24_000},
-    "g711_ulaw": {"type": "audio/pcmu"},
-    "g711_alaw": {"type": "audio/pcma"},
-}
-
-
-def bytes_per_ms(format: AudioFormatName) -> int:
-    """How many bytes a millisecond of audio has."""
-    return 8 if is_g711(format) else 48
-
-
-@dataclass
-class Spoken:
-    """An item that is being said, written or called: what is open of a response.
-
-    Attributes:
-        kind: `speech`, `text` or `call`.
-        text: so far; of a call, its arguments.
-        audio_bytes: so far.
-    """
-
-    item_id: str
-    kind: Literal["speech", "text", "call"]
-    previous_item_id: str | None
-    text: str = ""
-    audio_bytes: int = 0
-    name: str = ""
-    call_id: str = ""
-
-
-@dataclass
-class Response:
-    """A response that is active.
-
-    Attributes:
-        output: the items that are done, as they are described.
-        item: the one that is open.
-    """
-
-    id: str
-    output: list[Message] = field(default_factory=list[Message])
-    item: Spoken | None = None
+from ...schema.playback import audio_length_ms
+from .wire import AudioFormatName, Message, Response, Spoken, session_described, usage_described
 
 
 class Provider:
@@ -232,8 +183,8 @@ class Provider:
         response.item = item
         if kind == "call":
             item.call_id = self._id("call")
-        added = self._message("response.output_item.added", **self._place(), item=self._described(item))
-        messages = [added, *self._enter(item.item_id, **self._described(item))[:1]]
+        added = self._message("response.output_item.added", **self._place(), item=item.described())
+        messages = [added, *self._enter(item.item_id, **item.described())[:1]]
         if kind == "call":
             item.text = arguments
             name = "response.function_call_arguments"
@@ -280,7 +231,7 @@ class Provider:
         item, response.item = response.item, None
         if item is None:
             raise UsageError(f"no item of {response.id} is open")
-        described = {**self._described(item), "status": status}
+        described = {**item.described(), "status": status}
         messages: list[Message] = []
         if item.kind == "call":
             name = "response.function_call_arguments.done"
@@ -340,13 +291,7 @@ class Provider:
 
     def _done(self, status: str, details: Message | None) -> list[Message]:
         described = self._response(status)
-        usage = {
-            "total_tokens": 3,
-            "input_tokens": 2,
-            "output_tokens": 1,
-            "input_token_details": {"text_tokens": 2, "audio_tokens": 0, "cached_tokens": 0},
-            "output_token_details": {"text_tokens": 1, "audio_tokens": 0},
-        }
+        usage = usage_described()
         self.response = None
         return [
             self._message("response.done", response={**described, "status_details": details, "usage": usage})
@@ -370,47 +315,11 @@ class Provider:
             self._message("conversation.item.done", **place, item=dict(item)),
         ]
 
-    def _described(self, item: Spoken) -> Message:
-        described: Message = {"id": item.item_id, "object": "realtime.item", "status": "in_progress"}
-        if item.kind == "call":
-            call = {"name": item.name, "call_id": item.call_id, "arguments": item.text}
-            return {**described, "type": "function_call", **call}
-        content: list[Message] = []
-        if item.kind == "speech" and (item.text or item.audio_bytes):
-            content = [{"type": "output_audio", "transcript": item.text}]
-        elif item.text:
-            content = [{"type": "output_text", "text": item.text}]
-        return {**described, "type": "message", "role": "assistant", "content": content}
-
     def _response(self, status: str) -> Message:
-        response = self._active()
-        return {
-            "object": "realtime.response",
-            "id": response.id,
-            "status": status,
-            "status_details": None,
-            "output": [dict(item) for item in response.output],
-            "conversation_id": f"conv_{self._prefix}0001",
-            "output_modalities": ["audio"],
-            "max_output_tokens": "inf",
-            "usage": None,
-            "metadata": None,
-        }
+        return self._active().described(status, f"conv_{self._prefix}0001")
 
     def _session(self) -> Message:
-        detection = {"type": "server_vad", "create_response": True, "interrupt_response": True}
-        format = _WIRE_FORMATS[self.audio_format]
-        return {
-            "object": "realtime.session",
-            "type": "realtime",
-            "id": f"sess_{self._prefix}0001",
-            "model": "generated",
-            "output_modalities": ["audio"],
-            "audio": {
-                "input": {"format": format, "turn_detection": detection},
-                "output": {"format": format, "voice": "alloy", "speed": 1.0},
-            },
-        }
+        return session_described(f"sess_{self._prefix}0001", self.audio_format)
 
     def _place(self) -> Message:
         response = self._active()

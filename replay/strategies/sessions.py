@@ -25,7 +25,7 @@ from .plans import (
     Typed,
     Writing,
 )
-from .provider import AudioFormatName
+from .wire import AudioFormatName
 
 _WORDS = st.text("ab é☎😀", max_size=4)
 _MAX_PIECES = 3

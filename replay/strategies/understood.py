@@ -13,7 +13,7 @@ from typing import Any
 
 from ...schema.playback import RealtimePlaybackState, audio_length_ms
 from .interface import Interface
-from .provider import Message
+from .wire import Message
 
 
 @dataclass(frozen=True)
