@@ -16,8 +16,11 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --reruns 1 -m "not deep and not postgresql"
 
+# What `make test` leaves out, in an hour and a half: every property with many examples, then the large counts, one
+# after another, for some of them measure.
 test-deep: $(READY)
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m "not postgresql" --timeout=1800
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n auto -m "hypothesis and not deep and not postgresql" --timeout=2400
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m deep --timeout=2400
 
 # The SDK's integration, with the oldest releases that pyproject.toml allows. What makes sessions out of others, and
 # what only our own code could break, is left to `make test`.

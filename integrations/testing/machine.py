@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -13,19 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.control import current_build_context
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ...recorder.memory import InMemory
 from ...recorder.recorder import Recorder
-from ...replay.invariants import ALL, Invariant, InvariantError, Watch
-from ...replay.loop.virtual_loop import VirtualLoop
+from ...replay.invariants import ALL, Invariant
 from ...replay.strategies.interface import Interface
 from ...replay.strategies.provider import Provider
 from ...replay.strategies.wire import AudioFormatName, bytes_per_ms
 from ...schema.errors import UsageError
 from .failures import keep
 from .served import ServedModel
-
-SETTLE_S = 1e-6
-"""So much virtual time passes between two steps: everything runs that can."""
+from .stage import Stage
 
 _WORDS = st.text("ab é", max_size=3)
 
@@ -76,17 +71,12 @@ class SessionMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._loop = VirtualLoop()
-        in_memory = type("InMemoryRecorder", (InMemory, self.recorder_class), {})
-        self._recorder = cast("InMemory", in_memory("in memory"))
-        vocabulary = self._recorder.codec.vocabulary
+        self._stage = Stage(self.recorder_class, self.checks)
+        recorder = self._stage.recorder
+        vocabulary = recorder.codec.vocabulary
         self._make = Interface(vocabulary).make
         self._served = ServedModel(vocabulary, self.audio_format)
-        self.model: Any = self._recorder.wrap(cast("Any", self._served))
-        self._watch = Watch(self.checks)
-        self._watched: list[int] = []  # how many entries of each session
-        self._tasks: list[asyncio.Task[None]] = []
-        self._failed = False
+        self.model: Any = recorder.wrap(cast("Any", self._served))
         self._pieces = 0
         self._played: tuple[str, float] = ("", 0.0)
         self._unheard: list[str] = []  # items whose transcript is still to come
@@ -161,8 +151,8 @@ class SessionMachine(RuleBasedStateMachine):
     @initialize()
     def application_begins(self) -> None:
         """The application starts."""
-        self._start(self.application(self.model), "application")
-        self._settle()
+        self._stage.start(self.application(self.model), "application")
+        self._stage.settle()
 
     @precondition(_may_respond)
     @rule()
@@ -177,7 +167,7 @@ class SessionMachine(RuleBasedStateMachine):
         self._begin("speech")
         for _ in range(pieces):
             self._served.push(self._provider.say(word, self._audio()))
-        self._settle()
+        self._stage.settle()
 
     @precondition(lambda self: self._may_say("text"))
     @rule(word=_WORDS)
@@ -185,7 +175,7 @@ class SessionMachine(RuleBasedStateMachine):
         """The model writes something more."""
         self._begin("text")
         self._served.push(self._provider.say(word))
-        self._settle()
+        self._stage.settle()
 
     @precondition(lambda self: bool(self.tools) and self._responds())
     @rule(
@@ -198,7 +188,7 @@ class SessionMachine(RuleBasedStateMachine):
             self._end_item()
             self._served.push(self._provider.begin_item("call", name, arguments))
         self._end_item()
-        self._settle()
+        self._stage.settle()
 
     @precondition(_has_begun)
     @rule()
@@ -206,7 +196,7 @@ class SessionMachine(RuleBasedStateMachine):
         """The response is done."""
         self._end_item()
         self._served.push(self._provider.end_response())
-        self._settle()
+        self._stage.settle()
 
     @precondition(lambda self: self._connected() and bool(self._unheard))
     @rule(text=_WORDS)
@@ -215,14 +205,14 @@ class SessionMachine(RuleBasedStateMachine):
         item_id = self._unheard.pop(0)
         if item_id in self._provider.items:
             self._served.push(self._provider.transcribed(item_id, text))
-        self._settle()
+        self._stage.settle()
 
     @precondition(_connected)
     @rule()
     def provider_reports_an_error(self) -> None:
         """Something went wrong, and the connection goes on."""
         self._served.push(self._provider.error("server_error", "something went wrong"))
-        self._settle()
+        self._stage.settle()
 
     @precondition(_connected)
     @rule(how=st.sampled_from(_ENDINGS))
@@ -231,7 +221,7 @@ class SessionMachine(RuleBasedStateMachine):
         if how != "holds":
             self._unheard.clear()
             self._served.end(how)
-            self._settle()
+            self._stage.settle()
 
     # --- the user's rules -----------------------------------------------------------------------------
 
@@ -250,7 +240,7 @@ class SessionMachine(RuleBasedStateMachine):
         self._do(self.user_speaks(self._audio()))
         if self._connected() and self._provider.speaking is None:
             self._served.push(self._provider.speech_started())
-        self._settle()
+        self._stage.settle()
 
     @precondition(lambda self: self._connected() and self._provider.speaking is not None)
     @rule(answered=st.booleans())
@@ -261,7 +251,7 @@ class SessionMachine(RuleBasedStateMachine):
         self._unheard.append(item_id)
         self._served.push(self._provider.speech_stopped(self.piece_ms))
         self._served.owed += 1
-        self._settle()
+        self._stage.settle()
         if answered:
             self._respond()
 
@@ -287,57 +277,32 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(ms=st.sampled_from([1, 20, 500, 5000, 40_000]))
     def time_passes(self, ms: int) -> None:
         """Nothing happens for a while, but what the application does by itself."""
-        self._settle(ms / 1000)
+        self._stage.settle(ms / 1000)
 
     # --- after each step, and at the end ----------------------------------------------------------------
 
     @invariant()
     def rules_hold(self) -> None:
         """What was recorded is sound, and nothing was raised."""
-        with _Failing(self):
-            self._look()
+        self._stage.look()
 
     def teardown(self) -> None:
         """The conversation is left alone for a while; then it is over, and everything is let go."""
         try:
-            if not self._failed:
-                with _Failing(self):
-                    self._settle(self.end_wait_s)
-                    self._recorder.mark("the end of the example")
-                    self._look()
-                    self._raise(self._watch.end() if self._watched else [])
+            if not self._stage.failed:
+                self._stage.end(self.end_wait_s)
         finally:
             try:
-                if self._failed:
+                if self._stage.failed:
                     self._keep()
             finally:
-                self._let_go()
+                self._stage.close()
 
     # --- helpers ------------------------------------------------------------------------------------
 
     def fail(self) -> None:
         """Note that this example fails: it is kept when it is over."""
-        self._failed = True
-
-    def _look(self) -> None:
-        for number, draft in enumerate(self._recorder.drafts()):
-            if number == len(self._watched):
-                if number:
-                    self._raise(self._watch.end())
-                self._watch.begin(draft.header)
-                self._watched.append(0)
-            begin, self._watched[number] = self._watched[number], len(draft.entries)
-            if number + 1 < len(self._watched):
-                continue  # what comes late in a session of before is not looked at
-            for entry in draft.entries[begin:]:
-                self._raise(self._watch.add(entry))
-        for task in self._tasks:
-            if task.done() and not task.cancelled():
-                task.result()
-
-    def _raise(self, violations: list[Any]) -> None:
-        if violations:
-            raise InvariantError(tuple(violations))
+        self._stage.failed = True
 
     def _begin(self, kind: Any) -> None:
         response = self._provider.response
@@ -348,7 +313,7 @@ class SessionMachine(RuleBasedStateMachine):
         if self._may_respond():
             self._served.owed -= 1
             self._served.push(self._provider.respond())
-        self._settle()
+        self._stage.settle()
 
     def _end_item(self) -> None:
         response = self._provider.response
@@ -360,55 +325,16 @@ class SessionMachine(RuleBasedStateMachine):
         length = self.piece_ms * bytes_per_ms(self.audio_format)
         return (self._pieces.to_bytes(4) * (length // 4 + 1))[:length]
 
-    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        self._tasks.append(self._loop.create_task(work, name=name))
-
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        self._start(work, "user")
-        self._settle()
-
-    def _settle(self, seconds: float = 0.0) -> None:
-        with _Failing(self):
-            self._loop.run_until_complete(asyncio.sleep(max(seconds, SETTLE_S)))
+        self._stage.start(work, "user")
+        self._stage.settle()
 
     def _keep(self) -> None:
         if self.failures is None or not current_build_context().is_final:
             return  # a smaller example is still being sought
-        self._recorder.close_blocking()
-        drafts = self._recorder.drafts()
+        drafts = self._stage.drafts()
         if drafts:
             path = keep(drafts, self.failures, type(self).__name__)
             note(f"This example is kept as {path}")
             replays = f"realtape replay {shlex.quote(str(path))} --app module:callable"
             note(f"It replays, with the module and the callable of the application:\n  {replays}")
-
-    def _let_go(self) -> None:
-        self._recorder.close_blocking()
-        loop = self._loop
-        try:
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                loop.run_until_complete(asyncio.wait(tasks))
-            for task in (*tasks, *self._tasks):
-                if task.done() and not task.cancelled():
-                    task.exception()  # was raised by a step, or comes of the cancelling
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
-        finally:
-            loop.close()
-
-
-class _Failing:
-    """For the length of a `with` block: what is raised fails the example."""
-
-    def __init__(self, machine: SessionMachine) -> None:
-        self._machine = machine
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        if kind is not None and issubclass(kind, Exception):
-            self._machine.fail()

@@ -124,7 +124,7 @@ def test_rules_are_within_the_protocol_and_all_of_them_are_used(tmp_path: Path):
             await VoiceDesk(model).run()
 
         def teardown(self) -> None:
-            for draft in self._recorder.drafts():
+            for draft in self._stage.recorder.drafts():
                 done.update(str(entry.type) for entry in draft.entries)
             super().teardown()
 
