@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Entry, Flag, Kind
+from ..schema.entries import Entry, Flag, Kind
 from .matching.matching import must_come
 from .recording import Recording
+from .terms.places import Numbering, Place
 from .terms.steps import CALL_ENDS
 
 NANOSECONDS = 1_000_000_000
@@ -23,7 +24,7 @@ class Stimulus:
         seq: its place in the log.
         at_ns: nanoseconds since the session began.
         burst_ns: the instant, in the same nanoseconds, at which the event loop woke and began to run
-            what led to this call; see `Bursts`.
+            what led to this call; of another thread's call, its own. On virtual time a burst takes no time.
         rounds: of the event loop that passed in that burst until then.
         ended_ns: the instant at which the call was over, in the same nanoseconds; None where the log
             does not tell, because the recording process died before.
@@ -65,25 +66,25 @@ async def stimuli(recording: Recording) -> AsyncGenerator[Stimulus]:
     Raises:
         CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
     """
-    found: dict[int, tuple[Entry, int, int, int]] = {}
+    found: dict[int, tuple[Entry, Place, int]] = {}
     ends: dict[int, Entry] = {}
-    bursts, turn = Bursts(), 0
+    numbering, turn = Numbering(), 0
     async for entry in recording.entries():
-        burst_ns = bursts.began_ns(entry)
+        place = numbering.place(entry.tick, entry.at_ns)
         if entry.kind == Kind.RECEIVED:
             turn += entry.type == "turn_started"
         elif is_stimulus(entry):
-            found[entry.seq] = (entry, burst_ns, bursts.rounds, turn)
+            found[entry.seq] = (entry, place, turn)
         elif entry.kind in CALL_ENDS and entry.of in found:
             ends[entry.of] = entry
-    for entry, burst_ns, rounds, turn in found.values():
+    for entry, place, turn in found.values():
         event = await recording.decode(entry) if entry.kind == Kind.SENT else None
         end = ends.get(entry.seq)
         yield Stimulus(
             seq=entry.seq,
             at_ns=entry.at_ns,
-            burst_ns=burst_ns,
-            rounds=rounds,
+            burst_ns=place.ns,
+            rounds=0 if place.timed else place.round,
             ended_ns=None if end is None else end.at_ns,
             outcome=None if end is None else _outcome(end),
             turn=turn,
@@ -104,33 +105,6 @@ def is_stimulus(entry: Entry) -> bool:
     if entry.kind not in (Kind.SENT, Kind.CLOSE) or must_come(entry, "reactions"):
         return False
     return entry.type == "send_audio" or not entry.flags & Flag.CAUSE_LOST
-
-
-class Bursts:
-    """Tells of each entry when its burst began: from when on the event loop had something to run,
-    round after round. On virtual time a burst takes no time at all. Is shown the entries in order.
-
-    Attributes:
-        rounds: that had passed since, at the entry that was shown last.
-    """
-
-    def __init__(self) -> None:
-        self.rounds = 0
-        self._tick: int | None = None
-        self._first_tick = 0
-        self._began_ns = 0
-
-    def began_ns(self, entry: Entry) -> int:
-        """Nanoseconds since the session began; of another thread's entry its own instant."""
-        if entry.tick is None:
-            self.rounds = 0
-            return entry.at_ns
-        passed = SETTLED_TICKS if self._tick is None else entry.tick - self._tick
-        if SETTLED_TICKS <= passed < LONG_TICKS:
-            self._began_ns, self._first_tick = entry.at_ns, entry.tick
-        self._tick = entry.tick
-        self.rounds = (entry.tick - self._first_tick) % LONG_TICKS
-        return self._began_ns
 
 
 def _outcome(end: Entry) -> Literal["returned", "raised", "cancelled", "withheld"]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..schema.entries import Kind
 from .recording import Recording
-from .stimuli import NANOSECONDS, Bursts
+from .stimuli import NANOSECONDS
+from .terms.places import Numbering
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,9 @@ async def tool_calls(recording: Recording) -> list[RecordedToolCall]:
     """
     calls: list[RecordedToolCall] = []
     unanswered: dict[Any, tuple[int, int]] = {}  # by call id: places in the list, and bursts
-    bursts = Bursts()
+    numbering = Numbering()
     async for entry in recording.entries():
-        burst_ns = bursts.began_ns(entry)
+        burst_ns = numbering.place(entry.tick, entry.at_ns).ns
         if entry.kind == Kind.RECEIVED and entry.type == "function_call":
             event: Any = await recording.decode(entry)
             if not hasattr(event, "call_id"):

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ...replay.recording import Recording
-from ...replay.stimuli import Bursts, Stimulus, stimuli
+from ...replay.stimuli import Stimulus, stimuli
+from ...replay.terms.places import Numbering
 from ...replay.tool_calls import RecordedToolCall, tool_calls
 from ...schema.entries import Kind
 from .recorded_tools import RecordedSettings, recorded_settings
@@ -52,11 +53,11 @@ def read_part(played: Recording) -> UserPart:
 
 
 async def _connected_ns(recording: Recording) -> int:
-    bursts = Bursts()
+    numbering = Numbering()
     async for entry in recording.entries():
-        burst_ns = bursts.began_ns(entry)
+        place = numbering.place(entry.tick, entry.at_ns)
         if entry.kind == Kind.CONNECTED:
-            return burst_ns
+            return place.ns
     return 0
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from realtape.recorder import Recorder
 from realtape.replay import Recording
 from realtape.replay.matching.matching import must_come
-from realtape.replay.stimuli import Bursts, Stimulus, is_stimulus, stimuli
+from realtape.replay.stimuli import Stimulus, is_stimulus, stimuli
+from realtape.replay.terms.places import Numbering, Place
 from realtape.replay.tool_calls import RecordedToolCall, ToolAnswers, tool_calls
 from realtape.schema import (
     Entry,
@@ -61,14 +62,17 @@ def test_the_type_and_what_was_lost_matter(type: str, cause: int | None, flags: 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 1000)), max_size=30))
 def test_bursts_begin_where_nothing_was_left_to_run(steps: list[tuple[int, int]]) -> None:
-    bursts, tick, at_ns, began_ns, rounds = Bursts(), 0, 0, 0, 0
+    numbering, tick, at_ns, began_ns, burst, rounds = Numbering(), 0, 0, 0, 0, 0
     for seq, (ticks, passed_ns) in enumerate(steps):
         tick, at_ns = tick + ticks, at_ns + passed_ns
-        first = seq == 0 or ticks >= 16
-        began_ns, rounds = (at_ns, 0) if first else (began_ns, rounds + ticks)
-        assert bursts.began_ns(Entry(seq, at_ns, tick, 0, Kind.SENT)) == began_ns
-        assert bursts.rounds == rounds
-    assert bursts.began_ns(Entry(99, at_ns + 5, None, None, Kind.PLAYBACK)) == at_ns + 5
+        if seq == 0:
+            began_ns, rounds = at_ns, tick
+        elif ticks < 16:
+            rounds += ticks
+        else:
+            began_ns, burst, rounds = at_ns, burst + 1, ticks - 16
+        assert numbering.place(tick, at_ns) == Place(began_ns, burst, rounds)
+    assert numbering.place(None, at_ns + 5) == Place(at_ns + 5, burst, rounds, timed=True)
 
 
 def sent(kind: int, number: int) -> Any:
