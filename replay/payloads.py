@@ -37,24 +37,30 @@ class Payloads:
         self.notes: set[str] = set()
         self._session_id = session_id
         self._segments: OrderedDict[int, bytes] = OrderedDict()
-        self._wanted = 0  # so many segments at once
 
-    def lacking(self, payloads: Sequence[str]) -> list[int]:
-        """The segments to which these refer, and which are not in memory; the others stay there."""
+    def wanted(self, payloads: Sequence[str]) -> list[int]:
+        """The segments to which these refer; those of them that are in memory stay there for now."""
         referring = [payload for payload in payloads if REFERS in payload]
         wanted = sorted({segment for payload in referring for segment, _, _ in references(payload)})
-        self._wanted = len(wanted)
         for segment in wanted:
             if segment in self._segments:
                 self._segments.move_to_end(segment)
-        return [segment for segment in wanted if segment not in self._segments]
+        return wanted
 
-    def keep(self, segments: Sequence[tuple[int, bytes | None]]) -> None:
-        """Bytes of segments that were lacking, each with its number; None where the log lacks them."""
+    def lacks(self, segment: int) -> bool:
+        """Whether the bytes of this segment are not in memory."""
+        return segment not in self._segments
+
+    def keep(self, segments: Sequence[tuple[int, bytes | None]], *, among: int) -> None:
+        """Bytes of segments that were lacking, each with its number; None where the log lacks them.
+
+        Args:
+            among: so many are wanted at once.
+        """
         for segment, data in segments:
             if data is not None:
                 self._segments[segment] = data
-        while len(self._segments) > max(SEGMENTS_IN_MEMORY, self._wanted):
+        while len(self._segments) > max(SEGMENTS_IN_MEMORY, among):
             self._segments.popitem(last=False)
 
     def bytes_at(self, segment: int, offset: int, length: int) -> bytes:

@@ -285,11 +285,14 @@ class Recording:
         return self._blocking
 
     async def _load(self, entry: Entry) -> None:
-        if lacking := self._payloads.lacking([entry.payload]):
+        """Bring what it refers to into memory; whoever reads meanwhile may have put out what was there."""
+        wanted, missing = self._payloads.wanted([entry.payload]), set[int]()
+        while lacking := [one for one in wanted if self._payloads.lacks(one) and one not in missing]:
             connection = await self._connected()
             with store_errors(self._address):
                 found = [(one, await read_segment(connection, self._session.key, one)) for one in lacking]
-            self._payloads.keep(found)
+            missing |= {one for one, data in found if data is None}
+            self._payloads.keep(found, among=len(wanted))
 
 
 def _choose(address: Address, sessions: list[SessionRecord], session_id: str | None) -> SessionRecord:

@@ -91,10 +91,14 @@ class RowStream:
         yield rows, values
 
     def _load(self, rows: list[Row]) -> None:
-        lacking = self._payloads.lacking(list(map(payload_of, rows)))
+        wanted = self._payloads.wanted(list(map(payload_of, rows)))
         with store_errors(self._address):
-            found = [(segment, fetch_segment(self._connection, self._key, segment)) for segment in lacking]
-        self._payloads.keep(found)
+            found = [
+                (segment, fetch_segment(self._connection, self._key, segment))
+                for segment in wanted
+                if self._payloads.lacks(segment)
+            ]
+        self._payloads.keep(found, among=len(wanted))
 
 
 def _cut(batch: list[Row]) -> Iterator[list[Row]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import selectors
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -30,7 +31,7 @@ class ReadyQueue(deque[asyncio.Handle]):
 
 
 class Soon(asyncio.Handle):
-    """Is run in no context of its own: half of what a handle costs."""
+    """A handle that costs half of what one does: it keeps nothing for a loop that is being debugged."""
 
     __slots__ = ()
 
@@ -40,18 +41,10 @@ class Soon(asyncio.Handle):
         self._callback = callback
         self._args = args
         self._loop = loop
+        self._context = contextvars.copy_context()
         self._repr = None
         self._cancelled = False
         self._source_traceback = None
-
-    def _run(self) -> None:
-        try:
-            self._callback(*self._args)
-        except (SystemExit, KeyboardInterrupt):
-            raise
-        except BaseException as error:  # noqa: BLE001 - as that of any handle
-            told = {"message": f"Exception in callback {self!r}", "exception": error, "handle": self}
-            self._loop.call_exception_handler(told)
 
 
 def run_handle(handle: asyncio.Handle) -> None:
@@ -114,7 +107,7 @@ class IdleSelector(selectors.BaseSelector):
         self._loop = loop
         self._real = selectors.DefaultSelector()
         self.registered = 0
-        self._rounds = 0
+        self._unasked = 0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = self._real.register(fileobj, events, data)
@@ -131,13 +124,18 @@ class IdleSelector(selectors.BaseSelector):
 
     def select(self, timeout: float | None = None) -> Found:
         ready = self._loop.end_round()
-        self._rounds += 1
-        if ready and self._rounds % UNASKED and self.registered == self._loop.own_descriptors:
+        if ready and self.may_wait():
             return []  # a thread that has something ready is heard of without it
+        self._unasked = 0
         found = self._loop.without_wakes(self._real.select(0))
         if found or ready or self._loop.has_ready or (timeout is not None and timeout <= 0):
             return found
         return self._loop.idle(self._real.select)
+
+    def may_wait(self) -> bool:
+        """Another round has passed: whether the real selector need not be asked yet."""
+        self._unasked += 1
+        return self._unasked < UNASKED and self.registered == self._loop.own_descriptors
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self._real.get_map()

@@ -24,6 +24,7 @@ class RoundsLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._round = Round(0, 0)
+        self._ending = False
         self._urgent: deque[asyncio.Handle] = deque()
         self._at_round_end: list[Callable[[], object]] = []
         self._at_round_start: list[tuple[Round, Callable[[], object]]] = []
@@ -52,12 +53,15 @@ class RoundsLoop(asyncio.SelectorEventLoop):
         urgent = self._urgent
         while urgent and urgent[0].cancelled():
             urgent.popleft()
-        if self._ready or urgent or self._at_round_end or self._at_round_start or self._stopping:  # type: ignore[attr-defined]
+        if self._ready or urgent or self._at_round_end or self._at_round_start:
             return False
-        timers = cast("list[asyncio.TimerHandle]", self._scheduled)  # type: ignore[attr-defined]
-        if timers and timers[0].when() <= self.time() + self._clock_resolution:  # type: ignore[attr-defined]
+        # What the loop itself looks at between two rounds, and the task where it gives it back.
+        if self._ending or self._stopping or self._is_due():  # type: ignore[attr-defined]
             return False
-        if cast("IdleSelector", self._selector).registered != self.own_descriptors:  # type: ignore[attr-defined]
+        task = asyncio.current_task(self)
+        if task is None or task.cancelling():
+            return False
+        if not cast("IdleSelector", self._selector).may_wait():  # type: ignore[attr-defined]
             return False
         burst, number = self._round
         self._round = Round(burst, number + 1)
@@ -84,17 +88,24 @@ class RoundsLoop(asyncio.SelectorEventLoop):
 
     def end_round(self) -> bool:
         """Everything that was ready has run. Returns whether more is ready now."""
-        while self._urgent or self._at_round_end:
-            while self._urgent:
-                run_handle(self._urgent.popleft())
-            callbacks, self._at_round_end = self._at_round_end, []
-            for callback in callbacks:
-                callback()
+        self._ending = True
+        try:
+            while self._urgent or self._at_round_end:
+                while self._urgent:
+                    run_handle(self._urgent.popleft())
+                callbacks, self._at_round_end = self._at_round_end, []
+                for callback in callbacks:
+                    callback()
+        finally:
+            self._ending = False
         burst, number = self._round
         self._round = Round(burst, number + 1)
         if self._at_round_start:
             self._start_round()
-        return bool(self._ready or self._urgent or self._at_round_start)
+        if self._ready or self._urgent or self._at_round_start:
+            return True
+        # By what ran here: the loop has not looked since.
+        return bool(self._stopping) or self._is_due()  # type: ignore[attr-defined]
 
     @property
     def has_ready(self) -> bool:
@@ -127,6 +138,12 @@ class RoundsLoop(asyncio.SelectorEventLoop):
     def begin_burst(self) -> None:
         """Nothing was left to run: what comes is another burst."""
         self._round = Round(self._round.burst + 1, 0)
+
+    def _is_due(self) -> bool:
+        """Whether a timer is, in this instant: by the loop's own words, or it would never ring."""
+        timers = cast("list[asyncio.TimerHandle]", self._scheduled)  # type: ignore[attr-defined]
+        until = self.time() + cast("float", self._clock_resolution)  # type: ignore[attr-defined]
+        return bool(timers) and not timers[0].cancelled() and timers[0].when() < until
 
     def _start_round(self) -> None:
         here = self._round

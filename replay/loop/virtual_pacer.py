@@ -106,10 +106,14 @@ class VirtualPacer:
 
     def follow(self, act: Approach) -> bool:
         """Whoever asks lets the rounds pass himself."""
+        seq = act.step.seq
+        if seq in self._targets or seq in self._there:  # its rounds are counted already
+            self.approach(act)
+            return False
         self.clear()
         self._act = act
         burst, number = self._loop.round()
-        self._targets[act.step.seq] = (burst, number + act.until.rounds)
+        self._targets[seq] = (burst, number + act.until.rounds)
         return True
 
     def followed(self, act: Approach) -> bool:

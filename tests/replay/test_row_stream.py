@@ -51,6 +51,13 @@ async def test_without_blocking(draft: Draft) -> None:
         await recording.verify()
 
 
+async def test_two_at_a_time(draft: Draft) -> None:
+    """Neither puts out what the other has brought."""
+    async with Recording.of(draft) as recording:
+        decoded = await asyncio.gather(*(recording.decode(entry) for entry in draft.entries[:8]))
+        assert decoded == expected(draft)[:8]
+
+
 def test_what_can_be_read_comes_before_what_cannot(draft: Draft) -> None:
     torn = dataclasses.replace(draft, segments={0: b"\x00"})
     whole = referring(0, [0])

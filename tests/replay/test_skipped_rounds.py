@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import socket
 import types
 from collections.abc import Callable, Generator
@@ -10,6 +13,7 @@ from collections.abc import Callable, Generator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from realtape.replay.loop.loop_queue import UNASKED
 from realtape.replay.loop.virtual_loop import VirtualLoop
 from realtape.schema.clocks import Round
 
@@ -29,7 +33,8 @@ def next_round() -> Generator[None]:
 
 
 class Run:
-    """Some tasks that do as they are told, and one that lets rounds pass; what they saw.
+    """Some tasks that do as they are told, and one that lets rounds pass; what they saw. That one is woken
+    as a replay wakes whom it gives an event: by the idle loop, at an instant, before all others.
 
     Args:
         skips: that one skips rounds, where it can.
@@ -40,11 +45,33 @@ class Run:
         self.trace: Trace = []
         self.skipped = 0
         self._skips = skips
+        self._waker: asyncio.Future[None] | None = None
+        self._wakes_at = 0
+        self.loop.idlers.append(self)
+
+    def next_ns(self) -> int | None:
+        return None if self._waker is None else self._wakes_at
+
+    def act(self) -> None:
+        waker, self._waker = self._waker, None
+        assert waker is not None
+        self.loop.soon(self._wake, waker)
+
+    def _wake(self, waker: asyncio.Future[None]) -> None:
+        with self.loop.waking():
+            waker.set_result(None)
+
+    def rest(self) -> bool:
+        return False
+
+    async def _woken(self, after_ns: int) -> None:
+        self._waker, self._wakes_at = self.loop.create_future(), self.loop.now_ns + after_ns
+        await self._waker
 
     def see(self, who: str) -> None:
         self.trace.append((who, self.loop.round(), self.loop.now_ns))
 
-    async def act(self, name: str, acts: list[Act]) -> None:
+    async def do(self, name: str, acts: list[Act]) -> None:
         loop = self.loop
         for number, (what, count) in enumerate(acts):
             told: Callable[[], None] = lambda who=f"{name}.{number} {what}": self.see(who)  # noqa: E731
@@ -75,14 +102,16 @@ class Run:
                     await next_round()
             self.see("passed")
             if count % 3 == 0:
-                await asyncio.sleep(0.001)
+                self.loop.call_later(0, lambda: self.see("a timer that is due at once"))
+            if count % 2 == 0:
+                await self._woken(count * 500_000)
 
     def run(self, tasks: list[list[Act]], counts: list[int]) -> Trace:
         async def main() -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.pass_rounds(counts))
                 for number, acts in enumerate(tasks):
-                    group.create_task(self.act(f"task {number}", acts))
+                    group.create_task(self.do(f"task {number}", acts))
             self.see("all done")
 
         with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
@@ -101,7 +130,9 @@ def test_a_round_with_nobody_else_is_skipped() -> None:
     assert run.skipped == 9
 
 
-@pytest.mark.parametrize("what", ["ready", "due", "soon", "round end", "round start", "socket", "stopped"])
+@pytest.mark.parametrize(
+    "what", ["ready", "due", "soon", "round end", "round start", "socket", "stopped", "cancelled"]
+)
 def test_a_round_with_anybody_else_is_not(what: str) -> None:
     loop = VirtualLoop()
     skipped: list[bool] = []
@@ -125,13 +156,47 @@ def test_a_round_with_anybody_else_is_not(what: str) -> None:
             ours.close()
             theirs.close()
             return
+        elif what == "cancelled":
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            skipped.append(loop.skip_round())
+            task.uncancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await next_round()
+            return
         else:
             loop.stop()
         skipped.append(loop.skip_round())
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(main())
-    assert skipped == [False]
+    assert skipped == [False], what
+
+
+def test_nobody_has_a_round_skipped_outside_of_a_task() -> None:
+    loop = VirtualLoop()
+    assert not loop.skip_round()
+    loop.close()
+
+
+def test_signals_are_heard_of_in_a_while() -> None:
+    """They come by a descriptor of the loop's own, at which it must look now and then."""
+    loop = VirtualLoop()
+    heard: list[int] = []
+
+    async def main() -> int:
+        loop.add_signal_handler(signal.SIGUSR1, heard.append, 1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        for number in range(200):
+            if heard:
+                return number
+            if not loop.skip_round():
+                await next_round()
+        return 200
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        assert runner.run(main()) <= 2 * UNASKED
 
 
 def test_who_was_not_to_be_called_any_more_does_not_matter() -> None:
