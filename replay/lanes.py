@@ -109,10 +109,11 @@ class Lane:
         """Let rounds pass until the one in which the next event comes, or would have come."""
         self.follows = True
         try:
+            skip_round, followed = self._pacer.skip_round, self._pacer.followed
             while True:
-                if not self._pacer.skip_round():
+                if not skip_round(self.task):
                     await _next_round()
-                if self._pacer.followed(act) or self._late is not None:
+                if followed(act) or self._late is not None:
                     break
         finally:
             self.follows = False

@@ -46,6 +46,10 @@ class Soon(asyncio.Handle):
         self._cancelled = False
         self._source_traceback = None
 
+    def cancel(self) -> None:
+        """Do not call it."""
+        self._cancelled = True
+
 
 def run_handle(handle: asyncio.Handle) -> None:
     """As the loop itself does with what is ready."""

@@ -69,8 +69,9 @@ class Pacer(Protocol):
         """Call this after who was woken has run as far as it comes."""
         ...
 
-    def skip_round(self) -> bool:
-        """Let a round pass at once in which nothing would run but the task that asks; whether it did."""
+    @property
+    def skip_round(self) -> Callable[[asyncio.Task[Any]], bool]:
+        """Lets a round pass at once in which nothing would run but the task that asks; whether it did."""
         ...
 
     def approach(self, act: Approach) -> None:

@@ -70,9 +70,10 @@ class PlainPacer:
         """Call this after who was woken has run as far as it comes."""
         return self._loop.call_soon(callback, *args)
 
-    def skip_round(self) -> bool:
+    @property
+    def skip_round(self) -> Callable[[asyncio.Task[Any]], bool]:
         """Such a loop is not asked."""
-        return False
+        return lambda task: False
 
     def approach(self, act: Approach) -> None:
         """Call back there."""

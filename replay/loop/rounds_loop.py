@@ -30,7 +30,8 @@ class RoundsLoop(asyncio.SelectorEventLoop):
         self._at_round_start: list[tuple[Round, Callable[[], object]]] = []
         self._own = frozenset[int]()
         self.own_descriptors = 0
-        super().__init__(IdleSelector(self))
+        self._asking = IdleSelector(self)
+        super().__init__(self._asking)
         self._ready: deque[asyncio.Handle] = ReadyQueue(self._urgent)
         self._own = frozenset(self.watched())
         self.own_descriptors = len(self._own)
@@ -47,8 +48,8 @@ class RoundsLoop(asyncio.SelectorEventLoop):
         self._urgent.append(soon)
         return soon
 
-    def skip_round(self) -> bool:
-        """The task that is running now has nothing more to do in this round: let it end at once, if nothing
+    def skip_round(self, task: asyncio.Task[Any]) -> bool:
+        """A task that is running now has nothing more to do in this round: let it end at once, if nothing
         else is left to run in it, and nothing in the next one but this task. Whether it has ended."""
         urgent = self._urgent
         while urgent and urgent[0].cancelled():
@@ -56,12 +57,9 @@ class RoundsLoop(asyncio.SelectorEventLoop):
         if self._ready or urgent or self._at_round_end or self._at_round_start:
             return False
         # What the loop itself looks at between two rounds, and the task where it gives it back.
-        if self._ending or self._stopping or self._is_due():  # type: ignore[attr-defined]
+        if self._ending or self._stopping or (self._scheduled and self._is_due()):  # type: ignore[attr-defined]
             return False
-        task = asyncio.current_task(self)
-        if task is None or task.cancelling():
-            return False
-        if not cast("IdleSelector", self._selector).may_wait():  # type: ignore[attr-defined]
+        if task.cancelling() or not self._asking.may_wait():
             return False
         burst, number = self._round
         self._round = Round(burst, number + 1)
@@ -127,8 +125,7 @@ class RoundsLoop(asyncio.SelectorEventLoop):
 
     def watched(self) -> list[int]:
         """The descriptors that are registered."""
-        selector = cast("IdleSelector", self._selector)  # type: ignore[attr-defined]
-        return [key.fd for key in selector.get_map().values()]
+        return [key.fd for key in self._asking.get_map().values()]
 
     @property
     def foreign_watched(self) -> set[int]:

@@ -77,9 +77,10 @@ class VirtualPacer:
         """Call this after who was woken has run as far as it comes."""
         return self._loop.soon(callback, *args)
 
-    def skip_round(self) -> bool:
-        """Let a round pass in which there is nothing but who asks."""
-        return self._loop.skip_round()
+    @property
+    def skip_round(self) -> Callable[[asyncio.Task[Any]], bool]:
+        """Lets a round pass in which there is nothing but who asks."""
+        return self._loop.skip_round
 
     def approach(self, act: Approach) -> None:
         """Call back there."""

@@ -9,6 +9,7 @@ import signal
 import socket
 import types
 from collections.abc import Callable, Generator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,13 @@ TASKS = st.lists(st.lists(ACTS, max_size=5), max_size=3)
 @types.coroutine
 def next_round() -> Generator[None]:
     yield
+
+
+def mine() -> asyncio.Task[Any]:
+    """The task that is running."""
+    task = asyncio.current_task()
+    assert task is not None
+    return task
 
 
 class Run:
@@ -96,7 +104,7 @@ class Run:
         for count in counts:
             burst, number = self.loop.round()
             while self.loop.round() < (burst, number + count):
-                if self._skips and self.loop.skip_round():
+                if self._skips and self.loop.skip_round(mine()):
                     self.skipped += 1
                 else:
                     await next_round()
@@ -151,33 +159,25 @@ def test_a_round_with_anybody_else_is_not(what: str) -> None:
         elif what == "socket":
             ours, theirs = socket.socketpair()
             loop.add_reader(ours, lambda: None)
-            skipped.append(loop.skip_round())
+            skipped.append(loop.skip_round(mine()))
             loop.remove_reader(ours)
             ours.close()
             theirs.close()
             return
         elif what == "cancelled":
-            task = asyncio.current_task()
-            assert task is not None
-            task.cancel()
-            skipped.append(loop.skip_round())
-            task.uncancel()
+            mine().cancel()
+            skipped.append(loop.skip_round(mine()))
+            mine().uncancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await next_round()
             return
         else:
             loop.stop()
-        skipped.append(loop.skip_round())
+        skipped.append(loop.skip_round(mine()))
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(main())
     assert skipped == [False], what
-
-
-def test_nobody_has_a_round_skipped_outside_of_a_task() -> None:
-    loop = VirtualLoop()
-    assert not loop.skip_round()
-    loop.close()
 
 
 def test_signals_are_heard_of_in_a_while() -> None:
@@ -191,7 +191,7 @@ def test_signals_are_heard_of_in_a_while() -> None:
         for number in range(200):
             if heard:
                 return number
-            if not loop.skip_round():
+            if not loop.skip_round(mine()):
                 await next_round()
         return 200
 
@@ -206,7 +206,7 @@ def test_who_was_not_to_be_called_any_more_does_not_matter() -> None:
     async def main() -> bool:
         loop.soon(called.append, "never").cancel()
         loop.soon(called.append, "never, either").cancel()
-        return loop.skip_round()
+        return loop.skip_round(mine())
 
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         assert runner.run(main())
