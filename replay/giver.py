@@ -53,6 +53,10 @@ class Host(Protocol):
         """The next event comes in another round; whether the task lets these pass itself."""
         ...
 
+    def pass_rounds(self, run: Run, task: asyncio.Task[Any] | None) -> bool:
+        """The next event of a run comes in another round; whether that has come, at once."""
+        ...
+
 
 class Giver:
     """Gives events to the listeners, in whatever task asks it to.
@@ -125,7 +129,8 @@ class Giver:
             while following is not None:
                 if isinstance(following, Run):
                     try:
-                        whole = await self._give_run(following, following.begin(step), giving, acting)
+                        goes_on = not in_call
+                        whole = await self._give_run(following, step, giving, acting, goes_on=goes_on)
                         way = straight_on.way_on(self._core, following) if whole else None
                     finally:
                         if way is None:
@@ -162,28 +167,37 @@ class Giver:
         for listener in list(self._listeners):
             await listener.on_event(event)
 
-    async def _give_run(self, run: Run, begin: int, giving: Giving, acting: Step) -> bool:
+    async def _give_run(self, run: Run, step: Step, giving: Giving, acting: Step, *, goes_on: bool) -> bool:
         """Give the events of this round to the listeners, one after another, until something else is to
-        be looked at; whether nothing was."""
+        be looked at; whether nothing was.
+
+        Args:
+            step: that stands before them, or is the first of them.
+            goes_on: and those of the rounds after it, if they come at once.
+        """
         host, transport, listeners = self._host, self._transport, self._listeners
         ids = self._core.matching.ids
         renames = ids.renames  # which only a send changes, and then somebody looks
         here = id(self)
-        for at, event in enumerate(run.values[begin : run.round_end], begin):
-            run.given = at + 1
-            giving.seq = seq = run.seq + at
-            _cause.set((here, seq))
-            live = ids.live_value(event) if renames else event
-            if len(listeners) == 1:  # no copy of them is needed
-                await listeners[0].on_event(live)
-            else:
-                for listener in list(listeners):
-                    await listener.on_event(live)
-            if run.current is not None or host.acting is not acting or not listeners:
-                return False
-            if host.over or transport.watches or transport.paused:
-                return False
-        return True
+        begin = run.begin(step)
+        while True:
+            for at, event in enumerate(run.values[begin : run.round_end], begin):
+                run.given = at + 1
+                giving.seq = seq = run.seq + at
+                _cause.set((here, seq))
+                live = ids.live_value(event) if renames else event
+                if len(listeners) == 1:  # no copy of them is needed
+                    await listeners[0].on_event(live)
+                else:
+                    for listener in list(listeners):
+                        await listener.on_event(live)
+                if run.current is not None or host.acting is not acting or not listeners:
+                    return False
+                if host.over or transport.watches or transport.paused:
+                    return False
+            if not goes_on or not host.pass_rounds(run, giving.task):
+                return True
+            begin = run.given
 
     def _run_on(self, step: Step, acting: Step) -> Step | Run | None:
         """What to give right after this event; None where something else is to be looked at first."""

@@ -14,6 +14,7 @@ from .control.goals import Doing
 from .control.transport import Transport
 from .core import straight_on
 from .core.machine import ReplayCore
+from .core.runs import Run
 from .explaining import explain
 from .giver import Giver
 from .lanes import Lanes, LiveCall
@@ -356,6 +357,14 @@ class Player:
             self._soon = None
         self._pacer.progress()
         return self._pacer.follow(way)
+
+    def pass_rounds(self, run: Run, task: asyncio.Task[Any] | None) -> bool:
+        """They have returned, and the next event comes in another round; whether that has come, at once."""
+        rounds = straight_on.rounds_on(self.core, run)
+        if not rounds or not self._pacer.pass_rounds(rounds, run.seq + run.given, task, self._soon):
+            return False
+        straight_on.pass_rounds(self.core, run)
+        return True
 
     def cancelled_by_others(self) -> None:
         """A task that gave them an event was cancelled, and not by us."""

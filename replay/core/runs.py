@@ -14,7 +14,7 @@ from typing import Any
 
 from ...schema.entries import AT_NS, CAUSE, KIND, OF, SEQ, SETTLED_TICKS, TASK, TICK, TYPE, Kind
 from ...schema.rows import BARE_FIELDS, Row, entry_of
-from ..terms.places import Numbering
+from ..terms.places import Numbering, Place
 from ..terms.steps import Step
 from .ended import Ended
 
@@ -94,6 +94,17 @@ class Run:
     def begin(self, step: Step) -> int:
         """Where in `rows` to begin: at this step, if it is the head; else behind what was given."""
         return self._head_at if self.head is step else self.given
+
+    @property
+    def next_place(self) -> Place | None:
+        """Where in time its next round is; None where it ends with this one."""
+        next_round = self._round + 1
+        return self._places[next_round] if next_round < len(self._places) else None
+
+    def go_on(self) -> Place:
+        """All of a round was given, and the next one is there: where in time that is."""
+        self._round += 1
+        return self._places[self._round]
 
     def next_head(self) -> Step | None:
         """The first event of the next round; None where the run ends before it. See `set_out`."""

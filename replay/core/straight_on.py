@@ -55,6 +55,21 @@ def given(course: Course, run: Run) -> Step:
     return run.current
 
 
+def rounds_on(course: Course, run: Run) -> int:
+    """The listeners have returned from the last event that a run has in this round, and nothing else has
+    happened: so many rounds of the same burst are to pass until its next one, and nothing else is to be
+    done; else 0."""
+    place = run.next_place
+    if place is None or run.seq + run.given >= course.stop_at or course.window.hungry:
+        return 0
+    return course.schedule.rounds_until(place, course.now())
+
+
+def pass_rounds(course: Course, run: Run) -> None:
+    """They have passed, and nothing has happened meanwhile. As `way_on` and `come_to`."""
+    course.schedule.happened(run.go_on(), course.now())
+
+
 def way_on(course: Course, run: Run) -> Approach | None:
     """The listeners have returned from the last event that a run has in this round, and nothing else
     has happened: the way to its next round. As `pass_on`."""

@@ -141,6 +141,15 @@ class IdleSelector(selectors.BaseSelector):
         self._unasked += 1
         return self._unasked < UNASKED and self.registered == self._loop.own_descriptors
 
+    def may_skip(self) -> bool:
+        """Another round is to pass without the loop: whether there is nothing of which it would hear."""
+        if self.may_wait():
+            return True
+        if self.registered != self._loop.own_descriptors or self._real.select(0):
+            return False  # it will ask again
+        self._unasked = 0
+        return True
+
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self._real.get_map()
 

@@ -91,6 +91,17 @@ class Pacer(Protocol):
         """
         ...
 
+    def pass_rounds(
+        self, rounds: int, to: int, task: asyncio.Task[Any] | None, acted: asyncio.Handle | None
+    ) -> bool:
+        """Let so many rounds pass at once, if nothing would run in them but the task that asks and what
+        is called soon after it; whether they have. Where not, some of them may have.
+
+        Args:
+            to: the entry to which the way leads.
+        """
+        ...
+
     def followed(self, act: Approach) -> bool:
         """Whether its round has come; then `reached` was called."""
         ...

@@ -104,6 +104,12 @@ class PlainPacer:
         self.approach(act)
         return False
 
+    def pass_rounds(
+        self, rounds: int, to: int, task: asyncio.Task[Any] | None, acted: asyncio.Handle | None
+    ) -> bool:
+        """Such a loop is not asked."""
+        return False
+
     def followed(self, act: Approach) -> bool:
         """Has been, or will be, called back."""
         return True

@@ -48,18 +48,24 @@ class RoundsLoop(asyncio.SelectorEventLoop):
         self._urgent.append(soon)
         return soon
 
-    def skip_round(self, task: asyncio.Task[Any]) -> bool:
+    def skip_round(self, task: asyncio.Task[Any], kept: asyncio.Handle | None = None) -> bool:
         """A task that is running now has nothing more to do in this round: let it end at once, if nothing
-        else is left to run in it, and nothing in the next one but this task. Whether it has ended."""
+        else is left to run in it, and nothing in the next one but this task. Whether it has ended.
+
+        Args:
+            kept: what was to be called soon after the task, is to be called after it then.
+        """
         urgent = self._urgent
         while urgent and urgent[0].cancelled():
             urgent.popleft()
-        if self._ready or urgent or self._at_round_end or self._at_round_start:
+        if len(urgent) > 1 or (urgent and urgent[0] is not kept):
+            return False
+        if self._ready or self._at_round_end or self._at_round_start:
             return False
         # What the loop itself looks at between two rounds, and the task where it gives it back.
         if self._ending or self._stopping or (self._scheduled and self._is_due()):  # type: ignore[attr-defined]
             return False
-        if task.cancelling() or not self._asking.may_wait():
+        if task.cancelling() or not self._asking.may_skip():
             return False
         burst, number = self._round
         self._round = Round(burst, number + 1)

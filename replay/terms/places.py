@@ -110,6 +110,13 @@ class Schedule:
             rounds = recorded.round - now.round if self._paced and now.ns == due_ns else 0
         return Until(None, rounds) if rounds > 0 else None
 
+    def rounds_until(self, recorded: Place, now: Place) -> int:
+        """How many rounds it is from now to this recorded place, if both are in the burst in which
+        something happened last; else 0, as where it is here."""
+        if recorded.burst != self._recorded.burst or now.burst != self._live.burst or recorded.timed:
+            return 0
+        return max(0, self._live.round + recorded.round - self._recorded.round - now.round)
+
     def is_here(self, recorded: Place, now: Place) -> bool:
         """Whether this recorded place is now, to the round."""
         if not self._paced or recorded.ns + (self._offset_ns or 0) != now.ns:

@@ -330,12 +330,21 @@ def test_ordinary_bursts_are_given_as_runs(tmp_path: Path, monkeypatch: pytest.M
         lengths.append(len(one))
         return given(core, one)
 
+    passed: list[int] = []
+    pass_rounds = straight_on.pass_rounds
+
+    def noted(core: Course, one: runs.Run) -> None:
+        passed.append(one.seq + one.given)
+        pass_rounds(core, one)
+
     monkeypatch.setattr(straight_on, "given", counted)
+    monkeypatch.setattr(straight_on, "pass_rounds", noted)
     trace, report = run(replay(store, {}, None))
     assert report["delivered"] == 1600
     assert len(trace) == 3200
     assert sum(lengths) > 1200
     assert max(lengths) > 200  # from round to round
+    assert len(passed) > 150  # and most of these at once
 
 
 def test_a_listener_that_cancels_its_task_hears_no_other_round(tmp_path: Path) -> None:

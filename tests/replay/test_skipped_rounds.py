@@ -213,6 +213,30 @@ def test_who_was_not_to_be_called_any_more_does_not_matter() -> None:
     assert not called
 
 
+def test_what_is_called_soon_after_the_task_is_called_after_the_rounds() -> None:
+    loop = VirtualLoop()
+    called: list[tuple[str, Round]] = []
+
+    def call(who: str) -> None:
+        called.append((who, loop.round()))
+
+    async def main() -> tuple[Round, Round]:
+        kept, began = loop.soon(call, "kept"), loop.round()
+        assert loop.skip_round(mine(), kept)
+        assert loop.skip_round(mine(), kept)
+        assert not called
+        loop.soon(call, "another")
+        assert not loop.skip_round(mine(), kept)
+        ended = loop.round()
+        await next_round()
+        return began, ended
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        began, ended = runner.run(main())
+    assert ended == (began.burst, began.number + 2)
+    assert called == [("kept", ended), ("another", ended)]
+
+
 def test_what_a_callback_raises_is_told_to_the_loop() -> None:
     loop = VirtualLoop()
     told: list[BaseException] = []
