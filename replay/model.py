@@ -174,6 +174,8 @@ class ReplayBase:
                 tracker, player.core.window.due_playback, self._report, pacer.still
             )
         player.fill()
+        if player.core.window.first is None and player.core.window.unreadable is not None:
+            self._verdicts.end(player.core.window.unreadable)
         if not player.core.window.connects and not self.failed:
             player.advance()
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..schema.entries import PAYLOAD, Kind, Status
+from ..schema.errors import RealtapeError
 from ..schema.rows import Row, entry_of
 from .core.machine import ReplayCore
 from .core.runs import alike, may_run
@@ -32,21 +33,29 @@ class Reader:
         self._entries = recording.stream_rows()
 
     def fill(self) -> None:
-        """Read until the core can judge a call.
-
-        Raises:
-            StoreError, CorruptRecordError: the recording cannot be read any further.
-        """
+        """Read until the core can judge a call, or as far as it can be read."""
         while self._core.window.hungry:
             self.read()
 
     def read(self) -> None:
-        """Read a little more."""
-        for rows, values in self._entries:
-            for begin, end, rounds in alike(rows):
-                self._feed(rows[begin:end], values[begin:end], [one - begin - 1 for one in rounds])
-            if len(rows) == AT_ONCE_ENTRIES:
-                return
+        """Read a little more. Where that cannot be done, what came before is played first.
+
+        Raises:
+            StoreError, CorruptRecordError: it was, and is to be read further.
+        """
+        unreadable = self._core.window.unreadable
+        if unreadable is not None:
+            self._recording.broken_off(unreadable)
+            raise unreadable
+        try:
+            for rows, values in self._entries:
+                for begin, end, rounds in alike(rows):
+                    self._feed(rows[begin:end], values[begin:end], [one - begin - 1 for one in rounds])
+                if len(rows) == AT_ONCE_ENTRIES:
+                    return
+        except RealtapeError as error:
+            self._core.feed_no_more(error)
+            return
         self._end()
 
     def _feed(self, rows: list[Row], values: list[Any], begins: list[int]) -> None:

@@ -212,6 +212,9 @@ class Recording:
         for rows, values in self.stream_rows():
             yield from zip(map(entry_of, rows), values, strict=True)
 
+    def broken_off(self, error: Exception) -> None:
+        """A replay has come to where this cannot be read any further."""
+
     def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
         """All entries, AT_ONCE_ENTRIES at a time: their rows, and their decoded payloads; blocking.
 

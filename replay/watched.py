@@ -8,7 +8,6 @@ from typing import Any, Protocol, Self, TypeVar, cast
 
 from ..schema.addresses import Address
 from ..schema.entries import Entry, Kind, SessionRecord
-from ..schema.errors import RealtapeError
 from ..schema.rows import Row, entry_of
 from ..schema.vocabulary import Vocabulary
 from .own_events import deliverable
@@ -61,22 +60,22 @@ class WatchedRecording(Recording):
 
     def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
         """As of any recording; the watcher gets each before the caller."""
-        try:
-            for rows, values in super().stream_rows():
-                for number, entry in enumerate(map(entry_of, rows)):
-                    self._passed(entry)
-                    if entry.kind == Kind.RECEIVED:
-                        values[number] = deliverable(self.codec.vocabulary, values[number])
-                    if self.watcher is not None:
-                        self.watcher.read(entry, values[number])
-                yield rows, values
-        except RealtapeError as error:
-            if not self.broken.done():
-                self.broken.set_exception(error)
-                self.broken.exception()  # asked for, so that asyncio does not complain if nobody waits
-            raise
+        for rows, values in super().stream_rows():
+            for number, entry in enumerate(map(entry_of, rows)):
+                self._passed(entry)
+                if entry.kind == Kind.RECEIVED:
+                    values[number] = deliverable(self.codec.vocabulary, values[number])
+                if self.watcher is not None:
+                    self.watcher.read(entry, values[number])
+            yield rows, values
         if self.watcher is not None:
             self.watcher.read_all()
+
+    def broken_off(self, error: Exception) -> None:
+        """As of any recording."""
+        if not self.broken.done():
+            self.broken.set_exception(error)
+            self.broken.exception()  # asked for, so that asyncio does not complain if nobody waits
 
     def following(self) -> Recording | None:
         """As of any recording."""

@@ -54,6 +54,10 @@ class ReplayCore(Course):
         """There are no more steps; `breaks_off`: because the recorder's process died there."""
         self.window.end(breaks_off=breaks_off)
 
+    def feed_no_more(self, error: Exception) -> None:
+        """There are more steps, but they cannot be read: whoever wants the next one must hear of it."""
+        self.window.unreadable = error
+
     # --- told by the driver -------------------------------------------------------------------------
 
     def call(

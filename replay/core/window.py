@@ -37,12 +37,14 @@ class Window:
 
     Attributes:
         ended: there are no more steps to come.
+        unreadable: why what comes cannot be read, if it cannot.
         next_seq: of the step that comes in next.
         giving: the run that is being given, as long as nobody looks.
     """
 
     def __init__(self, unfolds: Callable[[Run], None] = lambda run: None) -> None:
         self.ended = False
+        self.unreadable: Exception | None = None
         self.next_seq = 0
         self._unfolds = unfolds
         self._steps: deque[Any] = deque()  # of Step | Run; the first is a step, but for the one in `giving`
@@ -87,7 +89,7 @@ class Window:
         """Whether it must be fed before a call can be judged."""
         run = self.giving
         left = self._size if run is None else self._size - run.given
-        return left < LOOK_AHEAD // 2 and not self.ended
+        return left < LOOK_AHEAD // 2 and not self.ended and self.unreadable is None
 
     @property
     def full(self) -> bool:

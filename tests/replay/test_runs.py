@@ -314,6 +314,7 @@ def test_what_comes_before_a_damaged_record_is_given(tmp_path: Path, broken: int
         return trace, str(caught.value)
 
     folded = run(play())
+    assert len(folded[0]) == broken * 7 - 2 + 1  # less the connection, and an exception
     with one_by_one():
         assert run(play()) == folded
 

@@ -81,6 +81,7 @@ class Listening(schema.RealtimeModelListener):
 
     Attributes:
         heard: the events.
+        react: does something about an event.
         over: set once `until` was heard.
     """
 
@@ -89,7 +90,7 @@ class Listening(schema.RealtimeModelListener):
     ) -> None:
         self.heard: list[Any] = []
         self.over = asyncio.Event()
-        self._react = react
+        self.react = react
         self._until = until
 
     @property
@@ -99,8 +100,8 @@ class Listening(schema.RealtimeModelListener):
 
     async def on_event(self, event: Any) -> None:
         self.heard.append(event)
-        if self._react is not None:
-            await self._react(event)
+        if self.react is not None:
+            await self.react(event)
         if event.type == self._until:
             self.over.set()
 
