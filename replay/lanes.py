@@ -1,4 +1,4 @@
-"""The live side's tasks: lanes that deliver events, and calls that the application waits for."""
+"""Lanes: the live side's tasks that deliver events."""
 
 from __future__ import annotations
 
@@ -8,23 +8,11 @@ import types
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Any
 
 from .loop.pacing import Pacer
-from .terms.acts import Approach, RecordedCall
-from .terms.steps import Outcome, Step
-
-
-@dataclass(eq=False)
-class LiveCall:
-    """A call that the application is waiting for."""
-
-    recorded: RecordedCall
-    inbox: deque[Step] = field(default_factory=deque[Step])
-    outcome: Outcome | None = None
-    failure: BaseException | None = None
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+from .terms.acts import Approach
+from .terms.steps import Step
 
 
 class Lane:
