@@ -111,17 +111,19 @@ class Calls:
         cause: int | None,
         given: Callable[[int | None], bool],
         here: Callable[[Step], bool] = lambda step: False,
+        at_work: Callable[[Step], bool] = lambda step: False,
     ) -> RecordedCall | None:
         """The recorded call that a live one is, or None.
 
         By index and not by cursor. Among several of the same content: the one of the same cause,
-        then a reaction that is due (it must come), then a stimulus, then what is not due yet; and
-        the first of those.
+        then a reaction that is due (it must come), then a stimulus, then a reaction that the listener
+        which made it may still make itself, then what is not due yet; and the first of those.
 
         Args:
             cause: the event in whose extent the live call was made, where that is known.
             given: whether the application was given the event of this seq.
             here: whether this step has its place just now, where that is known exactly.
+            at_work: whether the listener that made this call when recorded is at work.
 
         Raises:
             MatcherError: a function of a matcher raised.
@@ -135,8 +137,10 @@ class Calls:
             if cause is not None and recorded == cause:
                 return (0, call.seq)
             if not given(recorded):
-                return (3, call.seq)
-            return (1 if call.required else 2, call.seq)
+                return (4, call.seq)
+            if not call.required:
+                return (2, call.seq)
+            return (3 if at_work(call.step) else 1, call.seq)
 
         if isinstance(key, Content) and key.audio is not None:
             same = self._equal(kind, type, key, remoteness)

@@ -77,6 +77,7 @@ class ReplayCore(Course):
             cause,
             self.is_given,
             lambda step: self.schedule.is_here(step.place, now),
+            self.handlings.may_make,
         )
         if call is None:
             at_end = kind == Kind.CLOSE and self.window.ended

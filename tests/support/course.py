@@ -136,7 +136,7 @@ class Application:
         self.delivered: list[int] = []
         self.inside: dict[int, RecordedCall | None] = {}
         self.handling: list[Handling] = []
-        self.tasks: list[str] = list(script.stimuli)
+        self.tasks: list[tuple[str, int | None]] = [(key, None) for key in script.stimuli]
         self.pending: list[RecordedCall] = []
         self.unmatched: list[str] = []
         self.closing = False
@@ -146,14 +146,14 @@ class Application:
 
     def choices(self) -> list[Callable[[], None]]:
         """What could happen next."""
-        found: list[Callable[[], None]] = [lambda key=key: self.start(key) for key in self.tasks]
+        found: list[Callable[[], None]] = [lambda one=one: self.start(*one) for one in self.tasks]
         found += [lambda one=one: self.go_on(one) for one in self.handling if one.pending is None]
         return found
 
-    def start(self, key: str) -> None:
-        """A task makes its send."""
-        self.tasks.remove(key)
-        call = self.core.call(Kind.SENT, "send_user_input", key)
+    def start(self, key: str, cause: int | None) -> None:
+        """A task makes its send; one that a listener started, in its extent."""
+        self.tasks.remove((key, cause))
+        call = self.core.call(Kind.SENT, "send_user_input", key, cause)
         if call is None:
             self.unmatched.append(key)
         else:
@@ -165,7 +165,7 @@ class Application:
             self.handling.remove(one)
             self.core.handled(one.step, Outcome())
             return
-        call = self.core.call(Kind.SENT, "send_user_input", one.todo.pop(0))
+        call = self.core.call(Kind.SENT, "send_user_input", one.todo.pop(0), one.step.seq)
         if call is None:
             self.unmatched.append("inside")
         else:
@@ -220,7 +220,7 @@ class Application:
         self.delivered.append(step.seq)
         self.inside[step.seq] = call
         self.handling.append(Handling(step, list(self.script.inside.get(step.seq, ()))))
-        self.tasks += self.script.in_tasks.get(step.seq, ())
+        self.tasks += [(key, step.seq) for key in self.script.in_tasks.get(step.seq, ())]
         if self.script.closes_after == step.seq:
             call = self.core.call(Kind.CLOSE)
             assert call is not None, "the recording holds a close"
