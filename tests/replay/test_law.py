@@ -4,8 +4,9 @@ Identity: a session recorded under virtual time, replayed with the same applicat
 gives the same log. Fixpoint: of any recording, the second recording of a replay equals the first, and
 the first agrees with the recording in all that the application was given, did and got back. There the
 first recording is made in real time: so the provider has but a read loop, as the model of a socket has,
-and the application does not race against time. (Where several tasks of a model act in one round of the
-loop, a recording in real time does not tell in what order they and the application's did.)
+and the application does not race against time: among the many, a session that it ends while listeners
+are at work does not count. (Where several tasks of a model act in one round of the loop, a recording in
+real time does not tell in what order they and the application's did.)
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, seed, settings
+from hypothesis import assume, given, seed, settings
 from realtape.recorder import Recorder
 from realtape.replay import Recording, ReplayModel, ReplayReport, run
 from realtape.schema import Kind
@@ -70,6 +71,14 @@ def exchanged(stored: Stored) -> tuple[list[str], Counter[tuple[Any, ...]]]:
     return given_to_it, Counter(sent.values())
 
 
+def was_cut_off(stored: Stored) -> bool:
+    """Whether listeners were still at it when the application ended: what they had come to by then is a
+    matter of microseconds, where it is recorded in real time."""
+    return any(
+        entry.kind == Kind.HANDLED and '"open"' in stored.content(entry.payload) for entry in stored.entries
+    )
+
+
 def check_identity(provider: Provider, program: Program) -> None:
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder, "first.db"), Path(folder, "second.db")
@@ -80,10 +89,13 @@ def check_identity(provider: Provider, program: Program) -> None:
         assert asyncio.run(only(second)).rows() == asyncio.run(only(first)).rows()
 
 
-def check_fixpoint(provider: Provider, program: Program) -> None:
+def check_fixpoint(provider: Provider, program: Program, *, rested: bool = False) -> None:
+    """Of any recording; or of those that end while no listener is at work (`rested`)."""
     with tempfile.TemporaryDirectory() as folder:
         real, once, twice = (Path(folder, name) for name in ("real.db", "once.db", "twice.db"))
         asyncio.run(record(real, provider, program, SPEED))
+        if rested:
+            assume(not was_cut_off(asyncio.run(only(real))))
         for store, into in ((real, once), (once, twice)):
             _, report = run(replay(store, program, into, SPEED))
             assert not report.diverged, report
@@ -144,4 +156,4 @@ def test_identity_of_many(provider: Provider, program: Program) -> None:
 @settings(max_examples=2000)
 @given(providers(far=True), programs(calm=True))
 def test_fixpoint_of_many(provider: Provider, program: Program) -> None:
-    check_fixpoint(provider, program)
+    check_fixpoint(provider, program, rested=True)
