@@ -16,10 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, run
-from realtape.replay.control.rewinding import Rewindable
+from realtape.replay import Recording, ReplayModel, Rewindable, States, run, state_at
 from realtape.replay.control.state import Fold, HistoryItem, OpenCall, Played, Said, State
-from realtape.replay.control.states import States, state_at
 from realtape.replay.responder import Responder
 from realtape.replay.watched import WatchedRecording
 from realtape.schema import Entry, Kind, RealtimeModelListener, UsageError
