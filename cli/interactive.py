@@ -70,15 +70,19 @@ class Console:
         self._over: Stop | None = None
         self._prompting = False
         self._leave: Callable[[], object] = lambda: None
+        self._unreadable: Callable[[], Exception | None] = lambda: None
 
-    def attach(self, transport: Transport, leave: Callable[[], object]) -> None:
+    def attach(
+        self, transport: Transport, leave: Callable[[], object], unreadable: Callable[[], Exception | None]
+    ) -> None:
         """A replay begins.
 
         Args:
             leave: called to end it where it is.
+            unreadable: why the recording cannot be read any further, once the replay has come there.
         """
         before, self.transport = self.transport, transport
-        self._leave, self._over = leave, None
+        self._leave, self._unreadable, self._over = leave, unreadable, None
         transport.on_stop = self.stopped
         if before is not None:
             transport.take_over(before)
@@ -262,6 +266,9 @@ class Console:
         why = f"breakpoint {stop.breakpoint}" if stop.breakpoint is not None else stop.reason
         if stop.reason == "waits":
             why = "waits for the application"
+        unreadable = self._unreadable() if stop.reason == "failed" else None
+        if unreadable is not None:
+            why = f"{stop.reason}: {unreadable}"
         text = Text(why, style="bold red" if stop.reason == "failed" else "bold")
         if entry is not None:
             text.append(f" · {seconds(entry.at_ns)} {words.line(entry)}", style="not bold")

@@ -14,26 +14,29 @@ def interact(wish: Wish) -> Played:
 
     Raises:
         KeyboardInterrupt: Ctrl-C at the prompt.
+        StoreError, CorruptRecordError: the user left where the recording cannot be read any further.
     """
     console = Console()
     give_back = pausing(console)
     try:
         while True:
             rate = wish.pace if console.transport is None else console.transport.rate
-            played = _play(replace(wish, pace=rate), console)
+            stage = Stage()
+            played = _play(replace(wish, pace=rate), console, stage)
             if console.interrupted:
                 raise KeyboardInterrupt
             if console.again is None:
+                unreadable = stage.unreadable()
+                if unreadable is not None:
+                    raise unreadable
                 return played
     finally:
         give_back()
 
 
-def _play(wish: Wish, console: Console) -> Played:
-    stage = Stage()
-
+def _play(wish: Wish, console: Console, stage: Stage) -> Played:
     def attach(transport: Transport) -> None:
-        console.attach(transport, stage.leave)
+        console.attach(transport, stage.leave, stage.unreadable)
 
     stage.on_transport = attach
     return play(wish, stage)

@@ -84,6 +84,10 @@ class Stage:
         """End it where it is."""
         self.left.set()
 
+    def unreadable(self) -> Exception | None:
+        """Why the recording cannot be read any further, once the replay has come there."""
+        return None if self.recording is None else self.recording.unreadable
+
     def played(self, stuck: str | None = None) -> Played:
         """What came of it."""
         assert self.model is not None
@@ -126,7 +130,7 @@ async def _play(wish: Wish, stage: Stage) -> None:
         except DivergenceError:
             pass  # it is in the report
         except ApplicationError as error:
-            stage.failure = None if stage.left.is_set() or is_divergence(error.__cause__) else error
+            stage.failure = None if is_divergence(error.__cause__) else error
     finally:
         await end_tasks()
         await recording.latest.close()
@@ -149,7 +153,7 @@ async def _perform(wish: Wish, stage: Stage, model: ReplayBase, recording: Watch
         for task in (running, leaving):
             task.cancel()
         await asyncio.gather(running, leaving, return_exceptions=True)
-    if not running.cancelled():
+    if not running.cancelled() and not stage.left.is_set():  # whoever leaves does not ask how it ended
         running.result()
 
 

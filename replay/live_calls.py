@@ -89,10 +89,10 @@ class LiveCalls:
         """It is not waited for any more."""
         self._calls.pop(recorded, None)
 
-    def fail(self, failure: BaseException) -> None:
-        """All that wait raise this."""
+    def fail(self, failure: Callable[[], BaseException]) -> None:
+        """All that wait raise such an exception."""
         for live in list(self._calls.values()):
-            live.fail(failure)
+            live.fail(failure())
 
     def context_of(self, cause: int | None) -> contextvars.Context:
         """A task that a send started inherits that send's context; the read loop, that of connect."""

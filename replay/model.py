@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ..schema.codec import TextFilter
 from ..schema.entries import Kind, Status
-from ..schema.errors import UsageError
+from ..schema.errors import RealtapeError, UsageError
 from ..schema.model import RealtimeModel
 from ..schema.provenance import Redaction
 from ..schema.standard import STANDARD, event_name
@@ -133,9 +133,11 @@ class ReplayBase:
         """Begin to play a session; returns, or raises, as the recorded `connect` did.
 
         Raises:
-            DivergenceError: the recording holds no further connection.
+            DivergenceError: the recording holds no further connection; or the replay has diverged before.
+            CorruptRecordError: the recording cannot be read any further.
             UsageError: the last connection is still being played.
         """
+        self._verdicts.raise_again()
         recording = self._next_recording()
         if recording is None:
             raise self._verdicts.exhausted()
@@ -203,7 +205,8 @@ class ReplayBase:
         """Match a send against the recording; returns, or raises, as the recorded one did.
 
         Raises:
-            DivergenceError: the recording holds no such send here.
+            DivergenceError: the recording holds no such send here; or the replay has diverged before.
+            CorruptRecordError: the recording cannot be read any further; the send may be behind that.
         """
         self._give_back(await self._send(event))
 
@@ -221,12 +224,19 @@ class ReplayBase:
 
         Raises:
             DivergenceError: the replay has diverged, here or before.
+            CorruptRecordError: the recording cannot be read any further.
         """
         player = self._player
         outcome = Outcome()
         self.transport.let_go()
-        if player is not None and not self.failed:
-            outcome, _ = await player.call(Kind.CLOSE, None, None, self._verdicts.unmatched(Kind.CLOSE, None))
+        try:
+            if player is not None and not self.failed:
+                unmatched = self._verdicts.unmatched(Kind.CLOSE, None)
+                outcome, _ = await player.call(Kind.CLOSE, None, None, unmatched)
+        except RealtapeError:  # there is nothing more to be played
+            self._closed = True
+            self._halt()
+            raise
         self._closed = True
         if self._done.is_set():
             self._halt()
@@ -333,6 +343,8 @@ class ReplayBase:
         assert error is not None
         if player is not None:
             self._report.end()
+            if error is player.core.window.unreadable:
+                player.recording.broken_off(error)
             player.fail(error)
             player.give(own_step(exception_event(self.vocabulary, error)))
         self._done.set()

@@ -328,5 +328,8 @@ class Performer:
             self._pacer.finish(busy=self.lanes.busy)
             return
         self._pacer.clear()
+        if self._core.window.unreadable is not None:  # behind a close that is not made again
+            self._read(self._reader.read)
+            return
         self._ended = True
         self._played(closed)

@@ -85,7 +85,7 @@ class Player:
         """Make a call of the application; returns how the recorded one ended.
 
         Raises:
-            DivergenceError: the replay diverged, here or elsewhere.
+            DivergenceError, CorruptRecordError: the replay diverged, or cannot go on, here or elsewhere.
             asyncio.CancelledError: the application cancelled it.
         """
         performer = self._performer
@@ -143,14 +143,14 @@ class Player:
         """Stop playing; every call that waits raises."""
         self._failure = error
         self._end("failed")
-        self._calls.fail(error)
+        self._calls.fail(lambda: error)
 
     def stop(self) -> None:
         """End the player: no task of it goes on, but the one that is calling this."""
         self._end("ended")
         if self.tracker is not None:
             self.tracker.detach()
-        self._calls.fail(asyncio.CancelledError("the recording ends while this call is open"))
+        self._calls.fail(lambda: asyncio.CancelledError("the recording ends while this call is open"))
         mine = asyncio.current_task()
         self._doomed += [task for task in self._performer.lanes.retire() if task is not mine]
         for task in self._doomed:

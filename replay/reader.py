@@ -45,7 +45,6 @@ class Reader:
         """
         unreadable = self._core.window.unreadable
         if unreadable is not None:
-            self._recording.broken_off(unreadable)
             raise unreadable
         try:
             for rows, values in self._entries:

@@ -95,13 +95,13 @@ class Verdicts:
                     f"{type or kind} was not recorded: perhaps it was lost, near a gap or the end"
                 )
                 return None
-            if core.window.unreadable is not None:  # it may be recorded there
-                self.end(core.window.unreadable)
-                self.raise_again()
             if core.outlived:
                 self._report.note(f"{type or kind} came after the recording had ended, without a close")
                 return None
             divergence, taken = explain.unmatched(core, kind, type, key, cause)
+            if taken is None and core.window.unreadable is not None:  # it may be recorded there
+                self.end(core.window.unreadable)
+                self.raise_again()
             self.diverge(divergence)
             self.raise_again()
             if taken is None:

@@ -71,6 +71,12 @@ class WatchedRecording(Recording):
         if self.watcher is not None:
             self.watcher.read_all()
 
+    @property
+    def unreadable(self) -> Exception | None:
+        """Why it cannot be read any further, once the replay has come there."""
+        done = self.broken.done() and not self.broken.cancelled()
+        return cast("Exception | None", self.broken.exception()) if done else None
+
     def broken_off(self, error: Exception) -> None:
         """As of any recording."""
         if not self.broken.done():

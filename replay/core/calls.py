@@ -116,8 +116,9 @@ class Calls:
         """The recorded call that a live one is, or None.
 
         By index and not by cursor. Among several of the same content: the one of the same cause,
-        then a reaction that is due (it must come), then a stimulus, then a reaction that the listener
-        which made it may still make itself, then what is not due yet; and the first of those.
+        then a reaction that is due (it must come), then a stimulus, then what is not due yet; and the
+        first of those. But a stimulus that was made before a reaction goes before it, as long as the
+        listener that made that may still make it itself.
 
         Args:
             cause: the event in whose extent the live call was made, where that is known.
@@ -130,6 +131,15 @@ class Calls:
         """
         self.completed = []
 
+        firsts: dict[_Key, int] = {}  # of the stimuli of some content, which one may be made next
+
+        def follows_stimulus(call: RecordedCall) -> bool:
+            same = _key(call.step)
+            if same not in firsts:
+                open_ones = (one.seq for one in self._index[same] if not (one.required or one.skipped))
+                firsts[same] = min(open_ones, default=call.seq)
+            return firsts[same] < call.seq
+
         def remoteness(call: RecordedCall) -> tuple[int, int]:
             recorded = call.step.entry.cause
             if recorded == cause and here(call.step):
@@ -140,7 +150,7 @@ class Calls:
                 return (4, call.seq)
             if not call.required:
                 return (2, call.seq)
-            return (3 if at_work(call.step) else 1, call.seq)
+            return (3 if at_work(call.step) and follows_stimulus(call) else 1, call.seq)
 
         if isinstance(key, Content) and key.audio is not None:
             same = self._equal(kind, type, key, remoteness)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,19 @@ def test_running_to_the_end_is_a_replay_as_any_other(recorded: Path, app: tuple[
     assert ran.lines[0].startswith("paused · 0.000 #0 ▶ connect")
     assert ran.lines[1] == "ended"
     assert ran.lines[2].startswith("same: 16 events delivered, ")
+
+
+@pytest.mark.parametrize("app", [(), APP])
+def test_where_it_cannot_be_read_any_further_is_said(store: Path, app: tuple[str, ...]) -> None:
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("DROP TRIGGER entries_no_update")
+        connection.execute("UPDATE entries SET payload = '{torn' WHERE seq = 24")
+    ran = typed(store, "run", "seek 7", "run", "quit", app=app)
+    assert ran.code == 3
+    failed = [line for line in ran.lines if line.startswith("failed: ")]
+    assert len(failed) == 2, "before and after it was played again from the start"
+    assert all("entry 24: the payload cannot be read" in line for line in failed)
+    assert "entry 24: the payload cannot be read" in ran.err
 
 
 @pytest.mark.parametrize("app", [(), APP])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import signal
 import sqlite3
 import sys
@@ -143,10 +144,14 @@ def test_gaps_and_interruptions_are_incomplete(realtape: Realtape, store: Path) 
     assert "gap: " in ran.out
 
 
-def test_a_broken_recording_ends_the_replay_at_once(realtape: Realtape, store: Path) -> None:
+def damage(store: Path, seq: int) -> None:
     with closing(sqlite3.connect(store)) as connection, connection:
-        connection.execute("DROP TRIGGER entries_no_update")
-        connection.execute("UPDATE entries SET payload = '{torn' WHERE seq = 24")
+        connection.execute("DROP TRIGGER IF EXISTS entries_no_update")
+        connection.execute("UPDATE entries SET payload = '{torn' WHERE seq = ?", (seq,))
+
+
+def test_a_damaged_recording_ends_the_replay_at_once(realtape: Realtape, store: Path) -> None:
+    damage(store, 24)
     began = time.monotonic()
     for arguments in ((), ("--app", "support.telephone:app")):
         ran = realtape("replay", store, *arguments)
@@ -154,6 +159,23 @@ def test_a_broken_recording_ends_the_replay_at_once(realtape: Realtape, store: P
         assert "entry 24: the payload cannot be read" in ran.err
         assert ran.err.count("\n") == 1
     assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("app", ["", "support.telephone:app", "support.telephone:careless"])
+def test_wherever_it_is_damaged_that_is_said(
+    realtape: Realtape, recorded: Path, tmp_path: Path, app: str
+) -> None:
+    """Also if the application does not care what its calls raise."""
+    with closing(sqlite3.connect(recorded)) as connection:
+        (length,) = connection.execute("SELECT count(*) FROM entries").fetchone()
+    assert length > 40
+    for seq in range(length):
+        store = tmp_path / f"{seq}.db"
+        shutil.copy(recorded, store)
+        damage(store, seq)
+        ran = realtape("replay", store, *(("--app", app) if app else ()))
+        assert (seq, ran.code, ran.out) == (seq, 3, "")
+        assert f"entry {seq}: the payload cannot be read" in ran.err
 
 
 def test_a_connection_that_failed_fails_again(realtape: Realtape, tmp_path: Path) -> None:

@@ -178,6 +178,12 @@ async def other(model: RealtimeModel) -> None:
     await app(model, platform="platform 5")
 
 
+async def careless(model: RealtimeModel) -> None:
+    """As `app`; it does not care what fails."""
+    with contextlib.suppress(Exception):
+        await app(model)
+
+
 async def failing(model: RealtimeModel) -> None:
     """It raises."""
     model.add_listener(Application(model))

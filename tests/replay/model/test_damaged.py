@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from realtape.schema import (
-    CorruptRecordError,
-    RealtimeModel,
-    RealtimeModelSendUserInput,
-)
-from support.answering import answers, greeting, record, replay
-from support.scripted import Listening, tool_output
+from realtape.recorder import Recorder
+from realtape.replay import DivergenceError, Recording, ReplayModel
+from realtape.schema import CorruptRecordError, RealtapeError, RealtimeModel, RealtimeModelSendUserInput
+from support.answering import GUARD_SECONDS, answers, greeting, record, replay
+from support.scripted import Listening, ScriptedModel, tool_output
 
 
 def damage(store: Path, where: str) -> None:
@@ -68,3 +67,69 @@ async def test_what_cannot_be_played_any_further_raises(tmp_path: Path, where: s
     with pytest.raises(CorruptRecordError, match="payload cannot be read"):
         await replay(tmp_path / "log.db", app)
     assert len(raised) == (where == "type = 'send_tool_output'")
+
+
+async def test_what_is_damaged_far_ahead_hides_no_divergence(tmp_path: Path) -> None:
+    await record(tmp_path / "log.db", greeting, answers())
+    damage(tmp_path / "log.db", "kind = 'close'")
+    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(tmp_path / "log.db") as recording:
+        model = ReplayModel(recording, on_divergence="collect")
+        with pytest.raises(CorruptRecordError):
+            await answers("something else")(model)
+        assert [one.kind for one in model.report.divergences] == ["changed"]
+
+
+async def test_a_close_that_meets_the_damage_ends_the_replay(tmp_path: Path) -> None:
+    await record(tmp_path / "log.db", greeting, answers())
+    damage(tmp_path / "log.db", "kind = 'close'")
+    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(tmp_path / "log.db") as recording:
+        model = ReplayModel(recording)
+        with pytest.raises(CorruptRecordError):
+            await answers()(model)
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        with pytest.raises(CorruptRecordError):
+            await model.finished()
+
+
+async def test_damage_behind_a_close_that_is_not_made_is_no_end(tmp_path: Path) -> None:
+    await record(tmp_path / "log.db", greeting, answers())
+    damage(tmp_path / "log.db", "kind = 'closed'")
+    with pytest.raises(CorruptRecordError, match="payload cannot be read"):
+        await replay(tmp_path / "log.db", answers(closes=False))
+
+
+@pytest.mark.parametrize("where", ["seq = 0", "seq = 1", "kind = 'sent'"])
+@pytest.mark.parametrize("first_differs", [False, True])
+async def test_who_connects_again_all_the_same_is_told_again(
+    tmp_path: Path, where: str, first_differs: bool
+) -> None:
+    """The second session of the model is damaged, too; or the first one diverged."""
+    async with asyncio.timeout(GUARD_SECONDS), Recorder(tmp_path / "log.db") as recorder:
+        model = recorder.wrap(ScriptedModel(greeting))
+        for _ in range(2):
+            await answers()(model)
+    damage(tmp_path / "log.db", where + (" AND session > 1" if first_differs else ""))
+    with closing(sqlite3.connect(tmp_path / "log.db")) as database:
+        (first,) = database.execute("SELECT id FROM sessions ORDER BY key LIMIT 1").fetchone()
+    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(tmp_path / "log.db", first) as recording:
+        model = ReplayModel(recording)
+        for _ in range(2):
+            listening = Listening(until="exception")
+
+            async def react(event: Any) -> None:
+                if event.type == "function_call":
+                    await model.send_event(tool_output(event, "another" if first_differs else None))
+
+            listening.react = react
+            model.add_listener(listening)
+            try:
+                await model.connect({})
+                await listening.over.wait()
+                await model.close()
+            except RealtapeError:
+                continue
+            finally:
+                model.remove_listener(listening)
+        with pytest.raises(DivergenceError if first_differs else CorruptRecordError):
+            await model.finished()
