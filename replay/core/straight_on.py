@@ -29,7 +29,7 @@ def run_on(course: Course, before: Step, *, runs: bool) -> Step | Run | None:
     comes right after it; or all that come so, if `runs`. As `handled` and `next`, where these have
     nothing to decide."""
     window = course.window
-    if window.first is not before or course.calls.live:
+    if window.first is not before or course.calls.live or window.hungry:  # it is fed where there is time
         return None
     step = window.run_on(course.stop_at if runs else 0)
     if step is None or step.seq >= course.stop_at:
