@@ -162,8 +162,8 @@ async def _perform_alone(wish: Wish, model: ReplayBase, recording: WatchedRecord
         await Responder(model, recording, wish.expect).run()
     else:
         await recording.while_readable(call(wish.application, model))
-    if model.report.recordings and not recording.latest.closed:
-        await model.finished()  # what the application has not played when it returns
+    if model.failed or (model.report.recordings and not recording.latest.closed):
+        await model.finished()  # what the application has not played when it returns, or has not cared for
 
 
 def lacks_of(recording: WatchedRecording) -> list[str]:
