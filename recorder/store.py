@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, NotSupport
 
 from ..schema.addresses import Address
 from ..schema.digests import entry_digest
+from ..schema.driver_errors import store_errors
 from ..schema.entries import Entry
 from ..schema.errors import NotAStoreError, StoreBusyError, StoreError, UsageError
 from ..schema.rows import (
@@ -28,7 +29,7 @@ from ..schema.rows import (
     mark_interrupted,
     update_session,
 )
-from ..schema.stores import open_for_writing, settle, store_errors
+from ..schema.stores import open_for_writing, settle
 from .batches import Batch, Pending
 from .losses import gap_instead
 from .session_log import SessionLog

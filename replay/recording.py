@@ -21,6 +21,7 @@ from ..schema.clocks import clock_held
 from ..schema.codec import Codec
 from ..schema.digests import entry_digest, header_digest
 from ..schema.drafts import Draft, in_memory, read_drafts
+from ..schema.driver_errors import store_errors
 from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
 from ..schema.fixture import is_fixture, read_into_memory
@@ -36,7 +37,7 @@ from ..schema.rows import (
     read_sessions,
 )
 from ..schema.standard import STANDARD
-from ..schema.stores import open_blocking, open_for_reading, store_errors
+from ..schema.stores import open_blocking, open_for_reading
 from ..schema.vocabulary import Vocabulary
 from .core.ended import Ended
 from .payloads import Payloads

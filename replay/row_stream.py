@@ -9,10 +9,10 @@ from sqlalchemy.engine import Connection
 
 from ..schema.addresses import Address
 from ..schema.codec import REFERS, references
+from ..schema.driver_errors import store_errors
 from ..schema.entries import SEQ, Entry
 from ..schema.errors import CorruptRecordError, RealtapeError
 from ..schema.rows import BARE_FIELDS, READ_BATCH, Row, fetch_rows, fetch_segment
-from ..schema.stores import store_errors
 from .payloads import Payloads, payload_of
 
 AT_ONCE_ENTRIES = 256

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 from .addresses import Address, MemoryDatabase
 from .codec import REFERS, references
 from .digests import entry_digest, header_digest
+from .driver_errors import store_errors
 from .entries import Entry, Header, SessionRecord, Status
 from .errors import CorruptRecordError, DecodingError, StoreBusyError, UsageError
 from .json_text import to_json
@@ -38,7 +39,7 @@ from .rows import (
     insert_session,
     update_session,
 )
-from .stores import open_blocking, open_for_writing, settle, store_errors
+from .stores import open_blocking, open_for_writing, settle
 
 BYTES = ("py:bytes", "py:bytearray", "py:memoryview", "base64")
 """The names under which a payload refers to bytes."""

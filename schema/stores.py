@@ -13,19 +13,17 @@ from typing import Any
 import aiosqlite
 from sqlalchemy import Engine, create_engine, event, func, inspect, select
 from sqlalchemy.engine import URL, Connection, ExceptionContext
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from .addresses import Address
 from .clocks import clock_held
+from .driver_errors import SOMETHING_ELSE, sqlite_code, store_error, store_errors
 from .entries import FORMAT
 from .errors import (
     NewerFormatError,
     NotAStoreError,
-    StoreBusyError,
-    StoreError,
-    StoreNotFoundError,
     UsageError,
 )
 from .tables import METADATA, STORE, create_tables
@@ -45,7 +43,6 @@ _SERVER_PATIENCE = {
 }
 _SMALLEST_DATABASE_BYTES = 512
 _TABLES = frozenset(METADATA.tables)
-_ELSE = "a database of something else"
 _DRIVER_MISSING = "PostgreSQL needs its driver: pip install 'realtape[postgresql]'"
 
 
@@ -171,7 +168,7 @@ def _require_log(address: Address, connection: Connection, tables: set[str], rem
             "upgrade: pip install --upgrade realtape",
         )
     if not known or not tables >= _TABLES:
-        raise NotAStoreError(str(address), _ELSE, remedy)
+        raise NotAStoreError(str(address), SOMETHING_ELSE, remedy)
 
 
 @contextmanager
@@ -226,7 +223,7 @@ async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
             raise UsageError(_DRIVER_MISSING) from error
 
     def translate(context: ExceptionContext) -> None:
-        raise _translated(address, str(context.original_exception)) from context.original_exception
+        raise store_error(address, context.original_exception) from context.original_exception
 
     event.listen(engine.sync_engine, "handle_error", translate)
     try:
@@ -269,8 +266,7 @@ def _reading_uri(address: Address) -> str:
         with closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if not beside and code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+        if not beside and sqlite_code(error) in ("SQLITE_CANTOPEN", "SQLITE_READONLY"):
             # Nobody can write where not even SQLite's own files can be made.
             return address.sqlite_uri("ro") + "&immutable=1"
     return uri
@@ -278,36 +274,3 @@ def _reading_uri(address: Address) -> str:
 
 def _check(address: Address, connection: Connection) -> None:
     _require_log(address, connection, _tables(connection), "name the store that was recorded into")
-
-
-@contextmanager
-def store_errors(address: Address) -> Generator[None]:
-    """Turn what the database driver raises into our errors."""
-    try:
-        yield
-    except DBAPIError as error:
-        raise _translated(address, str(error.orig)) from error
-    except sqlite3.Error as error:
-        raise _translated(address, str(error)) from error
-    except OSError as error:
-        raise StoreError(str(address), str(error), "check that the server is up and reachable") from error
-
-
-def _translated(address: Address, text: str) -> StoreError:
-    store = str(address)
-    text = text.partition("\n")[0]  # what follows quotes the row
-    if "locked" in text or "busy" in text or "lock timeout" in text:
-        return StoreBusyError(store, "held by another process", "close the other one, or wait for it")
-    if "unable to open" in text or "readonly" in text:
-        return StoreNotFoundError(
-            store, f"cannot be opened ({text})", "check that its folder exists, and the permissions"
-        )
-    if "is not a database" in text:
-        return NotAStoreError(store, "not an SQLite database", "name another file; it was left as it is")
-    if "no such column" in text or "no such table" in text:
-        return NotAStoreError(store, f"{_ELSE} ({text})", "name the store that was recorded into")
-    if "malformed" in text or "unsupported file format" in text:
-        return NotAStoreError(store, f"damaged ({text})", "restore it from a copy; it was left as it is")
-    if "is full" in text or "No space left" in text or "disk I/O error" in text:
-        return StoreError(store, text, "free space on the disk, or check it")
-    return StoreError(store, text, "see the database's own message")
