@@ -81,7 +81,7 @@ class SessionLog:
         self._busy = False
         self._deferred: list[tuple[Any, ...]] = []
         self._refusing = False
-        self._started_ns = clock()
+        self._started_ns: int | None = None  # by the clock, at the first entry
         self._latest_ns = 0
         self._rounds = Rounds()
         # The next entry's number is `_first` + how many are pending: one step appends it.
@@ -279,8 +279,11 @@ class SessionLog:
         self._loss.add(kind, at_ns)
 
     def _now(self) -> int:
-        """Nanoseconds since the session began; a clock that runs backwards stands still here."""
-        at_ns = int(self._clock() - self._started_ns)
+        """Nanoseconds since the first entry; a clock that runs backwards stands still here."""
+        now_ns = self._clock()
+        if self._started_ns is None:
+            self._started_ns = now_ns
+        at_ns = int(now_ns - self._started_ns)
         if self._latest_ns <= at_ns <= _LATEST_NS:
             self._latest_ns = at_ns
         return self._latest_ns

@@ -68,7 +68,7 @@ class Entry(NamedTuple):
 
     Attributes:
         seq: from 0, without holes.
-        at_ns: nanoseconds of the recorder's clock since the session began.
+        at_ns: nanoseconds of the recorder's clock since the session's first entry.
         tick: round of the event loop, relative to the session; see `SETTLED_TICKS`. None from another
             thread.
         task: number of the asyncio task, in order of appearance; None from another thread.

@@ -18,7 +18,7 @@ from realtape.schema import (
 )
 from realtape.schema.entries import Flag, Kind, Status
 from realtape.schema.errors import UsageError
-from support.stored import begin, mark, numbers, only
+from support.stored import begin, intact, mark, numbers, only
 
 
 @pytest.fixture
@@ -29,8 +29,26 @@ def path(tmp_path: Path) -> Path:
 async def test_times_never_run_backwards(path: Path):
     times = iter([1_000, 5_000, 3_000, 9_000])
     async with Recorder(path, clock=lambda: next(times, 9_000)) as recorder:
-        mark(begin(recorder), 1, 2, 3)
-    assert [entry.at_ns for entry in (await only(path)).entries] == [4_000, 4_000, 8_000]
+        mark(begin(recorder), 0, 1, 2, 3)
+    assert [entry.at_ns for entry in (await only(path)).entries] == [0, 4_000, 4_000, 8_000]
+
+
+async def test_the_first_entry_is_at_0(path: Path):
+    """However long after the session began; also where it is a gap."""
+    now_ns = 5_000
+    async with Recorder(path, clock=lambda: now_ns, max_pending_bytes=0) as recorder:
+        first, second = begin(recorder, "first"), begin(recorder, "second")
+        now_ns = 7_000
+        mark(first, 0)  # it is held, and nothing more until it is committed
+        now_ns = 8_000
+        mark(second, 1)
+        now_ns = 9_000
+        await recorder.flush()
+        mark(first, 2)
+    found = {stored.label: stored for stored in await intact(path)}
+    assert [entry.at_ns for entry in found["first"].entries] == [0, 2_000]
+    (gap,) = found["second"].payloads(Kind.GAP)
+    assert (gap["from_ns"], gap["to_ns"]) == (0, 0)
 
 
 # --- causes ---------------------------------------------------------------------------------------
@@ -165,7 +183,6 @@ async def test_a_tracker_may_say_anything(path: Path, state: Any, columns: Any):
 
 async def test_what_fails_in_the_recorder_itself_is_a_gap(path: Path, caplog: pytest.LogCaptureFixture):
     def broken() -> Iterator[int]:
-        yield 0  # when the session begins
         yield 1_000
         raise KeyError("secret of the clock")
 
@@ -220,9 +237,9 @@ def test_memory_that_nobody_may_spend_is_refused(path: Path, amount: int):
 
 def test_digests_are_over_what_the_columns_give_back(path: Path):
     """Whatever is appended reads back as it was digested: `only` has verified it."""
-    recorder = Recorder(path, clock=iter([0.5, 1.5, 2.25]).__next__)  # pyright: ignore[reportArgumentType]
+    recorder = Recorder(path, clock=iter([0.5, 1.75]).__next__)  # pyright: ignore[reportArgumentType]
     log = begin(recorder)
+    mark(log, 0)
     log.append(Kind.MARKER, {"a": 1e300, "b": "é\u2028"}, type="\ud800", method="m")
     asyncio.run(recorder.close())
-    (entry,) = asyncio.run(only(path)).entries
-    assert entry.at_ns == 1
+    assert [entry.at_ns for entry in asyncio.run(only(path)).entries] == [0, 1]
