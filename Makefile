@@ -24,10 +24,10 @@ test-deep: $(READY)
 
 # The SDK's integration, with the oldest releases that pyproject.toml allows. What makes sessions out of others, and
 # what only our own code could break, is left to `make test`.
-BEYOND_OLDEST := tests/replay/variants tests/replay/strategies tests/replay/test_strategies.py tests/replay/test_runs.py
+BEYOND_OLDEST := tests/replay/test_runs.py
 
 test-oldest: $(OLDEST)/.ready
-	$(OLDEST)/bin/python -m pytest -n auto --reruns 1 -m "not deep and not postgresql" tests/integrations tests/replay tests/schema tests/test_golden.py \
+	$(OLDEST)/bin/python -m pytest -n auto --reruns 1 -m "not deep and not postgresql" tests/integrations tests/provider tests/replay tests/schema tests/session tests/test_golden.py \
 		$(addprefix --ignore=,$(BEYOND_OLDEST))
 
 # Needs a PostgreSQL server's programs on the machine, or REALTAPE_TEST_POSTGRESQL=postgresql://…
@@ -49,7 +49,7 @@ check: $(READY) types
 
 types: $(READY)
 	mkdir -p build/typing/realtape
-	for folder in schema recorder replay integrations cli; do ln -sfn ../../../$$folder build/typing/realtape/$$folder; done
+	for folder in schema session recorder replay provider lab integrations cli; do ln -sfn ../../../$$folder build/typing/realtape/$$folder; done
 	$(BIN)/basedpyright --level error
 
 format: $(READY)

@@ -18,13 +18,14 @@ from types import FrameType
 from typing import Any
 
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, run
+from realtape.replay import ReplayModel, run
 from realtape.schema import (
     Kind,
     RealtimeModelSendToolOutput,
     RealtimeModelToolCallEvent,
     RealtimeModelTranscriptDeltaEvent,
 )
+from realtape.session import Recording
 
 ROOT = Path(__file__).parent.parent
 """What lies below it, but for this folder, is ours."""

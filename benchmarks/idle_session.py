@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, run
+from realtape.replay import ReplayModel, run
 from realtape.schema import (
     RealtimeModel,
     RealtimeModelListener,
@@ -25,6 +25,7 @@ from realtape.schema import (
     RealtimeModelTurnEndedEvent,
     RealtimeModelTurnStartedEvent,
 )
+from realtape.session import Recording
 
 HOURS = (1, 6, 24)
 RUNS = 5

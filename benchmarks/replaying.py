@@ -26,8 +26,9 @@ from agents.realtime import RealtimeModelListener
 from agents.realtime.model_events import RealtimeModelTranscriptDeltaEvent
 from agents.realtime.testing import ScriptedRealtimeModel
 from realtape.integrations.openai_agents import Recorder, ReplayModel
-from realtape.replay import Recording, run
+from realtape.replay import run
 from realtape.schema import Kind
+from realtape.session import Recording
 
 EVENTS = 50_000
 BURSTS = (1, 3, 10, 100, EVENTS)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ..schema import RealtapeError, UsageError
 from ..schema.addresses import locate
-from ..schema.fixture.names import SESSION
 from ..schema.rows import read_sessions
 from ..schema.stores import open_for_reading
+from ..session.fixture.names import SESSION
 from .targets import Target, parse_target
 
 STORES = (".db", ".sqlite", ".sqlite3")

@@ -25,7 +25,7 @@ from agents.realtime import (
     RealtimeSessionEvent,
 )
 
-from ..integrations.local_provider import (
+from ..provider import (
     ASSISTANT_ANSWER,
     USER_INTERRUPTION,
     USER_QUESTION,

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..integrations.local_provider import LocalProvider
 from ..integrations.openai_agents import Recorder, ReplayModel
-from ..replay import Recording, ReplayReport
+from ..provider import LocalProvider
+from ..replay import ReplayReport
 from ..schema import same
+from ..session import Recording
 from .demo_conversation import PACE, SCRIPT, Story, converse
 
 NOWHERE = "ws://127.0.0.1:9/nobody-listens-here"

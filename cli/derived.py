@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from ..replay import Recording, ReplayReport
-from ..replay.variants.rehearsal import rehearse
+from ..lab.variants.rehearsal import rehearse
+from ..replay import ReplayReport
 from ..schema import UsageError
 from ..schema.addresses import locate
-from ..schema.drafts import Draft, write_drafts
+from ..session import Recording
+from ..session.drafts import Draft, write_drafts
 from . import output
 from .exits import Exit
 from .targets import Target
@@ -44,7 +45,7 @@ def write(draft: Draft, path: Path) -> None:
     if path.suffix == ".db":
         write_drafts(locate(path), [draft])
         return
-    from ..schema.fixture import write_fixture
+    from ..session.fixture import write_fixture
 
     write_fixture([draft], path)
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ..replay import Aspect, Comparison, Recording, compare
+from ..lab import Aspect, Comparison, compare
+from ..session import Recording
 from . import output
 from .exits import Exit
 from .targets import Target, parse_target

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from ..replay import Recording
 from ..schema import UsageError
-from ..schema.drafts import Draft
-from ..schema.fixture import write_fixture
-from ..schema.redaction import redacted
+from ..session import Recording
+from ..session.drafts import Draft
+from ..session.fixture import write_fixture
+from ..session.redaction import redacted
 from . import output
 from .exits import Exit
 from .pytest_file import pytest_file

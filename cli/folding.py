@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
-from ..replay.terms import words
 from ..schema import Entry, Kind
+from ..session import words
 from .timeline import Row, row_of, title_of
 
 PAUSE_NS = 1_000_000_000

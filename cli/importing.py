@@ -9,8 +9,8 @@ import typer
 
 from ..schema import StoreError, StoreWriteError, UsageError
 from ..schema.addresses import locate
-from ..schema.drafts import Draft, write_drafts
-from ..schema.fixture import is_fixture, read_fixture, written_aside
+from ..session.drafts import Draft, write_drafts
+from ..session.fixture import is_fixture, read_fixture, written_aside
 from . import output
 from .exits import Exit
 

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from ..replay.control.goals import Goal, Stop, starts_turn, steps
 from ..replay.control.transport import Transport
-from ..replay.terms import words
 from ..schema import RealtapeError, UsageError
+from ..session import words
 from . import output
 from .bounds import parse_bound
 from .conditions import parse_condition

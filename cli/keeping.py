@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..schema.drafts import Draft
 from ..schema.errors import UsageError
-from ..schema.fixture import write_fixture
+from ..session.drafts import Draft
+from ..session.fixture import write_fixture
 
 MAX_WORDS = 48
 """Characters of a name that tell what it is."""

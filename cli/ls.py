@@ -14,12 +14,12 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..replay.terms.words import short
 from ..schema import Header, SessionRecord, Status, StoreLocation
 from ..schema.addresses import locate
-from ..schema.fixture import is_fixture, read_into_memory
 from ..schema.rows import read_entries, read_sessions
 from ..schema.stores import open_for_reading
+from ..session.fixture import is_fixture, read_into_memory
+from ..session.words import short
 from . import output
 from .exits import Exit
 from .targets import parse_store

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
-from ..replay.terms.words import short
+from ..session.words import short
 
 MAX_NOTE = 1000
 """Characters of a note on stderr."""

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.status import Status
 
-from ..replay.variants.hunting import Hunt
+from ..lab.variants.hunting import Hunt
 from ..replay.watched import WatchedRecording
 from . import output
 

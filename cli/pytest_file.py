@@ -8,10 +8,10 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..replay.terms.words import mapping, short
-from ..replay.variants.structure import facts_of, text_of
 from ..schema import Kind, UsageError
-from ..schema.drafts import Draft
+from ..session.drafts import Draft
+from ..session.structure import facts_of, text_of
+from ..session.words import mapping, short
 
 WIDTH = 100
 MAX_LINES = 30

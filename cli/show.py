@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..replay import Recording
-from ..replay.terms import words
 from ..schema import Entry, Kind
+from ..session import Recording, words
 from . import output
 from .bounds import Bound, parse_bound
 from .exits import Exit

@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from ..replay.variants.hunting import Hunt
-from ..replay.variants.shrink import Shrinking
+from ..lab.variants.hunting import Hunt
+from ..lab.variants.shrink import Shrinking
 from ..schema import UsageError
-from ..schema.drafts import Draft
+from ..session.drafts import Draft
 from . import output
 from .applications import load_check
 from .derived import read_session, refuse_existing, replayed, write

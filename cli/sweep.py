@@ -16,10 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from ..integrations.observing import Failure
-from ..replay import Recording
-from ..replay.variants.sweep import EVERY_MS, Swept, ranges, swept
-from ..replay.variants.world import PATIENCE_SECONDS
-from ..schema.drafts import Draft
+from ..lab.variants.sweep import EVERY_MS, Swept, ranges, swept
+from ..lab.variants.world import PATIENCE_SECONDS
+from ..session import Recording
+from ..session.drafts import Draft
 from . import output
 from .checking import Unloadable
 from .exits import Exit

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from ..integrations.observing import Failure, Observer
 from ..integrations.playing import ApplicationError
-from ..replay.variants.edits import varied
-from ..replay.variants.sweep import Swept
-from ..schema.drafts import Draft
+from ..lab.variants.edits import varied
+from ..lab.variants.sweep import Swept
+from ..session.drafts import Draft
 from .applications import load_application, traceback_of
 from .checking import Unloadable
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..replay.terms import words
 from ..schema import Entry, Flag, Kind
+from ..session import words
 
 
 @dataclass(frozen=True)

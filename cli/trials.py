@@ -18,10 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..replay import Recording, run
+from ..replay import run
 from ..schema import UsageError
 from ..schema.addresses import locate
-from ..schema.drafts import Draft, write_drafts
+from ..session import Recording
+from ..session.drafts import Draft, write_drafts
 
 RECORDING = "REALTAPE_RECORDING"
 """Where a command finds the path of the recording."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..replay.variants.trim import trimmed
+from ..lab.variants.trim import trimmed
 from ..schema import UsageError
 from . import output
 from .bounds import parse_bound

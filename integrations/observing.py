@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from ..lab.invariants import ALL, CallsAnsweredOnce, check
+from ..lab.variants.world import PATIENCE_SECONDS, variation_settings
 from ..recorder import Recorder
-from ..replay import Recording, StuckLoopError, VirtualLoop, run
-from ..replay.invariants import ALL, CallsAnsweredOnce, check
+from ..replay import StuckLoopError, VirtualLoop, run
 from ..replay.model import ReplayBase
-from ..replay.variants.world import PATIENCE_SECONDS, variation_settings
 from ..schema.addresses import StoreLocation
-from ..schema.drafts import Draft, read_drafts
 from ..schema.entries import Kind
 from ..schema.errors import RealtapeError
 from ..schema.rows import fetch_sessions
 from ..schema.stores import open_blocking
+from ..session import Recording
+from ..session.drafts import Draft, read_drafts
 from .classes import recorder_class, replay_class
 from .playing import Application, ApplicationError, Holding, call, end_tasks, is_divergence
 

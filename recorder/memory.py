@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..schema.addresses import Address, MemoryDatabase
-from ..schema.drafts import Draft
 from ..schema.entries import Entry
+from ..session.drafts import Draft
 from .budget import Budget
 from .recorder import Recorder
 from .session_log import SessionLog

@@ -11,9 +11,10 @@ from ..schema.codec import TextFilter
 from ..schema.entries import Kind, Status
 from ..schema.errors import RealtapeError, UsageError
 from ..schema.model import RealtimeModel
-from ..schema.provenance import Redaction
 from ..schema.standard import STANDARD, event_name
 from ..schema.vocabulary import Vocabulary
+from ..session.provenance import Redaction
+from ..session.recording import Recording
 from .control.transport import Transport
 from .core.machine import ReplayCore
 from .core.report_builder import ReportBuilder
@@ -23,7 +24,6 @@ from .matching.matchers import Declared, MatcherError, Matchers
 from .matching.matching import SETTINGS_TYPES, Expectation, Matching
 from .own_events import end_event, exception_event, own_step
 from .player import Player
-from .recording import Recording
 from .reporting.report import ReplayReport
 from .terms.steps import Outcome, Step
 from .tracker import ReplayTracker

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from ..schema.entries import Kind
+from ..session.recording import Recording
 from .control.transport import Transport
 from .core.machine import ReplayCore
 from .explaining import explain
@@ -14,7 +15,6 @@ from .live_calls import LiveCalls
 from .loop.pacing import Pacer
 from .performer import Performer
 from .reader import Reader
-from .recording import Recording
 from .reporting.divergence import Divergence
 from .terms.acts import RecordedCall
 from .terms.steps import Outcome, Step

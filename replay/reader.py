@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..schema.entries import PAYLOAD, Kind, Status
+from ..schema.entries import CALL_ENDS, PAYLOAD, Kind, Status
 from ..schema.errors import RealtapeError
 from ..schema.rows import Row, entry_of
+from ..session.recording import Recording
+from ..session.row_stream import AT_ONCE_ENTRIES
 from .core.machine import ReplayCore
 from .core.runs import alike, may_run
 from .own_events import deliverable, deliverables
-from .recording import Recording
-from .row_stream import AT_ONCE_ENTRIES
-from .terms.steps import CALL_ENDS, Step, outcome_of
+from .terms.steps import Step, outcome_of
 
 
 class Reader:

@@ -16,17 +16,17 @@ from collections import OrderedDict, deque
 from collections.abc import Coroutine
 from typing import Any
 
-from ..schema.entries import Entry, Kind
+from ..schema.entries import CALL_ENDS, Entry, Kind
 from ..schema.errors import UsageError
 from ..schema.model import RealtimeModelListener
 from ..schema.rows import entry_of
-from .core.ended import Ended
+from ..session.ended import Ended
+from ..session.recording import Recording
 from .matching.matching import Expectation, must_come
 from .model import ReplayBase
-from .recording import Recording
 from .reporting.divergence import DivergenceError
 from .reporting.report import ReplayReport
-from .terms.steps import CALL_ENDS, Outcome, outcome_of
+from .terms.steps import Outcome, outcome_of
 from .traces import Answer, Handling, agreed, options_of
 from .watched import WatchedRecording
 

@@ -10,8 +10,8 @@ from ..schema.addresses import Address
 from ..schema.entries import Entry, Kind, SessionRecord
 from ..schema.rows import Row, entry_of
 from ..schema.vocabulary import Vocabulary
+from ..session.recording import Recording
 from .own_events import deliverable
-from .recording import Recording
 
 _T = TypeVar("_T")
 

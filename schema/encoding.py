@@ -19,7 +19,6 @@ from pydantic import BaseModel
 from .described import Described, RecordedError
 from .errors import EncodingError
 from .inspection import dict_get, dict_items, field_values, instance_dict, is_a, label, qualified
-from .json_text import to_json as to_json
 from .plain import BASE64_KEYS, BASES, PlainEncoding, Reference
 from .raised import attributes, constructor_arguments, notes, origin, text_of
 from .vocabulary import Vocabulary, Word

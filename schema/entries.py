@@ -45,6 +45,13 @@ class Kind(StrEnum):
     GAP = "gap"
 
 
+CALLS = frozenset({Kind.CONNECT, Kind.SENT, Kind.CLOSE})
+"""What the application does to the model, and waits for."""
+
+CALL_ENDS = frozenset({Kind.CONNECTED, Kind.CONNECT_FAILED, Kind.SENT_DONE, Kind.CLOSED})
+"""How that ended."""
+
+
 class Flag(IntFlag):
     """What a reader must know of an entry before it trusts it."""
 

@@ -22,14 +22,6 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
     assert not [link for link in _LINK.findall(text) if not (page.parent / link).exists()]
 
 
-def test_architecture_names_every_module_on_the_way_of_an_event() -> None:
-    text = (ROOT / "docs/architecture.md").read_text()
-    for folder in ("recorder", "replay"):
-        for module in (ROOT / folder).glob("*.py"):
-            if module.stem != "__init__":
-                assert f"`{folder}/{module.name}`" in text, f"{folder}/{module.name} is on no way"
-
-
 def test_every_make_target_that_a_page_names_exists() -> None:
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:

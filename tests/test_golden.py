@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from realtape.cli import main
 from realtape.cli.demo_run import replay_demo
-from realtape.replay import Recording, ReplayModel
+from realtape.replay import ReplayModel
 from realtape.schema import Entry, Flag, Kind, Status, same
+from realtape.session import Recording
 from support.golden import DEMO, RECEIVED, SENT, VALUES, record_values
 from support.scripted import Listening
 

@@ -17,9 +17,9 @@ import pytest
 from realtape.cli import main
 from realtape.cli.playing import Wish, play
 from realtape.cli.targets import Target
-from realtape.replay import Recording
-from realtape.replay.invariants import check
-from realtape.schema.fixture import is_fixture, read_fixture, write_fixture
+from realtape.lab.invariants import check
+from realtape.session import Recording
+from realtape.session.fixture import is_fixture, read_fixture, write_fixture
 from support.golden import FIXTURES
 
 GOLDEN = sorted(path for path in FIXTURES.iterdir() if is_fixture(path))

@@ -1,4 +1,4 @@
-"""The import arrows hold: schema ← recorder, schema ← replay, all three ← integrations ← cli."""
+"""The import arrows hold: schema ← session ← recorder, replay, provider ← lab ← integrations ← cli."""
 
 import ast
 from collections.abc import Iterator
@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+_READERS = {"schema", "session"}
 MAY_IMPORT: dict[str, set[str]] = {
     "schema": set(),
-    "recorder": {"schema"},
-    "replay": {"schema"},
-    "integrations": {"schema", "recorder", "replay"},
-    "cli": {"schema", "recorder", "replay", "integrations"},
+    "session": {"schema"},
+    "recorder": _READERS,
+    "replay": _READERS,
+    "provider": _READERS,
+    "lab": _READERS | {"replay", "provider"},
+    "integrations": _READERS | {"recorder", "replay", "provider", "lab"},
+    "cli": _READERS | {"recorder", "replay", "provider", "lab", "integrations"},
 }
 WITHIN_REPLAY: dict[str, set[str]] = {
     "terms": set(),

@@ -10,7 +10,7 @@ from typing import Any, Self, cast
 
 from agents.realtime import RealtimeSession
 
-from ...replay.tool_calls import RecordedToolCall
+from ...session.tool_calls import RecordedToolCall
 from .event_queue import QUEUE
 
 logger = logging.getLogger("realtape.integrations.openai_agents")

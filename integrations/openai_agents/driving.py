@@ -18,9 +18,9 @@ from agents.realtime.model_inputs import (
 )
 from agents.tool import DEFAULT_APPROVAL_REJECTION_MESSAGE
 
-from ...replay.recording import Recording
-from ...replay.stimuli import NANOSECONDS, Stimulus
 from ...schema.errors import RealtapeError, UsageError
+from ...session.recording import Recording
+from ...session.stimuli import NANOSECONDS, Stimulus
 from .approvals import Approvals
 from .recorded_tools import RecordedSettings
 from .replay import ReplayModel

@@ -13,8 +13,8 @@ from agents.realtime.model_events import RealtimeModelEndOfStreamEvent
 from agents.realtime.model_inputs import RealtimeModelSendAudio, RealtimeModelSendSessionUpdate
 from agents.realtime.testing import RealtimeStep
 
-from ...replay.recording import Recording
 from ...schema import Kind, UsageError
+from ...session.recording import Recording
 from .source import Source, Verbatim
 from .vocabulary import VOCABULARY
 

@@ -11,8 +11,8 @@ from typing import Any, TypeVar, cast
 from agents import FunctionTool, Handoff
 from agents.realtime import RealtimeAgent
 
-from ...replay.recording import Recording
-from ...replay.tool_calls import RecordedToolCall, ToolAnswers, tool_calls
+from ...session.recording import Recording
+from ...session.tool_calls import RecordedToolCall, ToolAnswers, tool_calls
 from .recorded_tools import RecordedSettings, recorded_settings
 
 logger = logging.getLogger("realtape.integrations.openai_agents")

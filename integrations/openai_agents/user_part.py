@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ...replay.recording import Recording
-from ...replay.stimuli import Stimulus, stimuli
-from ...replay.terms.places import Numbering
-from ...replay.tool_calls import RecordedToolCall, tool_calls
 from ...schema.entries import Kind
+from ...session.places import Numbering
+from ...session.recording import Recording
+from ...session.stimuli import Stimulus, stimuli
+from ...session.tool_calls import RecordedToolCall, tool_calls
 from .recorded_tools import RecordedSettings, recorded_settings
 from .vocabulary import VOCABULARY
 

@@ -9,9 +9,9 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...schema.drafts import Draft
 from ...schema.errors import RealtapeError, StoreError
-from ...schema.fixture import read_fixture, write_fixture
+from ...session.drafts import Draft
+from ...session.fixture import read_fixture, write_fixture
 
 _SESSION = "session.json"
 """The file that every fixture has."""

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...recorder import Recorder
-from ...replay import DivergenceError, Recording, ReplayReport
+from ...replay import DivergenceError, ReplayReport
 from ...replay.model import ReplayBase
 from ...schema.addresses import locate
-from ...schema.drafts import Draft, read_drafts
 from ...schema.errors import RealtapeError, UsageError
 from ...schema.model import RealtimeModel
-from ...schema.redaction import redacted
 from ...schema.rows import fetch_sessions
 from ...schema.stores import open_blocking
+from ...session import Recording
+from ...session.drafts import Draft, read_drafts
+from ...session.redaction import redacted
 from ..classes import recorder_class, replay_class
 from . import places
 from .settings import Settings

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...schema.drafts import Draft
-from ...schema.fixture import write_fixture
+from ...session.drafts import Draft
+from ...session.fixture import write_fixture
 
 _ours: dict[Path, None] = {}
 """What this process has written: only that is ever replaced, by a smaller example of the same failure."""

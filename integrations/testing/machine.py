@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.control import current_build_context
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ...lab.invariants import ALL, Invariant
+from ...lab.strategies.interface import Interface
+from ...lab.strategies.provider import Provider
+from ...lab.strategies.wire import AudioFormatName, bytes_per_ms
 from ...recorder.recorder import Recorder
-from ...replay.invariants import ALL, Invariant
-from ...replay.strategies.interface import Interface
-from ...replay.strategies.provider import Provider
-from ...replay.strategies.wire import AudioFormatName, bytes_per_ms
 from ...schema.errors import UsageError
 from .failures import keep
 from .served import ServedModel

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
-from ...replay.strategies.interface import Interface
-from ...replay.strategies.provider import Provider
-from ...replay.strategies.understood import Barge, Understanding
-from ...replay.strategies.wire import AudioFormatName, Message, bytes_per_ms
+from ...lab.strategies.interface import Interface
+from ...lab.strategies.provider import Provider
+from ...lab.strategies.understood import Barge, Understanding
+from ...lab.strategies.wire import AudioFormatName, Message, bytes_per_ms
 from ...schema.playback import RealtimePlaybackTracker
 from ...schema.standard import event_name
 from ...schema.vocabulary import Vocabulary

@@ -7,11 +7,11 @@ import contextlib
 from collections.abc import Coroutine, Generator, Sequence
 from typing import Any, cast
 
+from ...lab.invariants import Invariant, InvariantError, Watch
 from ...recorder.memory import InMemory
 from ...recorder.recorder import Recorder
-from ...replay.invariants import Invariant, InvariantError, Watch
 from ...replay.loop.virtual_loop import VirtualLoop
-from ...schema.drafts import Draft
+from ...session.drafts import Draft
 
 SETTLE_S = 1e-6
 """So much virtual time passes between two steps: everything runs that can."""

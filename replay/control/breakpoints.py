@@ -8,8 +8,8 @@ from typing import Literal
 
 from ...schema.entries import Entry
 from ...schema.errors import UsageError
-from ..terms.words import content, mapping, payload
-from .state import State
+from ...session.state import State
+from ...session.words import content, mapping, payload
 
 What = Literal["deliver", "return", "play", "cancel"]
 

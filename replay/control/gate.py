@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal, Protocol
 
+from ...session.recording import Recording
+from ...session.state import State
+from ...session.states import States
 from ..core.machine import ReplayCore
 from ..loop.pacing import Pacer
-from ..recording import Recording
 from .breakpoints import Breakpoint, Breakpoints, Moment
 from .goals import NOWHERE, Doing, Goal, Reason, Stop, moment_of
-from .state import State
-from .states import States
 
 
 class Playing(Protocol):

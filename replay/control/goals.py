@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...schema.errors import UsageError
+from ...session.state import State
 from ..terms.acts import CancelHandler, Complete, Deliver, Play
 from .breakpoints import Breakpoint, Moment, Predicate
-from .state import State
 
 NOWHERE = 1 << 63
 """Behind any entry."""

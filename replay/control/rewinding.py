@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from ...schema.errors import UsageError
+from ...session.state import State
 from ..model import ReplayBase
 from .goals import Stop
-from .state import State
 from .transport import Transport
 
 Model = TypeVar("Model", bound=ReplayBase)

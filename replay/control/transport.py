@@ -6,11 +6,11 @@ import asyncio
 
 from ...schema.entries import Entry
 from ...schema.errors import UsageError
-from ..recording import Recording
+from ...session.recording import Recording
+from ...session.states import States
 from .breakpoints import Breakpoint, Predicate
 from .gate import Gate, Playing
 from .goals import NOWHERE, Goal, Stop, starts_turn, steps
-from .states import States
 
 
 class Transport(Gate):

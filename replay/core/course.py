@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...schema.entries import Kind
+from ...schema.entries import CALL_ENDS, CALLS, Kind
+from ...session.places import Numbering, Place
+from ...session.words import content
 from ..matching.matching import Expectation, Matching
 from ..terms.acts import Approach, Complete, Deliver, RecordedCall
-from ..terms.places import Numbering, Place, Schedule
-from ..terms.steps import CALL_ENDS, CALLS, START, Step
-from ..terms.words import content
+from ..terms.schedule import Schedule
+from ..terms.steps import START, Step
 from .calls import Calls
 from .handlings import Handlings
 from .report_builder import ReportBuilder

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...schema.entries import Kind
+from ...session.places import Place
 from ..terms.acts import Act, CancelHandler, HandlerDiffers, Wait
-from ..terms.places import Place
 from ..terms.steps import RETURNED, Outcome, Step
 
 

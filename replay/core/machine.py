@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...schema.entries import Kind
+from ...schema.entries import CALL_ENDS, CALLS, Kind
 from ...schema.rows import Row
 from ..terms.acts import Act, Approach, End, More, RecordedCall, Stand, Wait
-from ..terms.steps import CALL_ENDS, CALLS, Outcome, Step
+from ..terms.steps import Outcome, Step
 from . import turns
 from .course import Course
 from .runs import Run

@@ -14,9 +14,9 @@ from typing import Any
 
 from ...schema.entries import AT_NS, CAUSE, KIND, OF, SEQ, SETTLED_TICKS, TASK, TICK, TYPE, Kind
 from ...schema.rows import BARE_FIELDS, Row, entry_of
-from ..terms.places import Numbering, Place
+from ...session.ended import Ended
+from ...session.places import Numbering, Place
 from ..terms.steps import Step
-from .ended import Ended
 
 TELLING_TYPES = frozenset({"turn_started", "end_of_stream"})
 """Events of which the core itself takes notice."""

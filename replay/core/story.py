@@ -8,9 +8,9 @@ from operator import itemgetter
 
 from ...schema.entries import SEQ, TYPE, Entry
 from ...schema.rows import Row, entry_of
-from ..terms.spoken import Spoken
+from ...session.spoken import Spoken
+from ...session.words import described
 from ..terms.steps import Step
-from ..terms.words import described
 
 RECENT = 512
 """Entries that are remembered, in case something was caused by them."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...schema.entries import Kind
+from ...schema.entries import CALL_ENDS, CALLS, Kind
 from ..terms.acts import Act, Approach, End, More, Play, RecordedCall, Wait
-from ..terms.places import Until
-from ..terms.steps import CALL_ENDS, CALLS, Step
+from ..terms.schedule import Until
+from ..terms.steps import Step
 from .course import Course
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from ...schema.entries import AT_NS, Kind
+from ...schema.entries import AT_NS, CALLS, Kind
 from ...schema.rows import Row, entry_of
-from ..terms.steps import CALLS, Step
+from ..terms.steps import Step
 from .runs import Run
 
 LOOK_AHEAD = 1024

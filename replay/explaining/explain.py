@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ...schema.entries import Entry, Kind
+from ...session.spoken import Spoken
+from ...session.words import described, line, short, title
 from ..core.machine import ReplayCore
 from ..matching.excerpts import told
 from ..reporting.divergence import Candidate, Difference, Divergence
 from ..reporting.report import Awaited
 from ..terms.acts import HandlerDiffers, RecordedCall, Wait
-from ..terms.spoken import Spoken
 from ..terms.steps import Outcome, Step
-from ..terms.words import described, line, short, title
 from .candidates import nearest, takes_its_place
 
 AROUND = 3

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from ...session.places import Place
 from ..terms.acts import Approach
-from ..terms.places import Place
 
 
 class Driver(Protocol):

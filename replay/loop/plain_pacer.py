@@ -14,8 +14,8 @@ from typing import Any
 
 from ...schema.clocks import counted_rounds
 from ...schema.errors import UsageError
+from ...session.places import Place
 from ..terms.acts import Approach
-from ..terms.places import Place
 from .pacing import Driver
 
 HOLD_SECONDS = 0.05

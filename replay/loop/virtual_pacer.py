@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ...schema.clocks import Round
+from ...session.places import Place
 from ..terms.acts import Approach
-from ..terms.places import Place
 from ..terms.steps import START
 from .pacing import Driver
 from .virtual_loop import VirtualLoop

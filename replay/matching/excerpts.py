@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...session.words import short
 from ..reporting.divergence import Difference
-from ..terms.words import short
 from .contents import differences
 from .field_paths import unwrapped
 from .json_values import json_tree

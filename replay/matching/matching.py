@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from ...schema.codec import Codec, TextFilter
-from ...schema.encoding import to_json
 from ...schema.entries import Entry, Flag, Kind
-from ...schema.provenance import Redaction
+from ...schema.json_text import to_json
 from ...schema.secrets import REDACTED
 from ...schema.standard import STANDARD
+from ...session.provenance import Redaction
+from ...session.stimuli import is_reaction
 from .absent import AbsentFields
 from .audio_tape import Audio, AudioMatching
 from .client_ids import ClientIds
@@ -267,8 +268,7 @@ def is_redacted(entry: Entry, key: str) -> bool:
 def must_come(entry: Entry, expect: Expectation) -> bool:
     """Whether the replay waits for this recorded call of the application.
 
-    By type first: audio never must come, for offline nobody speaks; a tool output always must;
-    anything else if it was caused by something that the application was given.
+    Connecting always must come, and audio never; a reaction must, if these are expected.
     """
     if entry.kind == Kind.CONNECT:
         return True
@@ -276,9 +276,7 @@ def must_come(entry: Entry, expect: Expectation) -> bool:
         return expect(entry)
     if expect == "none" or entry.type == AUDIO_TYPE:
         return False
-    if expect == "all" or entry.type == "send_tool_output":
-        return True
-    return entry.cause is not None
+    return expect == "all" or is_reaction(entry)
 
 
 def _agrees(recorded: Apart, live: Apart) -> bool:

@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
-from ...schema.provenance import Redaction
-from ...schema.redaction.emails import find_emails
-from ...schema.redaction.finding import DEFAULT
-from ...schema.redaction.stand_ins import CARD, EMAIL, PHONE, canonical, has_form
-from ...schema.redaction.texts import PayloadTexts, digits_of
-from ...schema.redaction.views import ESCAPE, Unescaped, View
+from ...session.provenance import Redaction
+from ...session.redaction.emails import find_emails
+from ...session.redaction.finding import DEFAULT
+from ...session.redaction.stand_ins import CARD, EMAIL, PHONE, canonical, has_form
+from ...session.redaction.texts import PayloadTexts, digits_of
+from ...session.redaction.views import ESCAPE, Unescaped, View
 
 _GAP = r"[ \u00a0\u202f().,/–-]{0,3}"
 _NUMBERS = {

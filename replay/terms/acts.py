@@ -6,7 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from .places import Place, Until
+from ...session.places import Place
+from .schedule import Until
 from .steps import Outcome, Step
 
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ...schema.entries import Entry, Kind
-from .places import Place
-
-CALLS = frozenset({Kind.CONNECT, Kind.SENT, Kind.CLOSE})
-"""What the application does to the model, and waits for."""
-
-CALL_ENDS = frozenset({Kind.CONNECTED, Kind.CONNECT_FAILED, Kind.SENT_DONE, Kind.CLOSED})
+from ...schema.entries import Entry
+from ...session.places import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from realtape.cli.exporting import Audio
-from realtape.schema.fixture import read_fixture, write_fixture
+from realtape.session.fixture import read_fixture, write_fixture
 from support.command_line import REALTAPE, Ran, environment
 from support.fixtures import audio as heard
 from support.fixtures import draft, drafts_in, marker

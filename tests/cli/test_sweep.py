@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from realtape.cli.keeping import keep
 from realtape.integrations.observing import observe
-from realtape.replay import Recording
-from realtape.replay.variants.edits import Boundary, Heard, MoveInterruption, varied
-from realtape.replay.variants.interruption import interruptions
-from realtape.replay.variants.structure import Structure
-from realtape.replay.variants.sweep import ranges, swept
+from realtape.lab.variants.edits import Boundary, Heard, MoveInterruption, varied
+from realtape.lab.variants.interruption import interruptions
+from realtape.lab.variants.sweep import ranges, swept
 from realtape.schema import Status, UsageError
 from realtape.schema.addresses import locate
-from realtape.schema.drafts import Draft, write_drafts
-from realtape.schema.fixture import read_fixture
+from realtape.session import Recording
+from realtape.session.drafts import Draft, write_drafts
+from realtape.session.fixture import read_fixture
+from realtape.session.structure import Structure
 from support import voice
 from support.command_line import Ran
 from support.golden import DEMO

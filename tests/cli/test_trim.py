@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from realtape.replay import Recording
+from realtape.session import Recording
 from support.command_line import Ran
 from support.golden import DEMO
 from support.recorded_drafts import drafts_of

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from realtape.cli.folding import PAUSE_NS, Folder
 from realtape.cli.timeline import Row, row_of
-from realtape.replay.terms import words
 from realtape.schema import STANDARD, Entry, Kind
+from realtape.session import words
 
 KEYS = (
     *("$", "value", "type", "data", "item", "content", "args", "kwargs", "state", "bytes", "at", "raised"),

@@ -19,7 +19,8 @@ from agents.realtime.model_events import (
 )
 from agents.realtime.model_inputs import RealtimeModelSendInterrupt, RealtimeModelSendToolOutput
 from realtape.integrations.openai_agents import Recorder, ReplayModel
-from realtape.replay import Recording, ReplayReport
+from realtape.replay import ReplayReport
+from realtape.session import Recording
 from support.scripted import Listening, Scripted
 
 GUARD_SECONDS = 10.0

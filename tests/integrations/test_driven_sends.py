@@ -10,8 +10,9 @@ import pytest
 from agents.realtime import RealtimeAgent, RealtimeModelSendInterrupt, RealtimeRunner, RealtimeSession
 from agents.realtime.model_events import RealtimeModelAudioInterruptedEvent, RealtimeModelToolCallEvent
 from realtape.integrations.openai_agents import Recorder, ReplayModel, drive
-from realtape.replay import DivergenceError, Recording
+from realtape.replay import DivergenceError
 from realtape.schema import UsageError
+from realtape.session import Recording
 from support.sdk_model import FakeRealtimeModel, until
 
 

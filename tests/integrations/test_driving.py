@@ -15,20 +15,12 @@ from agents.realtime import (
     RealtimeModelSendSessionUpdate,
     RealtimeSession,
 )
-from realtape.integrations.local_provider import (
-    USER_QUESTION,
-    FunctionCall,
-    Reply,
-    Script,
-    Speech,
-    chunks,
-    silence,
-)
 from realtape.integrations.openai_agents import VOCABULARY, drive, stub_tools
-from realtape.replay import Recording
+from realtape.provider import USER_QUESTION, FunctionCall, Reply, Script, Speech, chunks, silence
 from realtape.replay.loop import virtual_loop
-from realtape.replay.stimuli import Stimulus, stimuli
 from realtape.schema import same
+from realtape.session import Recording
+from realtape.session.stimuli import Stimulus, stimuli
 from support.conversation import Told, record, replaying
 
 LONG = " ".join(["I have a lot to say about trains."] * 12)

@@ -13,14 +13,14 @@ from agents.realtime import (
 )
 from hypothesis import HealthCheck, given, seed, settings
 from realtape.integrations.openai_agents import VOCABULARY
-from realtape.replay import Recording
-from realtape.replay.invariants import Findings, check
-from realtape.replay.strategies import plans
-from realtape.replay.strategies.acting import acted
-from realtape.replay.strategies.plans import Plan
+from realtape.lab.invariants import Findings, check
+from realtape.lab.strategies import plans
+from realtape.lab.strategies.acting import acted
+from realtape.lab.strategies.plans import Plan
 from realtape.schema.codec import Codec
-from realtape.schema.drafts import Draft
 from realtape.schema.entries import Kind
+from realtape.session import Recording
+from realtape.session.drafts import Draft
 from support.releases import of_today
 from support.switchboard_recorded import record
 

@@ -11,17 +11,18 @@ from hypothesis import HealthCheck, find, settings
 from realtape.integrations.observing import observe
 from realtape.integrations.playing import Application
 from realtape.integrations.testing import UnsoundError, assert_sound
+from realtape.lab.strategies import variations
+from realtape.lab.variants.edits import varied
+from realtape.lab.variants.interruption import Boundary
+from realtape.lab.variants.shrink import smallest
+from realtape.lab.variants.sweep import swept
 from realtape.recorder import Recorder
-from realtape.replay import Recording, run
-from realtape.replay.strategies import variations
-from realtape.replay.tool_calls import tool_calls
-from realtape.replay.variants.edits import varied
-from realtape.replay.variants.interruption import Boundary
-from realtape.replay.variants.shrink import smallest
-from realtape.replay.variants.structure import Structure
-from realtape.replay.variants.sweep import swept
-from realtape.schema.drafts import Draft
-from realtape.schema.fixture import write_fixture
+from realtape.replay import run
+from realtape.session import Recording
+from realtape.session.drafts import Draft
+from realtape.session.fixture import write_fixture
+from realtape.session.structure import Structure
+from realtape.session.tool_calls import tool_calls
 from support import two_tools, voice
 from support.golden import DEMO
 from support.releases import of_today

@@ -13,11 +13,11 @@ from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeSession
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.integrations.local_provider import FunctionCall, Reply, Script, Speech
 from realtape.integrations.openai_agents import VOCABULARY
 from realtape.integrations.openai_agents.source import Source
-from realtape.replay import Recording
+from realtape.provider import FunctionCall, Reply, Script, Speech
 from realtape.schema import Kind, UsageError, same
+from realtape.session import Recording
 from support.conversation import Told, record, running
 from support.golden import DEMO, VALUES
 from support.stores import fill

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test  # pyright: ignore[reportUnknownVariableType]
 from realtape.integrations import testing
 from realtape.integrations.testing import SessionMachine, failures
-from realtape.replay import Recording, ReplayModel, run
-from realtape.replay.invariants import CallsAnsweredOnce, InvariantError, NothingSentAfterClose, check
-from realtape.replay.strategies.acting import acted
-from realtape.replay.strategies.plans import Plan
-from realtape.schema.drafts import Draft
+from realtape.lab.invariants import CallsAnsweredOnce, InvariantError, NothingSentAfterClose, check
+from realtape.lab.strategies.acting import acted
+from realtape.lab.strategies.plans import Plan
+from realtape.replay import ReplayModel, run
+from realtape.session import Recording
+from realtape.session.drafts import Draft
 from support.voice_desk import Bug, VoiceDesk
 
 

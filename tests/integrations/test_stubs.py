@@ -9,8 +9,8 @@ from typing import Any
 
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeSession
-from realtape.integrations.local_provider import FunctionCall
 from realtape.integrations.openai_agents import drive
+from realtape.provider import FunctionCall
 from realtape.schema import same
 from support.backend import Backend, application, script, stubbed
 from support.conversation import Told, record, replaying

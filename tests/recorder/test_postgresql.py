@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, ReplayReport, run
+from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.schema import RealtimeModel, RealtimeModelAudioEvent, RealtimeModelTurnEndedEvent
 from realtape.schema.entries import Kind, Status
 from realtape.schema.errors import StoreWriteError
+from realtape.session import Recording
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from support.models import EchoModel, Ignoring

@@ -15,7 +15,7 @@ from agents.realtime import (
     RealtimeSession,
     RealtimeSessionEvent,
 )
-from realtape.integrations.local_provider import Script
+from realtape.provider import Script
 
 GUARD_SECONDS = 30.0
 

@@ -14,9 +14,9 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from realtape.integrations.local_provider import LocalProvider
 from realtape.integrations.openai_agents import Recorder, ReplayModel
-from realtape.replay import Recording
+from realtape.provider import LocalProvider
+from realtape.session import Recording
 
 from .application import Application, Seen
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, ReplayReport, run
+from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.schema import RealtimeModel, RealtimeModelSendInterrupt, RealtimeModelSendRawMessage
+from realtape.session import Recording
 from support.scripted import Listening, Scripted, ScriptedModel, tool_call, tool_output
 
 

@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from realtape.replay.matching.matching import Matching
 from realtape.replay.terms.steps import Outcome
-from realtape.schema import (
-    RealtimeModelSendAudio,
-)
+from realtape.schema import RealtimeModelSendAudio
 from support.sends import Recorded
 
 SOUND = st.binary(min_size=1, max_size=60)

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
-from realtape.replay import DivergenceError, Recording, ReplayModel, ReplayReport, run
+from realtape.replay import DivergenceError, ReplayModel, ReplayReport, run
+from realtape.session import Recording
 from support.booking import INSTRUCTIONS, Booking, model, with_card_hidden
 
 GOLDEN = Path(__file__).parent / "changes"

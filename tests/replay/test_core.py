@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from realtape.replay.terms.acts import Approach, Complete, Deliver, End, Wait
-from realtape.replay.terms.places import Place, Until
+from realtape.replay.terms.schedule import Until
 from realtape.replay.terms.steps import Outcome
 from realtape.schema import Kind
+from realtape.session.places import Place
 from support.course import APPLICATION, READ_LOOP, Application, Script, Take, core_of, faithful, takes
 
 

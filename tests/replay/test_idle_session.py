@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, ReplayReport, run
+from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.schema.entries import Entry, Kind
+from realtape.session import Recording
 from support.idle_session import (
     HEARTBEAT_SECONDS,
     HOURS,

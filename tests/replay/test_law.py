@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 from hypothesis import assume, given, seed, settings
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, ReplayReport, run
+from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.schema import Kind
+from realtape.session import Recording
 from support.generated import (
     GeneratedModel,
     Program,

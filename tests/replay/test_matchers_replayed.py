@@ -18,7 +18,7 @@ from agents.realtime.model_events import RealtimeModelTurnEndedEvent as SdkTurnE
 from agents.realtime.model_inputs import RealtimeModelSendRawMessage as SdkSendRawMessage
 from realtape.integrations import openai_agents
 from realtape.recorder import Recorder
-from realtape.replay import DivergenceError, Recording, ReplayModel, ReplayReport
+from realtape.replay import DivergenceError, ReplayModel, ReplayReport
 from realtape.replay.matching.matchers import IGNORE, JSON_TEXT, Matcher, MatcherError, Tolerance
 from realtape.schema import (
     RealtimeModel,
@@ -29,6 +29,7 @@ from realtape.schema import (
     RealtimeModelTurnEndedEvent,
     UsageError,
 )
+from realtape.session import Recording
 from support.scripted import Listening, Scripted, ScriptedModel, tool_call, tool_output
 
 GUARD_SECONDS = 10.0

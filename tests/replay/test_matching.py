@@ -21,11 +21,7 @@ from realtape.replay.matching.matchers import (
     Tolerance,
 )
 from realtape.replay.matching.matching import Matching
-from realtape.schema import (
-    RealtimeModelSendRawMessage,
-    RealtimeModelSendSessionUpdate,
-    UsageError,
-)
+from realtape.schema import RealtimeModelSendRawMessage, RealtimeModelSendSessionUpdate, UsageError
 from support.sends import Recorded, matches, matching, output
 
 # --- a field at a time ------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, ReplayReport
+from realtape.replay import ReplayModel, ReplayReport
 from realtape.schema import (
     RealtimeModel,
     RealtimeModelAudioEvent,
@@ -19,6 +19,7 @@ from realtape.schema import (
     RealtimeModelTurnStartedEvent,
     RealtimePlaybackTracker,
 )
+from realtape.session import Recording
 from support.scripted import Listening, Scripted, ScriptedModel, tool_call, tool_output
 from support.stored import only
 

@@ -7,14 +7,9 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.matching.matchers import (
-    JSON_TEXT,
-)
+from realtape.replay.matching.matchers import JSON_TEXT
 from realtape.replay.matching.matching import Matching
-from realtape.schema import (
-    Flag,
-    RealtimeModelSendUserInput,
-)
+from realtape.schema import Flag, RealtimeModelSendUserInput
 from support.sends import Recorded, matches, matching, output
 
 

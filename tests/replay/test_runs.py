@@ -16,14 +16,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from realtape.replay import Recording, ReplayModel, run
+from realtape.replay import ReplayModel, run
 from realtape.replay.core import runs, straight_on
 from realtape.replay.core.course import Course
 from realtape.replay.loop.virtual_loop import VirtualLoop
 from realtape.replay.terms.steps import Step
-from realtape.schema import (
-    CorruptRecordError,
-)
+from realtape.schema import CorruptRecordError
+from realtape.session import Recording
 from support.plain_bursts import SEVEN, Doing, Ear, Item, acting, record, replay, sessions
 from support.stored import only
 

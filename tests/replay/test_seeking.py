@@ -16,14 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, Rewindable, States, run, state_at
-from realtape.replay.control.state import Fold, HistoryItem, OpenCall, Played, Said, State
+from realtape.replay import ReplayModel, Rewindable, run
 from realtape.replay.responder import Responder
 from realtape.replay.watched import WatchedRecording
 from realtape.schema import Entry, Kind, RealtimeModelListener, UsageError
 from realtape.schema.addresses import locate
 from realtape.schema.rows import insert_entries, insert_session
 from realtape.schema.stores import open_for_writing, settle
+from realtape.session import Recording, States, state_at
+from realtape.session.state import Fold, HistoryItem, OpenCall, Played, Said, State
 from support.stored import only
 from support.stores import header
 from support.telephone import Telephone, app

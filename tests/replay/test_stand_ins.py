@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, ReplayReport
+from realtape.replay import ReplayModel, ReplayReport
 from realtape.replay.matching.matchers import JSON_TEXT
 from realtape.replay.matching.matching import Matching
 from realtape.replay.matching.stand_ins import LiveValues
@@ -29,8 +29,9 @@ from realtape.schema import (
     RealtimeModelToolCallEvent,
     RealtimeModelTurnEndedEvent,
 )
-from realtape.schema.provenance import Redaction
-from realtape.schema.redaction import redacted
+from realtape.session import Recording
+from realtape.session.provenance import Redaction
+from realtape.session.redaction import redacted
 from support.planted import CARDS, EMAILS, PHONES, Session, texts
 from support.scripted import Listening, Scripted, ScriptedModel
 from support.sends import Recorded, matching, output

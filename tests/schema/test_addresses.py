@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from realtape.schema import (
-    UsageError,
-)
+from realtape.schema import UsageError
 from realtape.schema.addresses import Address, locate
 from sqlalchemy.engine import URL
 from support.stores import (

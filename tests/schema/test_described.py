@@ -8,13 +8,7 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 import pytest
-from realtape.schema import (
-    STANDARD,
-    Codec,
-    Described,
-    RecordedError,
-    same,
-)
+from realtape.schema import STANDARD, Codec, Described, RecordedError, same
 from support.examples import CODEC, Halt, Shelf, round_trip
 
 OURS_ONLY = Codec(STANDARD)

@@ -10,13 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, field_validator, model_validator
-from realtape.schema import (
-    Codec,
-    CorruptRecordError,
-    DecodingError,
-    StoreBusyError,
-    Vocabulary,
-)
+from realtape.schema import Codec, CorruptRecordError, DecodingError, StoreBusyError, Vocabulary
 from realtape.schema.vocabulary import RESERVED
 from support.examples import VOCABULARY, Shelf
 from support.failures import exceptions

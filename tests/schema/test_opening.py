@@ -21,9 +21,7 @@ from realtape.schema import (
 )
 from realtape.schema import stores as schema_stores
 from realtape.schema.addresses import locate
-from realtape.schema.rows import (
-    read_sessions,
-)
+from realtape.schema.rows import read_sessions
 from realtape.schema.stores import open_for_reading, open_for_writing
 from sqlalchemy import text
 from support.stores import (

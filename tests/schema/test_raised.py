@@ -4,14 +4,7 @@ import errno
 import json
 
 import pytest
-from realtape.schema import (
-    STANDARD,
-    Codec,
-    RealtimeModelErrorEvent,
-    RecordedError,
-    Vocabulary,
-    same,
-)
+from realtape.schema import STANDARD, Codec, RealtimeModelErrorEvent, RecordedError, Vocabulary, same
 from realtape.schema.standard import BUILTIN_EXCEPTIONS
 from support import failures
 from support.examples import CODEC, DeviceError, Halt, RefundError, Shelf, round_trip

@@ -8,21 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from realtape.schema import (
-    CorruptRecordError,
-    Status,
-)
+from realtape.schema import CorruptRecordError, Status
 from realtape.schema import rows as schema_rows
 from realtape.schema import stores as schema_stores
 from realtape.schema.addresses import locate
 from realtape.schema.entries import FORMAT
-from realtape.schema.rows import (
-    insert_session,
-    mark_interrupted,
-    read_entries,
-    read_segment,
-    read_sessions,
-)
+from realtape.schema.rows import insert_session, mark_interrupted, read_entries, read_segment, read_sessions
 from realtape.schema.stores import APPLICATION_ID, open_for_reading, open_for_writing
 from sqlalchemy import text
 from support.stores import (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, ReplayReport
+from realtape.replay import ReplayModel, ReplayReport
 from realtape.schema import (
     RealtimeModel,
     RealtimeModelAudioEvent,
@@ -16,6 +16,7 @@ from realtape.schema import (
     RealtimeModelTurnEndedEvent,
     RealtimeModelTurnStartedEvent,
 )
+from realtape.session import Recording
 from support.scripted import Listening, Scripted, ScriptedModel, tool_call, tool_output
 
 GUARD_SECONDS = 10.0

@@ -12,9 +12,9 @@ from agents.realtime import RealtimeAgent, RealtimeSession, realtime_handoff
 from mcp.types import CallToolResult, TextContent
 from mcp.types import Tool as RemoteTool
 from pydantic import BaseModel
-from realtape.integrations.local_provider import FunctionCall, Reply, Script
 from realtape.integrations.openai_agents import stub_tools
-from realtape.replay import Recording
+from realtape.provider import FunctionCall, Reply, Script
+from realtape.session import Recording
 from support.conversation import Told, record
 
 

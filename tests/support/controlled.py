@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from realtape.replay import Recording, ReplayModel, run
-from realtape.replay.control.state import Fold, State
+from realtape.replay import ReplayModel, run
 from realtape.schema import Entry, Kind
+from realtape.session import Recording
+from realtape.session.state import Fold, State
 from support.stored import only
 from support.telephone import app
 

@@ -17,9 +17,9 @@ from agents.realtime import (
     RealtimeSession,
 )
 from realtape.cli.demo_conversation import facts
-from realtape.integrations.local_provider import LocalProvider, Script
 from realtape.integrations.openai_agents import Recorder, ReplayModel
-from realtape.replay import Recording
+from realtape.provider import LocalProvider, Script
+from realtape.session import Recording
 
 PACE = 0.05
 """Seconds that a second of the provider's audio takes."""

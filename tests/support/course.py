@@ -22,9 +22,9 @@ from realtape.replay.terms.acts import (
     Stand,
     Wait,
 )
-from realtape.replay.terms.places import Place
 from realtape.replay.terms.steps import START, Outcome, Step
 from realtape.schema import Entry, Kind
+from realtape.session.places import Place
 
 READ_LOOP = 0
 APPLICATION = 1

@@ -21,9 +21,9 @@ from typing import Any, cast
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from realtape.replay import Recording
 from realtape.schema import CorruptRecordError, StoreError
-from realtape.schema.fixture import read_fixture, write_fixture
+from realtape.session import Recording
+from realtape.session.fixture import read_fixture, write_fixture
 
 from .fixtures import audio, bytes_tree, draft, marker, raw_audio, spoken
 

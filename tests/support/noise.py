@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from realtape.replay import Recording
+from realtape.session import Recording
 
 LONGEST_SECONDS = 0.005
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
 from realtape.recorder.session_log import SessionLog
-from realtape.replay import Recording, ReplayModel
+from realtape.replay import ReplayModel
 from realtape.replay.loop.virtual_loop import VirtualLoop
 from realtape.schema import (
     Kind,
@@ -21,6 +21,7 @@ from realtape.schema import (
     RealtimeModelTurnStartedEvent,
 )
 from realtape.schema.clocks import Round
+from realtape.session import Recording
 
 Item = Literal["delta", "raw", "turn", "other task", "handled", "sent", "round", "rounds", "pause"]
 Doing = Literal[

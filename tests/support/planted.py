@@ -14,8 +14,8 @@ from realtape.schema import STANDARD, Codec, Entry, Header, Kind, Status
 from realtape.schema import events as ev
 from realtape.schema import items as it
 from realtape.schema import sends as se
-from realtape.schema.drafts import Draft
 from realtape.schema.plain import Reference
+from realtape.session.drafts import Draft
 
 EMAILS = ("ada.lovelace@example.org", "grace@navy.example.mil", "m_c+q@sub.example.co.uk", "Alan@Example.Com")
 PHONES = ("+49 151 23456789", "+14155550132", "(415) 555-0199", "0049 30 1234567", "07700 900123")

@@ -8,15 +8,7 @@ from typing import Annotated, Any, cast
 
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import Field, JsonValue, TypeAdapter
-from realtape.integrations.local_provider import (
-    ASSISTANT_ANSWER,
-    Ended,
-    Ending,
-    RealtimeProtocol,
-    Reply,
-    Script,
-    chunks,
-)
+from realtape.provider import ASSISTANT_ANSWER, Ended, Ending, RealtimeProtocol, Reply, Script, chunks
 
 Message = dict[str, JsonValue]
 Shown = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from realtape.integrations.local_provider import ConnectionLog
+from realtape.provider import ConnectionLog
 
 PACE = 0.02
 PATIENCE_S = 5.0

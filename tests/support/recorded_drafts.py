@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from realtape.recorder import Recorder
-from realtape.replay import Recording, run
-from realtape.schema.drafts import Draft, tree_of, with_tree
+from realtape.replay import run
 from realtape.schema.entries import Entry
+from realtape.session import Recording
+from realtape.session.drafts import Draft, tree_of, with_tree
 
 from .generated import GeneratedModel, Program, Provider, Running
 

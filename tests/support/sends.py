@@ -5,21 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from realtape.replay.core.calls import Calls
-from realtape.replay.matching.matchers import (
-    Matcher,
-    Matchers,
-    Rule,
-)
+from realtape.replay.matching.matchers import Matcher, Matchers, Rule
 from realtape.replay.matching.matching import Matching
 from realtape.replay.terms.acts import RecordedCall
 from realtape.replay.terms.steps import Outcome, Step
-from realtape.schema import (
-    STANDARD,
-    Entry,
-    Kind,
-    RealtimeModelSendToolOutput,
-    RealtimeModelToolCallEvent,
-)
+from realtape.schema import STANDARD, Entry, Kind, RealtimeModelSendToolOutput, RealtimeModelToolCallEvent
 
 
 class Recorded:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from realtape.replay import Aspect, Comparison, Recording, compare
+from realtape.lab import Aspect, Comparison, compare
 from realtape.schema import (
     STANDARD,
     Codec,
@@ -26,6 +26,7 @@ from realtape.schema.addresses import locate
 from realtape.schema.digests import entry_digest
 from realtape.schema.rows import insert_entries, insert_segment, insert_session, update_session
 from realtape.schema.stores import open_for_writing
+from realtape.session import Recording
 from support.stores import header
 
 CODEC = Codec(STANDARD)

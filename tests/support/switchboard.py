@@ -14,14 +14,7 @@ from typing import Any
 
 from agents import GuardrailFunctionOutput, OutputGuardrail, function_tool
 from agents.realtime import RealtimeAgent, realtime_handoff
-from realtape.integrations.local_provider import (
-    USER_INTERRUPTION,
-    USER_QUESTION,
-    Ending,
-    FunctionCall,
-    Reply,
-    Script,
-)
+from realtape.provider import USER_INTERRUPTION, USER_QUESTION, Ending, FunctionCall, Reply, Script
 
 from .noise import Noise
 

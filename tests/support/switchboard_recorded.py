@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.realtime import OpenAIRealtimeWebSocketModel
-from realtape.integrations.local_provider import LocalProvider
 from realtape.integrations.openai_agents import Recorder
+from realtape.provider import LocalProvider
 
 from .noise import SILENCE
 from .stored import read

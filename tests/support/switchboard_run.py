@@ -21,7 +21,7 @@ from agents.realtime import (
     RealtimeSession,
 )
 from realtape.cli.demo_conversation import Player, speak
-from realtape.integrations.local_provider import USER_INTERRUPTION, USER_QUESTION
+from realtape.provider import USER_INTERRUPTION, USER_QUESTION
 
 from .canonical import line
 from .noise import Noise

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from realtape.integrations import local_provider, openai_agents
+from realtape import provider as local_provider
+from realtape.integrations import openai_agents
 
 USED = (local_provider, openai_agents)
 """pytester keeps modules between its runs only if they were here before."""
@@ -58,7 +59,7 @@ async def book_a_table(model, *, guests=2):
 CONFTEST = """
 import asyncio, os, queue, threading
 import pytest
-from realtape.integrations.local_provider import FunctionCall, LocalProvider, Reply, Script, Speech
+from realtape.provider import FunctionCall, LocalProvider, Reply, Script, Speech
 
 SCRIPT = Script(
     replies=(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from realtape.integrations.pytest_plugin import places
-from realtape.schema.drafts import Draft
 from realtape.schema.entries import Entry, Header, Kind, Status
+from realtape.session.drafts import Draft
 from support.voice_suite import files_in
 
 HEADER = Header("01a20000-0000-7000-8000-000000000001", None, 0, "here", 1, "recorder", {}, {})

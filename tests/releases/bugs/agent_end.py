@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from agents.realtime import RealtimeAgent, realtime_handoff
-from realtape.integrations.local_provider import FunctionCall, Reply, Script, Speech
+from realtape.provider import FunctionCall, Reply, Script, Speech
 
 from ..application import Application, Seen
 

@@ -11,7 +11,7 @@ from typing import Any
 from agents import FunctionTool, RunContextWrapper
 from agents.realtime import RealtimeAgent, RealtimeSession, RealtimeSessionEvent
 from agents.tool_context import ToolContext
-from realtape.integrations.local_provider import Reply, Script
+from realtape.provider import Reply, Script
 
 from ..application import Application, Seen
 

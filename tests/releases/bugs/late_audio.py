@@ -11,7 +11,7 @@ from typing import Any
 
 from agents import Agent, GuardrailFunctionOutput, OutputGuardrail, RunContextWrapper
 from agents.realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent
-from realtape.integrations.local_provider import Reply, Script
+from realtape.provider import Reply, Script
 
 from ..application import Application, Seen
 

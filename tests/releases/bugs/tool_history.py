@@ -10,7 +10,7 @@ from typing import Any
 
 from agents import function_tool
 from agents.realtime import RealtimeAgent
-from realtape.integrations.local_provider import Reply, Script
+from realtape.provider import Reply, Script
 
 from ..application import Application, Seen
 

@@ -15,7 +15,7 @@ from agents import (
     tool_output_guardrail,
 )
 from agents.realtime import RealtimeAgent
-from realtape.integrations.local_provider import Reply, Script
+from realtape.provider import Reply, Script
 
 from ..application import Application, Seen
 

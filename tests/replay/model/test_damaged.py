@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
-from realtape.replay import DivergenceError, Recording, ReplayModel
+from realtape.replay import DivergenceError, ReplayModel
 from realtape.schema import CorruptRecordError, RealtapeError, RealtimeModel, RealtimeModelSendUserInput
+from realtape.session import Recording
 from support.answering import GUARD_SECONDS, answers, greeting, record, replay
 from support.scripted import Listening, ScriptedModel, tool_output
 

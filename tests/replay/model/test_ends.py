@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
-from realtape.replay import DivergenceError, Recording, ReplayModel, ReplayReport, run
+from realtape.replay import DivergenceError, ReplayModel, ReplayReport, run
 from realtape.schema import (
     RealtimeModel,
     RealtimeModelConnectionStatusEvent,
@@ -17,6 +17,7 @@ from realtape.schema import (
     RealtimeModelSendUserInput,
     RealtimeModelTurnEndedEvent,
 )
+from realtape.session import Recording
 from support.answering import GUARD_SECONDS, answers, greeting, record, replay
 from support.scripted import Listening, Scripted, ScriptedModel, tool_output
 

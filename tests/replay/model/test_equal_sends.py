@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
-from realtape.replay import Recording, ReplayModel, ReplayReport, run
+from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.schema import (
     RealtimeModel,
     RealtimeModelSendInterrupt,
     RealtimeModelTurnEndedEvent,
     RealtimeModelTurnStartedEvent,
 )
+from realtape.session import Recording
 from support.scripted import Listening, Scripted, ScriptedModel
 
 TURN_SECONDS = 60.0

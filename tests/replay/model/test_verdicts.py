@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from realtape.replay import DivergenceError, Recording, ReplayModel
+from realtape.replay import DivergenceError, ReplayModel
 from realtape.schema import (
     RealtimeModel,
     RealtimeModelSendAudio,
@@ -17,6 +17,7 @@ from realtape.schema import (
     UsageError,
     same,
 )
+from realtape.session import Recording
 from support.answering import AUDIO, GUARD_SECONDS, App, answers, greeting, record, replay
 from support.scripted import Listening, Scripted, tool_output
 

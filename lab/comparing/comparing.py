@@ -1,0 +1,252 @@
+"""`compare`: two recordings, aligned by the conversation that they hold, and compared entry by entry."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ...replay.matching.excerpts import MAX_DIFFERENCES, difference
+from ...replay.matching.matching import differences
+from ...replay.reporting.divergence import Difference
+from ...schema.entries import Entry
+from ...session.recording import Recording
+from ...session.words import short
+from .alignment import align
+from .comparison import KINDS, Aspect, Comparison, DifferenceKind, EntryDifference
+from .fingerprints import Lane, Scope, lanes_of
+from .sides import Seen, Side, lacks, lost
+
+LIMIT = 20
+"""Differences that are told; all are counted."""
+
+_EXCERPT = 40
+
+
+async def compare(
+    a: Recording,
+    b: Recording,
+    *,
+    ignore: Iterable[Aspect | str] = (),
+    content_only: bool = False,
+    limit: int = LIMIT,
+) -> Comparison:
+    """Hold two recordings against each other; neither is changed.
+
+    Entries are paired by what they hold, not by their numbers, and numbers of other entries are
+    compared by what they point at. Bytes are compared by content. The sessions' ids, their headers
+    and their digests are not compared. Takes about 70 bytes of memory an entry.
+
+    Args:
+        ignore: aspects that may differ.
+        content_only: compare only what was said and done: kinds, types and payloads of what came from
+            the model, of what was sent to it, and of what else went otherwise than well, each in its
+            own order. The player, the listeners and the clocks are left out.
+        limit: how many differences are told; all are counted.
+
+    Raises:
+        CorruptRecordError: the log lacks bytes that an entry refers to.
+        ValueError: there is no such aspect.
+    """
+    chosen = {Aspect(one) for one in ignore}
+    ignored = tuple(aspect for aspect in Aspect if aspect in chosen)
+    scope = Scope(ignored, content_only)
+    walks: list[_Walk] = []
+    for lane_a, lane_b in zip(await lanes_of(a, scope), await lanes_of(b, scope), strict=True):
+        walk = _Walk(scope, Side(a, lane_a), Side(b, lane_b), limit)
+        await walk.walk()
+        walks.append(walk)
+    counts, columns = Counter[DifferenceKind](), Counter[str]()
+    for walk in walks:
+        counts.update(walk.counts)
+        columns.update(walk.columns)
+    told = sorted((one for walk in walks for one in walk.told), key=lambda one: one.order)
+    return Comparison(
+        str(a),
+        str(b),
+        a.length,
+        b.length,
+        _compared(walk.a.lane for walk in walks),
+        _compared(walk.b.lane for walk in walks),
+        counts={kind: counts[kind] for kind in KINDS},
+        columns=dict(columns.most_common()),
+        missing=sum(walk.missing for walk in walks) + walks[0].gaps_alone,
+        incomplete=(*lacks("A", a, walks[0].a.lane), *lacks("B", b, walks[0].b.lane)),
+        differences=tuple(replace(one.facts, around=one.seen.around) for one in told[:limit]),
+        ignored=ignored,
+        content_only=content_only,
+    )
+
+
+class _Told(NamedTuple):
+    """A difference; the entries around it are complete once the walk is over."""
+
+    order: tuple[int, int]
+    facts: EntryDifference
+    seen: Seen
+
+
+class _Walk:
+    """One lane of both recordings, from the beginning to the last difference.
+
+    Attributes:
+        counts, columns: as of a `Comparison`.
+        missing: entries that one side lacks where it is incomplete; without the gaps themselves.
+        gaps_alone: gaps that only one side has.
+        told: the first differences.
+    """
+
+    def __init__(self, scope: Scope, a: Side, b: Side, limit: int) -> None:
+        self.a, self.b = a, b
+        self._scope = scope
+        self._limit = limit
+        self._alignment = align(a.lane.tiers, b.lane.tiers)
+        self.counts: Counter[DifferenceKind] = Counter()
+        self.columns: Counter[str] = Counter()
+        self.missing = self.gaps_alone = 0
+        self.told: list[_Told] = []
+        self._here = 0  # the seq of A to which the walk has come
+
+    async def walk(self) -> None:
+        """Find out how the lanes differ."""
+        to_b, to_a, moved = self._alignment.to_b, self._alignment.to_a, self._alignment.moved
+        lost_by_a = lost(self.a.recording, self.a.lane, to_b, to_a, moved)
+        lost_by_b = lost(self.b.recording, self.b.lane, to_a, to_b, {to_b[place] for place in moved})
+        held_a: dict[int, Seen] = {}
+        held_b: dict[int, Seen] = {}
+        for i, j in self._alignment.steps():
+            if i is not None:
+                self._here = self.a.lane.seqs[i]
+            if i is not None and j is not None:
+                if not self._alike(i, j):
+                    await self._pair("changed", await self.a.see(i), await self.b.see(j))
+            elif i is not None and to_b[i] >= 0:
+                held_a[i] = await self.a.see(i)
+                if to_b[i] in held_b:
+                    await self._pair("moved", held_a.pop(i), held_b.pop(to_b[i]))
+            elif j is not None and to_a[j] >= 0:
+                held_b[j] = await self.b.see(j)
+                if to_a[j] in held_a:
+                    await self._pair("moved", held_a.pop(to_a[j]), held_b.pop(j))
+            elif i is not None:
+                await self._single("only_a", self.a, i, lost_by_b)
+            elif j is not None:
+                await self._single("only_b", self.b, j, lost_by_a)
+        await self.a.finish()
+        await self.b.finish()
+
+    async def _single(
+        self, kind: DifferenceKind, side: Side, place: int, lost_by_other: Collection[int]
+    ) -> None:
+        if place in side.lane.gaps:
+            self.gaps_alone += 1
+        elif place in lost_by_other:
+            self.missing += 1
+        else:
+            seen = await side.see(place)
+            self._note(kind, *((seen, None) if side is self.a else (None, seen)))
+
+    async def _pair(self, kind: DifferenceKind, a: Seen, b: Seen) -> None:
+        names = self._differing(a, b)
+        if not names and kind == "changed":
+            return
+        self.columns.update(names)
+        found: list[Difference] = []
+        for name in names if len(self.told) < self._limit else ():
+            if name == "payload":
+                found += _between(await self._content(self.a, a.entry), await self._content(self.b, b.entry))
+            else:
+                found.append(Difference(name, self._value(name, a.entry), self._value(name, b.entry)))
+        self._note(kind, a, b, found)
+
+    def _note(
+        self, kind: DifferenceKind, a: Seen | None, b: Seen | None, found: Iterable[Difference] = ()
+    ) -> None:
+        self.counts[kind] += 1
+        seen = a or b
+        if len(self.told) >= self._limit or seen is None:
+            return
+        facts = EntryDifference(
+            kind,
+            seen.turn,
+            seen.said,
+            a=None if a is None else a.line,
+            b=None if b is None else b.line,
+            seq_a=None if a is None else a.entry.seq,
+            seq_b=None if b is None else b.entry.seq,
+            what=seen.name,
+            differences=tuple(found),
+        )
+        order = (self._here if a is None else a.entry.seq, -1 if b is None else b.entry.seq)
+        self.told.append(_Told(order, facts, seen))
+
+    def _alike(self, i: int, j: int) -> bool:
+        return self.a.lane.exact[i] == self.b.lane.exact[j] and not self._referring(i, j)
+
+    def _differing(self, a: Seen, b: Seen) -> list[str]:
+        """The columns that differ, the payload as one of them."""
+        column = self._scope.column
+        names = [name for name in self._scope.columns if column(a.entry, name) != column(b.entry, name)]
+        names += self._referring(a.place, b.place)
+        if self.a.lane.payload[a.place] != self.b.lane.payload[b.place]:
+            names.append("payload")
+        return names
+
+    def _referring(self, i: int, j: int) -> list[str]:
+        """The columns with numbers of other entries that do not mean the same."""
+        names: list[str] = []
+        for name in self._scope.referring:
+            seq_a: int = getattr(self.a.lane, name)[i]
+            seq_b: int = getattr(self.b.lane, name)[j]
+            if not self._means_the_same(seq_a, seq_b):
+                names.append(name)
+        return names
+
+    def _means_the_same(self, seq_a: int, seq_b: int) -> bool:
+        """Whether two numbers point at partners; or both at entries that the other side lacks, which is
+        told where those stand."""
+        i, j = self.a.lane.place(seq_a), self.b.lane.place(seq_b)
+        if i is None or j is None:
+            return i is j and seq_a == seq_b
+        partner = self._alignment.to_b[i]
+        return partner == j if partner >= 0 else self._alignment.to_a[j] < 0
+
+    async def _content(self, side: Side, entry: Entry) -> str:
+        return self._scope.content(await side.contents.text(entry), entry.kind)
+
+    def _value(self, name: str, entry: Entry) -> str:
+        value = self._scope.column(entry, name)
+        if name in self._scope.referring and value is not None:
+            return f"#{value}"
+        return short(repr(value))
+
+
+def _compared(lanes: Iterable[Lane]) -> int:
+    """How many entries were compared: a gap once, however many lanes it stands in."""
+    return sum(len(lane.seqs) - (len(lane.gaps) if index else 0) for index, lane in enumerate(lanes))
+
+
+def _between(a: str, b: str) -> list[Difference]:
+    """Where two payloads differ."""
+    found = differences(_tree(a), _tree(b), "payload")
+    told = [difference(path.removesuffix(".at"), *values) for path, *values in found[:MAX_DIFFERENCES]]
+    if len(found) > MAX_DIFFERENCES:
+        told.append(Difference("payload", "…", f"… in {len(found) - MAX_DIFFERENCES:,} fields more"))
+    return told or [_spelling(a, b)]
+
+
+def _tree(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _spelling(a: str, b: str) -> Difference:
+    """Two payloads whose fields are equal, in another order or notation."""
+    pairs = enumerate(zip(a, b, strict=False))
+    first = next((place for place, (one, other) in pairs if one != other), min(len(a), len(b)))
+    begin = max(first - _EXCERPT // 2, 0)
+    return Difference("payload", repr(a[begin : begin + _EXCERPT]), repr(b[begin : begin + _EXCERPT]))

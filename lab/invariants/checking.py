@@ -1,0 +1,188 @@
+"""`check` and `Watch`: rules held against recordings, and against entries as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...schema.entries import Entry, Flag, Header, Kind
+from ...schema.errors import UsageError
+from ...session.drafts import Draft
+from ...session.recording import Recording
+from ...session.spoken import Spoken
+from ...session.words import line, mapping, payload
+from .calls import CallsAnsweredOnce
+from .ends import NothingAfterEndOfStream, NothingSentAfterClose
+from .findings import Findings, NotCheckable, Violation
+from .heard import HeardWithinGenerated
+from .history import HistoryAgrees
+from .responses import OneResponseAtATime
+from .rule import Evidence, Found, Invariant, Watching
+from .truncation import TruncatedWithinReceived
+
+ALL: tuple[Invariant, ...] = (
+    CallsAnsweredOnce(),
+    OneResponseAtATime(),
+    HeardWithinGenerated(),
+    TruncatedWithinReceived(),
+    NothingAfterEndOfStream(),
+    HistoryAgrees(),
+    NothingSentAfterClose(),
+)
+"""Every rule that is shipped."""
+
+_WORDS: dict[Evidence, str] = {
+    "playback": "calls on a playback tracker",
+    "raw_messages": "the provider's raw messages",
+    "frames": "the socket's frames",
+    "history": "a history",
+}
+
+_SOUND = frozenset({"audio", "send_audio"})
+
+
+class Watch:
+    """Holds rules against entries as they come.
+
+    ```python
+    watch = Watch(ALL)
+    watch.begin(header)
+    for entry in entries:
+        for violation in watch.add(entry): ...
+    violations = watch.end()  # of this session; then begin(header) of the next, or
+    findings = watch.findings()
+    ```
+
+    Args:
+        invariants: the rules.
+    """
+
+    def __init__(self, invariants: Iterable[Invariant] = ALL) -> None:
+        self._rules = [(rule, rule.watch()) for rule in invariants]
+        self._violations: list[Violation] = []
+        self._not_checkable: list[NotCheckable] = []
+        self._session: str | None = None
+        self._before: str | None = None
+
+    def begin(self, header: Header) -> None:
+        """A session begins.
+
+        Raises:
+            UsageError: the one before it has not ended.
+        """
+        if self._session is not None:
+            raise UsageError(f"session {self._session} is being watched: call end() first")
+        known_before = header.previous_session in (None, self._before)
+        self._session = header.id
+        self._spoken = Spoken()
+        self._entries: dict[int, Entry] = {}
+        self._evidence: set[Evidence] = set()
+        self._at_ns = 0
+        self._gap: int | None = None
+        for _, watching in self._rules:
+            watching.begin(known_before=known_before)
+
+    def add(self, entry: Entry) -> list[Violation]:
+        """The next entry of the session; returns what is wrong by now.
+
+        Raises:
+            UsageError: no session has begun.
+        """
+        self._begun()
+        self._at_ns = entry.at_ns
+        if self._gap is not None:
+            return []
+        if entry.kind == Kind.GAP:
+            self._gap = entry.seq
+            return []
+        self._look(entry)
+        if entry.type not in _SOUND:
+            self._entries[entry.seq] = entry  # to be quoted
+            self._spoken.add(entry)
+        found = [one for _, watching in self._rules for one in self._told(watching, entry)]
+        self._violations += found
+        return found
+
+    def end(self) -> list[Violation]:
+        """The session has ended; returns what is only now known to be wrong.
+
+        Raises:
+            UsageError: no session has begun.
+        """
+        session = self._begun()
+        found: list[Violation] = []
+        for rule, watching in self._rules:
+            if self._gap is not None:
+                why = f"behind #{self._gap}: the recorder lost entries there"
+                self._not_checkable.append(NotCheckable(rule.name, session, why))
+            elif rule.needs and not self._has(rule):
+                needed = " or ".join(_WORDS[need] for need in rule.needs)
+                self._not_checkable.append(NotCheckable(rule.name, session, f"the log lacks {needed}"))
+            else:
+                found += [self._violation(rule, one) for one in watching.end(self._at_ns)]
+        self._violations += found
+        self._before, self._session = session, None
+        return found
+
+    def findings(self) -> Findings:
+        """All that was found so far."""
+        return Findings(tuple(self._violations), tuple(self._not_checkable))
+
+    # --- helpers ------------------------------------------------------------------------------------
+
+    def _begun(self) -> str:
+        if self._session is None:
+            raise UsageError("no session is being watched: call begin(header) first")
+        return self._session
+
+    def _has(self, rule: Invariant) -> bool:
+        return bool((self._evidence | rule.given()) & set(rule.needs))
+
+    def _look(self, entry: Entry) -> None:
+        """What the log holds to judge by."""
+        if entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT):
+            self._evidence.add("frames")
+        elif entry.kind == Kind.RECEIVED and entry.type == "raw_server_event":
+            if "$" not in mapping(mapping(payload(entry)).get("data")):
+                self._evidence.add("raw_messages")
+        elif entry.kind == Kind.PLAYBACK and not entry.flags & Flag.ASSUMED:
+            self._evidence.add("playback")
+
+    def _told(self, watching: Watching, entry: Entry) -> list[Violation]:
+        rule = next(rule for rule, one in self._rules if one is watching)
+        return [self._violation(rule, found) for found in watching.add(entry)]
+
+    def _violation(self, rule: Invariant, found: Found) -> Violation:
+        seqs = tuple(sorted(found.seqs))
+        lines = tuple(line(self._entries[seq]) for seq in seqs if seq in self._entries)
+        spoken = self._spoken
+        return Violation(
+            *(rule.name, found.summary, self._begun(), seqs, lines),
+            *(spoken.turn, spoken.speaker, spoken.words),
+        )
+
+
+def check(
+    recording: Recording | Draft | Sequence[Draft],
+    invariants: Iterable[Invariant] = ALL,
+) -> Findings:
+    """Hold rules against a recording, and against the sessions that followed it; blocking.
+
+    Args:
+        recording: a recording, or drafts: one, or those of one model object in order.
+        invariants: the rules.
+
+    Raises:
+        StoreError, CorruptRecordError: the recording cannot be read.
+    """
+    if isinstance(recording, Recording):
+        drafts: Sequence[Any] = recording.drafts()
+    else:
+        drafts = [recording] if isinstance(recording, Draft) else recording
+    watch = Watch(invariants)
+    for draft in drafts:
+        watch.begin(draft.header)
+        for entry in draft.entries:
+            watch.add(entry)
+        watch.end()
+    return watch.findings()

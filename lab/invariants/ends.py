@@ -1,0 +1,65 @@
+"""The ends of a session: nothing is received after the end of the stream, nothing sent after the close."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...schema.entries import Entry, Kind
+from ...session.words import described, mapping, payload
+from .rule import Found, Invariant, Watching
+
+
+@dataclass(frozen=True)
+class NothingAfterEndOfStream(Invariant):
+    """The end of the stream is the last event of a session."""
+
+    name = "no event after the end of the stream"
+
+    def watch(self) -> Watching:
+        """A fresh check."""
+        return _AfterEnd()
+
+
+@dataclass(frozen=True)
+class NothingSentAfterClose(Invariant):
+    """The application sends nothing after it began to close."""
+
+    name = "nothing is sent after the close"
+
+    def watch(self) -> Watching:
+        """A fresh check."""
+        return _AfterClose()
+
+
+class _AfterEnd(Watching):
+    def __init__(self) -> None:
+        self._end: int | None = None
+
+    def begin(self, *, known_before: bool) -> None:
+        self._end = None
+
+    def add(self, entry: Entry) -> Iterator[Found]:
+        if entry.kind != Kind.RECEIVED:
+            return
+        if self._end is not None:
+            yield Found(f"{described(entry)} came after the end of the stream", (self._end, entry.seq))
+        elif entry.type == "end_of_stream":
+            self._end = entry.seq
+
+
+class _AfterClose(Watching):
+    def __init__(self) -> None:
+        self._close: int | None = None
+
+    def begin(self, *, known_before: bool) -> None:
+        self._close = None
+
+    def add(self, entry: Entry) -> Iterator[Found]:
+        if entry.kind == Kind.CLOSE:
+            self._close = entry.seq
+        elif entry.kind == Kind.CLOSED and mapping(payload(entry)).get("outcome") != "returned":
+            self._close = None  # it may still be open
+        elif self._close is not None and entry.kind in (Kind.SENT, Kind.FRAME_OUT):
+            what = described(entry) if entry.kind == Kind.SENT else "a frame"
+            yield Found(f"the application sent {what} after it had closed", (self._close, entry.seq))

@@ -1,0 +1,129 @@
+"""The history agrees with the events that tell of its items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...schema.entries import Entry, Kind
+from ...session.state import Fold
+from ...session.words import item_text, mapping
+from .rule import Evidence, Found, Invariant, Watching, fields_of, server_message, text_of
+
+
+@dataclass(frozen=True)
+class HistoryAgrees(Invariant):
+    """A history holds the items that the events tell of.
+
+    With a `history`, as a session of the SDK keeps one: the same items with the same roles and texts, in
+    the same order, as at the end of the recording. Without: the items that the model's events tell of
+    are those that the provider's messages put into the conversation.
+
+    Attributes:
+        history: the items that the application's side holds at the end, as objects or dicts.
+    """
+
+    history: Sequence[Any] | None = field(default=None, compare=False)
+    name = "the history agrees with the item events"
+    needs = ("history", "raw_messages")
+
+    def watch(self) -> Watching:
+        """A fresh check."""
+        return _Told() if self.history is None else _Held(self.history)
+
+    def given(self) -> frozenset[Evidence]:
+        """The history, where there is one."""
+        return frozenset() if self.history is None else frozenset({"history"})
+
+
+class _Held(Watching):
+    """Holds a history against the state that the events give."""
+
+    def __init__(self, history: Sequence[Any]) -> None:
+        self._history = [_facts(item) for item in history]
+        self._fold = Fold()
+
+    def begin(self, *, known_before: bool) -> None:
+        self._fold = Fold()
+
+    def add(self, entry: Entry) -> Iterator[Found]:
+        self._fold.add(entry)
+        return iter(())
+
+    def end(self, at_ns: int) -> Iterator[Found]:
+        told = {item.item_id: item for item in self._fold.state().history}
+        held = {text_of(item.get("item_id")): item for item in self._history}
+        seq = max(self._fold.seq - 1, 0)
+        for item_id in told.keys() - held.keys():
+            yield Found(f"the history lacks {item_id}, of which the events tell", (seq,))
+        for item_id in held.keys() - told.keys():
+            yield Found(f"the history holds {item_id}, of which no event tells", (seq,))
+        if told.keys() == held.keys() and list(told) != list(held):
+            yield Found(f"the history is in another order: {list(held)}, not {list(told)}", (seq,))
+        for item_id in told.keys() & held.keys():
+            text = item_text(dict(held[item_id]))
+            if told[item_id].role != "tool" and text and told[item_id].text and text != told[item_id].text:
+                yield Found(f"the history says {text!r} in {item_id}, not {told[item_id].text!r}", (seq,))
+
+
+class _Told(Watching):
+    """Holds what the model's events tell against what the provider's messages say."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._fold = Fold()
+        self._there: dict[str, int] = {}  # items of the conversation → the message that put it there
+        self._mentioned: set[str] = set()
+        self._last = -1  # the message of which the events are still to come
+
+    def begin(self, *, known_before: bool) -> None:
+        self._reset()
+
+    def add(self, entry: Entry) -> Iterator[Found]:
+        self._fold.add(entry)
+        message = server_message(entry)
+        if message is not None:
+            self._last = entry.seq
+            self._read(entry.seq, message)
+        elif entry.kind == Kind.SENT:  # what it holds is told inside
+            self._mentioned.add(text_of(mapping(fields_of(entry).get("tool_call")).get("id")))
+        return iter(())
+
+    def end(self, at_ns: int) -> Iterator[Found]:
+        if not self._mentioned - {""}:
+            return
+        told = {item.item_id for item in self._fold.state().history}
+        for item_id, seq in self._there.items():
+            if item_id not in told and seq != self._last:
+                yield Found(f"{item_id} is in the conversation, and no event told of it", (seq,))
+        for item_id in sorted(told - self._mentioned):
+            yield Found(
+                f"an event told of {item_id}, which the provider has not mentioned", (self._fold.seq - 1,)
+            )
+
+    def _read(self, seq: int, message: Mapping[str, Any]) -> None:
+        item = mapping(message.get("item"))
+        item_id = text_of(item.get("id") or message.get("item_id"))
+        self._mentioned.add(item_id)
+        match message.get("type"):
+            case "conversation.item.added" | "conversation.item.created" if item.get("type") == "message":
+                self._there[item_id] = seq
+            case "response.output_item.done" if _is_told(item):
+                self._there[item_id] = seq
+            case "conversation.item.deleted":
+                self._there.pop(item_id, None)
+            case _:
+                pass
+
+
+def _is_told(item: Mapping[str, Any]) -> bool:
+    """A call that was interrupted is no call, and the application does not get it."""
+    return item.get("type") == "function_call" and item.get("status") == "completed"
+
+
+def _facts(item: Any) -> Mapping[str, Any]:
+    """An item as a dict: of the SDK's and of ours, it is a model."""
+    return mapping(item) if isinstance(item, dict) else mapping(item.model_dump())

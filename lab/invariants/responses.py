@@ -1,0 +1,91 @@
+"""No response is created while another one is active."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...schema.entries import Entry, Kind
+from ...session.words import mapping
+from .rule import Found, Invariant, Watching, fields_of, framed_message, server_message, text_of
+
+REFUSED = "conversation_already_has_active_response"
+"""The provider's error code for a `response.create` that came while a response was active."""
+
+
+@dataclass(frozen=True)
+class OneResponseAtATime(Invariant):
+    """A conversation has one response at a time: none is created, or asked for, while one is active.
+
+    Responses out of band (`conversation: none`) are beside the conversation, and do not count; raw
+    messages tell which they are.
+    """
+
+    name = "no response is created while one is active"
+
+    def watch(self) -> Watching:
+        """A fresh check."""
+        return _Responses()
+
+
+class _Responses(Watching):
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._active: dict[str, int] = {}  # response id → the entry that began it
+        self._out_of_band: set[str] = set()
+        self._framed: dict[str, int] = {}  # the same, on the socket
+
+    def begin(self, *, known_before: bool) -> None:
+        self._reset()
+
+    def add(self, entry: Entry) -> Iterator[Found]:
+        if entry.kind == Kind.RECEIVED:
+            message = server_message(entry)
+            if message is not None:
+                self._note_out_of_band(message)
+            yield from self._receive(entry)
+        elif entry.kind == Kind.FRAME_IN:
+            self._frame_in(entry)
+        elif entry.kind == Kind.FRAME_OUT and self._framed:
+            message = framed_message(entry)
+            asked = mapping(message.get("response")).get("conversation") != "none"
+            if message.get("type") == "response.create" and asked:
+                response_id, begun = next(iter(self._framed.items()))
+                summary = f"a response was asked for while {response_id} was active"
+                yield Found(summary, (begun, entry.seq))
+
+    def _note_out_of_band(self, message: Mapping[str, Any]) -> None:
+        response = mapping(message.get("response"))
+        if message.get("type") == "response.created" and response.get("conversation_id", "") is None:
+            self._out_of_band.add(text_of(response.get("id")))
+
+    def _receive(self, entry: Entry) -> Iterator[Found]:
+        if entry.type == "turn_started":
+            response_id = text_of(fields_of(entry).get("response_id"))
+            if response_id in self._out_of_band:
+                return
+            if self._active:
+                before, begun = next(iter(self._active.items()))
+                summary = f"the response {response_id} was created while {before} was active"
+                yield Found(summary, (begun, entry.seq))
+            self._active = {response_id: entry.seq}
+        elif entry.type == "turn_ended":
+            response_id = text_of(fields_of(entry).get("response_id"))
+            if response_id not in self._out_of_band:
+                self._active.clear()
+        elif entry.type == "error":
+            error = mapping(fields_of(entry).get("error"))
+            if error.get("code") == REFUSED:
+                begun = tuple(self._active.values())
+                yield Found("a response was asked for while another one was active", (*begun, entry.seq))
+
+    def _frame_in(self, entry: Entry) -> None:
+        message = framed_message(entry)
+        response = mapping(message.get("response"))
+        if message.get("type") == "response.created" and response.get("conversation_id", "") is not None:
+            self._framed[text_of(response.get("id"))] = entry.seq
+        elif message.get("type") == "response.done":
+            self._framed.pop(text_of(response.get("id")), None)

@@ -1,0 +1,211 @@
+"""`variations(recording)`: hypothesis strategy of causally valid neighbours of a real recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Literal, get_args
+
+from hypothesis import strategies as st
+
+from ...schema.errors import UsageError
+from ...session.drafts import Draft
+from ...session.recording import Recording
+from ...session.structure import Structure
+from ..variants.deltas import MergeDeltas, SplitDelta, deltas, following, size
+from ..variants.disconnection import Disconnect
+from ..variants.early_end import EndEarly, cuttable
+from ..variants.edits import Edit, derived_by
+from ..variants.interruption import Boundary, Heard, boundaries, heard_places, interruptions
+from ..variants.messages import (
+    Delay,
+    DelayResponse,
+    Drop,
+    Duplicate,
+    Reorder,
+    freedom,
+    may_lack,
+    may_repeat,
+)
+from ..variants.moving import MoveInterruption
+from ..variants.putting_in import Interrupt
+from ..variants.tools import FAILED, AnswerAfter, FailTool, SlowTool, answered, at_once
+
+Kind = Literal[
+    "delay", "drop", "duplicate", "reorder", "split", "merge", "truncate", "interrupt", "tools", "disconnect"
+]
+ALL: tuple[Kind, ...] = get_args(Kind)
+"""The kinds of edits, the simplest first: that is the order in which they shrink."""
+
+MAX_DELAY_MS = 60_000
+
+TIMED_OUT = "Tool 'a tool' timed out after 30 seconds."
+"""As the SDK says it."""
+
+
+class Variation(Recording):
+    """A recording in memory that was made of another one.
+
+    Attributes:
+        edits: what was done, in order; none: it is the original.
+    """
+
+    edits: tuple[Edit, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Variation({', '.join(map(repr, self.edits))})"
+
+
+def variations(
+    recording: Recording | Draft, *, kinds: Collection[Kind] = ALL, max_edits: int = 3
+) -> st.SearchStrategy[Variation]:
+    """Neighbours of a recording: sessions that could have happened, too. Blocking: it is read at once, whole.
+
+    They are replayed with `ReplayModel(variation, **variation_settings())`. They shrink towards the original:
+    fewer edits, then smaller ones.
+
+    Args:
+        recording: open, or a draft. Of sessions that followed one another on a model object, the first.
+        kinds: of edits, see `ALL`.
+        max_edits: how many there may be in one variation.
+
+    Raises:
+        UsageError: no such kind, or less than no edits.
+        StoreError, CorruptRecordError: the recording cannot be read.
+    """
+    unknown = set(kinds) - set(ALL)
+    if unknown or not kinds:
+        raise UsageError(f"kinds={sorted(unknown)}: name some of {', '.join(ALL)}")
+    if max_edits < 0:
+        raise UsageError(f"max_edits={max_edits}: from 0 up")
+    draft = recording if isinstance(recording, Draft) else recording.drafts()[0]
+    return _variations(draft, [kind for kind in ALL if kind in kinds], max_edits)
+
+
+@st.composite
+def _variations(draw: Callable[..., Any], draft: Draft, kinds: Sequence[Kind], max_edits: int) -> Variation:
+    edits: list[Edit] = []
+    changed = draft
+    for _ in range(draw(st.integers(0, max_edits))):
+        structure = Structure(changed)
+        possible = [choice for kind in kinds for choice in _CHOICES[kind](structure)]
+        if not possible:
+            break
+        edit = draw(draw(st.sampled_from(possible)))
+        edits.append(edit)
+        changed = edit(changed)
+    variation = Variation.of(derived_by(edits, draft, changed), name="a variation")
+    variation.edits = tuple(edits)
+    return variation
+
+
+Choices = list[st.SearchStrategy[Any]]
+
+
+def _from(places: Sequence[Any], edit: Callable[..., Any], *more: st.SearchStrategy[Any]) -> Choices:
+    """An edit at one of these places, if there are any."""
+    return [st.builds(edit, st.sampled_from(places), *more)] if places else []
+
+
+def _delays(structure: Structure) -> Choices:
+    late = st.integers(0, MAX_DELAY_MS)
+    heads = [message.seqs[0] for message in structure.messages]
+    responses = [response.response_id for response in structure.responses]
+    return [*_from(heads, Delay, late), *_from(responses, DelayResponse, late)]
+
+
+def _drops(structure: Structure) -> Choices:
+    return _from([one.seqs[0] for one in structure.messages if may_lack(structure, one)], Drop)
+
+
+def _duplicates(structure: Structure) -> Choices:
+    return _from([one.seqs[0] for one in structure.messages if may_repeat(structure, one)], Duplicate)
+
+
+def _reorders(structure: Structure) -> Choices:
+    free = {one.seqs[0]: freedom(structure, one) for one in structure.messages}
+    places = [seq for seq, room in free.items() if room != (0, 0)]
+
+    def one(seq: int) -> st.SearchStrategy[Any]:
+        earlier, later = free[seq]
+        return st.builds(Reorder, st.just(seq), st.integers(-earlier, later))
+
+    return [st.sampled_from(places).flatmap(one)] if places else []
+
+
+def _splits(structure: Structure) -> Choices:
+    sizes = {one.seqs[0]: size(structure, one) for one in deltas(structure)}
+    places = [seq for seq, length in sizes.items() if length > 1]
+
+    def one(seq: int) -> st.SearchStrategy[Any]:
+        return st.builds(SplitDelta, st.just(seq), st.integers(1, sizes[seq] - 1))
+
+    return [st.sampled_from(places).flatmap(one)] if places else []
+
+
+def _merges(structure: Structure) -> Choices:
+    heads = [one.seqs[0] for one in deltas(structure)]
+    return _from([seq for seq in heads if following(structure, seq) is not None], MergeDeltas)
+
+
+def _truncations(structure: Structure) -> Choices:
+    how = st.sampled_from(["max_output_tokens", "client_cancelled"])
+    return _from([message.seqs[0] for message in cuttable(structure)], EndEarly, how)
+
+
+def _interruptions(structure: Structure) -> Choices:
+    """At any millisecond of what was heard, and between any two messages; put in, or moved."""
+    most: dict[tuple[str, int], int] = {}
+    for place in heard_places(structure, 1):
+        most[place.item_id, place.content_index] = place.ms
+    edges = boundaries(structure)
+    found: Choices = []
+
+    def heard(part: tuple[str, int], limit_ms: int) -> st.SearchStrategy[Heard]:
+        return st.builds(Heard, st.just(part[0]), st.integers(0, limit_ms), st.just(part[1]))
+
+    for part, limit_ms in most.items():
+        found.append(st.builds(Interrupt, heard(part, limit_ms)))
+    found += _from([Boundary(seq) for seq in edges], Interrupt)
+    for moved in interruptions(structure):
+        earlier = [Boundary(seq) for seq in edges if seq < moved.seq]
+        found += _from(earlier, _mover(moved.seq))
+        if moved.elapsed_ms is not None:
+            part = (moved.item_id, moved.content_index)
+            found.append(st.builds(_mover(moved.seq), heard(part, int(moved.elapsed_ms))))
+    return found
+
+
+def _mover(seq: int) -> Callable[[Any], MoveInterruption]:
+    def move(where: Any) -> MoveInterruption:
+        return MoveInterruption(seq, where)
+
+    return move
+
+
+def _tools(structure: Structure) -> Choices:
+    calls = [call.call_id for call in answered(structure)]
+    pairs = at_once(structure)
+    swaps: Choices = [st.sampled_from([AnswerAfter(*pair) for pair in pairs])] if pairs else []
+    return [
+        *_from(calls, SlowTool, st.integers(0, MAX_DELAY_MS)),
+        *swaps,
+        *_from(calls, FailTool, st.sampled_from([FAILED, TIMED_OUT, ""])),
+    ]
+
+
+def _disconnections(structure: Structure) -> Choices:
+    return _from(boundaries(structure), Disconnect, st.booleans())
+
+
+_CHOICES: dict[Kind, Callable[[Structure], Choices]] = {
+    "delay": _delays,
+    "drop": _drops,
+    "duplicate": _duplicates,
+    "reorder": _reorders,
+    "split": _splits,
+    "merge": _merges,
+    "truncate": _truncations,
+    "interrupt": _interruptions,
+    "tools": _tools,
+    "disconnect": _disconnections,
+}

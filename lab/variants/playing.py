@@ -1,0 +1,221 @@
+"""What was received of each sound, and what was heard of it, followed through the entries of a session as the
+SDK's model follows it (`openai_realtime.py`: the audio trackers, `speech_started`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, cast
+
+from ...schema.entries import Entry, Flag, Kind
+from ...schema.playback import RealtimePlaybackTracker
+from ...session.drafts import Draft, reference_in, tree_of, with_tree
+from ...session.structure import RAW, facts_of, text_of
+from ...session.words import mapping
+from .sounding import NOTHING, Format, State
+
+Part = tuple[str, int]
+"""An item, and a part of its content."""
+
+PLAYS = ("on_play_bytes", "on_play_ms")
+
+
+class Hearing:
+    """Is told the entries of a session in order.
+
+    Attributes:
+        received: bytes of each part.
+        chunks: seqs of the entries that brought them, with the bytes received by then.
+        latest: the part of the last audio, until an interruption; None: nothing could be interrupted.
+        since_ns: when that began; it is 0 before.
+        current: the item of the last audio, whatever came after.
+        tracked: the application told its tracker what it played.
+        active: responses that were begun and are not done, in order.
+    """
+
+    def __init__(self) -> None:
+        self.received: dict[Part, int] = {}
+        self.chunks: dict[Part, list[tuple[int, int]]] = {}
+        self.latest: Part | None = None
+        self.current: str | None = None
+        self.tracked = False
+        self.active: dict[str, None] = {}
+        self._response_of: dict[Part, str] = {}
+        self._tracker = RealtimePlaybackTracker()
+        self._format = Format()
+        self.since_ns = 0
+        self._before = 0  # what had come of the latest part when it began
+
+    def add(self, entry: Entry) -> None:
+        """The next entry."""
+        self._format.read(entry)
+        if entry.kind == Kind.PLAYBACK:
+            self._play(entry)
+        elif entry.kind == Kind.RECEIVED and entry.type == "audio":
+            self._hear(entry)
+        elif entry.kind == Kind.RECEIVED and entry.type == "turn_started":
+            self.active[text_of(facts_of(entry).get("response_id"))] = None
+        elif entry.kind == Kind.RECEIVED and entry.type == "turn_ended":
+            self.active.pop(text_of(facts_of(entry).get("response_id")), None)
+        elif entry.kind == Kind.RECEIVED and entry.type == RAW:
+            self._react(facts_of(entry))
+        elif entry.kind == Kind.RECEIVED and entry.type == "audio_interrupted":
+            self.latest = None
+
+    @property
+    def state(self) -> State:
+        """Of the tracker: item, part of its content, milliseconds."""
+        state = self._tracker.get_state()
+        return state["current_item_id"], state["current_item_content_index"], state["elapsed_ms"]
+
+    def assumed(self, at_ns: int) -> State:
+        """What is heard by then where nobody tells: the latest part plays since it came, as the recorder
+        assumes."""
+        if self.latest is None:
+            return NOTHING
+        length_ms = self.ms_of(self.received[self.latest] - self._before)
+        return (*self.latest, min((at_ns - self.since_ns) / 1e6, length_ms))
+
+    def ms(self, part: Part) -> float:
+        """How much was received of a part, in milliseconds."""
+        return self.ms_of(self.received.get(part, 0))
+
+    def ms_of(self, length: int) -> float:
+        """So many bytes in milliseconds, in the format last set."""
+        return self._format.ms(length)
+
+    def bytes_of(self, ms: float) -> int:
+        """So many milliseconds in bytes: whole samples."""
+        per_ms = 1 / self._format.ms(1)
+        return int(ms * per_ms) // 2 * 2 if per_ms > 8 else int(ms * per_ms)
+
+    def truncates_at(self, elapsed_ms: float | None, part: Part) -> int | None:
+        """Where the model truncates when the user begins to speak; None: it sees no need to.
+
+        Args:
+            elapsed_ms: how much of this part was heard, if that is known.
+        """
+        if elapsed_ms is None:
+            return None
+        at_ms = max(round(elapsed_ms), 0)
+        if part not in self.received:
+            return at_ms
+        limit_ms = math.ceil(self.ms(part))
+        owner = self._response_of.get(part)
+        if at_ms >= limit_ms and not (self.active and (owner is None or owner in self.active)):
+            return None
+        return min(at_ms, limit_ms)
+
+    def playable(self, entry: Entry) -> int | float | None:
+        """Of what a play call says was played, in its own unit: how much of it had been received."""
+        part, amount = played(entry)
+        if part is None:
+            return None
+        item_id, index, elapsed_ms = self.state
+        before = elapsed_ms if (item_id, index) == part and elapsed_ms is not None else 0.0
+        left_ms = self.ms(part) - before
+        if entry.method == "on_play_ms":
+            return max(0.0, min(float(amount), left_ms))
+        return max(0, min(int(amount), self.bytes_of(left_ms + 1e-6)))
+
+    def _hear(self, entry: Entry) -> None:
+        facts = facts_of(entry)
+        reference = reference_in(facts.get("data"))
+        if reference is None:
+            return
+        index = facts.get("content_index")
+        part = (text_of(facts.get("item_id")), index if isinstance(index, int) else 0)
+        if part != self.latest:
+            self.since_ns, self._before = entry.at_ns, self.received.get(part, 0)
+        self.received[part] = self.received.get(part, 0) + reference[2]
+        self.chunks.setdefault(part, []).append((entry.seq, self.received[part]))
+        self.latest, self.current = part, part[0]
+        self._response_of[part] = text_of(facts.get("response_id"))
+
+    def _play(self, entry: Entry) -> None:
+        state = mapping(tree_of(entry)).get("state")
+        if entry.method in PLAYS and not entry.flags & Flag.ASSUMED:
+            self.tracked = True
+        if entry.method == "set_audio_format":
+            self._tracker.set_audio_format(self._format.name)
+        elif entry.method == "on_interrupted":
+            self._tracker.on_interrupted()
+        elif entry.method in PLAYS:
+            part, amount = played(entry)
+            if part is not None:
+                bytes_played = entry.method == "on_play_bytes"
+                ms = self.ms_of(int(amount)) if bytes_played else float(amount)
+                self._tracker.on_play_ms(*part, ms)
+        elif entry.method == "observed" and isinstance(state, list):
+            item_id, index, elapsed_ms = cast("list[Any]", state)
+            self._tracker.on_interrupted()
+            if isinstance(item_id, str) and isinstance(elapsed_ms, int | float):
+                self._tracker.on_play_ms(item_id, index or 0, float(elapsed_ms))
+
+    def _react(self, message: dict[str, Any]) -> None:
+        response_id = text_of(mapping(message.get("response")).get("id"))
+        if message.get("type") == "response.created":
+            self.active[response_id] = None
+        elif message.get("type") == "response.done":
+            self.active.pop(response_id, None)
+
+
+def played(entry: Entry) -> tuple[Part | None, int | float]:
+    """What a play call says: which part, and how much of it, in bytes or milliseconds."""
+    tree = mapping(tree_of(entry))
+    args, named = tree.get("args"), mapping(tree.get("kwargs"))
+    values: list[Any] = [*cast("list[Any]", args)] if isinstance(args, list) else []
+    for name in ("item_id", "item_content_index", "bytes" if entry.method == "on_play_bytes" else "ms")[
+        len(values) :
+    ]:
+        values.append(named.get(name))
+    item_id, index, amount = values[:3]
+    if isinstance(amount, dict):
+        amount = cast("dict[str, Any]", amount).get("bytes")
+    if not isinstance(item_id, str) or not isinstance(amount, int | float):
+        return None, 0
+    return (item_id, index if isinstance(index, int) else 0), amount
+
+
+def with_played(entry: Entry, amount: int | float) -> Entry:
+    """A play call that says another amount."""
+    part, _ = played(entry)
+    said: Any = {"bytes": int(amount)} if entry.method == "on_play_bytes" else amount
+    tree = {**tree_of(entry), "args": [*(part or ("", 0)), said]}
+    tree.pop("kwargs", None)
+    return with_tree(entry, tree)
+
+
+def sources(draft: Draft) -> dict[int, int]:
+    """For each call that says something was played: the entry with which the last of that was received.
+    Calls that say more than had come are left out."""
+    hearing = Hearing()
+    found: dict[int, int] = {}
+    for entry in draft.entries:
+        hearing.add(entry)
+        if entry.kind != Kind.PLAYBACK or entry.method not in PLAYS:
+            continue
+        part, _ = played(entry)
+        elapsed_ms = hearing.state[2]
+        if part is None or elapsed_ms is None:
+            continue
+        chunk = _covering(hearing.chunks.get(part, ()), hearing.bytes_of(elapsed_ms))
+        if chunk is not None:
+            found[entry.seq] = chunk
+    return found
+
+
+def assumed_states(draft: Draft) -> dict[int, State]:
+    """For each entry of a session without a tracker, what is assumed to be heard; empty where it has one."""
+    if not any(entry.flags & Flag.ASSUMED for entry in draft.entries):
+        return {}
+    hearing = Hearing()
+    found: dict[int, State] = {}
+    for entry in draft.entries:
+        hearing.add(entry)
+        found[entry.seq] = hearing.assumed(entry.at_ns)
+    return found
+
+
+def _covering(chunks: Iterable[tuple[int, int]], length: int) -> int | None:
+    return next((seq for seq, received in chunks if received >= length), None)

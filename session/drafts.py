@@ -1,0 +1,303 @@
+"""`Draft`: a whole session held in memory, as rows: to be copied, cut and written as another recording.
+
+A log is append-only, and nobody edits a recording. What derives one from another (an export, a trim, a
+variation) reads a draft, makes another one of it, and writes that under a header of its own, with a
+digest chain of its own. Payloads are edited as JSON trees, without a vocabulary: what this release
+does not know passes through unharmed. Bytes are cut by changing a reference to them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from sqlalchemy.engine import Connection
+
+from ..schema.addresses import Address, MemoryDatabase
+from ..schema.codec import REFERS, references
+from ..schema.digests import entry_digest, header_digest
+from ..schema.driver_errors import store_errors
+from ..schema.entries import Entry, Header, SessionRecord, Status
+from ..schema.errors import CorruptRecordError, DecodingError, StoreBusyError, UsageError
+from ..schema.json_text import to_json
+from ..schema.plain import Reference
+from ..schema.rows import (
+    READ_BATCH,
+    fetch_entries,
+    fetch_segment,
+    fetch_sessions,
+    find_session,
+    insert_entries,
+    insert_segment,
+    insert_session,
+    update_session,
+)
+from ..schema.stores import open_blocking, open_for_writing, settle
+from .provenance import Redaction
+
+BYTES = ("py:bytes", "py:bytearray", "py:memoryview", "base64")
+"""The names under which a payload refers to bytes."""
+
+_NO_SEGMENTS: Mapping[int, bytes] = {}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One session, whole.
+
+    Attributes:
+        header: the session's header.
+        status: how the session ended.
+        entries: its rows, in order; `seq` is the place in this tuple.
+        segments: the bytes that the payloads refer to, by the number of the segment.
+    """
+
+    header: Header
+    status: Status
+    entries: tuple[Entry, ...]
+    segments: Mapping[int, bytes] = field(default_factory=lambda: _NO_SEGMENTS, repr=False)
+
+    def __repr__(self) -> str:
+        return f"<Draft of session {self.header.id}, {len(self.entries)} entries>"  # not a megabyte of them
+
+    @property
+    def last_digest(self) -> bytes:
+        """The head of the chain: the digest of the last entry, or the header's."""
+        return self.entries[-1].digest if self.entries else header_digest(self.header)
+
+    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
+        """The bytes of a reference.
+
+        Raises:
+            DecodingError: the session holds no such bytes.
+        """
+        data = self.segments.get(segment)
+        if data is None or not 0 <= offset <= offset + length <= len(data):
+            raise DecodingError(f"bytes {offset}+{length} of segment {segment} are missing")
+        return data[offset : offset + length]
+
+    def sealed(self) -> Draft:
+        """The same with the digest chain computed anew.
+
+        Raises:
+            CorruptRecordError: an entry refers to bytes that are missing.
+        """
+        digest, entries = header_digest(self.header), list[Entry]()
+        for entry in self.entries:
+            try:
+                digest = entry_digest(digest, entry, self.bytes_at)
+            except DecodingError as error:
+                raise CorruptRecordError(self.header.id, entry.seq, str(error)) from error
+            entries.append(entry._replace(digest=digest))
+        return dataclasses.replace(self, entries=tuple(entries))
+
+    def derived(self, how: str, entries: Iterable[Entry], *, status: Status | None = None) -> Draft:
+        """A new recording made of this one: renumbered, with only the bytes that are still referred to,
+        with a header of its own whose `source` says where it comes from, and a chain of its own.
+
+        The same derivation of the same recording has the same id in every run, so that what is kept
+        in a repository changes only where the recording does. That something was redacted before is
+        said again.
+
+        Args:
+            how: what was done, a few words: `trimmed to 3–9`.
+            entries: of this draft, changed or left out or doubled, in their new order; `seq`, `cause`
+                and `of` are still those of this draft. What ends an entry that is gone is gone, too.
+        """
+        renumbered_entries = renumbered(entries)
+        source = f"{how}, of {self.header.id}, whose last digest is {self.last_digest.hex()}"
+        redaction = Redaction.told_by(self.header.source)
+        if redaction is not None and Redaction.told_by(how) is None:
+            source = f"{source}, {redaction}"
+        header = dataclasses.replace(
+            self.header, id=self._derived_id(source, renumbered_entries), previous_session=None, source=source
+        )
+        ended = self.status if status is None else status
+        return compacted(Draft(header, ended, renumbered_entries, self.segments)).sealed()
+
+    def _derived_id(self, source: str, entries: Sequence[Entry]) -> str:
+        """A UUID of the form of a UUIDv7, at the time of the session's start; the rest by content."""
+        content = hashlib.sha256(source.encode())
+        for entry in entries:
+            content.update(repr(entry[:-1]).encode())
+        number = int.from_bytes(content.digest()[:16])
+        number = self.header.started_ns // 1_000_000 << 80 | number & (1 << 80) - 1
+        number = number & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
+        return str(uuid.UUID(int=number & (1 << 128) - 1))
+
+
+# --- payloads as trees ----------------------------------------------------------------------------
+
+
+def tree_of(entry: Entry) -> Any:
+    """The payload as a JSON tree; a new one at each call."""
+    return json.loads(entry.payload)
+
+
+def with_tree(entry: Entry, tree: Any) -> Entry:
+    """The entry with another payload; its digest is of no use any more."""
+    return entry._replace(payload=to_json(tree), digest=b"")
+
+
+def mapped(tree: Any, change: Callable[[Reference], Sequence[Any]]) -> Any:
+    """The tree with every reference to bytes changed; the old one stays as it is."""
+    if isinstance(tree, list):
+        return [mapped(item, change) for item in cast("list[Any]", tree)]
+    if not isinstance(tree, dict):
+        return tree
+    facts = cast("dict[str, Any]", tree)
+    reference = reference_in(facts)
+    if reference is not None:
+        return {"$": facts["$"], "at": list(change(reference))}
+    return {key: mapped(item, change) for key, item in facts.items()}
+
+
+def reference_in(tree: Any) -> Reference | None:
+    """The reference that a tree is, or None if it is something else."""
+    if not isinstance(tree, dict):
+        return None
+    facts = cast("dict[str, Any]", tree)
+    if facts.keys() != {"$", "at"} or facts["$"] not in BYTES:
+        return None
+    at: Any = facts["at"]
+    if type(at) is not list or [type(number) for number in cast("list[Any]", at)] != [int, int, int]:
+        return None
+    segment, offset, length = cast("list[int]", at)
+    return segment, offset, length
+
+
+# --- making one draft of another ------------------------------------------------------------------
+
+
+def renumbered(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entries numbered from 0 in their order, with `cause` and `of` following.
+
+    A cause that is gone is None from now on. An entry that ends one that is gone is left out.
+    """
+    numbers: dict[int, int] = {}
+    kept: list[Entry] = []
+    for entry in entries:
+        if entry.of is not None and entry.of not in numbers:
+            continue
+        seq = len(kept)
+        cause = None if entry.cause is None else numbers.get(entry.cause)
+        of = None if entry.of is None else numbers[entry.of]
+        kept.append(entry._replace(seq=seq, cause=cause, of=of, digest=b""))
+        numbers[entry.seq] = seq
+    return tuple(kept)
+
+
+def compacted(draft: Draft) -> Draft:
+    """The same with only the bytes that are referred to, each once, in one segment in the order in
+    which they are."""
+    places: dict[Reference, Reference] = {}
+    parts: list[bytes] = []
+    size = 0
+
+    def place(reference: Reference) -> Reference:
+        nonlocal size
+        if reference not in places:
+            parts.append(draft.bytes_at(*reference))
+            places[reference] = (0, size, reference[2])
+            size += reference[2]
+        return places[reference]
+
+    entries = tuple(
+        with_tree(entry, mapped(tree_of(entry), place)) if references(entry.payload) else entry
+        for entry in draft.entries
+    )
+    return dataclasses.replace(draft, entries=entries, segments={0: b"".join(parts)} if parts else {})
+
+
+# --- reading and writing --------------------------------------------------------------------------
+
+
+def fetch_draft(connection: Connection, session: SessionRecord) -> Draft:
+    """Read a session whole; its digests are not checked.
+
+    Raises:
+        CorruptRecordError: an entry or bytes are missing.
+    """
+    entries: list[Entry] = []
+    segments: dict[int, bytes] = {}
+    while True:
+        batch = fetch_entries(connection, session.key, len(entries))
+        for entry in batch:
+            if entry.seq != len(entries):
+                raise CorruptRecordError(session.header.id, len(entries), f"missing; {entry.seq} follows")
+            entries.append(entry)
+            for segment, _, _ in references(entry.payload) if REFERS in entry.payload else ():
+                if segment not in segments:
+                    data = fetch_segment(connection, session.key, segment)
+                    if data is None:
+                        raise CorruptRecordError(
+                            session.header.id, entry.seq, f"the bytes of segment {segment} are missing"
+                        )
+                    segments[segment] = data
+        if len(batch) < READ_BATCH:
+            return Draft(session.header, session.status, tuple(entries), segments)
+
+
+def read_drafts(address: Address, session_id: str) -> list[Draft]:
+    """A session, and those that the same model object had after it; blocking.
+
+    Raises:
+        StoreError, CorruptRecordError: they cannot be read.
+    """
+    with open_blocking(address) as connection, store_errors(address):
+        sessions = fetch_sessions(connection)
+        following = {session.header.previous_session: session for session in reversed(sessions)}
+        chain = [session for session in sessions if session.header.id == session_id]
+        while chain and len(chain) <= len(sessions) and chain[-1].header.id in following:
+            chain.append(following[chain[-1].header.id])
+        return [fetch_draft(connection, session) for session in chain]
+
+
+def write_drafts(address: Address, drafts: Sequence[Draft]) -> None:
+    """Write sessions whose chains are sealed into a store, all or none; blocking.
+
+    Raises:
+        UsageError: the store holds a session of one of these ids.
+        StoreError: as in `errors.py`; nothing was written.
+    """
+    engine = open_for_writing(address)
+    try:
+        with store_errors(address), engine.begin() as connection:
+            for draft in drafts:
+                if find_session(connection, draft.header.id) is not None:
+                    raise UsageError(
+                        f"{address} holds session {draft.header.id} already: name another store, "
+                        "or look at that one"
+                    )
+                _insert_draft(connection, draft)
+    finally:
+        engine.dispose()
+        if address.path is not None:
+            with contextlib.suppress(StoreBusyError):  # somebody has it open, and settles it at the end
+                settle(address)
+
+
+def in_memory(drafts: Sequence[Draft], name: str) -> Address:
+    """A store of these sessions, in this process's memory, for as long as the address is kept.
+
+    Args:
+        name: what messages call it.
+    """
+    address = Address(None, None, MemoryDatabase(name))
+    write_drafts(address, drafts)
+    return address
+
+
+def _insert_draft(connection: Connection, draft: Draft) -> None:
+    key, _ = insert_session(connection, draft.header)
+    for segment, data in sorted(draft.segments.items()):
+        insert_segment(connection, key, segment, data)
+    if draft.entries:  # nothing was recorded, or all was cut away
+        insert_entries(connection, key, draft.entries)
+    update_session(connection, key, draft.status, draft.last_digest)

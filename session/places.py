@@ -1,0 +1,55 @@
+"""Places in time: where the recorded entries stand.
+
+A session is a series of bursts: something happens, everything runs that this has woken, round by
+round of the event loop, until nothing is left to run; then time passes. So a place is the instant at
+which a burst began, and a round in it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..schema.entries import LONG_TICKS, SETTLED_TICKS
+
+
+class Place(NamedTuple):
+    """A place in a recording, or in a replay.
+
+    Attributes:
+        ns: nanoseconds; of a recorded place since the session began.
+        burst: number of the burst.
+        round: of the event loop, in this burst.
+        timed: only the instant is known: another thread was there.
+    """
+
+    ns: int
+    burst: int
+    round: int
+    timed: bool = False
+
+
+class Numbering:
+    """Finds the places of a recording's entries, which it is shown in order."""
+
+    def __init__(self) -> None:
+        self._tick: int | None = None
+        self._last = Place(0, 0, 0)
+
+    def place(self, tick: int | None, at_ns: int) -> Place:
+        """Where the entry stands that has this tick and this time."""
+        last = self._last
+        if tick is None:
+            return Place(at_ns, last.burst, last.round, timed=True)
+        passed = SETTLED_TICKS if self._tick is None else tick - self._tick
+        if not passed:
+            return last  # the very same: most events come in bursts
+        if self._tick is None:
+            self._last = Place(at_ns, 0, tick)
+        elif 0 <= passed < SETTLED_TICKS:
+            self._last = Place(last.ns, last.burst, last.round + passed)
+        elif passed >= LONG_TICKS:
+            self._last = Place(last.ns, last.burst, last.round + passed - LONG_TICKS)
+        else:
+            self._last = Place(at_ns, last.burst + 1, max(0, passed - SETTLED_TICKS))
+        self._tick = tick
+        return self._last

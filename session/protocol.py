@@ -1,0 +1,154 @@
+"""What an entry says about responses, items, texts and calls: the protocol, as far as a session shows it.
+
+Events of the model and messages of the server are read alike: `Fact`s, in the names of both
+generations of the protocol (GA, and the beta before it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..schema.entries import Entry, Kind
+from .structure import RAW, facts_of, text_of
+from .words import mapping, sequence
+
+ADDED = frozenset(
+    {"response.output_item.added", "conversation.item.added", "conversation.item.created", "item_updated"}
+)
+"""With one of these an item is there."""
+
+USES = frozenset(
+    {
+        *("audio", "audio_done", "audio_interrupted", "transcript_delta", "output_text_delta"),
+        "item_deleted",
+        *("conversation.item.truncated", "conversation.item.deleted", "conversation.item.retrieved"),
+        *("conversation.item.done", "response.output_item.done"),
+        *("response.content_part.added", "response.content_part.done"),
+    }
+)
+"""What says something of an item that is there; and so does a piece of what the model says. (What the
+user said may be transcribed before his item is there.)"""
+
+SPEECH_STARTED = "input_audio_buffer.speech_started"
+SPEECH_STOPPED = "input_audio_buffer.speech_stopped"
+
+_DELTAS = {
+    "transcript_delta": "said",
+    "output_text_delta": "said",
+    "response.output_audio_transcript.delta": "said",
+    "response.audio_transcript.delta": "said",
+    "response.output_text.delta": "said",
+    "response.text.delta": "said",
+    "response.function_call_arguments.delta": "arguments",
+}
+_WHOLE = {
+    "response.output_audio_transcript.done": ("said", "transcript"),
+    "response.audio_transcript.done": ("said", "transcript"),
+    "response.output_text.done": ("said", "text"),
+    "response.text.done": ("said", "text"),
+    "response.function_call_arguments.done": ("arguments", "arguments"),
+}
+
+
+class TextOf(NamedTuple):
+    """A text that comes in pieces: what is said in a part of an item, or a call's arguments.
+
+    (The transcript of what the user said comes in pieces, too, but in the end it may be another.)
+
+    Attributes:
+        what: `said` or `arguments`.
+    """
+
+    item_id: str
+    content_index: int
+    what: str
+
+
+class Fact(NamedTuple):
+    """What a received entry says.
+
+    Attributes:
+        type: of the event, or of the server's message.
+        raw: it is a message of the server.
+        response_id, item_id: what it is about.
+        content_index: of the part of the item; 0 where it names none.
+        fields: all of it.
+    """
+
+    type: str
+    raw: bool
+    response_id: str
+    item_id: str
+    content_index: int
+    fields: dict[str, Any]
+
+    @property
+    def adds(self) -> bool:
+        """Whether the item is there from now on, if it was not yet."""
+        return self.type in ADDED
+
+    @property
+    def uses(self) -> bool:
+        """Whether it can only be said of an item that is there."""
+        return self.type in USES or self.of_a_part or self.text is not None
+
+    @property
+    def of_a_part(self) -> bool:
+        """Whether it is a message about a part of an item which was announced."""
+        return self.raw and self.type.startswith("response.") and "content_index" in self.fields
+
+    @property
+    def text(self) -> TextOf | None:
+        """Which text it is a piece of, or has whole."""
+        what = _DELTAS.get(self.type) or _WHOLE.get(self.type, ("",))[0]
+        return TextOf(self.item_id, self.content_index, what) if what and self.item_id else None
+
+    @property
+    def piece(self) -> str | None:
+        """The piece of a text that it brings."""
+        delta = self.fields.get("delta")
+        return delta if self.type in _DELTAS and isinstance(delta, str) else None
+
+    @property
+    def whole(self) -> str | None:
+        """The whole text that it tells, after its pieces."""
+        _, name = _WHOLE.get(self.type, ("", ""))
+        text = self.fields.get(name)
+        return text if isinstance(text, str) else None
+
+
+def fact_of(entry: Entry) -> Fact | None:
+    """What a received entry says; None of any other."""
+    if entry.kind != Kind.RECEIVED:
+        return None
+    fields = facts_of(entry)
+    raw = entry.type == RAW
+    type = text_of(fields.get("type")) if raw else entry.type or ""
+    item = mapping(fields.get("item"))
+    response = fields.get("response_id") or mapping(fields.get("response")).get("id")
+    item_id = fields.get("item_id") or item.get("item_id") or item.get("id")
+    if entry.type == "function_call":
+        item_id = fields.get("id")
+    index = fields.get("content_index")
+    number = index if isinstance(index, int) else 0
+    return Fact(type, raw, text_of(response), text_of(item_id), number, fields)
+
+
+def answered_call(fact: Fact) -> str:
+    """The call whose answer became an item of the conversation; empty of anything else."""
+    item = mapping(fact.fields.get("item"))
+    is_answer = fact.raw and item.get("type") == "function_call_output"
+    return text_of(item.get("call_id")) if is_answer else ""
+
+
+def named_items(tree: Any) -> Iterator[str]:
+    """The items that a send names."""
+    if isinstance(tree, list):
+        for one in sequence(tree):
+            yield from named_items(one)
+    for name, value in mapping(tree).items():
+        if name == "item_id" and isinstance(value, str):
+            yield value
+        elif name != "tool_call":  # its item is known by the call
+            yield from named_items(value)

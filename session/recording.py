@@ -1,0 +1,322 @@
+"""`Recording`: the read-only view of one session, whatever store it comes from.
+
+It is read in two ways: asynchronously, by whoever shares an event loop with others; and by a replay
+blocking, a batch at a time (about a millisecond): so that not a single round of the application's
+event loop depends on how long the disk took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
+from contextlib import AsyncExitStack, ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..schema.addresses import Address, StoreLocation, locate
+from ..schema.clocks import clock_held
+from ..schema.codec import Codec
+from ..schema.digests import entry_digest, header_digest
+from ..schema.driver_errors import store_errors
+from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
+from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
+from ..schema.rows import (
+    Row,
+    entry_of,
+    fetch_ended,
+    fetch_entries,
+    fetch_sessions,
+    has_kind,
+    read_entries,
+    read_segment,
+    read_sessions,
+)
+from ..schema.standard import STANDARD
+from ..schema.stores import open_blocking, open_for_reading
+from ..schema.vocabulary import Vocabulary
+from .drafts import Draft, in_memory, read_drafts
+from .ended import Ended
+from .fixture import is_fixture, read_into_memory
+from .payloads import Payloads
+from .row_stream import RowStream
+
+
+class Recording:
+    """One recorded session. Reading streams: never more than a batch of it is in memory.
+
+    Open one with `await Recording.open(store)`; it is an async context manager.
+
+    Attributes:
+        header: id, start, labels, versions.
+        status: how the session ended.
+        length: number of entries.
+    """
+
+    def __init__(self, address: Address, session: SessionRecord, vocabulary: Vocabulary) -> None:
+        self._address = address
+        self._session = session
+        self._payloads = Payloads(session.header.id, vocabulary)
+        self._stack = AsyncExitStack()
+        self._connection: AsyncConnection | None = None
+        self._blocking_stack = ExitStack()
+        self._blocking: Connection | None = None
+
+    @classmethod
+    async def open(
+        cls, store: StoreLocation, session_id: str | None = None, *, vocabulary: Vocabulary = STANDARD
+    ) -> Self:
+        """Open a session of a store; the newest, if no id is given. An id may be cut short.
+
+        Args:
+            store: a path or a URL. A folder, or a file that ends in `.zip`, is a fixture: it is read whole
+                into memory, and its first session is the one that is meant if no id is given.
+
+        Raises:
+            StoreError: the store cannot be read, or has no such session; see `schema/errors.py`.
+        """
+        if is_fixture(store):
+            with clock_held():
+                address, first_id = await asyncio.to_thread(read_into_memory, store)
+        else:
+            address, first_id = locate(store), None
+        async with open_for_reading(address) as connection:
+            session = _choose(address, await read_sessions(connection), session_id or first_id)
+        return cls(address, session, vocabulary)
+
+    @classmethod
+    def of(cls, *drafts: Draft, name: str = "in memory", vocabulary: Vocabulary = STANDARD) -> Self:
+        """A recording that is only in memory: of one session, or of those of one model object in order.
+
+        Args:
+            name: what messages call it.
+        """
+        address = in_memory(drafts, name)
+        with open_blocking(address) as connection:
+            session = _choose(address, fetch_sessions(connection), drafts[0].header.id)
+        return cls(address, session, vocabulary)
+
+    @staticmethod
+    def again(recording: Recording, vocabulary: Vocabulary) -> Recording:
+        """The same session once more, decoded with a vocabulary and read on a connection of its own."""
+        return Recording(recording._address, recording._session, vocabulary)
+
+    @property
+    def header(self) -> Header:
+        """The session's header."""
+        return self._session.header
+
+    @property
+    def status(self) -> Status:
+        """How the session ended."""
+        return self._session.status
+
+    @property
+    def length(self) -> int:
+        """Number of entries."""
+        return self._session.entries
+
+    @property
+    def codec(self) -> Codec:
+        """Decodes this recording's payloads."""
+        return self._payloads.codec
+
+    @property
+    def notes(self) -> set[str]:
+        """What could not be rebuilt while reading: names and fields that are unknown here."""
+        return self._payloads.notes
+
+    def read_as(self, vocabulary: Vocabulary) -> None:
+        """Decode with another vocabulary from now on: a replay into the SDK delivers its classes."""
+        self._payloads.codec = Codec(vocabulary)
+
+    def __str__(self) -> str:
+        return f"{self._address}#{self.header.id}"
+
+    async def close(self) -> None:
+        """Close the store."""
+        self.close_blocking()
+        await self._stack.aclose()
+        self._connection = None
+
+    def close_blocking(self) -> None:
+        """Close what a replay has opened."""
+        self._blocking = None
+        self._blocking_stack.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def following(self) -> Recording | None:
+        """The session that the same model object had next, or None. Also after `close`. Blocking."""
+        with open_blocking(self._address) as connection:
+            sessions = fetch_sessions(connection)
+        for session in sessions:
+            if session.header.previous_session == self.header.id:
+                return type(self)(self._address, session, self.codec.vocabulary)
+        return None
+
+    def drafts(self) -> list[Draft]:
+        """This session whole, and those that the same model object had next; blocking. Also after `close`.
+
+        Raises:
+            StoreError, CorruptRecordError: they cannot be read.
+        """
+        return read_drafts(self._address, self.header.id)
+
+    # --- reading, for who shares an event loop with others --------------------------------------------
+
+    async def entries(self, first: int = 0) -> AsyncIterator[Entry]:
+        """The entries from seq `first` on, in order."""
+        connection = await self._connected()
+        with store_errors(self._address):
+            async for entry in read_entries(connection, self._session.key, first):
+                yield entry
+
+    async def values(self, first: int = 0) -> AsyncGenerator[tuple[Entry, Any]]:
+        """The entries from seq `first` on, each with its decoded payload.
+
+        Raises:
+            CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
+        """
+        async for entry in self.entries(first):
+            yield entry, await self.decode(entry)
+
+    async def decode(self, entry: Entry) -> Any:
+        """The decoded payload of an entry of this recording.
+
+        Raises:
+            CorruptRecordError: it cannot be decoded, or its bytes are missing.
+        """
+        await self._load(entry)
+        return self._payloads.value(entry)
+
+    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
+        """Bytes of a segment that is in memory: those of the entry decoded last are."""
+        return self._payloads.bytes_at(segment, offset, length)
+
+    # --- reading, for a replay --------------------------------------------------------------------------
+
+    def stream(self) -> Iterator[tuple[Entry, Any]]:
+        """All entries, each with its decoded payload; blocking. Their digests may be left out.
+
+        Raises:
+            CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
+        """
+        for rows, values in self.stream_rows():
+            yield from zip(map(entry_of, rows), values, strict=True)
+
+    def broken_off(self, error: Exception) -> None:
+        """A replay has come to where this cannot be read any further."""
+
+    def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
+        """All entries, AT_ONCE_ENTRIES at a time: their rows, and their decoded payloads; blocking.
+
+        Fewer come at the end; and before what cannot be read, which then raises.
+
+        Raises:
+            CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
+        """
+        connection = self._connected_blocking()
+        return iter(RowStream(connection, self._address, self._session.key, self._payloads))
+
+    def batch(self, first: int) -> list[Entry]:
+        """Some entries from seq `first` on, none behind the last; blocking. Opens the store for this
+        alone, so that it may also be asked after `close`."""
+        with open_blocking(self._address) as connection, store_errors(self._address):
+            return fetch_entries(connection, self._session.key, first)
+
+    def ended(self) -> Ended:
+        """Which entries the log holds an end of; blocking."""
+        ended = Ended(self.length)
+        with store_errors(self._address):
+            for seq in fetch_ended(self._connected_blocking(), self._session.key):
+                ended.add(seq)
+        return ended
+
+    def has_playback(self) -> bool:
+        """Whether calls on a playback tracker were recorded; blocking."""
+        with store_errors(self._address):
+            return has_kind(self._connected_blocking(), self._session.key, Kind.PLAYBACK)
+
+    def has_sent(self, types: Collection[str]) -> bool:
+        """Whether anything of these types was sent; blocking."""
+        with store_errors(self._address):
+            return has_kind(self._connected_blocking(), self._session.key, Kind.SENT, types)
+
+    async def verify(self) -> None:
+        """Read everything, and hold it against the digest chain.
+
+        Raises:
+            CorruptRecordError: names the first entry that is not what was appended.
+        """
+        session = self._session
+        digest = header_digest(session.header)
+        if digest != session.first_digest:
+            raise CorruptRecordError(session.header.id, None, "the header was changed")
+        expected = 0
+        async for entry in self.entries():
+            if entry.seq != expected:
+                raise CorruptRecordError(session.header.id, expected, f"missing; {entry.seq} follows")
+            await self._load(entry)
+            try:
+                digest = entry_digest(digest, entry, self.bytes_at)
+            except DecodingError as error:
+                raise CorruptRecordError(session.header.id, entry.seq, str(error)) from error
+            if digest != entry.digest:
+                raise CorruptRecordError(session.header.id, entry.seq, "changed after it was appended")
+            expected += 1
+        if digest != session.last_digest and session.status is not Status.RECORDING:
+            raise CorruptRecordError(session.header.id, expected, "the end was cut off")
+
+    # --- helpers ----------------------------------------------------------------------------------------
+
+    async def _connected(self) -> AsyncConnection:
+        if self._connection is None:
+            self._connection = await self._stack.enter_async_context(open_for_reading(self._address))
+        return self._connection
+
+    def _connected_blocking(self) -> Connection:
+        if self._blocking is None:
+            self._blocking = self._blocking_stack.enter_context(open_blocking(self._address))
+        return self._blocking
+
+    async def _load(self, entry: Entry) -> None:
+        """Bring what it refers to into memory; whoever reads meanwhile may have put out what was there."""
+        wanted, missing = self._payloads.wanted([entry.payload]), set[int]()
+        while lacking := [one for one in wanted if self._payloads.lacks(one) and one not in missing]:
+            connection = await self._connected()
+            with store_errors(self._address):
+                found = [(one, await read_segment(connection, self._session.key, one)) for one in lacking]
+            missing |= {one for one, data in found if data is None}
+            self._payloads.keep(found, among=len(wanted))
+
+
+def _choose(address: Address, sessions: list[SessionRecord], session_id: str | None) -> SessionRecord:
+    if not sessions:
+        raise SessionNotFoundError(str(address), "holds no session yet", "record one into it first")
+    if session_id is None:
+        return sessions[-1]
+    matches = [session for session in sessions if session.header.id.startswith(session_id)]
+    exact = [session for session in matches if session.header.id == session_id]
+    if exact:
+        return exact[0]
+    if not matches:
+        newest = sessions[-1].header.id
+        raise SessionNotFoundError(
+            str(address),
+            f"no session {session_id} among its {len(sessions)}",
+            f"list them with `realtape ls`; the newest is {newest}",
+        )
+    if len(matches) > 1:
+        raise SessionNotFoundError(
+            str(address), f"{len(matches)} sessions begin with {session_id}", "give more of the id"
+        )
+    return matches[0]

@@ -1,0 +1,182 @@
+"""Where in a text something stands that must not leave the house."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from ...schema.errors import UsageError
+from .cards import DIGIT_GAP, find_cards
+from .emails import find_emails
+from .phones import find_phones
+from .spans import Spans
+from .stand_ins import CARD, EMAIL, NUMBERS, PHONE, StandIns
+from .views import ESCAPE, Unescaped, View
+
+DEFAULT = (EMAIL, PHONE, CARD)
+"""The kinds that are redacted unless others are asked for."""
+
+WORD = "word"
+MAX_ESCAPES = 4
+"""JSON in JSON in JSON: so deep is looked into."""
+
+MIN_KNOWN_DIGITS = 9
+"""Digits that are known to be a number are found from this length on even within longer ones."""
+
+_DIGITS = re.compile(r"(?:\d\D{0,3}){7}", re.ASCII)
+_RUN = re.compile(rf"\d(?:[()]?(?:{DIGIT_GAP}|[/()]){{0,3}}\d){{6,}}", re.ASCII)
+_GROUP = re.compile(r"\d+", re.ASCII)
+
+
+class Match(NamedTuple):
+    """A value in a text.
+
+    Attributes:
+        kind: of the value.
+        view: the text in which it is read, without its escapes.
+        start, end: in that text.
+    """
+
+    kind: str
+    view: View
+    start: int
+    end: int
+
+    @property
+    def value(self) -> str:
+        """As it is written there."""
+        return self.view.text[self.start : self.end]
+
+
+class Finder:
+    """Finds values of some kinds.
+
+    Args:
+        kinds: of `DEFAULT`.
+        extra: further kinds: name → regular expression.
+        words: to be found in any case.
+
+    Raises:
+        UsageError: a kind is not known, or a regular expression is none, or matches nothing at all.
+    """
+
+    def __init__(
+        self,
+        kinds: Iterable[str] = DEFAULT,
+        extra: Mapping[str, str | re.Pattern[str]] | None = None,
+        words: Iterable[str] = (),
+    ) -> None:
+        self.kinds = tuple(dict.fromkeys(kinds))
+        for kind in self.kinds:
+            if kind not in DEFAULT:
+                raise UsageError(
+                    f"nothing finds {kind!r}: known are {', '.join(DEFAULT)}; name others as `extra`"
+                )
+        self.own: dict[str, re.Pattern[str]] = {}
+        for name, pattern in (extra or {}).items():
+            self.own[name] = _compiled(name, pattern)
+        sought = sorted({word.strip() for word in words}, key=lambda word: (-len(word), word))
+        if not all(sought):
+            raise UsageError("an empty word would be everywhere: name another")
+        if sought:
+            self.own[WORD] = re.compile("|".join(map(re.escape, sought)), re.IGNORECASE)
+        self._known: dict[str, re.Pattern[str]] = {}
+        self._known_digits: dict[str, str] = {}  # digits → kind
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All kinds."""
+        return (*self.own, *self.kinds)
+
+    def know(self, stand_ins: StandIns) -> None:
+        """From now on these values are also found where nothing but themselves tells what they are."""
+        for kind in self.names:
+            values = sorted(stand_ins.values(kind), key=lambda value: (-len(value), value))
+            if kind in NUMBERS:
+                self._known_digits.update((value, kind) for value in values)
+                values = [value for value in values if len(value) >= MIN_KNOWN_DIGITS]
+            if values:
+                self._known[kind] = re.compile("|".join(map(re.escape, values)), re.IGNORECASE)
+
+    def find(self, view: View, key: str = "", *, numbers: bool = True) -> list[Match]:
+        """What is in a text, without overlaps. Where it has escapes, what is behind them comes first.
+
+        Args:
+            key: under which the text stands.
+            numbers: whether it may hold any; not so an id.
+        """
+        text = view.text
+        escapes = "\\" in text or "%" in text
+        if not self.own and not escapes and "@" not in text and not (numbers and _DIGITS.search(text)):
+            return []
+        levels: list[View] = [view]
+        while escapes and len(levels) <= MAX_ESCAPES and ESCAPE.search(levels[-1].text):
+            levels.append(Unescaped(levels[-1]))
+        taken = Spans()
+        found: list[Match] = []
+        for depth in range(len(levels) - 1, -1, -1):
+            # The longest first: an address wins over a name in it.
+            spans = sorted(self._spans(levels[depth].text, key, numbers), key=lambda span: span[1] - span[2])
+            for kind, start, end in spans:
+                place = (start, end)
+                for level in levels[depth:0:-1]:
+                    assert isinstance(level, Unescaped)
+                    place = (level.start_of(place[0]), level.start_of(place[1]))
+                if start < end and taken.take(place):
+                    found.append(Match(kind, levels[depth], start, end))
+        return found
+
+    def _spans(self, text: str, key: str, numbers: bool) -> Iterator[tuple[str, int, int]]:
+        for kind, pattern in self.own.items():
+            for match in pattern.finditer(text):
+                yield kind, *match.span()
+        if EMAIL in self.kinds:
+            for start, end in find_emails(text):
+                yield EMAIL, start, end
+        for kind, pattern in self._known.items():
+            if kind not in NUMBERS:
+                for match in pattern.finditer(text):
+                    yield kind, *match.span()
+        if numbers and _DIGITS.search(text):
+            yield from self._numbers(text, key)
+
+    def _numbers(self, text: str, key: str) -> Iterator[tuple[str, int, int]]:
+        if CARD in self.kinds:
+            for start, end in find_cards(text):
+                yield CARD, start, end
+        if PHONE in self.kinds:
+            for start, end in find_phones(text, key):
+                yield PHONE, start, end
+        if self._known_digits:
+            yield from self._known_runs(text)
+            for kind, pattern in self._known.items():
+                if kind in NUMBERS:
+                    for match in pattern.finditer(text):
+                        yield kind, *match.span()
+
+    def _known_runs(self, text: str) -> Iterator[tuple[str, int, int]]:
+        """Groups of digits that make up a known number, whatever stands between them."""
+        longest = max(map(len, self._known_digits))
+        for run in _RUN.finditer(text):
+            groups = [group.span() for group in _GROUP.finditer(text, run.start(), run.end())]
+            for first, (start, _) in enumerate(groups):
+                digits = ""
+                for begin, end in groups[first:]:
+                    digits += text[begin:end]
+                    if len(digits) > longest:
+                        break
+                    if digits in self._known_digits:
+                        yield self._known_digits[digits], start, end
+
+
+def _compiled(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
+    if re.fullmatch(r"[\w-]+", name) is None or name in (*DEFAULT, WORD):
+        raise UsageError(f"{name!r} cannot name an own kind: take letters and digits, and none of ours")
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"{name}: {pattern!r} is no regular expression: {error}") from error
+    if compiled.match("") is not None:
+        raise UsageError(f"{name}: {pattern!r} matches nothing at all: let it match a character at least")
+    return compiled

@@ -1,0 +1,152 @@
+"""`redacted`: recordings without what must not leave the house, made of others."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from ...schema.entries import Entry, Flag, Kind
+from ...schema.errors import UsageError
+from ..drafts import Draft, tree_of, with_tree
+from ..provenance import AudioRedaction, Redaction
+from .finding import DEFAULT, Finder, Match
+from .new_bytes import NewBytes, silence_within
+from .silence import PCM16, Formats
+from .stand_ins import StandIns
+from .texts import PayloadTexts, Stream, Text
+from .views import Cell, Joined, View
+
+_FREE = frozenset({Kind.MARKER, Kind.FAULT})
+_FRAMES = frozenset({Kind.FRAME_IN, Kind.FRAME_OUT})
+
+
+def redacted(
+    drafts: Sequence[Draft],
+    *,
+    audio: AudioRedaction = "keep",
+    kinds: Iterable[str] = DEFAULT,
+    extra: Mapping[str, str | re.Pattern[str]] | Iterable[tuple[str, str | re.Pattern[str]]] = (),
+    words: Iterable[str] = (),
+) -> list[Draft]:
+    """Recordings in which stand-ins are where values of people were; with a chain of their own.
+
+    A pure function: the same drafts give the same ones, and stay as they are. One value has one
+    stand-in in all of them.
+
+    Args:
+        drafts: sessions of one model object, in order.
+        audio: `keep`; `silence`, of the same number of bytes; `drop`: zeros of the same number,
+            for a writer that keeps only the numbers.
+        kinds: `email`, `phone`, `card`.
+        extra: further kinds: name → regular expression.
+        words: to be found in any case, whatever stands around them.
+
+    Raises:
+        UsageError: a kind is not known, a regular expression is none, or matches nothing at all.
+        DecodingError: bytes are missing.
+    """
+    if audio not in ("keep", "silence", "drop"):
+        raise UsageError(f"audio={audio!r}: keep, silence or drop it")
+    finder = Finder(kinds, dict(extra), words)
+    before = [Redaction.told_by(draft.header.source) for draft in drafts]
+    stay = set(finder.names).intersection(*(one.counts if one else () for one in before)) if before else ()
+    stand_ins = StandIns(stay)
+    sessions = [_Session(draft) for draft in drafts]
+    for session in sessions:
+        for match in session.matches(finder):
+            stand_ins.add(match.kind, match.value)
+    finder.know(stand_ins)
+    for session in sessions:
+        for match in session.matches(finder):
+            stand_ins.add(match.kind, match.value)
+    for session in sessions:
+        session.replace(stand_ins)
+    redaction = Redaction({kind: stand_ins.count(kind) for kind in finder.names}, audio)
+    found: list[Draft] = []
+    for session, earlier in zip(sessions, before, strict=True):
+        how = str(redaction.after(earlier))
+        found.append(session.derived(how, audio, found[-1].header.id if found else None))
+    return found
+
+
+class _Session:
+    """One session on its way."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._bytes = NewBytes(draft)
+        self._payloads: list[PayloadTexts] = []
+        self._texts: list[Text] = []
+        self._streams: dict[Stream, list[View]] = {}
+        self._items: dict[int, Cell] = {}
+        self._found: list[Match] = []
+        self._labels = PayloadTexts(dict(draft.header.labels), free=True)
+        self._texts += self._labels.texts
+        for entry in draft.entries:
+            self._read(entry)
+        for parts in self._streams.values():
+            self._texts.append(Text(Joined(parts), "", True))
+
+    def _read(self, entry: Entry) -> None:
+        payload = PayloadTexts(tree_of(entry), free=entry.kind in _FREE, frame=entry.kind in _FRAMES)
+        self._payloads.append(payload)
+        self._texts += payload.texts
+        for stream, view in payload.pieces:
+            self._streams.setdefault((entry.kind, *stream), []).append(view)
+        for found in payload.bytes:
+            cell = None if found.audio else self._bytes.text(found.reference)
+            if cell is not None:
+                self._texts.append(Text(cell, "", True))
+        if entry.item_id is not None:
+            cell = Cell(entry.item_id, lambda text: None)
+            self._items[entry.seq] = cell
+            self._texts.append(Text(cell, "item_id", False))
+
+    def matches(self, finder: Finder) -> list[Match]:
+        """What is found in it."""
+        self._found = [
+            match for view, key, numbers in self._texts for match in finder.find(view, key, numbers=numbers)
+        ]
+        return self._found
+
+    def replace(self, stand_ins: StandIns) -> None:
+        """Put stand-ins in the place of all that was found last."""
+        for match in self._found:
+            for at, char in stand_ins.replacing(match.kind, match.value):
+                match.view.put(match.start + at, char)
+
+    def derived(self, how: str, audio: AudioRedaction, previous: str | None) -> Draft:
+        """The new recording."""
+        formats = Formats()
+        entries: list[Entry] = []
+        for entry, payload in zip(self._draft.entries, self._payloads, strict=True):
+            formats.learn(entry, payload.tree)
+            entries.append(self._entry(entry, payload, formats, audio))
+        self._labels.write()
+        draft = dataclasses.replace(self._draft, segments=self._bytes.segments).derived(how, entries)
+        header = dataclasses.replace(
+            draft.header, host="", pid=0, previous_session=previous, labels=self._labels.tree
+        )
+        return dataclasses.replace(draft, header=header).sealed()
+
+    def _entry(self, entry: Entry, payload: PayloadTexts, formats: Formats, audio: AudioRedaction) -> Entry:
+        fill = formats.of(entry) if audio == "silence" else PCM16
+        changed = payload.changed
+        for found in payload.bytes:
+            new = self._bytes.replaced(found.reference)
+            if found.audio and audio != "keep":
+                new = self._bytes.silence(found.reference, fill)
+            if new != found.reference:
+                found.change(new)
+                changed = True
+        if audio != "keep":
+            for cell in payload.encoded:
+                changed |= silence_within(cell, fill)
+        item = self._items.get(entry.seq)
+        if item is not None and item.changed:
+            entry, changed = entry._replace(item_id=item.now), True
+        if not changed:
+            return entry
+        payload.write()
+        return with_tree(entry, payload.tree)._replace(flags=entry.flags | Flag.REDACTED)

@@ -1,0 +1,299 @@
+"""What a session is made of: messages of the server, responses, tool calls, sounds; and what depends on
+what.
+
+A **message** is what one message of the server came to: the raw event, and the model's events and its
+calls on the tracker that followed from it in the same task. Where no raw events were recorded, each
+event is a message of its own. A message stands or falls as a whole: who leaves out half of it has a
+session that no model could have had.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ..schema.entries import Entry, Kind
+from .drafts import Draft, reference_in
+from .words import mapping
+
+RAW = "raw_server_event"
+
+_BY_USER = frozenset({"audio_interrupted"})
+"""Without the server's own message, this names the item that the user interrupts: it is no part of that
+response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the server.
+
+    Attributes:
+        seqs: its entries, in order; the first one is the raw event, where there is one.
+        type: of the raw event (`response.output_audio.delta`), or of the only event (`audio`).
+        response_id, item_id: what it belongs to, where it says so.
+    """
+
+    seqs: tuple[int, ...]
+    type: str
+    response_id: str | None
+    item_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A response of the model.
+
+    Attributes:
+        response_id: the provider's.
+        messages: places in `Structure.messages`, in order.
+        began: seq of `turn_started`; None where the log does not hold it.
+        ended: seq of `turn_ended`; None where it was cut off.
+    """
+
+    response_id: str
+    messages: tuple[int, ...]
+    began: int | None
+    ended: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool.
+
+    Attributes:
+        seq: of the entry with which the application was asked.
+        outputs: seqs of the sends that answered it: one, in a healthy session.
+    """
+
+    call_id: str
+    name: str
+    seq: int
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a sound: so many bytes from there on, received with the entry `seq`."""
+
+    seq: int
+    begin: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What the model said in one part of an item.
+
+    Attributes:
+        chunks: in the order in which they came; together they are the whole sound.
+    """
+
+    item_id: str
+    content_index: int
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def length(self) -> int:
+        """In bytes."""
+        return sum(chunk.length for chunk in self.chunks)
+
+
+@dataclass
+class _Open:
+    """A message that is being gathered."""
+
+    entries: list[Entry] = field(default_factory=list[Entry])
+
+
+class Structure:
+    """What a draft is made of. Reads it once; what is asked for is worked out when it is asked for.
+
+    Args:
+        draft: a whole session.
+    """
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+
+    def facts(self, seq: int) -> dict[str, Any]:
+        """The fields of the event that an entry holds; of a raw event, those of the server's message."""
+        return facts_of(self.draft.entries[seq])
+
+    @cached_property
+    def messages(self) -> tuple[Message, ...]:
+        """In the order of their first entries."""
+        gathered: list[_Open] = []
+        open_by_task: dict[int | None, _Open] = {}
+        by_event: dict[int, _Open] = {}
+        for entry in self.draft.entries:
+            message = open_by_task.get(entry.task)
+            if entry.kind == Kind.RECEIVED:
+                head = entry.type == RAW or message is None or message.entries[0].type != RAW
+                if head or message is None or not _follows(message, entry):
+                    message = open_by_task[entry.task] = _Open()
+                    gathered.append(message)
+                message.entries.append(entry)
+                by_event[entry.seq] = message
+            elif entry.kind == Kind.HANDLED and entry.of in by_event:
+                by_event[entry.of].entries.append(entry)
+            elif message is not None and _by_model(entry) and _follows(message, entry):
+                message.entries.append(entry)
+        return tuple(self._message(one.entries) for one in gathered)
+
+    @cached_property
+    def message_of(self) -> dict[int, int]:
+        """For each entry that belongs to a message: the message's place in `messages`."""
+        return {seq: place for place, message in enumerate(self.messages) for seq in message.seqs}
+
+    @cached_property
+    def responses(self) -> tuple[Response, ...]:
+        """In the order in which they began."""
+        messages: dict[str, list[int]] = {}
+        for place, message in enumerate(self.messages):
+            if message.response_id is not None:
+                messages.setdefault(message.response_id, []).append(place)
+        return tuple(self._response(*one) for one in messages.items())
+
+    @cached_property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """In the order in which the application was asked."""
+        asked: dict[str, Entry] = {}
+        outputs: dict[str, list[int]] = {}
+        for entry in self.draft.entries:
+            if entry.kind == Kind.RECEIVED and entry.type == "function_call":
+                asked.setdefault(text_of(facts_of(entry).get("call_id")), entry)
+            elif entry.kind == Kind.SENT and entry.type == "send_tool_output":
+                call_id = text_of(mapping(facts_of(entry).get("tool_call")).get("call_id"))
+                outputs.setdefault(call_id, []).append(entry.seq)
+        return tuple(
+            ToolCall(call_id, text_of(facts_of(entry).get("name")), entry.seq, (*outputs.get(call_id, ()),))
+            for call_id, entry in asked.items()
+        )
+
+    @cached_property
+    def sounds(self) -> tuple[Sound, ...]:
+        """What the model said, in the order in which it began."""
+        found: dict[tuple[str, int], list[Chunk]] = {}
+        for entry in self.draft.entries:
+            if entry.kind != Kind.RECEIVED or entry.type != "audio":
+                continue
+            facts = facts_of(entry)
+            reference = reference_in(facts.get("data"))
+            if reference is None:
+                continue
+            index = facts.get("content_index")
+            key = (text_of(facts.get("item_id")), index if isinstance(index, int) else 0)
+            chunks = found.setdefault(key, [])
+            begin = chunks[-1].begin + chunks[-1].length if chunks else 0
+            chunks.append(Chunk(entry.seq, begin, reference[2]))
+        return tuple(Sound(*key, tuple(chunks)) for key, chunks in found.items())
+
+    @cached_property
+    def followers(self) -> dict[int, tuple[int, ...]]:
+        """For each entry: those that name it as their cause, or that end it."""
+        found: dict[int, list[int]] = {}
+        for entry in self.draft.entries:
+            for before in {entry.cause, entry.of} - {None}:
+                if before is not None:
+                    found.setdefault(before, []).append(entry.seq)
+        return {seq: tuple(after) for seq, after in found.items()}
+
+    def dependents(self, seqs: Iterable[int]) -> set[int]:
+        """These entries and all that would not have happened without them: what they caused, what ends
+        them, the rest of their messages, the answers to their tool calls; and what depends on those."""
+        answers = {call.seq: call.outputs for call in self.calls}
+        found: set[int] = set()
+        todo = list(seqs)
+        while todo:
+            seq = todo.pop()
+            if seq in found:
+                continue
+            found.add(seq)
+            todo += self.followers.get(seq, ())
+            todo += answers.get(seq, ())
+            place = self.message_of.get(seq)
+            if place is not None:
+                todo += self.messages[place].seqs
+        return found
+
+    def _message(self, entries: list[Entry]) -> Message:
+        head = entries[0]
+        facts = facts_of(head)
+        type = text_of(facts.get("type")) if head.type == RAW else head.type or ""
+        response_id = item_id = None
+        for entry in entries:
+            if entry.kind == Kind.RECEIVED:
+                response, item = _ids_of(facts_of(entry))
+                response_id, item_id = response_id or response, item_id or item
+        if response_id is None and item_id is not None and type not in _BY_USER:
+            response_id = self._response_of_item.get(item_id)
+        seqs = tuple(sorted(entry.seq for entry in entries))
+        return Message(seqs, type, response_id, item_id)
+
+    def _response(self, response_id: str, places: list[int]) -> Response:
+        began = ended = None
+        for place in places:
+            for seq in self.messages[place].seqs:
+                entry = self.draft.entries[seq]
+                if entry.type == "turn_started":
+                    began = seq
+                elif entry.type == "turn_ended":
+                    ended = seq
+        return Response(response_id, tuple(places), began, ended)
+
+    @cached_property
+    def _response_of_item(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for entry in self.draft.entries:
+            if entry.kind == Kind.RECEIVED:
+                response_id, item_id = _ids_of(facts_of(entry))
+                if response_id is not None and item_id is not None:
+                    found.setdefault(item_id, response_id)
+        return found
+
+
+def facts_of(entry: Entry) -> dict[str, Any]:
+    """The fields of the event that an entry holds; of a raw event, those of the server's message.
+
+    Kept for the next who asks: not to be changed.
+    """
+    return _facts(entry.payload, entry.type == RAW)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _facts(text: str, raw: bool) -> dict[str, Any]:
+    """Hundreds of drafts of a session are looked at in a row, and most of their payloads are the same."""
+    try:
+        facts = mapping(json.loads(text))
+    except ValueError:
+        return {}
+    if facts.get("$") == "described":  # no class here has its name
+        facts = mapping(facts.get("value"))
+    return mapping(facts.get("data")) if raw else facts
+
+
+def text_of(value: object) -> str:
+    """A text, or an empty one where something else stands."""
+    return value if isinstance(value, str) else ""
+
+
+def _ids_of(facts: dict[str, Any]) -> tuple[str | None, str | None]:
+    """The response and the item that an event, or a message of the server, is about."""
+    item = mapping(facts.get("item"))
+    response_id = facts.get("response_id") or mapping(facts.get("response")).get("id")
+    item_id = facts.get("item_id") or item.get("item_id") or item.get("id")
+    return text_of(response_id) or None, text_of(item_id) or None
+
+
+def _by_model(entry: Entry) -> bool:
+    return entry.kind == Kind.PLAYBACK and entry.type == "model"
+
+
+def _follows(message: _Open, entry: Entry) -> bool:
+    """Whether what the same task appended next may still be of the message: nothing ran in between."""
+    last = message.entries[-1]
+    return entry.tick == last.tick and entry.cause == message.entries[0].cause

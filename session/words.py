@@ -1,0 +1,246 @@
+"""Entries in words: one line each, for timelines and reports."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, cast
+
+from ..schema.entries import Entry, Flag, Kind
+
+MAX_WORDS = 100
+"""Characters of a short content."""
+
+ID_TAIL = 8
+"""Characters that are left of a long id: providers' ids differ at their end."""
+
+_ARROWS: dict[str, str] = {
+    Kind.RECEIVED: "◀",
+    Kind.SENT: "▶",
+    Kind.CONNECT: "▶",
+    Kind.CLOSE: "▶",
+    Kind.FRAME_IN: "◁",
+    Kind.FRAME_OUT: "▷",
+}
+
+_ENDINGS = frozenset({Kind.HANDLED, Kind.SENT_DONE, Kind.CONNECTED, Kind.CONNECT_FAILED, Kind.CLOSED})
+
+# What a terminal would obey instead of showing: C0, C1, and the marks that turn the direction of text.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def direction(entry: Entry) -> str:
+    """◀ from the model, ▶ to it, ◁ and ▷ the same for frames, a dot for what is neither."""
+    return _ARROWS.get(entry.kind, "·")
+
+
+def title(entry: Entry) -> str:
+    """What it is: the kind, and the type or method that tells more."""
+    if entry.kind == Kind.PLAYBACK:
+        return f"playback {entry.method}"
+    if entry.kind in (Kind.RECEIVED, Kind.SENT):
+        return f"{entry.kind} {entry.type or '?'}"
+    return entry.kind
+
+
+def content(entry: Entry) -> str:
+    """A short content, out of the payload as it lies in the log: nothing needs to be decoded."""
+    return short(_content(entry, payload(entry)))
+
+
+def playback(entry: Entry) -> str:
+    """What the user had heard: milliseconds of an item, with a `~` where that is assumed."""
+    if entry.item_id is None:
+        return ""
+    assumed = "~" if entry.flags & Flag.ASSUMED else ""
+    elapsed = "?" if entry.elapsed_ms is None else f"{entry.elapsed_ms:,.0f}"
+    return f"{assumed}{elapsed} ms {short_id(entry.item_id)}"
+
+
+def line(entry: Entry) -> str:
+    """One line: number, direction, what it is, a short content."""
+    return f"#{entry.seq} {direction(entry)} {title(entry)} {content(entry)}".rstrip()
+
+
+def short(text: str, limit: int = MAX_WORDS) -> str:
+    """A text on one line, cut to a length, without anything that a terminal would obey."""
+    shown = " ".join(text[: limit * 4].split())  # a payload may be megabytes
+    shown = _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", shown)
+    return shown if len(shown) <= limit and len(text) <= limit * 4 else shown[: limit - 1] + "…"
+
+
+def described(entry: Entry) -> str:
+    """What it is and a short content, without its number: for a sentence."""
+    told = content(entry)
+    name = entry.type or entry.kind if entry.kind in (Kind.RECEIVED, Kind.SENT) else title(entry)
+    return name if told in ("", name) else f"{name} {told}"
+
+
+def item_text(item: dict[str, Any]) -> str:
+    """What is said in an item, as far as it is known."""
+    parts = [mapping(part) for part in sequence(item.get("content"))]
+    return " ".join(str(part.get("text") or part.get("transcript") or "") for part in parts).strip()
+
+
+def short_id(text: str) -> str:
+    """The end of a long id."""
+    text = short(text, 200)
+    return text if len(text) <= ID_TAIL + 2 else "…" + text[-ID_TAIL:]
+
+
+def payload(entry: Entry) -> Any:
+    """The payload as plain JSON; where it is none, its text."""
+    try:
+        return json.loads(entry.payload)
+    except ValueError:
+        return entry.payload
+
+
+def byte_count(reference: Any) -> int | None:
+    """How many bytes a payload's reference stands for; None if it is no reference."""
+    place = sequence(mapping(reference).get("at"))
+    return place[2] if len(place) == 3 and isinstance(place[2], int) else None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A payload's value as the dict that it should be; empty if it is something else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    """A payload's value as the list that it should be; empty if it is something else."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def _content(entry: Entry, tree: Any) -> str:
+    facts = mapping(tree)
+    lost = facts.get("unrecordable")
+    if lost is not None:
+        return f"could not be recorded: {mapping(lost).get('error')}"
+    if not isinstance(tree, dict):
+        return _plain(tree)
+    if entry.kind == Kind.RECEIVED:
+        return _received(entry.type, _inside(facts))
+    if entry.kind == Kind.SENT:
+        return _sent(entry.type, _inside(facts))
+    if entry.kind in _ENDINGS:
+        return _ended(facts)
+    if entry.kind == Kind.PLAYBACK:
+        return _playback(entry, facts)
+    if entry.kind == Kind.MARKER:
+        return f"{facts.get('text')} {_plain(facts.get('data') or '')}"
+    if entry.kind == Kind.GAP:
+        return f"{facts.get('lost')} entries lost: {facts.get('reason')}"
+    if entry.kind in (Kind.LISTENER_ADDED, Kind.LISTENER_REMOVED):
+        return str(facts.get("listener"))
+    if entry.kind == Kind.CONNECT:
+        return str(mapping(facts.get("options")).get("url", ""))
+    return _plain(facts) if facts else ""
+
+
+def _inside(event: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an event whose class nobody registered: they are kept in a description."""
+    return mapping(event.get("value")) if event.get("$") == "described" else event
+
+
+def _received(type: str | None, event: dict[str, Any]) -> str:
+    if type == "audio":
+        return f"{_length(event.get('data'))} of {event.get('item_id')}"
+    if type == "function_call":
+        return f"{event.get('name')}({event.get('arguments')}) as {event.get('call_id')}"
+    if type in ("transcript_delta", "output_text_delta"):
+        return repr(event.get("delta"))
+    if type == "input_audio_transcription_completed":
+        return repr(event.get("transcript"))
+    if type == "item_updated":
+        return _item(event.get("item"))
+    if type == "raw_server_event":
+        data = event.get("data")
+        return str(mapping(data).get("type")) if isinstance(data, dict) else _plain(data)
+    if type == "error":
+        return _plain(event.get("error"))
+    if type == "exception":
+        return f"{event.get('context')}: {_error(event.get('exception'))}"
+    if type == "usage":
+        usage = mapping(event.get("usage"))
+        return f"{usage.get('input_tokens')} tokens in, {usage.get('output_tokens')} out"
+    return _fields(event)
+
+
+def _sent(type: str | None, event: dict[str, Any]) -> str:
+    if type == "send_audio":
+        return _length(event.get("audio")) + (", commit" if event.get("commit") else "")
+    if type == "send_user_input":
+        return _plain(event.get("user_input"))
+    if type == "send_tool_output":
+        call = mapping(event.get("tool_call"))
+        return f"{call.get('name')} of {call.get('call_id')} → {event.get('output')}"
+    if type == "send_raw_message":
+        return str(mapping(event.get("message")).get("type"))
+    if type == "send_session_update":
+        return ", ".join(mapping(event.get("session_settings")))
+    return _fields(event)
+
+
+def _ended(facts: dict[str, Any]) -> str:
+    if facts.get("outcome") == "cancelled":
+        return "cancelled"
+    if "raised" in facts:
+        return f"{facts.get('outcome', 'raised')} {_error(facts['raised'])}"
+    value = facts.get("value")
+    return str(facts.get("outcome", "")) + ("" if value is None else f" {_plain(value)}")
+
+
+def _playback(entry: Entry, facts: dict[str, Any]) -> str:
+    """Who called, with what; the state that came of it is in the entry's columns."""
+    told = [*sequence(facts.get("args")), *mapping(facts.get("kwargs")).values()]
+    words = [_argument(one) for one in told]
+    return f"by the {entry.type}: {', '.join(words)}" if words else f"by the {entry.type}"
+
+
+def _argument(value: Any) -> str:
+    """Bytes that were played are kept as their number."""
+    count = mapping(value).get("bytes")
+    return f"{count:,} bytes" if isinstance(count, int) else _plain(value)
+
+
+def _item(item: Any) -> str:
+    facts = mapping(item)
+    if not facts:
+        return _plain(item)
+    if facts.get("type") == "function_call":
+        return f"{facts.get('item_id')} {facts.get('name')} {facts.get('status')}"
+    texts = [_part(mapping(part)) for part in sequence(facts.get("content"))]
+    return f"{facts.get('item_id')} {facts.get('role')}: {' '.join(texts)}"
+
+
+def _part(part: dict[str, Any]) -> str:
+    return str(part.get("text") or part.get("transcript") or f"({part.get('type')})")
+
+
+def _fields(event: dict[str, Any]) -> str:
+    hidden = ("$", "type", "$set", "$extra")
+    told = {name: value for name, value in event.items() if name not in hidden}
+    return ", ".join(
+        f"{name}={_plain(value)}" for name, value in told.items() if value is not None and value is not False
+    )
+
+
+def _error(error: Any) -> str:
+    facts = mapping(error)
+    if not facts:
+        return _plain(error)
+    name = str(facts.get("name") if facts.get("$") == "recorded_error" else facts.get("$")).removeprefix(
+        "py:"
+    )
+    arguments = facts.get("text") or facts.get("$text") or ", ".join(map(_plain, sequence(facts.get("args"))))
+    return f"{name}: {arguments}" if arguments else name
+
+
+def _length(reference: Any) -> str:
+    count = byte_count(reference)
+    return "audio" if count is None else f"{count:,} bytes"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

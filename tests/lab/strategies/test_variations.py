@@ -1,0 +1,72 @@
+"""`variations` finds what an interruption breaks, and shrinks to that alone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import HealthCheck, find, given, settings
+from realtape.integrations.openai_agents import ReplayModel
+from realtape.lab.strategies.variations import Variation, variations
+from realtape.lab.variants.edits import Heard, Interrupt
+from realtape.lab.variants.world import variation_settings
+from realtape.replay import run
+from realtape.schema import UsageError
+from realtape.session import Recording
+from support.golden import DEMO
+from support.releases import of_today
+from support.voice import Voice
+
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+_DEMO = asyncio.run(Recording.open(DEMO)).drafts()[0]
+
+
+def bears(variation: Variation) -> bool:
+    """Whether an application bears it that has a bug: an interruption of its first words after 300 ms."""
+
+    async def main() -> bool:
+        model = ReplayModel(Recording.of(*variation.drafts()), **variation_settings())
+        try:
+            await Voice(model, raises=True).run()
+        except RuntimeError:
+            return False
+        finally:
+            await model.abandon()
+        return True
+
+    return run(main())
+
+
+@of_today
+def test_a_bug_that_needs_an_interruption_shrinks_to_one_edit() -> None:
+    quiet = _DEMO.derived("up to the first interruption", _DEMO.entries[:152])
+    assert bears(Variation.of(quiet))
+    found = find(
+        variations(quiet),
+        lambda variation: not bears(variation),
+        settings=settings(max_examples=400, deadline=None, suppress_health_check=_SLOW),
+    )
+    (edit,) = found.edits
+    assert isinstance(edit, Interrupt)
+    # The first millisecond, or the first message, at which so much had been heard.
+    first = next(entry.seq for entry in quiet.entries if (entry.elapsed_ms or 0) >= 300)
+    if isinstance(edit.where, Heard):
+        assert edit.where == Heard("item_0002", 300)
+    else:
+        assert edit.where.seq <= first + 5
+    assert repr(found).startswith("Variation(Interrupt(where=")
+
+
+@settings(max_examples=5, deadline=None)
+@given(variations(_DEMO, max_edits=0))
+def test_without_an_edit_it_is_the_recording(variation: Variation) -> None:
+    assert variation.drafts() == [_DEMO]
+    assert repr(variation) == "Variation()"
+
+
+def test_kinds_that_there_are_not_are_refused() -> None:
+    with pytest.raises(UsageError, match="name some of delay, drop"):
+        variations(_DEMO, kinds=["explode"])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="from 0 up"):
+        variations(_DEMO, max_edits=-1)

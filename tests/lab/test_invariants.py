@@ -1,0 +1,389 @@
+"""Each rule holds where it should, fails where it should, and says so where a log does not tell."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from realtape.lab import invariants
+from realtape.lab.invariants import (
+    ALL,
+    CallsAnsweredOnce,
+    Findings,
+    HeardWithinGenerated,
+    HistoryAgrees,
+    Invariant,
+    InvariantError,
+    NothingAfterEndOfStream,
+    NothingSentAfterClose,
+    OneResponseAtATime,
+    TruncatedWithinReceived,
+    Watch,
+    check,
+)
+from realtape.lab.strategies.acting import acted
+from realtape.lab.strategies.plans import Call, Calls, Connection, Plan, Speech, Talked, Turn, Typed
+from realtape.schema import UsageError
+from realtape.schema.entries import Entry, Flag, Kind
+from realtape.session import Recording
+from realtape.session.drafts import Draft, tree_of, with_tree
+from support.golden import DEMO
+
+TOOLS = (Call("look_up", "{}", "found"), Call("book", "{}", "booked", takes_ms=1))
+INTERRUPTED = Speech(("one ", "two"), heard=2, stopped="voice")
+PLAN = Plan(
+    (
+        Connection(
+            (
+                Turn(Typed("Hello"), (Calls(TOOLS), INTERRUPTED)),
+                Turn(Talked(1, "Wait"), (Speech(("three",), heard=1),)),
+            ),
+            "ended",
+        ),
+    )
+)
+
+
+def healthy() -> Draft:
+    (draft,) = acted(PLAN)
+    return draft
+
+
+def changed(draft: Draft, change: Callable[[list[Entry]], list[Entry]]) -> Draft:
+    """A draft of other entries: still numbered, and no cause is looked at."""
+    entries = [entry._replace(seq=seq) for seq, entry in enumerate(change(list(draft.entries)))]
+    return dataclasses.replace(draft, entries=tuple(entries))
+
+
+def place(entries: list[Entry], kind: Kind, type: str | None = None, nth: int = 0) -> int:
+    found = [n for n, entry in enumerate(entries) if entry.kind == kind and type in (None, entry.type)]
+    return found[nth]
+
+
+def raw_place(entries: list[Entry], name: str) -> int:
+    return next(n for n, entry in enumerate(entries) if f'"type":"{name}"' in entry.payload)
+
+
+# --- mutants: what is done to the healthy session, and which rule must see it -------------------------
+
+
+def without_an_answer(entries: list[Entry]) -> list[Entry]:
+    sent = place(entries, Kind.SENT, "send_tool_output")
+    later = entries[-1]._replace(at_ns=entries[sent].at_ns + 31 * 10**9, kind=Kind.MARKER, payload="{}")
+    end = place(entries, Kind.RECEIVED, "connection_status")
+    return [*entries[:sent], *entries[sent + 3 : end], later]
+
+
+def answered_twice(entries: list[Entry]) -> list[Entry]:
+    sent = place(entries, Kind.SENT, "send_tool_output")
+    return [*entries[: sent + 3], entries[sent], *entries[sent + 3 :]]
+
+
+def answered_out_of_the_blue(entries: list[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.type != "function_call"]
+
+
+def response_in_a_response(entries: list[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.type != "turn_ended"]
+
+
+def refused_response(entries: list[Entry]) -> list[Entry]:
+    error = {"$": "error", "error": {"code": "conversation_already_has_active_response"}, "type": "error"}
+    refused = with_tree(entries[2], error)._replace(type="error")
+    return [*entries[:3], refused, *entries[3:]]
+
+
+def heard_too_much(entries: list[Entry]) -> list[Entry]:
+    number = next(n for n, entry in enumerate(entries) if entry.method == "on_play_bytes")
+    entries[number] = entries[number]._replace(elapsed_ms=90.0)
+    return entries
+
+
+def truncated_too_late(entries: list[Entry]) -> list[Entry]:
+    number = raw_place(entries, "conversation.item.truncated")
+    tree = tree_of(entries[number])
+    tree["data"]["audio_end_ms"] = 90
+    entries[number] = with_tree(entries[number], tree)
+    return entries
+
+
+def truncated_by_hand(entries: list[Entry]) -> list[Entry]:
+    cut = {"item_id": "item_1", "content_index": 0, "audio_end_ms": 5}
+    message = {"type": "conversation.item.truncate", "other_data": cut}
+    tree = {"$": "send_raw_message", "message": message}
+    send = with_tree(entries[3], tree)._replace(kind=Kind.SENT, type="send_raw_message")
+    return [*entries[:4], send, *entries[4:]]
+
+
+def late_event(entries: list[Entry]) -> list[Entry]:
+    end = place(entries, Kind.RECEIVED, "end_of_stream")
+    return [*entries[: end + 1], entries[place(entries, Kind.RECEIVED, "turn_started")], *entries[end + 1 :]]
+
+
+def untold_item(entries: list[Entry]) -> list[Entry]:
+    updates = [n for n, e in enumerate(entries) if e.type == "item_updated" and '"user"' in e.payload]
+    return [entry for n, entry in enumerate(entries) if n != updates[0]]
+
+
+def invented_item(entries: list[Entry]) -> list[Entry]:
+    number = place(entries, Kind.RECEIVED, "item_updated")
+    payload = entries[number].payload.replace("item_1", "item_of_nobody")
+    return [*entries[: number + 1], entries[number]._replace(payload=payload), *entries[number + 1 :]]
+
+
+def sent_after_close(entries: list[Entry]) -> list[Entry]:
+    return [*entries, entries[place(entries, Kind.SENT, "send_user_input")]]
+
+
+MUTANTS: list[tuple[Callable[[list[Entry]], list[Entry]], type[Invariant], str]] = [
+    (without_an_answer, CallsAnsweredOnce, "was not answered within 30 s"),
+    (answered_twice, CallsAnsweredOnce, "was answered more than once"),
+    (answered_out_of_the_blue, CallsAnsweredOnce, "that the model did not make"),
+    (response_in_a_response, OneResponseAtATime, "was created while resp_1 was active"),
+    (refused_response, OneResponseAtATime, "asked for while another one was active"),
+    (heard_too_much, HeardWithinGenerated, "90 ms of item_6 were heard, and 20 ms"),
+    (truncated_too_late, TruncatedWithinReceived, "truncated at 90 ms, and 40 ms"),
+    (truncated_by_hand, TruncatedWithinReceived, "truncated at 5 ms, and 0 ms"),
+    (late_event, NothingAfterEndOfStream, "came after the end of the stream"),
+    (untold_item, HistoryAgrees, "item_1 is in the conversation, and no event told of it"),
+    (invented_item, HistoryAgrees, "told of item_of_nobody"),
+    (sent_after_close, NothingSentAfterClose, "send_user_input Hello after it had closed"),
+]
+
+
+def test_a_healthy_session_holds_all_rules():
+    findings = check(healthy())
+    assert findings == Findings()
+    assert str(findings) == "every rule holds"
+    findings.raise_for_violation()
+
+
+@pytest.mark.parametrize(("mutate", "rule", "words"), MUTANTS, ids=lambda one: getattr(one, "__name__", ""))
+def test_a_mutant_is_seen_by_its_rule(
+    mutate: Callable[[list[Entry]], list[Entry]], rule: type[Invariant], words: str
+):
+    mutant = changed(healthy(), mutate)
+    findings = check(mutant, [rule()])
+    assert findings.violations
+    violation = findings.violations[0]
+    assert words in violation.summary
+    assert violation.invariant == rule.name
+    assert violation.session == mutant.header.id
+    assert all(0 <= seq < len(mutant.entries) for seq in violation.seqs)
+    assert list(violation.seqs) == sorted(violation.seqs)
+    assert str(violation).startswith(violation.summary)
+    with pytest.raises(InvariantError, match="rule: ") as raised:
+        findings.raise_for_violation()
+    assert raised.value.violations == findings.violations
+    json.dumps(findings.as_json())
+
+
+@pytest.mark.parametrize("mutate", [mutate for mutate, _, _ in MUTANTS], ids=lambda one: one.__name__)
+def test_the_same_is_seen_live(mutate: Callable[[list[Entry]], list[Entry]]):
+    mutant = changed(healthy(), mutate)
+    watch = Watch()
+    watch.begin(mutant.header)
+    live = [violation for entry in mutant.entries for violation in watch.add(entry)] + watch.end()
+    assert tuple(live) == check(mutant).violations
+
+
+def test_a_violation_is_told_like_a_divergence():
+    (violation,) = check(changed(healthy(), answered_twice), [CallsAnsweredOnce()]).violations
+    assert str(violation).splitlines()[:4] == [
+        "the tool call call_2 was answered more than once",
+        "  rule:     every tool call is answered exactly once",
+        "  when:     turn 1, after the user said 'Hello'",
+        f"  entries:  #{violation.seqs[0]} ◀ received function_call book({{}}) as call_2",
+    ]
+
+
+# --- what a log does not tell ---------------------------------------------------------------------------
+
+
+def lacking(*types: str, kind: Kind = Kind.RECEIVED) -> Draft:
+    def without(entries: list[Entry]) -> list[Entry]:
+        return [one for one in entries if one.kind != kind or (types and one.type not in types)]
+
+    return changed(healthy(), without)
+
+
+@pytest.mark.parametrize("rule", [TruncatedWithinReceived(), HistoryAgrees()], ids=lambda rule: rule.name)
+def test_without_raw_messages_these_are_not_checkable(rule: Invariant):
+    findings = check(lacking("raw_server_event"), [rule])
+    assert not findings.violations
+    (lack,) = findings.not_checkable
+    assert lack.invariant == rule.name
+    assert "the log lacks" in lack.why
+    assert "not checkable" in str(lack)
+
+
+def test_without_a_tracker_nobody_knows_what_was_heard():
+    (lack,) = check(lacking(kind=Kind.PLAYBACK), [HeardWithinGenerated()]).not_checkable
+    assert "playback tracker" in lack.why
+
+
+def test_an_assumed_playback_state_says_nothing():
+    def assumed(entries: list[Entry]) -> list[Entry]:
+        return [entry._replace(flags=int(Flag.ASSUMED)) for entry in heard_too_much(entries)]
+
+    findings = check(changed(healthy(), assumed), [HeardWithinGenerated()])
+    assert not findings.violations
+    assert findings.not_checkable
+
+
+def test_behind_a_gap_nothing_is_claimed():
+    def lost(entries: list[Entry]) -> list[Entry]:
+        gap = entries[4]._replace(kind=Kind.GAP, payload='{"lost":3}', type=None)
+        return [*entries[:4], gap, *sent_after_close(entries)[4:]]
+
+    findings = check(changed(healthy(), lost))
+    assert not findings.violations
+    assert [lack.invariant for lack in findings.not_checkable] == [rule.name for rule in ALL]
+
+
+# --- frames -----------------------------------------------------------------------------------------------
+
+
+def framed(*frames: tuple[Kind, dict[str, Any]]) -> Draft:
+    """A session of which only the socket is known."""
+    draft = healthy()
+    entries = [
+        Entry(seq, seq, None, None, kind, payload=json.dumps([json.dumps(message)]))
+        for seq, (kind, message) in enumerate(frames)
+    ]
+    return dataclasses.replace(draft, entries=tuple(entries))
+
+
+CREATED = {"type": "response.created", "response": {"id": "resp_1", "conversation_id": "conv"}}
+DONE = {"type": "response.done", "response": {"id": "resp_1"}}
+ASKED = {"type": "response.create"}
+BESIDE = {"type": "response.create", "response": {"conversation": "none"}}
+
+
+@pytest.mark.parametrize(
+    ("frames", "violated"),
+    [
+        ([(Kind.FRAME_IN, CREATED), (Kind.FRAME_OUT, ASKED)], True),
+        ([(Kind.FRAME_IN, CREATED), (Kind.FRAME_OUT, BESIDE)], False),
+        ([(Kind.FRAME_IN, CREATED), (Kind.FRAME_IN, DONE), (Kind.FRAME_OUT, ASKED)], False),
+    ],
+)
+def test_frames_tell_who_asks_for_a_response(frames: list[tuple[Kind, dict[str, Any]]], violated: bool):
+    assert bool(check(framed(*frames), [OneResponseAtATime()]).violations) is violated
+
+
+@pytest.mark.parametrize(("end_ms", "violated"), [(1, False), (2, True)])
+def test_frames_tell_of_truncations(end_ms: int, violated: bool):
+    delta = {"type": "response.output_audio.delta", "item_id": "i", "content_index": 0, "delta": "AAAA" * 16}
+    cut = {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": end_ms}
+    findings = check(framed((Kind.FRAME_IN, delta), (Kind.FRAME_OUT, cut)), [TruncatedWithinReceived()])
+    assert bool(findings.violations) is violated
+    assert not findings.not_checkable
+
+
+def test_a_frame_after_the_close_is_a_violation():
+    assert not check(framed((Kind.FRAME_OUT, ASKED), (Kind.CLOSE, {})), [NothingSentAfterClose()]).violations
+    assert check(framed((Kind.CLOSE, {}), (Kind.FRAME_OUT, ASKED)), [NothingSentAfterClose()]).violations
+
+
+# --- histories ----------------------------------------------------------------------------------------------
+
+
+def history_of(draft: Draft) -> list[dict[str, Any]]:
+    """The history that an application keeps."""
+    items: dict[str, dict[str, Any]] = {}
+    for entry in draft.entries:
+        if entry.kind == Kind.RECEIVED and entry.type == "item_updated":
+            item = tree_of(entry)["item"]
+            kept = items.get(item["item_id"], {})
+            items[item["item_id"]] = {**kept, "item_id": item["item_id"], "type": item["type"]}
+    return list(items.values())
+
+
+def test_a_history_is_held_against_the_events():
+    draft, history = healthy(), history_of(healthy())
+    assert check(draft, [HistoryAgrees(history)]) == Findings()
+    assert "lacks" in check(draft, [HistoryAgrees(history[1:])]).violations[0].summary
+    assert "no event tells" in str(check(draft, [HistoryAgrees([*history, {"item_id": "odd"}])]))
+    assert "another order" in str(check(draft, [HistoryAgrees(history[::-1])]))
+    said = [{**history[0], "content": [{"type": "input_text", "text": "Good-bye"}]}, *history[1:]]
+    assert "'Good-bye'" in str(check(draft, [HistoryAgrees(said)]))
+    # A history makes the rule checkable, whatever the log lacks.
+    assert check(lacking("raw_server_event"), [HistoryAgrees(history)]) == Findings()
+
+
+# --- recordings, and chains of them -----------------------------------------------------------------
+
+
+def test_all_rules_hold_in_the_demo():
+    async def demo() -> Findings:
+        async with await Recording.open(DEMO) as recording:
+            return check(recording)
+
+    assert asyncio.run(demo()) == Findings()
+
+
+def test_what_is_played_on_after_a_reconnect_was_generated_before():
+    """A player that is still at the old connection's audio, as the switchboard's is."""
+    speech = Turn(replies=(Speech(("one",), heard=1),))
+    first, second = acted(Plan((Connection((speech,), "lost"), Connection((speech,)))))
+    played = next(entry for entry in first.entries if entry.method == "on_play_bytes")
+
+    def playing_on(entries: list[Entry]) -> list[Entry]:
+        return [*entries[:3], played, *entries[3:]]
+
+    second = changed(second, playing_on)
+    assert check([first, second], [HeardWithinGenerated()]) == Findings()
+    assert check(second, [HeardWithinGenerated()]) == Findings()  # nobody knows what was before
+    alone = dataclasses.replace(second, header=dataclasses.replace(second.header, previous_session=None))
+    assert check(alone, [HeardWithinGenerated()]).violations
+
+
+def test_a_call_of_an_earlier_session_must_not_be_answered_in_the_next():
+    first, second = acted(Plan((Connection((Turn(replies=(Calls(),)),), "lost"), Connection())))
+    answer = next(entry for entry in first.entries if entry.type == "send_tool_output")
+
+    def answered(entries: list[Entry]) -> list[Entry]:
+        return [*entries[:3], answer, *entries[3:]]
+
+    findings = check([first, changed(second, answered)])
+    assert "of an earlier session" in findings.violations[0].summary
+
+
+def test_a_send_that_failed_has_answered_nothing():
+    def failed_first(entries: list[Entry]) -> list[Entry]:
+        sent = place(entries, Kind.SENT, "send_tool_output")
+        failed = entries[sent + 2]._replace(payload='{"outcome":"raised"}', of=sent)
+        return [*entries[: sent + 1], failed, *entries[sent:]]
+
+    assert check(changed(healthy(), failed_first), [CallsAnsweredOnce()]) == Findings()
+
+
+def test_a_call_that_the_end_left_open_is_excused_unless_it_was_open_for_long():
+    def hung_up(entries: list[Entry]) -> list[Entry]:
+        sent = place(entries, Kind.SENT, "send_tool_output")
+        return [*entries[:sent], *entries[-3:]]
+
+    draft = changed(healthy(), hung_up)
+    assert not check(draft, [CallsAnsweredOnce()]).violations
+    assert check(draft, [CallsAnsweredOnce(patience_s=0.001)]).violations
+
+
+def test_a_watch_says_how_it_is_used():
+    watch = Watch()
+    with pytest.raises(UsageError, match="begin"):
+        watch.add(healthy().entries[0])
+    watch.begin(healthy().header)
+    with pytest.raises(UsageError, match="end"):
+        watch.begin(healthy().header)
+
+
+def test_the_front_door_is_complete():
+    assert sorted(invariants.__all__) == sorted(
+        name for name in vars(invariants) if name[0].isupper() or name == "check"
+    )
+    assert len({rule.name for rule in ALL}) == len(ALL)

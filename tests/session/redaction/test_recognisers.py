@@ -1,0 +1,303 @@
+"""What is taken for an e-mail address, a telephone number, the number of a card; and what is not."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from realtape.schema.errors import UsageError
+from realtape.session.redaction.cards import find_cards, is_card, passes_luhn
+from realtape.session.redaction.emails import find_emails
+from realtape.session.redaction.finding import Finder
+from realtape.session.redaction.phones import find_phones
+from realtape.session.redaction.views import Cell
+
+
+def emails(text: str) -> list[str]:
+    return [text[start:end] for start, end in find_emails(text)]
+
+
+def cards(text: str) -> list[str]:
+    return [text[start:end] for start, end in find_cards(text)]
+
+
+def phones(text: str, key: str = "") -> set[str]:
+    return {text[start:end] for start, end in find_phones(text, key)}
+
+
+def found(text: str, **options: object) -> list[tuple[str, str]]:
+    return [(match.kind, match.value) for match in Finder(**options).find(Cell(text, print))]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ada@example.org",
+        "Ada.Lovelace+news@mail.example.co.uk",
+        "o'neil@example.ie",
+        "ADA@EXAMPLE.ORG",
+        "Ada@Example.Com",
+        "a@b.co",
+        "müller@bücher.de",
+        "иван@пример.рф",
+        "info@xn--bcher-kva.example",
+        "x_1-2@sub-domain.example.travel",
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["{}", "Write to {}.", "<{}>, please", "mailto:{}?subject=1", '"{}"', "我的邮箱是{}，谢谢"]
+)
+def test_an_address_is_found_as_it_is(address: str, text: str) -> None:
+    assert emails(text.format(address)) == [address]
+
+
+def test_a_sentence_that_goes_on_is_no_part_of_an_address() -> None:
+    assert emails("Is it ada@example.org.Then I write.") == ["ada@example.org"]
+    assert emails("email=ada@example.org&to=bob@example.org") == ["ada@example.org", "bob@example.org"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "@ada",
+        "ada @ example",
+        "npm install a@1.2.3",
+        "ada@localhost is up",
+        "half past @ noon",
+        "a@b or not",
+        "ada at example dot org",
+    ],
+)
+def test_what_is_no_address_stays(text: str) -> None:
+    assert emails(text) == []
+
+
+@pytest.mark.parametrize("cut", range(4, 15))
+def test_an_address_that_was_cut_short_is_one(cut: int) -> None:
+    assert emails(f"I wrote to {'ada@example.org'[:cut]}") == ["ada@example.org"[:cut]]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "4111, 1111, 1111, 1111",
+        "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+        "5555555555554444",
+        "2223 0031 2200 3222",
+        "378282246310005",
+        "3782 822463 10005",
+        "30569309025904",
+        "3530111333300000",
+        "6011000990139424",
+        "6200 0000 0000 0005",
+        "6759649826438453",
+        "4222222222222",
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["{}", "My card is {}, it ends in 12/27.", '{{"card": {}}}', "It is {} 12/27 123"]
+)
+def test_a_card_is_found_however_it_is_grouped(number: str, text: str) -> None:
+    assert cards(text.format(number)) == [number]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111111111111112",  # a wrong check digit
+        "1234567812345670",  # nobody's range
+        "1785214055000",  # milliseconds
+        "1785214055000000000",
+        "41111111111111111111111",  # too long
+        "DE89 3704 0044 0532 0130 00",
+        "Order 4111-1111",
+        "0.4111111111111111111111",
+        "01a202e1-9b22-7474-8f9a-4f78ab22a78d",
+    ],
+)
+def test_what_is_no_card_stays(text: str) -> None:
+    assert cards(text) == []
+
+
+@given(st.text("0123456789", min_size=12, max_size=18))
+def test_exactly_one_check_digit_passes(digits: str) -> None:
+    assert sum(passes_luhn(digits + last) for last in "0123456789") == 1
+    assert not any(is_card("1" + digits[1:] + last) for last in "0123456789")
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+49 151 23456789",
+        "+4915123456789",
+        "+49 (0)151 2345678",
+        "+49-30-1234567",
+        "+1 (415) 555-0132",
+        "+1 415 555 0132",
+        "+14155550132",
+        "+44 20 7946 0958",
+        "+33 6 12 34 56 78",
+        "+34 612 345 678",
+        "+39 06 1234 5678",
+        "+45 12 34 56 78",
+        "+55 11 98765-4321",
+        "+91 98765 43210",
+        "+86 138 1234 5678",
+        "+81 3-1234-5678",
+        "+61 2 9876 5432",
+        "+27 82 123 4567",
+        "+971 50 123 4567",
+        "0049 151 23456789",
+        "(415) 555-0132",
+        "(415)555-0132",
+        "415-555-0132",
+        "415.555.0132",
+        "1-800-555-0199",
+        "0151 23456789",
+        "015123456789",
+        "030/1234567",
+        "030 1234 5678",
+        "(030) 1234567",
+        "020 7946 0958",
+        "07700 900123",
+        "06 12 34 56 78",
+        "06.12.34.56.78",
+        "03-1234-5678",
+        "044 123 45 67",
+        "(11) 98765-4321",
+        "(02) 9876 5432",
+        "98765 43210",
+        "138 1234 5678",
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["{}", "It is {}, thanks.", '{{"to": "{}"}}', "Try {} at 19:00.", "Is it {}?"]
+)
+def test_a_telephone_number_is_found(number: str, text: str) -> None:
+    assert phones(text.format(number)) == {number}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("You can call me: 555-0132", "555-0132"),
+        ("My phone number is 612 345 678.", "612 345 678"),
+        ("my number is 4155550132", "4155550132"),
+        ("Meine Nummer ist 12 34 56 78", "12 34 56 78"),
+        ('{"mobile_no": 4155550132}', "4155550132"),
+        ('{"phone": "91234567"}', "91234567"),
+        ("tel:4155550132", "4155550132"),
+        ("WhatsApp 9123 4567", "9123 4567"),
+        ("+44 20 7946 0958 24.12.2024", "+44 20 7946 0958"),
+        ("415 555 0132 2 people", "415 555 0132"),
+        ("The order is 12345. Call me back: 4155550132", "4155550132"),
+    ],
+)
+def test_a_word_before_it_makes_digits_a_telephone_number(text: str, number: str) -> None:
+    assert phones(text) == {number}
+
+
+def test_so_does_the_key() -> None:
+    assert phones("4155550132", "customer phone_number") == {"4155550132"}
+    assert phones("4155550132", "quantity") == set()
+    assert phones("4155550132", "phone order_number") == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "at 19:00, 24.12.2024",
+        "From 08:00 to 18:30, from 01.02.2024 to 03.04.2025",
+        "2024-12-24T19:00:00Z",
+        "2024-12-24 19:00",
+        "24/12/2024",
+        "01-02-2024",
+        "It costs 1.234.567,89 €",
+        "1,299.00 USD",
+        "It is 1 234 567 people",
+        "order number 4155550132",
+        "order 0612345678 has shipped",
+        "Bestellnummer 0151 2345678",
+        "Your booking reference is 0045 1234 567",
+        "Call me about order 4155550132",
+        "call_0612345678",
+        "item_0151234567890",
+        "event_1785214055",
+        "1785214055",
+        "1785214055000",
+        "0.123456789012",
+        "3.14159265358979",
+        "duration 00:12:34.567890",
+        "192.168.100.200",
+        "version 10.12.2024",
+        "call us in 2023-2024",
+        "dial in on 24.12.2024",
+        "the call took 1234567 ms",
+        "the phone costs 1 299 000 EUR",
+        "open 0900-1700",
+        "room 12, floor 3, 4 people, 5 nights",
+        "ISBN 978-3-16-148410-0",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "a1b2c3d4e5f60718293",
+        "90210-1234",
+        "1600 Pennsylvania Avenue, 20500",
+        "12345678901234567890",
+        "temperature 0.7, top_p 0.95, max 4096 tokens",
+        "gpt-4o-realtime-preview-2024-12-17",
+    ],
+)
+def test_what_is_no_telephone_number_stays(text: str) -> None:
+    assert phones(text) == set()
+
+
+def test_what_is_behind_escapes_is_found() -> None:
+    assert found(r'{"to": "ada\u0040example.org"}') == [("email", "ada@example.org")]
+    assert found(r'{"to": "{\"to\": \"ada\\u0040example.org\"}"}') == [("email", "ada@example.org")]
+    assert found("https://example.org/?to=ada%40example.org&tel=%2B14155550132") == [
+        ("email", "ada@example.org"),
+        ("phone", "+14155550132"),
+    ]
+    assert found(r"030\/1234567") == [("phone", "030/1234567")]
+    assert found("Hello\\n4111 1111 1111 1111") == [("card", "4111 1111 1111 1111")]
+
+
+def test_own_patterns_and_words_are_found_and_the_longest_value_wins() -> None:
+    assert found(
+        "Order AB-123 of ada lovelace", extra={"order": r"AB-\d+"}, words=["Ada Lovelace", "Ada"]
+    ) == [
+        ("word", "ada lovelace"),
+        ("order", "AB-123"),
+    ]
+    assert found("ada@example.org, Ada", words=["Ada"]) == [("email", "ada@example.org"), ("word", "Ada")]
+    assert found("ada@example.org", words=["mail ada@example.org"]) == [("email", "ada@example.org")]
+    assert found("ada@example.org and +14155550132", kinds=["phone"]) == [("phone", "+14155550132")]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kinds": ["name"]},
+        {"extra": {"order": "("}},
+        {"extra": {"order": "[0-9]*"}},
+        {"extra": {"email": "x"}},
+        {"extra": {"a b": "x"}},
+        {"words": [" "]},
+    ],
+)
+def test_what_cannot_be_sought_is_refused(options: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        Finder(**options)  # type: ignore[arg-type]
+
+
+@given(st.text("+0123456789 ()-./@a.:,\\%u4", max_size=60))
+def test_matches_never_overlap(text: str) -> None:
+    places = sorted(
+        (match.start, match.end) for match in Finder().find(Cell(text, print)) if match.view.text == text
+    )
+    for (_, end), (start, _) in pairwise(places):
+        assert end <= start
