@@ -1,4 +1,5 @@
-"""The import arrows hold: schema ← session ← recorder, replay, provider ← lab ← integrations ← cli."""
+"""The import arrows hold: schema ← session ← recorder, replay, provider ← lab ← integrations ← cli; and there
+is no circle, neither of modules nor of sub-packages."""
 
 import ast
 from collections.abc import Iterator
@@ -30,24 +31,34 @@ WITHIN_REPLAY: dict[str, set[str]] = {
 SDK = {"agents", "openai"}
 SDK_USERS = ("integrations/openai_agents/", "cli/demo_")
 FILES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))
+STILL_IN_CIRCLES = {"recorder", "replay", "integrations.pytest_plugin"}
+"""Packages whose circles are yet to be cut: none is to be added, and what has none any more goes."""
 
 
-def imported(path: Path) -> Iterator[str]:
-    """The full names of the modules that a file imports anywhere, relative ones resolved."""
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """What a file imports anywhere, in functions and for the type checker, too: the full name of a module,
+    relative ones resolved, and a name in it, or ""."""
     package = ["realtape", *path.relative_to(ROOT).parent.parts]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             beyond = package[: len(package) - node.level + 1] if node.level else []
             assert not node.level or beyond, f"{path}: imports from above the packages"
             base = ".".join([*beyond, *([node.module] if node.module else [])])
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            yield from ((base, alias.name) for alias in node.names)
         elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if called in ("import_module", "__import__") and isinstance(node.args[0].value, str):
-                yield node.args[0].value
+                yield node.args[0].value, ""
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The full names of what a file imports anywhere: that of a module, and that of what is named in it."""
+    for module, name in imports(path):
+        yield module
+        if name:
+            yield f"{module}.{name}"
 
 
 def packages_of_ours(names: Iterator[str]) -> set[str]:
@@ -94,3 +105,57 @@ def test_imports_within_replay_point_one_way(folder: str):
     found = {part[2] for part in parts if part[:2] == ["realtape", "replay"] and len(part) > 2}
     assert len(files) > 2
     assert found <= WITHIN_REPLAY[folder] | {folder}
+
+
+def modules() -> dict[str, set[str]]:
+    """Each module of ours, and those that it imports. (That Python runs the front doors above a module before
+    it, is no import of ours.)"""
+    paths = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES}
+    paths = {f"realtape.{name.removesuffix('.__init__')}": path for name, path in paths.items()}
+    graph: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        found = (full if (full := f"{base}.{one}") in paths else base for base, one in imports(path))
+        graph[name] = {module for module in found if module in paths} - {name}
+    return graph
+
+
+def with_sub_packages_whole(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The same with each sub-package, such as `replay.core`, as one thing."""
+
+    def whole(name: str) -> str:
+        above = ".".join(name.split(".")[:3])
+        return above if (ROOT / Path(*above.split(".")[1:])).is_dir() else name
+
+    merged: dict[str, set[str]] = {whole(name): set() for name in graph}
+    for name, needs in graph.items():
+        merged[whole(name)] |= {whole(need) for need in needs} - {whole(name)}
+    return merged
+
+
+def in_circles(graph: dict[str, set[str]]) -> set[str]:
+    """The modules that import themselves in the end."""
+    return {name for name in graph if name in reachable(graph, name)}
+
+
+def reachable(graph: dict[str, set[str]], name: str) -> set[str]:
+    seen, queue = set[str](), [name]
+    while queue:
+        new = graph[queue.pop()] - seen
+        seen |= new
+        queue += new
+    return seen
+
+
+def test_there_is_no_circle():
+    graph = modules()
+    found = in_circles(graph) | in_circles(with_sub_packages_whole(graph))
+    bounded = {f"realtape.{package}" for package in STILL_IN_CIRCLES}
+    assert {name for name in found if not any(f"{name}.".startswith(f"{one}.") for one in bounded)} == set()
+    assert {one for one in bounded if not any(f"{name}.".startswith(f"{one}.") for name in found)} == set()
+
+
+def test_circles_are_seen():
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set[str](), "e": {"a", "e"}}
+    assert in_circles(graph) == {"b", "c", "e"}
+    assert "realtape.schema.decoding" in modules()["realtape.schema.codec"]
+    assert "realtape.session.fixture" in with_sub_packages_whole(modules())["realtape.session.recording"]
