@@ -1,7 +1,7 @@
 """A provider of realtime models on this machine: OpenAI's GA protocol, spoken from a script.
 
-The front door. Inside: `protocol` is the session without any I/O, `server` puts it behind a socket,
-`script` says what is said, `speech` holds recordings to say. It imports nothing else of Realtape.
+The front door. Inside: `session` is the server's half of the protocol, whoever directs it; `protocol` lets a
+script direct it, `server` puts that behind a socket; `speech` holds recordings to say.
 """
 
 from .protocol import Ended, Outgoing, RealtimeProtocol

@@ -1,20 +1,76 @@
-"""The input audio buffer: what the microphone gave and what is not yet part of the conversation."""
+"""The input audio buffer: what the microphone gave and what is not yet part of the conversation; and when
+the user speaks: energy in the samples against a threshold.
+
+A real provider asks a small neural network. Here the loudness decides, because the same audio has to
+give the same events on every machine.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from .refusal import Refused
-from .session import SemanticVad, ServerVad
-from .speech import BYTES_PER_MS
-from .voice_activity import FRAME_BYTES, FRAME_MS, VoiceActivity
+from .requests import RequestRefused
+from .settings import SemanticVad, ServerVad
+from .speech import BYTES_PER_MS, from_bytes
 
 MAX_BUFFER_BYTES = 15 * 1024 * 1024
 """Five minutes of PCM16."""
 
 MIN_COMMIT_MS = 100
 """The real provider takes nothing shorter from a client."""
+
+FRAME_MS = 20
+"""The audio that is judged at once."""
+
+FRAME_BYTES = FRAME_MS * BYTES_PER_MS
+
+_LOUDEST_RMS = 600
+"""The RMS (of 32,767) that a threshold of 1.0 asks for. Quiet consonants of ordinary speech lie near
+200, a room's noise below 100; at the default threshold of 0.5, speech begins at 300."""
+
+_ONSET_FRAMES = 2
+"""A single loud frame is a click."""
+
+
+class VoiceActivity:
+    """Follows one stream of audio, frame by frame.
+
+    Attributes:
+        speaking: whether the user is within a turn.
+        onset_ms: where the latest turn began, in milliseconds since the stream's beginning.
+    """
+
+    def __init__(self) -> None:
+        self.speaking = False
+        self.onset_ms = 0
+        self._loud_frames = 0
+        self._quiet_ms = 0
+
+    def reset(self) -> None:
+        """Forget the turn that goes on, if one does."""
+        self.speaking = False
+        self._loud_frames = 0
+        self._quiet_ms = 0
+
+    def judge(
+        self, frame: bytes, start_ms: int, detection: ServerVad | SemanticVad
+    ) -> Literal["started", "stopped"] | None:
+        """Whether a turn began or ended with this frame of FRAME_BYTES, which begins at `start_ms`."""
+        samples = from_bytes(frame)
+        loud = math.sqrt(sum(x * x for x in samples) / len(samples)) > detection.threshold * _LOUDEST_RMS
+        self._loud_frames = self._loud_frames + 1 if loud else 0
+        self._quiet_ms = 0 if loud else self._quiet_ms + FRAME_MS
+        if not self.speaking and self._loud_frames >= _ONSET_FRAMES:
+            self.speaking = True
+            self.onset_ms = start_ms - (_ONSET_FRAMES - 1) * FRAME_MS
+            return "started"
+        if self.speaking and self._quiet_ms >= max(detection.silence_duration_ms, FRAME_MS):
+            self.reset()
+            return "stopped"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +101,12 @@ class InputAudioBuffer:
         """Add samples (PCM16, 24 kHz) without listening to them.
 
         Raises:
-            Refused: the buffer would grow beyond MAX_BUFFER_BYTES; nothing was added.
+            RequestRefused: the buffer would grow beyond MAX_BUFFER_BYTES; nothing was added.
         """
         if len(self._audio) + len(pcm) > MAX_BUFFER_BYTES:
-            raise Refused("The input audio buffer is full.", code="input_audio_buffer_full", param="audio")
+            raise RequestRefused(
+                "The input audio buffer is full.", code="input_audio_buffer_full", param="audio"
+            )
         self._audio += pcm
 
     def listen(self, detection: ServerVad | SemanticVad) -> Iterator[SpeechStarted | SpeechStopped]:
@@ -82,11 +140,11 @@ class InputAudioBuffer:
         """All of it; the buffer is empty afterwards.
 
         Raises:
-            Refused: it holds less than MIN_COMMIT_MS.
+            RequestRefused: it holds less than MIN_COMMIT_MS.
         """
         if len(self._audio) < MIN_COMMIT_MS * BYTES_PER_MS:
             held_ms = len(self._audio) / BYTES_PER_MS
-            raise Refused(
+            raise RequestRefused(
                 f"A commit takes at least {MIN_COMMIT_MS} ms of audio; the buffer holds {held_ms:.0f} ms.",
                 code="input_audio_buffer_commit_empty",
             )

@@ -1,4 +1,4 @@
-"""The provider's half of OpenAI's GA realtime protocol, without a socket, a clock or chance.
+"""The session that a script leads, without a socket, a clock or chance.
 
 Times are milliseconds of audio time since the session began, given by the caller: the same messages at
 the same times give the same answers to the last byte. Messages and settings that the real provider
@@ -7,39 +7,50 @@ knows and a conversation does not need (G.711, MCP, logprobs, idle timeouts) are
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import heapq
+import math
+import re
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from itertools import count, zip_longest
 from typing import TypeAlias
 
-from .client_messages import (
+from .conversation import Item
+from .input_audio import InputAudioBuffer, SpeechStarted, SpeechStopped
+from .requests import (
     AudioAppend,
     AudioClear,
     AudioCommit,
-    ItemCreate,
-    ItemDelete,
-    ItemRetrieve,
-    ItemTruncate,
+    Message,
     Request,
-    ResponseCancel,
+    RequestRefused,
     ResponseCreate,
     ResponseOptions,
     SessionUpdate,
     parse,
 )
-from .conversation import Conversation
-from .ids import Ids
-from .input_audio import InputAudioBuffer, SpeechStarted, SpeechStopped
-from .items import from_client, user_speech
-from .refusal import Refused
-from .response import CancelReason, Response
-from .script import AFTERWARDS, Ending, Script
-from .session import Session
-from .timeline import Timeline
-from .transcription import transcribe
-from .wire import Message
+from .script import AFTERWARDS, Ending, FunctionCall, Output, Reply, Script, Speech
+from .session import ServerSession
+from .settings import Pcm16, Settings
+from .speech import BYTES_PER_MS, chunks
 
-TOKEN_LIMIT = 1_000_000
-"""What `rate_limits.updated` counts down from; nothing happens when it is used up."""
+THINKING_MS = 120
+"""From the response's creation to its first word."""
+
+TRANSCRIPTION_MS = 200
+"""From an utterance's end to its transcript: the answer has begun by then, as with a real provider."""
+
+CHUNK_MS = 100
+"""Audio in one delta."""
+
+BURST_CHUNKS = 4
+"""Deltas that are sent together: a client reads them at once, as it does from a real provider."""
+
+TEXT_BURST_WORDS = 4
+TEXT_BURST_MS = 40
+
+ARGUMENT_CHARACTERS = 8
+"""Of a tool call's arguments in one delta."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,46 @@ class Ended:
 Step: TypeAlias = Outgoing | Ended
 
 
+class _Timeline:
+    """Runs processes, as in discrete simulation: iterators that do what is due whenever they are resumed, and
+    yield the milliseconds after which to resume them. They run in the order of their times; those of one time
+    in the order of their starts.
+
+    Attributes:
+        now_ms: the time up to which everything has been run; never goes back.
+    """
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+        self._waiting: list[tuple[int, int, Iterator[int]]] = []
+        self._order = count()
+        self._stopped = False
+
+    @property
+    def next_due_ms(self) -> int | None:
+        """When the next process is to be resumed, or None."""
+        return self._waiting[0][0] if self._waiting else None
+
+    def start(self, process: Iterator[int]) -> None:
+        """Run the process up to its first pause, now; the rest follows in its time."""
+        wait_ms = next(process, None)
+        if wait_ms is not None and not self._stopped:
+            heapq.heappush(self._waiting, (self.now_ms + wait_ms, next(self._order), process))
+
+    def run_until(self, now_ms: int) -> None:
+        """Resume everything that is due by then."""
+        while self._waiting and self._waiting[0][0] <= now_ms:
+            due_ms, _, process = heapq.heappop(self._waiting)
+            self.now_ms = due_ms
+            self.start(process)
+        self.now_ms = max(now_ms, self.now_ms)
+
+    def stop(self) -> None:
+        """Resume nothing any more."""
+        self._stopped = True
+        self._waiting.clear()
+
+
 class RealtimeProtocol:
     """One session, from `session.created`, which the first call of any method returns, to its end."""
 
@@ -74,19 +125,14 @@ class RealtimeProtocol:
         """
         self._replies = iter(script.replies)
         self._transcripts = iter(script.transcripts)
-        self._conversation = Conversation()
-        self._ids = Ids(connection, taken=self._conversation.has)
-        self._session = Session(model=model)
-        self._session_id = self._ids.mint("sess")
-        self._conversation_id = self._ids.mint("conv")
+        self._session = ServerSession(Settings(model=model), connection=connection)
         self._input = InputAudioBuffer()
-        self._turn_item_id: str | None = None  # of the turn that the user is speaking
-        self._response: Response | None = None
-        self._used_tokens = 0
-        self._timeline = Timeline()
+        self._reply: Reply | None = None  # that the active response says
+        self._saying: Generator[int, None, None] | None = None
+        self._timeline = _Timeline()
         self._out: list[Step] = []
         self._ended = False
-        self._emit("session.created", {"session": self._session.describe(self._session_id)})
+        self._emit(self._session.created())
 
     @property
     def next_due_ms(self) -> int | None:
@@ -105,181 +151,144 @@ class RealtimeProtocol:
         if not self._ended:
             try:
                 self._answer(parse(message))
-            except Refused as refused:
-                self._refuse(refused, message.get("event_id"))
+            except RequestRefused as refused:
+                self._emit(self._session.error(refused, message.get("event_id")))
         return before + self.advance(now_ms)
 
-    def refuse(self, refused: Refused, now_ms: int) -> list[Step]:
+    def refuse(self, refused: RequestRefused, now_ms: int) -> list[Step]:
         """As `receive`, for a frame that holds no message: it is answered too."""
         before = self.advance(now_ms)
-        self._refuse(refused, None)
+        self._emit(self._session.error(refused))
         return before + self.advance(now_ms)
 
-    def _emit(self, type: str, fields: Message) -> None:
+    def _emit(self, messages: list[Message]) -> None:
         if not self._ended:
-            message: Message = {"type": type, "event_id": self._ids.mint("event"), **fields}
-            self._out.append(Outgoing(self._timeline.now_ms, message))
-
-    def _refuse(self, refused: Refused, event_id: object) -> None:
-        error: Message = {
-            "type": "invalid_request_error",
-            "code": refused.code,
-            "message": refused.message,
-            "param": refused.param,
-            "event_id": event_id if isinstance(event_id, str) else None,
-        }
-        self._emit("error", {"error": error})
+            self._out += [Outgoing(self._timeline.now_ms, message) for message in messages]
 
     def _answer(self, request: Request) -> None:
         match request:
-            case SessionUpdate():
-                self._session = self._session.updated(request.session)
-                self._emit("session.updated", {"session": self._session.describe(self._session_id)})
             case AudioAppend():
                 self._hear(request.audio)
             case AudioCommit():
-                self._conversation.ensure_room()
+                self._session.conversation.ensure_room()
                 self._commit(self._input.take())
             case AudioClear():
                 self._input.clear()
-                self._turn_item_id = None
-                self._emit("input_audio_buffer.cleared", {})
-            case ItemCreate():
-                self._create_item(request)
-            case ItemRetrieve():
-                item = self._conversation.find(request.item_id)
-                self._emit("conversation.item.retrieved", {"item": item.describe(with_audio=True)})
-            case ItemTruncate():
-                self._truncate(request)
-            case ItemDelete():
-                self._conversation.delete(request.item_id)
-                self._emit("conversation.item.deleted", {"item_id": request.item_id})
+                self._emit(self._session.clear())
             case ResponseCreate():
                 self._respond(request.response or ResponseOptions())
-            case ResponseCancel():
-                self._cancel(request.response_id)
+            case _:
+                if isinstance(request, SessionUpdate):
+                    _ensure_pcm16(self._session.settings.updated(request.session))
+                self._emit(self._session.answer(request))
+                self._settle()
 
-    # The user's turn
+    # --- the user's turn ----------------------------------------------------------------------------
 
     def _hear(self, pcm: bytes) -> None:
         self._input.append(pcm)
-        detection = self._session.audio.input.turn_detection
+        session = self._session
+        detection = session.settings.audio.input.turn_detection
         if detection is None:
             return
         for event in self._input.listen(detection):
             match event:
                 case SpeechStarted():
-                    self._turn_item_id = self._ids.mint("item")
-                    where: Message = {"audio_start_ms": event.audio_start_ms, "item_id": self._turn_item_id}
-                    self._emit("input_audio_buffer.speech_started", where)
-                    if detection.interrupt_response:
-                        self._interrupt("turn_detected")
+                    self._emit(session.speech_started(event.audio_start_ms))
+                    if detection.interrupt_response and session.response is not None:
+                        self._emit(session.cancel("turn_detected"))
+                        self._settle()
                 case SpeechStopped():
-                    where = {"audio_end_ms": event.audio_end_ms, "item_id": self._turn_item_id}
-                    self._emit("input_audio_buffer.speech_stopped", where)
+                    self._emit(session.speech_stopped(event.audio_end_ms))
                     self._end_turn(event.audio, detection.create_response)
 
     def _end_turn(self, audio: bytes, create_response: bool) -> None:
         # Nothing may stop the listening halfway, so a refusal is answered here.
         try:
-            self._conversation.ensure_room()
             self._commit(audio)
             if create_response:
                 self._respond(ResponseOptions())
-        except Refused as refused:
-            self._refuse(refused, None)
+        except RequestRefused as refused:
+            self._emit(self._session.error(refused))
 
     def _commit(self, audio: bytes) -> None:
-        item = user_speech(self._turn_item_id or self._ids.mint("item"), audio)
-        self._turn_item_id = None
-        place: Message = {"previous_item_id": self._conversation.last_id}
-        self._emit("input_audio_buffer.committed", {**place, "item_id": item.id})
-        self._conversation.append(item)
-        self._emit("conversation.item.added", {**place, "item": item.describe()})
-        self._emit("conversation.item.done", {**place, "item": item.describe()})
+        self._emit(self._session.commit(audio))
         transcript = next(self._transcripts, "")
-        if self._session.audio.input.transcription is not None:
-            self._timeline.start(transcribe(item, transcript, self._emit))
+        if self._session.settings.audio.input.transcription is not None:
+            self._timeline.start(self._transcribe(self._session.conversation.last, transcript))
 
-    # Items
+    def _transcribe(self, item: Item, transcript: str) -> Iterator[int]:
+        yield TRANSCRIPTION_MS // 2
+        for word in _words(transcript):
+            self._emit(self._session.transcribing(item, word))
+        yield TRANSCRIPTION_MS // 2
+        self._emit(self._session.transcribed(item, transcript))
 
-    def _create_item(self, request: ItemCreate) -> None:
-        self._conversation.ensure_room()
-        new = request.item
-        place = self._conversation.place_for(new.id, request.previous_item_id)
-        if new.type == "function_call_output" and not self._conversation.has_call(new.call_id):
-            raise Refused(f"There is no tool call {new.call_id!r}.", param="item.call_id")
-        item = from_client(new, self._ids)
-        previous_item_id = self._conversation.insert(place, item)
-        for type in ("conversation.item.added", "conversation.item.done"):
-            self._emit(type, {"previous_item_id": previous_item_id, "item": item.describe()})
-
-    def _truncate(self, request: ItemTruncate) -> None:
-        part = self._conversation.find(request.item_id).spoken_part(request.content_index)
-        if request.audio_end_ms > part.audio_ms:
-            raise Refused(
-                f"{request.audio_end_ms} ms lie beyond the {part.audio_ms} ms of audio in the item.",
-                param="audio_end_ms",
-            )
-        part.truncate(request.audio_end_ms)
-        cut: Message = {
-            "item_id": request.item_id,
-            "content_index": request.content_index,
-            "audio_end_ms": request.audio_end_ms,
-        }
-        self._emit("conversation.item.truncated", cut)
-
-    # The assistant's turn
+    # --- the assistant's turn -------------------------------------------------------------------------
 
     def _respond(self, options: ResponseOptions) -> None:
-        if self._response is not None:
-            raise Refused(
-                f"The conversation has an active response: {self._response.id}.",
-                code="conversation_already_has_active_response",
-            )
-        self._conversation.ensure_room()
+        self._session.ensure_free()
         reply = next(self._replies, AFTERWARDS)
         if reply.outputs:
-            response = Response(
-                reply,
-                options=options,
-                session=self._session,
-                conversation=self._conversation,
-                conversation_id=self._conversation_id,
-                ids=self._ids,
-                emit=self._emit,
-            )
-            self._response = response
-            self._timeline.start(self._run(response))
+            self._emit(self._session.respond(options))
+            self._reply, self._saying = reply, self._play(reply)
+            self._timeline.start(self._saying)
         if reply.ending is not None and (reply.ending.after_ms is not None or not reply.outputs):
             self._timeline.start(self._end(reply.ending))
 
-    def _run(self, response: Response) -> Iterator[int]:
-        yield from response.play()
-        if self._response is response:  # a cancelled one ends here too, and is settled already
-            self._settle(response)
+    def _play(self, reply: Reply) -> Generator[int, None, None]:
+        """The response as a process; what is sent between two pauses is one burst."""
+        yield THINKING_MS
+        for output in reply.outputs:
+            yield from self._say(output)
+            self._emit(self._session.end_item())
+        self._emit(self._session.end_response())
+        self._saying = None
+        self._settle()
 
-    def _settle(self, response: Response) -> None:
+    def _say(self, output: Output) -> Iterator[int]:
+        session, response = self._session, self._session.response
+        match output:
+            case FunctionCall():
+                self._emit(session.begin_item("call", output.name))
+                text = output.arguments_text
+                for start in range(0, len(text), ARGUMENT_CHARACTERS):
+                    self._emit(session.say(text[start : start + ARGUMENT_CHARACTERS]))
+                yield TEXT_BURST_MS
+            case Speech() if response is not None and "audio" in response.modalities:
+                self._emit(session.begin_item("speech"))
+                yield from self._speak(_words(output.text), output.pcm)
+            case _:
+                self._emit(session.begin_item("text"))
+                words = _words(output.text)
+                for start in range(0, len(words), TEXT_BURST_WORDS):
+                    for word in words[start : start + TEXT_BURST_WORDS]:
+                        self._emit(session.say(word))
+                    yield TEXT_BURST_MS
+
+    def _speak(self, words: list[str], pcm: bytes) -> Iterator[int]:
+        bursts = list(chunks(pcm, CHUNK_MS * BURST_CHUNKS)) or [b""]
+        spoken = 0
+        for number, burst in enumerate(bursts, start=1):
+            # Rounded up: the words run ahead of the sound, as the real provider's do.
+            upto = math.ceil(len(words) * number / len(bursts))
+            for word, chunk in zip_longest(words[spoken:upto], chunks(burst, CHUNK_MS), fillvalue=None):
+                self._emit(self._session.say(word or "", chunk or b""))
+            spoken = upto
+            # Waiting for the last burst too keeps the response active while it can still be heard.
+            yield len(burst) // BYTES_PER_MS
+
+    def _settle(self) -> None:
         """After `response.done`: the next response may begin."""
-        self._response = None
-        self._used_tokens += response.total_tokens
-        remaining = max(TOKEN_LIMIT - self._used_tokens, 0)
-        limit: Message = {"name": "tokens", "limit": TOKEN_LIMIT, "remaining": remaining}
-        self._emit("rate_limits.updated", {"rate_limits": [{**limit, "reset_seconds": 0.0}]})
-        ending = response.reply.ending
-        if ending is not None and ending.after_ms is None:
-            self._timeline.start(self._end(ending))
-
-    def _cancel(self, response_id: str | None) -> None:
-        if self._response is None or response_id not in {None, self._response.id}:
-            raise Refused("There is no such active response.", code="response_cancel_not_active")
-        self._interrupt("client_cancelled")
-
-    def _interrupt(self, reason: CancelReason) -> None:
-        response = self._response
-        if response is not None:
-            response.cancel(reason)
-            self._settle(response)
+        reply = self._reply
+        if reply is None or self._session.response is not None:
+            return
+        if self._saying is not None:  # it was cancelled
+            self._saying.close()
+        self._reply = self._saying = None
+        self._emit(self._session.rate_limits())
+        if reply.ending is not None and reply.ending.after_ms is None:
+            self._timeline.start(self._end(reply.ending))
 
     def _end(self, ending: Ending) -> Iterator[int]:
         if ending.after_ms:
@@ -287,3 +296,16 @@ class RealtimeProtocol:
         self._out.append(Ended(self._timeline.now_ms, ending))
         self._ended = True
         self._timeline.stop()
+
+
+def _ensure_pcm16(settings: Settings) -> None:
+    """Whoever speaks anything else is not understood here."""
+    for side, format in (("input", settings.audio.input.format), ("output", settings.audio.output.format)):
+        if not isinstance(format, Pcm16):
+            param = f"session.audio.{side}.format.type"
+            raise RequestRefused(f"'{param}' does not fit: Input should be 'audio/pcm'.", param=param)
+
+
+def _words(text: str) -> list[str]:
+    """The text in pieces that join to the same text: each word with the space before it."""
+    return re.findall(r"\s*\S+|\s+$", text)

@@ -14,9 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from .protocol import Ended, Outgoing, RealtimeProtocol, Step
-from .refusal import Refused
+from .requests import Message, RequestRefused, decode, encode
 from .script import Ending, Script
-from .wire import Message, decode, encode
 
 DEFAULT_PACE = 0.1
 """Ten times as fast as people talk."""
@@ -180,7 +179,7 @@ def _take(frame: str | bytes, now_ms: int, protocol: RealtimeProtocol, log: Conn
     """Give a frame to the protocol; what it answers."""
     try:
         message = decode(frame)
-    except Refused as refused:
+    except RequestRefused as refused:
         return protocol.refuse(refused, now_ms)
     log.received.append(message)
     return protocol.receive(message, now_ms)

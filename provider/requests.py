@@ -1,19 +1,133 @@
-"""What a client may send, typed. Fields that are not known here are ignored."""
+"""What a client may send: from the text of a frame to a typed request, or to why it is refused.
+
+Messages are JSON objects in text frames. Fields that are not known here are ignored.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Literal, TypeAlias
+import json
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, TypeAlias, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+)
 
-from .refusal import Refused
-from .session import Modality
-from .wire import Message
+from ..schema.errors import RealtapeError
+
+Message: TypeAlias = dict[str, JsonValue]
+"""A message of the protocol, either way. Once given away it is never changed."""
+
+Modality: TypeAlias = Literal["text", "audio"]
+
+MAX_DEPTH = 64
+"""Containers within containers; the protocol itself needs a dozen, and recursion has an end."""
 
 MAX_APPEND_BYTES = 15 * 1024 * 1024
 """Of audio in one message, decoded: the limit of the real provider."""
+
+
+class RequestRefused(RealtapeError):
+    """A client's message that makes no sense at this moment; the client is told by an `error` event.
+
+    Attributes:
+        message: what is wrong, for a person.
+        code: what is wrong, for a program, or None.
+        param: the path of the field that is wrong, or None.
+    """
+
+    def __init__(self, message: str, *, code: str | None = "invalid_value", param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.param = param
+
+    @classmethod
+    def because(cls, error: ValidationError, value: JsonValue, *, within: str = "") -> RequestRefused:
+        """The first thing that pydantic found wrong with `value`, which stands at the path `within`."""
+        first = error.errors(include_url=False, include_input=False)[0]
+        missing = first["type"] == "missing"
+        param = _path(first["loc"], value, within, missing=missing)
+        # Which field tells the members of a union apart; pydantic names it in quotes.
+        tag = str(first.get("ctx", {}).get("discriminator", "")).strip("'")
+        match first["type"]:
+            case "missing":
+                return cls(f"'{param}' is missing.", code="missing_required_parameter", param=param)
+            case "union_tag_not_found":
+                param = _join(param, tag)
+                return cls(f"'{param}' is missing.", code="missing_required_parameter", param=param)
+            case "union_tag_invalid":
+                param = _join(param, tag)
+                return cls(f"'{param}' has a value that is not known here.", param=param)
+            case _:
+                return cls(f"'{param}' does not fit: {first['msg']}.", param=param or None)
+
+
+# --- frames and messages ------------------------------------------------------------------------
+
+
+def encode(message: Message) -> str:
+    """The message as JSON text, ASCII only, so that lone surrogates travel too."""
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+
+
+def decode(text: str | bytes) -> Message:
+    """The JSON object in a frame.
+
+    Raises:
+        RequestRefused: a binary frame, no JSON, no object, nested deeper than MAX_DEPTH, or a number that
+            JSON could not carry back.
+    """
+    if isinstance(text, bytes):
+        raise RequestRefused("Messages must be sent as text frames.", code="invalid_json")
+    try:
+        value = cast(JsonValue, json.loads(text, parse_constant=_number, parse_float=_number))
+    # A number of thousands of digits is a ValueError too; a thousand brackets are a RecursionError.
+    except (ValueError, RecursionError):
+        raise RequestRefused("The message is not valid JSON.", code="invalid_json") from None
+    if not isinstance(value, dict):
+        raise RequestRefused("The message must be a JSON object.", code="invalid_json")
+    if _deeper_than(value, MAX_DEPTH):
+        raise RequestRefused(f"The message is nested deeper than {MAX_DEPTH} levels.", code="invalid_json")
+    return value
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _deeper_than(value: JsonValue, depth: int) -> bool:
+    level: list[JsonValue] = [value]
+    for _ in range(depth):
+        level = [child for parent in level for child in _children(parent)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: JsonValue) -> list[JsonValue]:
+    match value:
+        case dict():
+            return [child for child in value.values() if isinstance(child, dict | list)]
+        case list():
+            return [child for child in value if isinstance(child, dict | list)]
+        case _:
+            return []
+
+
+# --- requests -----------------------------------------------------------------------------------
 
 
 def _decoded(value: object) -> bytes:
@@ -248,9 +362,30 @@ def parse(message: Message) -> Request:
     """The typed request.
 
     Raises:
-        Refused: an unknown type, a field that is missing or does not fit.
+        RequestRefused: an unknown type, a field that is missing or does not fit.
     """
     try:
         return _REQUEST.validate_python(message)
     except ValidationError as error:
-        raise Refused.because(error, message) from None
+        raise RequestRefused.because(error, message) from None
+
+
+def _path(location: Sequence[str | int], value: JsonValue, within: str, *, missing: bool) -> str:
+    """The location as `item.content[0].text`.
+
+    Pydantic names the member of a union as one more step, which the message does not have. So a step
+    that is absent there is left out, unless it is the last one and what is missing.
+    """
+    path = within
+    for number, step in enumerate(location, start=1):
+        if isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
+            path, value = f"{path}[{step}]", value[step]
+        elif isinstance(value, dict) and isinstance(step, str) and step in value:
+            path, value = _join(path, step), value[step]
+        elif missing and number == len(location):
+            path = _join(path, str(step))
+    return path
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
