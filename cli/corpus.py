@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..schema import RealtapeError, UsageError
 from ..schema.addresses import locate
-from ..schema.rows import read_sessions
-from ..schema.stores import open_for_reading
+from ..schema.rows import fetch_sessions
+from ..schema.stores import open_for_reading, read
 from ..session.fixture.names import SESSION
 from .targets import Target, parse_target
 
@@ -102,6 +102,6 @@ def _at(path: Path) -> Iterator[Found]:
 async def _first_sessions(path: Path) -> list[str]:
     """The ids of the sessions that follow on none that the store holds, oldest first."""
     async with open_for_reading(locate(path)) as connection:
-        headers = [session.header for session in await read_sessions(connection)]
+        headers = [session.header for session in await read(connection, fetch_sessions)]
     known = {header.id for header in headers}
     return [header.id for header in headers if header.previous_session not in known]

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from ..schema import Header, SessionRecord, Status, StoreLocation
 from ..schema.addresses import locate
-from ..schema.rows import read_entries, read_sessions
-from ..schema.stores import open_for_reading
+from ..schema.rows import fetch_entries, fetch_sessions
+from ..schema.stores import open_for_reading, read
 from ..session.fixture import is_fixture, read_into_memory
 from ..session.words import short
 from . import output
@@ -67,9 +67,9 @@ async def _read(store: StoreLocation) -> list[Listed]:
     address = read_into_memory(store)[0] if is_fixture(store) else locate(store)
     async with open_for_reading(address) as connection:
         listed: list[Listed] = []
-        for record in await read_sessions(connection):
+        for record in await read(connection, fetch_sessions):
             duration_ns = None
-            async for entry in read_entries(connection, record.key, max(record.entries - 1, 0)):
+            for entry in await read(connection, fetch_entries, record.key, max(record.entries - 1, 0)):
                 duration_ns = entry.at_ns
             listed.append(Listed(record, duration_ns))
         return listed

@@ -7,8 +7,8 @@ from typing import Any
 from ..schema.entries import CALL_ENDS, PAYLOAD, Kind, Status
 from ..schema.errors import RealtapeError
 from ..schema.rows import Row, entry_of
+from ..session.payloads import AT_ONCE_ENTRIES
 from ..session.recording import Recording
-from ..session.row_stream import AT_ONCE_ENTRIES
 from .core.machine import ReplayCore
 from .core.runs import alike, may_run
 from .own_events import deliverable, deliverables

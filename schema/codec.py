@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from .decoding import Decoding
 from .encoding import Encoding
-from .errors import EncodingError
+from .errors import DecodingError, EncodingError
 from .json_text import to_json
 from .plain import Reference
 from .raised import text_of
@@ -145,6 +145,18 @@ def _unused(name: str, *taken: dict[str, Any]) -> str:
     while unused == "$" or any(unused in each for each in taken):
         unused = f"{name} ({next(numbers)})"
     return unused
+
+
+def bytes_in(segments: Mapping[int, bytes], segment: int, offset: int, length: int) -> bytes:
+    """The bytes of a reference.
+
+    Raises:
+        DecodingError: they are not among these segments.
+    """
+    data = segments.get(segment)
+    if data is None or not 0 <= offset <= offset + length <= len(data):
+        raise DecodingError(f"bytes {offset}+{length} of segment {segment} are missing")
+    return data[offset : offset + length]
 
 
 def references(payload: str) -> list[Reference]:

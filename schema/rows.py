@@ -7,15 +7,13 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from .clocks import clock_held
 from .digests import header_digest
 from .entries import SEQ, Entry, Header, Kind, SessionRecord, Status
 from .errors import CorruptRecordError
@@ -45,9 +43,11 @@ BARE_FIELDS = 7
 """So many has the row of a bare event: seq, at_ns, tick, task, payload, type, and a truth. The first four,
 the type and the payload stand where they stand in any row."""
 
+_MOSTLY_BARE = (BARE_FIELDS + len(Entry._fields)) / 2
+"""Fields of a row, at most, on average: else it is sooner read all of it."""
+
 _RECEIVED, _NOTHING = Kind.RECEIVED.value, (None,) * 7
 _is_bare = itemgetter(-1)
-_T = TypeVar("_T")
 
 Row = tuple[Any, ...]
 """The fields of an `Entry`, in its order; or BARE_FIELDS of a received event that has nothing but these.
@@ -128,7 +128,7 @@ def mark_interrupted(connection: Connection) -> None:
         connection.execute(update(SESSIONS).where(SESSIONS.c.key.in_(dead)).values(status=Status.INTERRUPTED))
 
 
-# --- reading: blocking, as a replay reads ---------------------------------------------------------
+# --- reading: blocking; `stores.read` asks the same without blocking the event loop -----------------
 
 
 def fetch_sessions(connection: Connection) -> list[SessionRecord]:
@@ -170,6 +170,28 @@ def fetch_entries(connection: Connection, key: int, first: int) -> list[Entry]:
     return list(map(Entry._make, fetch_rows(connection, key, first)))
 
 
+def row_batches(
+    connection: Connection, key: int, first: int = 0, *, bare: bool = False
+) -> Generator[list[Row]]:
+    """The entries of a session from `first` on, READ_BATCH in memory at a time.
+
+    Args:
+        bare: as in `fetch_rows`, for as long as there are enough such.
+    """
+    while rows := fetch_rows(connection, key, first, bare=bare):
+        bare = bare and sum(map(len, rows)) < _MOSTLY_BARE * len(rows)
+        yield rows
+        if len(rows) < READ_BATCH:
+            return
+        first = rows[-1][SEQ] + 1
+
+
+def entry_batches(connection: Connection, key: int, first: int = 0) -> Generator[list[Entry]]:
+    """As `row_batches`, each row an entry."""
+    for rows in row_batches(connection, key, first):
+        yield list(map(Entry._make, rows))
+
+
 def fetch_segment(connection: Connection, key: int, segment: int) -> bytes | None:
     """The bytes of one commit, or None where the log lacks them."""
     query = select(SEGMENTS.c.data).where(SEGMENTS.c.session == key, SEGMENTS.c.segment == segment)
@@ -190,36 +212,6 @@ def has_kind(connection: Connection, key: int, kind: str, types: Collection[str]
     if types is not None:
         query = query.where(ENTRIES.c.type.in_(types))
     return connection.execute(query).first() is not None
-
-
-# --- reading: without blocking the event loop -----------------------------------------------------
-
-
-async def read(connection: AsyncConnection, fetch: Callable[..., _T], *args: Any) -> _T:
-    """One of the functions above, on an asynchronous connection."""
-    with clock_held():
-        return await connection.run_sync(fetch, *args)
-
-
-async def read_sessions(connection: AsyncConnection) -> list[SessionRecord]:
-    """As `fetch_sessions`."""
-    return await read(connection, fetch_sessions)
-
-
-async def read_entries(connection: AsyncConnection, key: int, first: int = 0) -> AsyncIterator[Entry]:
-    """The entries of a session from `first` on, a batch in memory at a time."""
-    while True:
-        batch = await read(connection, fetch_entries, key, first)
-        for entry in batch:
-            yield entry
-        if len(batch) < READ_BATCH:
-            return
-        first = batch[-1].seq + 1
-
-
-async def read_segment(connection: AsyncConnection, key: int, segment: int) -> bytes | None:
-    """As `fetch_segment`."""
-    return await read(connection, fetch_segment, key, segment)
 
 
 def _session(row: Any) -> SessionRecord:

@@ -6,11 +6,10 @@ import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-import aiosqlite
 from sqlalchemy import Engine, create_engine, event, func, inspect, select
 from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.exc import NoSuchModuleError
@@ -43,7 +42,9 @@ _SERVER_PATIENCE = {
 }
 _SMALLEST_DATABASE_BYTES = 512
 _TABLES = frozenset(METADATA.tables)
-_DRIVER_MISSING = "PostgreSQL needs its driver: pip install 'realtape[postgresql]'"
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 def open_for_writing(address: Address) -> Engine:
@@ -68,10 +69,8 @@ def open_for_writing(address: Address) -> Engine:
             hide_parameters=True,  # they are what was said
         )
     else:
-        try:
+        with _driver_needed():
             engine = _server(address.url)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise UsageError(_DRIVER_MISSING) from error
     try:
         with store_errors(address):
             if fresh:
@@ -86,8 +85,15 @@ def open_for_writing(address: Address) -> Engine:
     return engine
 
 
-def _server(url: URL | None) -> Engine:
-    assert url is not None
+@contextmanager
+def _driver_needed() -> Generator[None]:
+    try:
+        yield
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise UsageError("PostgreSQL needs its driver: pip install 'realtape[postgresql]'") from error
+
+
+def _server(url: URL) -> Engine:
     patience = {name: value for name, value in _SERVER_PATIENCE.items() if name not in url.query}
     engine = create_engine(
         url,
@@ -173,37 +179,8 @@ def _require_log(address: Address, connection: Connection, tables: set[str], rem
 
 @contextmanager
 def open_blocking(address: Address) -> Generator[Connection]:
-    """Open a store for reading only, as `open_for_reading` does, for who may wait for the disk.
-
-    Raises:
-        StoreError: as in `errors.py`.
-    """
-    address.require_log()
-    if address.url is None:
-        uri = _reading_uri(address)
-        engine = create_engine("sqlite://", creator=lambda: _connect_blocking(uri), poolclass=NullPool)
-    else:
-        try:
-            engine = create_engine(address.url or "", poolclass=NullPool)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise UsageError(_DRIVER_MISSING) from error
-    try:
-        with store_errors(address), engine.connect() as connection:
-            _check(address, connection)
-            yield connection
-    finally:
-        engine.dispose()
-
-
-def _connect_blocking(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=READ_BUSY_SECONDS)
-    connection.execute("PRAGMA query_only=ON")
-    return connection
-
-
-@asynccontextmanager
-async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
-    """Open a store for reading only; nothing is created, and nothing that was committed changes.
+    """Open a store for reading only, for who may wait for the disk; nothing is created, and nothing that was
+    committed changes.
 
     What the database raises, here or in the body, is translated; what else the body raises is not.
 
@@ -211,31 +188,57 @@ async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
         StoreError: as in `errors.py`.
     """
     address.require_log()
-    if address.url is None:
-        uri = await asyncio.to_thread(_reading_uri, address)
-        engine = create_async_engine(
-            "sqlite+aiosqlite://", async_creator=lambda: _connect(uri), poolclass=NullPool
-        )
-    else:
-        try:
-            engine = create_async_engine(address.url or "", poolclass=NullPool)
-        except (NoSuchModuleError, ModuleNotFoundError) as error:
-            raise UsageError(_DRIVER_MISSING) from error
+    with ExitStack() as stack:
+        with store_errors(address):
+            url = _reading_url(address, "sqlite")
+            with _driver_needed():
+                engine = create_engine(url, poolclass=NullPool)
+            stack.callback(engine.dispose)
+            connection = stack.enter_context(_translating(engine, address).connect())
+            _begin_reading(connection, address)
+        yield connection
 
-    def translate(context: ExceptionContext) -> None:
-        raise store_error(address, context.original_exception) from context.original_exception
 
-    event.listen(engine.sync_engine, "handle_error", translate)
-    try:
-        async with AsyncExitStack() as stack:
-            with store_errors(address), clock_held():
-                connection = await engine.connect()
-                stack.push_async_callback(_held, connection.close)
-                await connection.run_sync(lambda sync: _check(address, sync))
-            yield connection
-    finally:
-        # A cancelled reader must not leave the connection's thread behind.
-        await asyncio.shield(_held(engine.dispose))
+@asynccontextmanager
+async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
+    """As `open_blocking`, without blocking the event loop; `read` asks such a connection."""
+    address.require_log()
+    async with AsyncExitStack() as stack:
+        with store_errors(address), clock_held():
+            url = await asyncio.to_thread(_reading_url, address, "sqlite+aiosqlite")
+            with _driver_needed():
+                engine = create_async_engine(url, poolclass=NullPool)
+            # A cancelled reader must not leave the connection's thread behind.
+            stack.push_async_callback(lambda: asyncio.shield(_held(engine.dispose)))
+            _translating(engine.sync_engine, address)
+            connection = await engine.connect()
+            stack.push_async_callback(_held, connection.close)
+            await connection.run_sync(_begin_reading, address)
+        yield connection
+
+
+async def read(
+    connection: AsyncConnection,
+    fetch: Callable[Concatenate[Connection, _P], _T],
+    *args: _P.args,
+    **facts: _P.kwargs,
+) -> _T:
+    """What a function of a blocking connection fetches, without blocking the event loop."""
+    with clock_held():
+        return await connection.run_sync(fetch, *args, **facts)
+
+
+async def read_each(
+    connection: AsyncConnection,
+    fetch: Callable[Concatenate[Connection, _P], Iterator[_T]],
+    *args: _P.args,
+    **facts: _P.kwargs,
+) -> AsyncGenerator[_T]:
+    """What a generator of a blocking connection fetches, each without blocking the event loop."""
+    things = await read(connection, fetch, *args, **facts)
+    end = object()
+    while (thing := await read(connection, lambda _: next(things, end))) is not end:
+        yield cast("_T", thing)
 
 
 async def _held(close: Callable[[], Awaitable[None]]) -> None:
@@ -243,14 +246,33 @@ async def _held(close: Callable[[], Awaitable[None]]) -> None:
         await close()
 
 
-async def _connect(uri: str) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(uri, uri=True, timeout=READ_BUSY_SECONDS)
-    try:
-        await connection.execute("PRAGMA query_only=ON")
-    except BaseException:
-        await connection.close()  # it has a thread of its own
-        raise
-    return connection
+def _translating(engine: Engine, address: Address) -> Engine:
+    """From now on, what the database raises comes as ours."""
+
+    def translate(context: ExceptionContext) -> None:
+        raise store_error(address, context.original_exception) from context.original_exception
+
+    event.listen(engine, "handle_error", translate)
+    return engine
+
+
+def _begin_reading(connection: Connection, address: Address) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+    _require_log(address, connection, _tables(connection), "name the store that was recorded into")
+
+
+def _reading_url(address: Address, sqlite: str) -> URL:
+    """Where SQLAlchemy finds it.
+
+    Args:
+        sqlite: the driver for a file.
+    """
+    if address.url is not None:
+        return address.url
+    return URL.create(
+        sqlite, database=_reading_uri(address), query={"uri": "true", "timeout": str(READ_BUSY_SECONDS)}
+    )
 
 
 def _reading_uri(address: Address) -> str:
@@ -270,7 +292,3 @@ def _reading_uri(address: Address) -> str:
             # Nobody can write where not even SQLite's own files can be made.
             return address.sqlite_uri("ro") + "&immutable=1"
     return uri
-
-
-def _check(address: Address, connection: Connection) -> None:
-    _require_log(address, connection, _tables(connection), "name the store that was recorded into")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +21,7 @@ from typing import Any, cast
 from sqlalchemy.engine import Connection
 
 from ..schema.addresses import Address, MemoryDatabase
-from ..schema.codec import REFERS, references
+from ..schema.codec import bytes_in, references
 from ..schema.digests import entry_digest, header_digest
 from ..schema.driver_errors import store_errors
 from ..schema.entries import Entry, Header, SessionRecord, Status
@@ -28,8 +29,7 @@ from ..schema.errors import CorruptRecordError, DecodingError, StoreBusyError, U
 from ..schema.json_text import to_json
 from ..schema.plain import Reference
 from ..schema.rows import (
-    READ_BATCH,
-    fetch_entries,
+    entry_batches,
     fetch_segment,
     fetch_sessions,
     find_session,
@@ -77,10 +77,7 @@ class Draft:
         Raises:
             DecodingError: the session holds no such bytes.
         """
-        data = self.segments.get(segment)
-        if data is None or not 0 <= offset <= offset + length <= len(data):
-            raise DecodingError(f"bytes {offset}+{length} of segment {segment} are missing")
-        return data[offset : offset + length]
+        return bytes_in(self.segments, segment, offset, length)
 
     def sealed(self) -> Draft:
         """The same with the digest chain computed anew.
@@ -226,22 +223,19 @@ def fetch_draft(connection: Connection, session: SessionRecord) -> Draft:
     """
     entries: list[Entry] = []
     segments: dict[int, bytes] = {}
-    while True:
-        batch = fetch_entries(connection, session.key, len(entries))
-        for entry in batch:
-            if entry.seq != len(entries):
-                raise CorruptRecordError(session.header.id, len(entries), f"missing; {entry.seq} follows")
-            entries.append(entry)
-            for segment, _, _ in references(entry.payload) if REFERS in entry.payload else ():
-                if segment not in segments:
-                    data = fetch_segment(connection, session.key, segment)
-                    if data is None:
-                        raise CorruptRecordError(
-                            session.header.id, entry.seq, f"the bytes of segment {segment} are missing"
-                        )
-                    segments[segment] = data
-        if len(batch) < READ_BATCH:
-            return Draft(session.header, session.status, tuple(entries), segments)
+    for entry in itertools.chain.from_iterable(entry_batches(connection, session.key)):
+        if entry.seq != len(entries):
+            raise CorruptRecordError(session.header.id, len(entries), f"missing; {entry.seq} follows")
+        entries.append(entry)
+        for segment, _, _ in references(entry.payload):
+            if segment not in segments:
+                data = fetch_segment(connection, session.key, segment)
+                if data is None:
+                    raise CorruptRecordError(
+                        session.header.id, entry.seq, f"the bytes of segment {segment} are missing"
+                    )
+                segments[segment] = data
+    return Draft(session.header, session.status, tuple(entries), segments)
 
 
 def read_drafts(address: Address, session_id: str) -> list[Draft]:

@@ -1,23 +1,31 @@
-"""The payloads of one recording, decoded; the bytes that they refer to, of a few commits, are in memory."""
+"""The payloads of one recording, decoded: one, or all of them, a millisecond's work at a time. The bytes that
+they refer to, of a few commits, are in memory."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
-from ..schema.codec import REFERS, Codec, references
-from ..schema.entries import PAYLOAD, Entry
-from ..schema.errors import CorruptRecordError, DecodingError
-from ..schema.rows import Row, entry_of
+from sqlalchemy.engine import Connection
+
+from ..schema.addresses import Address
+from ..schema.codec import REFERS, Codec, bytes_in, references
+from ..schema.driver_errors import store_errors
+from ..schema.entries import PAYLOAD, SEQ, Entry
+from ..schema.errors import CorruptRecordError, DecodingError, RealtapeError
+from ..schema.rows import Row, entry_of, fetch_segment, row_batches
 from ..schema.vocabulary import Vocabulary
 
 SEGMENTS_IN_MEMORY = 8
 """Commits whose bytes are kept while a recording is read; each is what 50 ms brought."""
 
-payload_of = itemgetter(PAYLOAD)
-"""That of a row."""
+AT_ONCE_ENTRIES = 256
+AT_ONCE_BYTES = 1 << 20
+"""How much is decoded in one go: a millisecond's work."""
+
+_payload_of = itemgetter(PAYLOAD)
 
 
 class Payloads:
@@ -38,8 +46,27 @@ class Payloads:
         self._session_id = session_id
         self._segments: OrderedDict[int, bytes] = OrderedDict()
 
-    def wanted(self, payloads: Sequence[str]) -> list[int]:
-        """The segments to which these refer; those of them that are in memory stay there for now."""
+    def lacking(self, payloads: Sequence[str]) -> list[int]:
+        """The segments to which these refer, and whose bytes are not in memory; the others stay for now."""
+        return [segment for segment in self._wanted(payloads) if segment not in self._segments]
+
+    def load(self, connection: Connection, key: int, payloads: Sequence[str]) -> None:
+        """Bring the bytes to which these refer into memory, if the log holds them. Where somebody else puts
+        them out meanwhile, they are brought again.
+
+        Args:
+            connection: to the store.
+            key: of the session.
+        """
+        wanted, missing = self._wanted(payloads), set[int]()
+        while lacking := [one for one in wanted if one not in self._segments and one not in missing]:
+            found = {one: fetch_segment(connection, key, one) for one in lacking}
+            self._segments.update((one, data) for one, data in found.items() if data is not None)
+            missing.update(one for one, data in found.items() if data is None)
+            while len(self._segments) > max(SEGMENTS_IN_MEMORY, len(wanted)):
+                self._segments.popitem(last=False)
+
+    def _wanted(self, payloads: Sequence[str]) -> list[int]:
         referring = [payload for payload in payloads if REFERS in payload]
         wanted = sorted({segment for payload in referring for segment, _, _ in references(payload)})
         for segment in wanted:
@@ -47,32 +74,13 @@ class Payloads:
                 self._segments.move_to_end(segment)
         return wanted
 
-    def lacks(self, segment: int) -> bool:
-        """Whether the bytes of this segment are not in memory."""
-        return segment not in self._segments
-
-    def keep(self, segments: Sequence[tuple[int, bytes | None]], *, among: int) -> None:
-        """Bytes of segments that were lacking, each with its number; None where the log lacks them.
-
-        Args:
-            among: so many are wanted at once.
-        """
-        for segment, data in segments:
-            if data is not None:
-                self._segments[segment] = data
-        while len(self._segments) > max(SEGMENTS_IN_MEMORY, among):
-            self._segments.popitem(last=False)
-
     def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
         """Bytes of a segment that is in memory: those of the entry decoded last are.
 
         Raises:
             DecodingError: they are not.
         """
-        data = self._segments.get(segment)
-        if data is None or not 0 <= offset <= offset + length <= len(data):
-            raise DecodingError(f"bytes {offset}+{length} of segment {segment} are missing")
-        return data[offset : offset + length]
+        return bytes_in(self._segments, segment, offset, length)
 
     def value(self, entry: Entry) -> Any:
         """The decoded payload of an entry.
@@ -93,8 +101,72 @@ class Payloads:
         Raises:
             CorruptRecordError: one cannot be decoded, or its bytes are missing.
         """
-        decoded = self.codec.decode_all(list(map(payload_of, rows)), self.bytes_at)
+        decoded = self.codec.decode_all(list(map(_payload_of, rows)), self.bytes_at)
         if decoded is None:
             return [self.value(entry_of(row)) for row in rows]
         self.notes |= decoded[1]
         return decoded[0]
+
+    def stream(
+        self, connection: Connection, address: Address, key: int
+    ) -> Iterator[tuple[list[Row], list[Any]]]:
+        """All rows of a session with their decoded payloads, AT_ONCE_ENTRIES at a time; blocking. Fewer come
+        at the end; and before what cannot be read, which then raises.
+
+        Args:
+            connection: to the store at `address`.
+            key: of the session.
+
+        Raises:
+            StoreError, CorruptRecordError: it cannot be read any further.
+        """
+        rows: list[Row] = []
+        values: list[Any] = []
+        try:
+            for some, decoded in self._portions(connection, address, key):
+                rows += some
+                values += decoded
+                if len(rows) >= AT_ONCE_ENTRIES:
+                    yield rows[:AT_ONCE_ENTRIES], values[:AT_ONCE_ENTRIES]
+                    del rows[:AT_ONCE_ENTRIES], values[:AT_ONCE_ENTRIES]
+        except RealtapeError:
+            if rows:
+                yield rows, values
+            raise
+        if rows:
+            yield rows, values
+
+    def _portions(
+        self, connection: Connection, address: Address, key: int
+    ) -> Iterator[tuple[list[Row], list[Any]]]:
+        """As many at a time as are decoded in one go; never more than AT_ONCE_ENTRIES."""
+        with store_errors(address):
+            for batch in row_batches(connection, key, bare=True):
+                for rows in _cut(batch):
+                    self.load(connection, key, list(map(_payload_of, rows)))
+                    try:
+                        values = self.values(rows)
+                    except CorruptRecordError as error:
+                        whole = [row for row in rows if error.seq is not None and row[SEQ] < error.seq]
+                        if whole:
+                            yield whole, self.values(whole)
+                        raise
+                    yield rows, values
+
+
+def _cut(batch: list[Row]) -> Iterator[list[Row]]:
+    """Cut a batch so that what is decoded in one go stays small."""
+    text = "".join(map(_payload_of, batch))
+    if len(text) <= AT_ONCE_BYTES and REFERS not in text:
+        for begin in range(0, len(batch), AT_ONCE_ENTRIES):
+            yield batch[begin : begin + AT_ONCE_ENTRIES]
+        return
+    begin, size = 0, 0
+    for number, payload in enumerate(map(_payload_of, batch)):
+        weight = len(payload) + sum(length for _, _, length in references(payload))
+        if number > begin and (size + weight > AT_ONCE_BYTES or number - begin >= AT_ONCE_ENTRIES):
+            yield batch[begin:number]
+            begin, size = number, 0
+        size += weight
+    if begin < len(batch):
+        yield batch[begin:]

@@ -8,10 +8,11 @@ event loop depends on how long the disk took.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
+from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,23 +26,25 @@ from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
 from ..schema.rows import (
     Row,
+    entry_batches,
     entry_of,
     fetch_ended,
     fetch_entries,
     fetch_sessions,
     has_kind,
-    read_entries,
-    read_segment,
-    read_sessions,
 )
 from ..schema.standard import STANDARD
-from ..schema.stores import open_blocking, open_for_reading
+from ..schema.stores import open_blocking, open_for_reading, read, read_each
 from ..schema.vocabulary import Vocabulary
 from .drafts import Draft, in_memory, read_drafts
 from .ended import Ended
 from .fixture import is_fixture, read_into_memory
 from .payloads import Payloads
-from .row_stream import RowStream
+
+_T = TypeVar("_T")
+
+Batches = Callable[[int], Sequence[Entry]]
+"""Gives some entries from a seq on, none behind the last."""
 
 
 class Recording:
@@ -83,7 +86,7 @@ class Recording:
         else:
             address, first_id = locate(store), None
         async with open_for_reading(address) as connection:
-            session = _choose(address, await read_sessions(connection), session_id or first_id)
+            session = _choose(address, await read(connection, fetch_sessions), session_id or first_id)
         return cls(address, session, vocabulary)
 
     @classmethod
@@ -177,8 +180,9 @@ class Recording:
         """The entries from seq `first` on, in order."""
         connection = await self._connected()
         with store_errors(self._address):
-            async for entry in read_entries(connection, self._session.key, first):
-                yield entry
+            async for batch in read_each(connection, entry_batches, self._session.key, first):
+                for entry in batch:
+                    yield entry
 
     async def values(self, first: int = 0) -> AsyncGenerator[tuple[Entry, Any]]:
         """The entries from seq `first` on, each with its decoded payload.
@@ -197,6 +201,12 @@ class Recording:
         """
         await self._load(entry)
         return self._payloads.value(entry)
+
+    async def ask(self, question: Callable[[Batches], _T]) -> _T:
+        """What a question comes to that itself is blocking: while it waits for entries, the loop runs."""
+        connection, key = await self._connected(), self._session.key
+        with store_errors(self._address):
+            return await read(connection, lambda blocking: question(partial(fetch_entries, blocking, key)))
 
     def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
         """Bytes of a segment that is in memory: those of the entry decoded last are."""
@@ -224,8 +234,7 @@ class Recording:
         Raises:
             CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
         """
-        connection = self._connected_blocking()
-        return iter(RowStream(connection, self._address, self._session.key, self._payloads))
+        return self._payloads.stream(self._connected_blocking(), self._address, self._session.key)
 
     def batch(self, first: int) -> list[Entry]:
         """Some entries from seq `first` on, none behind the last; blocking. Opens the store for this
@@ -289,14 +298,10 @@ class Recording:
         return self._blocking
 
     async def _load(self, entry: Entry) -> None:
-        """Bring what it refers to into memory; whoever reads meanwhile may have put out what was there."""
-        wanted, missing = self._payloads.wanted([entry.payload]), set[int]()
-        while lacking := [one for one in wanted if self._payloads.lacks(one) and one not in missing]:
+        if self._payloads.lacking([entry.payload]):
             connection = await self._connected()
             with store_errors(self._address):
-                found = [(one, await read_segment(connection, self._session.key, one)) for one in lacking]
-            missing |= {one for one, data in found if data is None}
-            self._payloads.keep(found, among=len(wanted))
+                await read(connection, self._payloads.load, self._session.key, [entry.payload])
 
 
 def _choose(address: Address, sessions: list[SessionRecord], session_id: str | None) -> SessionRecord:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import cast
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 
 from ..schema.entries import Entry
 from ..schema.errors import UsageError
-from .recording import Recording
+from .recording import Batches, Recording
 from .state import Fold, State
 
 CHECKPOINT_ENTRIES = 1000
@@ -37,7 +35,7 @@ class States:
         self._every = every
         self._kept = [State()]
         self._fold = Fold()  # where the blocking side was asked last
-        self._batch: list[Entry] = []
+        self._batch: Sequence[Entry] = ()  # which the blocking side read last
 
     # --- for who shares an event loop with others ---------------------------------------------------
 
@@ -49,13 +47,8 @@ class States:
             StoreError: the store cannot be read.
         """
         fold = self._before(seq)
-        entries = cast("AsyncGenerator[Entry]", self.recording.entries(fold.seq))
-        async with aclosing(entries):
-            while fold.seq < seq:
-                entry = await anext(entries, None)
-                if entry is None:
-                    break
-                self._add(fold, entry)
+        if fold.seq < seq:
+            await self.recording.ask(lambda batch: self._go_to(seq, fold, batch))
         return fold.state()
 
     async def seq_at(self, seconds: float) -> int:
@@ -66,12 +59,7 @@ class States:
             UsageError: `seconds` is negative.
             StoreError: the store cannot be read.
         """
-        fold, at_ns = self._before_time(seconds)
-        entries = cast("AsyncGenerator[Entry]", self.recording.entries(fold.seq))
-        async with aclosing(entries):
-            while (entry := await anext(entries, None)) is not None and entry.at_ns < at_ns:
-                self._add(fold, entry)
-        return fold.seq
+        return await self.recording.ask(lambda batch: self._seq_of(seconds, batch))
 
     # --- blocking, a batch at a time, as a replay reads ---------------------------------------------
 
@@ -79,27 +67,39 @@ class States:
         """As `at`; blocking, and quick where `seq` is little ahead of what was asked for last."""
         if seq < self._fold.seq or seq - self._fold.seq > self._every:
             self._fold = self._before(seq)
-        fold = self._fold
-        while fold.seq < seq and (entry := self.entry(fold.seq)) is not None:
-            self._add(fold, entry)
-        return fold.state()
+        self._go_to(seq, self._fold, self._entries)
+        return self._fold.state()
 
     def seq_now(self, seconds: float) -> int:
         """As `seq_at`; blocking."""
-        fold, at_ns = self._before_time(seconds)
-        while (entry := self.entry(fold.seq)) is not None and entry.at_ns < at_ns:
-            self._add(fold, entry)
-        return fold.seq
+        return self._seq_of(seconds, self._entries)
 
     def entry(self, seq: int) -> Entry | None:
         """An entry, or None where there is no such; blocking."""
-        batch = self._batch
-        if not batch or not batch[0].seq <= seq <= batch[-1].seq:
-            batch = self._batch = self.recording.batch(seq)
-        index = seq - batch[0].seq if batch else 0
-        return batch[index] if 0 <= index < len(batch) else None
+        entries = self._entries(seq)
+        return entries[0] if entries and entries[0].seq == seq else None
 
     # --- helpers ------------------------------------------------------------------------------------
+
+    def _entries(self, first: int) -> Sequence[Entry]:
+        """Some entries from seq `first` on: of the batch that was read last, where it holds that."""
+        if not self._batch or not self._batch[0].seq <= first <= self._batch[-1].seq:
+            self._batch = self.recording.batch(first)
+        return self._batch[bisect_left(self._batch, first, key=lambda entry: entry.seq) :]
+
+    def _go_to(self, seq: int, fold: Fold, batch: Batches) -> None:
+        while fold.seq < seq and (entries := batch(fold.seq)):
+            for entry in entries[: seq - fold.seq]:
+                self._add(fold, entry)
+
+    def _seq_of(self, seconds: float, batch: Batches) -> int:
+        fold, at_ns = self._before_time(seconds)
+        while entries := batch(fold.seq):
+            for entry in entries:
+                if entry.at_ns >= at_ns:
+                    return fold.seq
+                self._add(fold, entry)
+        return fold.seq
 
     def _before(self, seq: int) -> Fold:
         """Where to go on from to get there."""

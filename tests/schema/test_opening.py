@@ -21,8 +21,8 @@ from realtape.schema import (
 )
 from realtape.schema import stores as schema_stores
 from realtape.schema.addresses import locate
-from realtape.schema.rows import read_sessions
-from realtape.schema.stores import open_for_reading, open_for_writing
+from realtape.schema.rows import fetch_sessions
+from realtape.schema.stores import open_for_reading, open_for_writing, read
 from sqlalchemy import text
 from support.stores import (
     DATA,
@@ -256,7 +256,7 @@ async def test_reading_what_a_crash_left_keeps_the_log_beside_it(path: Path):
     await crashed(path)
     before = {name: data for name, data in state_of(path.parent).items() if not name.endswith("-shm")}
     async with open_for_reading(locate(path)) as connection:
-        (session,) = await read_sessions(connection)
+        (session,) = await read(connection, fetch_sessions)
     assert session.status is Status.RECORDING  # on another host: nothing is known of it
     after = {name: data for name, data in state_of(path.parent).items() if not name.endswith("-shm")}
     assert after == before

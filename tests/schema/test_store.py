@@ -13,8 +13,14 @@ from realtape.schema import rows as schema_rows
 from realtape.schema import stores as schema_stores
 from realtape.schema.addresses import locate
 from realtape.schema.entries import FORMAT
-from realtape.schema.rows import insert_session, mark_interrupted, read_entries, read_segment, read_sessions
-from realtape.schema.stores import APPLICATION_ID, open_for_reading, open_for_writing
+from realtape.schema.rows import (
+    entry_batches,
+    fetch_segment,
+    fetch_sessions,
+    insert_session,
+    mark_interrupted,
+)
+from realtape.schema.stores import APPLICATION_ID, open_for_reading, open_for_writing, read, read_each
 from sqlalchemy import text
 from support.stores import (
     DATA,
@@ -132,10 +138,11 @@ async def test_entries_come_back_in_batches_from_anywhere(path: Path, monkeypatc
     (key,) = fill(path, entries=10)
     async with open_for_reading(locate(path)) as connection:
         for first in (0, 3, 4, 9, 10, 99):
-            found = [row async for row in read_entries(connection, key, first)]
+            batches = [batch async for batch in read_each(connection, entry_batches, key, first)]
+            found = [row for batch in batches for row in batch]
             assert [row._replace(digest=b"") for row in found] == [entry(seq) for seq in range(first, 10)]
-        assert [row async for row in read_entries(connection, 99)] == []
-        assert await read_segment(connection, key, 1) is None
+        assert [one async for one in read_each(connection, entry_batches, 99)] == []
+        assert await read(connection, fetch_segment, key, 1) is None
 
 
 async def test_sessions_come_back_with_all_that_was_written(path: Path):
@@ -146,7 +153,7 @@ async def test_sessions_come_back_with_all_that_was_written(path: Path):
         key, digest = insert_session(connection, written)
     engine.dispose()
     async with open_for_reading(locate(path)) as connection:
-        found = await read_sessions(connection)
+        found = await read(connection, fetch_sessions)
     assert [session.entries for session in found] == [3, 3, 0]
     assert (found[2].key, found[2].header, found[2].first_digest) == (key, written, digest)
     assert [session.status for session in found] == [Status.CLOSED, Status.CLOSED, Status.RECORDING]
@@ -176,5 +183,5 @@ async def test_a_header_that_cannot_be_read_is_corrupt(path: Path, change: str):
     (session_id,) = sql(path, "SELECT id FROM sessions")[0]
     async with open_for_reading(locate(path)) as connection:
         with pytest.raises(CorruptRecordError, match="header") as caught:
-            await read_sessions(connection)
+            await read(connection, fetch_sessions)
     assert (caught.value.session_id, caught.value.seq) == (session_id, None)

@@ -21,8 +21,9 @@ from realtape.schema.codec import references
 from realtape.schema.digests import entry_digest, header_digest
 from realtape.schema.entries import Entry, Kind, SessionRecord, Status
 from realtape.schema.errors import StoreWriteError
-from realtape.schema.rows import read_entries, read_segment, read_sessions
-from realtape.schema.stores import open_for_reading
+from realtape.schema.rows import entry_batches, fetch_segment, fetch_sessions
+from realtape.schema.stores import open_for_reading, read_each
+from realtape.schema.stores import read as ask
 
 _REFERENCE = re.compile(r'"at":\[(\d+),(\d+),(\d+)\]')
 
@@ -78,12 +79,13 @@ async def read(store: StoreLocation) -> list[Stored]:
     """All sessions of a store, oldest first."""
     async with open_for_reading(locate(store)) as connection:
         found: list[Stored] = []
-        for record in await read_sessions(connection):
-            entries = [entry async for entry in read_entries(connection, record.key)]
+        for record in await ask(connection, fetch_sessions):
+            batches = [batch async for batch in read_each(connection, entry_batches, record.key)]
+            entries = [entry for batch in batches for entry in batch]
             numbers = {place[0] for entry in entries for place in references(entry.payload)}
             segments: dict[int, bytes] = {}
             for number in sorted(numbers):
-                data = await read_segment(connection, record.key, number)
+                data = await ask(connection, fetch_segment, record.key, number)
                 assert data is not None, f"segment {number} is missing"
                 segments[number] = data
             found.append(Stored(record, entries, segments))

@@ -17,15 +17,15 @@ from realtape.schema.addresses import locate
 from realtape.schema.digests import entry_digest
 from realtape.schema.entries import new_session_id
 from realtape.schema.rows import (
+    entry_batches,
+    fetch_segment,
+    fetch_sessions,
     insert_entries,
     insert_segment,
     insert_session,
-    read_entries,
-    read_segment,
-    read_sessions,
     update_session,
 )
-from realtape.schema.stores import open_for_reading, open_for_writing, settle
+from realtape.schema.stores import open_for_reading, open_for_writing, read, read_each, settle
 
 DATA = b"four bytes and more of them"
 NOBODY = 65534
@@ -93,10 +93,10 @@ async def content(path: Path) -> list[tuple[str, int, bytes | None]]:
         return [
             (
                 session.header.labels["number"],
-                len([entry async for entry in read_entries(connection, session.key)]),
-                await read_segment(connection, session.key, 0),
+                sum([len(batch) async for batch in read_each(connection, entry_batches, session.key)]),
+                await read(connection, fetch_segment, session.key, 0),
             )
-            for session in await read_sessions(connection)
+            for session in await read(connection, fetch_sessions)
         ]
 
 
