@@ -21,6 +21,9 @@ from realtape.recorder import Recorder
 from realtape.replay import ReplayModel, run
 from realtape.schema import (
     Kind,
+    RealtimeModel,
+    RealtimeModelAudioEvent,
+    RealtimeModelListener,
     RealtimeModelSendToolOutput,
     RealtimeModelToolCallEvent,
     RealtimeModelTranscriptDeltaEvent,
@@ -152,6 +155,47 @@ async def sent(store: Path) -> Passage:
     return passage
 
 
+async def received(store: Path) -> Passage:
+    """An audio delta, from the model's call of our listener to its return; on an ordinary loop."""
+    passage = Passage()
+
+    class Speaking(RealtimeModel):
+        def __init__(self) -> None:
+            self.listeners: list[Any] = []
+
+        def add_listener(self, listener: Any) -> None:
+            self.listeners.append(listener)
+
+        def remove_listener(self, listener: Any) -> None:
+            self.listeners.remove(listener)
+
+        async def connect(self, options: Any) -> None: ...
+
+        async def send_event(self, event: Any) -> None: ...
+
+        async def close(self) -> None: ...
+
+    class Silent(RealtimeModelListener):
+        async def on_event(self, event: Any) -> None: ...
+
+    async with Recorder(store) as recorder:
+        inner = Speaking()
+        model = recorder.wrap(inner)
+        model.add_listener(Silent())
+        await model.connect({})
+        for number in range(EVENTS):
+            audio = number.to_bytes(2) * 2_400
+            event = RealtimeModelAudioEvent(data=audio, response_id="r", item_id="i", content_index=0)
+            if number == SEEN:
+                passage.begin()
+            for listener in inner.listeners:
+                await listener.on_event(event)
+            passage.end()
+            await asyncio.sleep(0)
+        await model.close()
+    return passage
+
+
 def passages() -> dict[str, Passage]:
     """What is counted."""
     ways: dict[str, Callable[[Path], Any]] = {
@@ -163,6 +207,7 @@ def passages() -> dict[str, Passage]:
     with tempfile.TemporaryDirectory() as folder:
         for number, (name, way) in enumerate(ways.items()):
             found[name] = run(way(Path(folder, f"{number}.db")))
+        found["recorded: an audio delta"] = asyncio.run(received(Path(folder, "recorded.db")))
     return found
 
 
@@ -170,7 +215,7 @@ def table(found: dict[str, Passage]) -> list[str]:
     """The lines of a table."""
     rows = [(name, *passage.numbers) for name, passage in found.items()]
     return [
-        "| on virtual time | calls | files | changes of file |",
+        "| on the way of | calls | files | changes of file |",
         "|---|---:|---:|---:|",
         *(f"| {name} | {calls} | {files} | {changes} |" for name, calls, files, changes in rows),
     ]
