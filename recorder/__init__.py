@@ -5,7 +5,6 @@ May import `realtape.schema` only.
 
 from __future__ import annotations
 
-from .model import RecordingModel
-from .recorder import Recorder
+from .recorder import Recorder, RecordingModel
 
 __all__ = ["Recorder", "RecordingModel"]

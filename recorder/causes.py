@@ -1,4 +1,4 @@
-"""In whose dynamic extent we are: which entry an event happened because of.
+"""In whose dynamic extent we are: which entry an event happened because of, and in which models.
 
 A context variable, so that tasks inherit it. One variable serves all recorders and sessions of the
 process: it holds a chain of frames, at most one a session, the innermost first.
@@ -6,13 +6,17 @@ process: it holds a chain of frames, at most one a session, the innermost first.
 
 from __future__ import annotations
 
+import threading
+import weakref
+from collections import OrderedDict
 from contextvars import ContextVar, Token
-from typing import NamedTuple, TypeVar
-
-_T = TypeVar("_T")
+from typing import Any, NamedTuple
 
 MAX_NESTED_SESSIONS = 4
 """Models wrapped in models; deeper frames are those of sessions long gone (a loop that reconnects)."""
+
+EVENTS_REMEMBERED = 1024
+"""For how many events back `caused_by` finds the cause."""
 
 
 class Frame(NamedTuple):
@@ -21,14 +25,17 @@ class Frame(NamedTuple):
     Attributes:
         session: the session's number in this process.
         seq: the entry; None inside the model, where nothing is known of a cause.
-        model: inside the inner model (its calls on the tracker are not the application's).
+        tap: the number of the model's tap; 0 where it does not matter.
+        inside: the session's log where we are inside its inner model, whose calls on the tracker are not the
+            application's. A model's read loop inherits it, and outlives the next connect.
         outer: frames of other sessions.
     """
 
     session: int
     seq: int | None
-    model: bool
-    outer: Frame | None
+    tap: int = 0
+    inside: object | None = None
+    outer: Frame | None = None
 
 
 _frame: ContextVar[Frame | None] = ContextVar("realtape_cause", default=None)
@@ -40,6 +47,14 @@ def current(session: int) -> Frame | None:
     while frame is not None and frame.session != session:
         frame = frame.outer
     return frame
+
+
+def log_inside(tap: int) -> object | None:
+    """The log of the session whose inner model we are in, if it is this tap's."""
+    frame = _frame.get()
+    while frame is not None and frame.tap != tap:
+        frame = frame.outer
+    return None if frame is None else frame.inside
 
 
 def here() -> Frame | None:
@@ -63,15 +78,25 @@ class within:
         self._entered = frame
 
     def __enter__(self) -> None:
-        self._token = _frame.set(self._entered)
+        self._token: Token[Frame | None] = _frame.set(self._entered)
 
     def __exit__(self, *exception: object) -> None:
-        leave(_frame, self._token)
+        try:
+            _frame.reset(self._token)
+        except ValueError:
+            # A coroutine that nobody awaited to its end is closed wherever the collector runs; there
+            # the variable was never set.
+            pass
 
 
-def extent(session: int, seq: int | None, *, model: bool) -> within:
-    """For the length of a `with` block: what happens is caused by `seq`."""
-    return within(Frame(session, seq, model, _others(session)))
+def extent(session: int, seq: int | None, tap: int = 0, inside: object | None = None) -> within:
+    """For the length of a `with` block: what happens is caused by `seq`; see `Frame`."""
+    outer = _frame.get()
+    if outer is not None and (outer.outer is not None or outer.session != session):
+        outer = _others(session, outer)
+    else:
+        outer = None  # nearly always
+    return within(Frame(session, seq, tap, inside, outer))
 
 
 def none() -> within:
@@ -80,42 +105,55 @@ def none() -> within:
     return within(_without_causes(_frame.get()))
 
 
-def leave(variable: ContextVar[_T], token: Token[_T]) -> None:
-    """Give a context variable its value back."""
-    try:
-        variable.reset(token)
-    except ValueError:
-        # A coroutine that nobody awaited to its end is closed wherever the collector runs; there
-        # the variable was never set.
-        pass
+class EventCauses:
+    """Remembers of events what they were caused by, or are the cause of. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a signal handler may `mark` while its thread is in here
+        self._known: OrderedDict[int, tuple[weakref.ref[Any], Frame]] = OrderedDict()  # by the event's id
+
+    def remember(self, event: Any, frame: Frame) -> None:
+        """Keep an event's frame, as long as there are not too many younger ones."""
+        try:
+            reference = weakref.ref(event)
+        except TypeError:  # a class with slots
+            return
+        with self._lock:
+            self._known[id(event)] = (reference, frame)
+            self._known.move_to_end(id(event))
+            if len(self._known) > EVENTS_REMEMBERED:
+                self._known.popitem(last=False)
+
+    def of(self, event: Any) -> Frame | None:
+        """An event's frame, or None where it is not known (any more)."""
+        found = self._known.get(id(event))
+        return found[1] if found is not None and found[0]() is event else None
 
 
 def _without_causes(frame: Frame | None) -> Frame | None:
     if frame is None:
         return None
     outer = _without_causes(frame.outer)
-    return outer if frame.seq is not None else Frame(frame.session, None, frame.model, outer)
+    return outer if frame.inside is None else frame._replace(seq=None, outer=outer)
 
 
 def _as_application(frame: Frame | None) -> Frame | None:
     if frame is None:
         return None
     outer = _as_application(frame.outer)
-    if outer is frame.outer and not frame.model:
+    if outer is frame.outer and frame.inside is None:
         return frame
-    return Frame(frame.session, frame.seq, False, outer)
+    return frame._replace(inside=None, outer=outer)
 
 
-def _others(session: int) -> Frame | None:
+def _others(session: int, frame: Frame | None) -> Frame | None:
     """The frames of other sessions, as many as can be nested."""
-    frame, kept = _frame.get(), list[Frame]()
-    if frame is None or (frame.outer is None and frame.session == session):
-        return None  # nearly always
+    kept = list[Frame]()
     while frame is not None and len(kept) < MAX_NESTED_SESSIONS - 1:
         if frame.session != session:
             kept.append(frame)
         frame = frame.outer
     chain: Frame | None = None
     for one in reversed(kept):
-        chain = Frame(one.session, one.seq, one.model, chain)
+        chain = one._replace(outer=chain)
     return chain

@@ -5,23 +5,23 @@ from __future__ import annotations
 from ..schema.addresses import Address, MemoryDatabase
 from ..schema.entries import Entry
 from ..session.drafts import Draft
-from .budget import Budget
 from .recorder import Recorder
-from .session_log import SessionLog
+from .session_log import Backlog, SessionLog
+from .store import Store
 from .writer import Writer
 
 
 class MemoryWriter(Writer):
     """Takes what the sessions hold when it is asked to, and writes nothing. It has no thread."""
 
-    def __init__(self, address: Address, budget: Budget) -> None:
-        super().__init__(address, budget)
-        self._kept_budget = budget
+    def __init__(self, store: Store, backlog: Backlog) -> None:
+        super().__init__(store, backlog)
         self._kept: dict[SessionLog, tuple[list[Entry], dict[int, bytes]]] = {}
 
     def wake(self, log: SessionLog) -> None:
         """This session is one of ours from now on."""
         if log not in self._kept:
+            log.listed = True
             self._kept[log] = ([], {})
 
     def flush(self, timeout: float) -> None:
@@ -32,7 +32,7 @@ class MemoryWriter(Writer):
                 entries += [pending.entry for pending in batch.entries]
                 if batch.parts:
                     segments[batch.segment] = b"".join(batch.parts)
-                self._kept_budget.release(batch.weight_bytes)
+                self.backlog.release(batch.weight_bytes)
 
     def close(self, timeout: float) -> None:
         """As `flush`; nothing was opened."""
@@ -62,9 +62,9 @@ class InMemory(Recorder):
 
     _writer: MemoryWriter
 
-    def _new_writer(self, budget: Budget) -> MemoryWriter:
+    def _new_writer(self, backlog: Backlog) -> MemoryWriter:
         self.address = Address(None, None, MemoryDatabase("in memory"))
-        return MemoryWriter(self.address, budget)
+        return MemoryWriter(Store(self.address), backlog)
 
     def drafts(self) -> list[Draft]:
         """The sessions so far, in the order in which they began. Call `sealed()` on one to keep it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, cast
 
 from ..schema.codec import Codec
@@ -9,13 +10,44 @@ from ..schema.encoding import Reference
 from ..schema.entries import Flag
 from ..schema.errors import EncodingError
 from ..schema.secrets import Secrets
-from .segments import SegmentBuffer
 
 MAX_VALUE_BYTES = 256 * 1024 * 1024
 """Larger payloads and byte values are not recorded: no database takes a gigabyte in one value."""
 
+RECENT_BYTES = 4
+"""Byte values looked back on: an audio event follows the raw event that carried the same audio."""
+
 # As plain integers: an `enum.Flag` takes ten times as long to add up.
 _REDACTED, _LOSSY = int(Flag.REDACTED), int(Flag.LOSSY)
+
+
+class SegmentBuffer:
+    """Gathers bytes, and answers where they will lie. One thread at a time."""
+
+    def __init__(self) -> None:
+        self._segment = 0
+        self._parts: list[bytes] = []
+        self._length = 0
+        self._recent: deque[tuple[bytes, Reference]] = deque(maxlen=RECENT_BYTES)
+
+    def put(self, data: bytes) -> tuple[Reference, bytes]:
+        """Keep bytes; returns where they lie, and the one object that is kept of them."""
+        for known, reference in self._recent:
+            if known == data:
+                return reference, known
+        reference = (self._segment, self._length, len(data))
+        self._parts.append(data)
+        self._length += len(data)
+        self._recent.append((data, reference))
+        return reference, data
+
+    def take(self) -> tuple[int, list[bytes]]:
+        """The segment's number and its parts; what is put from now on goes into the next one."""
+        segment, parts = self._segment, self._parts
+        self._parts, self._length = [], 0
+        if parts:
+            self._segment += 1
+        return segment, parts
 
 
 class Payloads:

@@ -1,21 +1,52 @@
-"""The playback state at every moment: of the application's tracker, or of an assumed one."""
+"""The playback state at every moment, as columns: of the application's tracker, or of an assumed one."""
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from ..schema.entries import Kind
-from ..schema.playback import audio_length_ms
+from ..schema.entries import text_column
+from ..schema.playback import audio_length_ms, is_g711
+from ..schema.secrets import Secrets
 from ..schema.shadows import Shadows, bare
-from . import causes
-from .session_log import NO_PLAYBACK, Playback, SessionLog
 
 logger = logging.getLogger("realtape.recorder")
 
 METHODS = ("on_play_bytes", "on_play_ms", "on_interrupted", "set_audio_format", "get_state")
+
+Playback = tuple[str | None, int | None, float | None, bool]
+"""(item id, content index, elapsed milliseconds, assumed)."""
+
+NO_PLAYBACK: Playback = (None, None, None, False)
+_MAX_INT = (1 << 31) - 1  # of an integer column on PostgreSQL
+
+
+class PlaybackColumns:
+    """Makes columns of a playback state. A tracker is the application's, and may say anything."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._item: tuple[Any, str | None] = (None, None)  # most states tell of the same item
+
+    def of(self, state: Playback) -> Playback:
+        """The state, as columns. Raises what converting the tracker's own objects raises."""
+        item_id, content_index, elapsed_ms, assumed = state
+        item = self._item
+        if item_id is not item[0]:
+            text = None if item_id is None else text_column(self._secrets.scrub(str(item_id)))
+            self._item = item = (item_id, text)
+        if content_index is not None:
+            content_index = int(content_index)
+            if abs(content_index) > _MAX_INT:
+                content_index = None
+        if elapsed_ms is not None:
+            elapsed_ms = float(elapsed_ms) + 0.0  # SQLite stores -0.0 as 0.0
+            if not math.isfinite(elapsed_ms):
+                elapsed_ms = None
+        return (item[1], content_index, elapsed_ms, assumed)
 
 
 class TrackerTap:
@@ -24,11 +55,15 @@ class TrackerTap:
     Its methods are shadowed by attributes of the instance: calls by the application, from any
     thread, and by the model are appended to the log. A method that the application had taken hold
     of before is not seen; what it changed is found at the next entry, and appended as `observed`.
+
+    Args:
+        tracker: the application's.
+        append: called with a method's name and what becomes the entry's payload.
     """
 
-    def __init__(self, tracker: Any, log: SessionLog) -> None:
+    def __init__(self, tracker: Any, append: Callable[[str, dict[str, Any]], object]) -> None:
         self._tracker = tracker
-        self._log = log
+        self._append_call = append
         self._lock = threading.Lock()
         self._in_progress = 0
         self._calls = threading.local()
@@ -97,9 +132,7 @@ class TrackerTap:
             return self._known
 
     def _append(self, name: str, value: dict[str, Any], state: Playback) -> None:
-        frame = causes.current(self._log.number)
-        who = "model" if frame is not None and frame.model else "application"
-        self._log.append(Kind.PLAYBACK, {**value, "state": list(state[:3])}, type=who, method=name)
+        self._append_call(name, {**value, "state": list(state[:3])})
 
 
 def _length(arg: Any) -> Any:
@@ -116,7 +149,11 @@ class AssumedTracker:
 
     def __init__(self, clock: Callable[[], int], settings: Mapping[str, Any] | None) -> None:
         self._clock = clock
-        self._format: Any = _output_format(settings or {})
+        try:
+            self._format = _named(_output_format(settings or {}))
+        except Exception as error:  # noqa: BLE001 - they are the application's, and may be anything
+            logger.debug("the settings name no audio format: %s", type(error).__name__)
+            self._format = _named(None)
         self._item: tuple[str, int] | None = None
         self._since_ns = 0
         self._length_ms = 0.0
@@ -131,21 +168,18 @@ class AssumedTracker:
     def on_received(self, event: Any) -> None:
         """An event from the model, before it is recorded."""
         try:
-            self._follow(event)
+            kind = getattr(event, "type", None)
+            if kind == "audio":
+                item = (event.item_id, event.content_index)
+                if item != self._item:
+                    self._item, self._since_ns, self._length_ms = item, self._clock(), 0.0
+                self._length_ms += audio_length_ms(self._format, len(event.data))
+            elif kind == "audio_interrupted":
+                self._item = None
+            elif kind == "raw_server_event":
+                self._on_raw(event.data)
         except Exception as error:  # noqa: BLE001 - a transport may call anything an audio event
             logger.debug("no playback can be assumed from %s: %s", type(event).__qualname__, error)
-
-    def _follow(self, event: Any) -> None:
-        kind = getattr(event, "type", None)
-        if kind == "audio":
-            item = (event.item_id, event.content_index)
-            if item != self._item:
-                self._item, self._since_ns, self._length_ms = item, self._clock(), 0.0
-            self._length_ms += audio_length_ms(self._format, len(event.data))
-        elif kind == "audio_interrupted":
-            self._item = None
-        elif kind == "raw_server_event":
-            self._on_raw(event.data)
 
     def _on_raw(self, data: Any) -> None:
         if isinstance(data, dict):
@@ -153,7 +187,13 @@ class AssumedTracker:
             if message.get("type") in ("session.created", "session.updated"):
                 session = message.get("session")
                 if isinstance(session, dict):
-                    self._format = _output_format(cast("dict[str, Any]", session)) or self._format
+                    told = _output_format(cast("dict[str, Any]", session))
+                    self._format = _named(told) if told else self._format
+
+
+def _named(format: Any) -> Literal["g711_ulaw", "pcm16"]:
+    """A format by the shortest name of its kind: it is asked for with every piece of audio."""
+    return "g711_ulaw" if is_g711(format) else "pcm16"
 
 
 def _output_format(settings: Mapping[str, Any]) -> Any:

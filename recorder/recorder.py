@@ -1,4 +1,7 @@
-"""The recorder: sessions in, a log out. One of them serves many models, event loops and threads."""
+"""The recorder, and the models that it wraps: sessions in, a log out.
+
+One recorder serves many models, event loops and threads.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ import socket
 import threading
 import time
 import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
@@ -22,14 +24,14 @@ from ..schema.clocks import clock_here
 from ..schema.codec import Codec, TextFilter
 from ..schema.entries import Header, Kind, Status, new_session_id
 from ..schema.errors import StoreWriteError, UsageError
-from ..schema.model import RealtimeModel
+from ..schema.model import RealtimeModel, RealtimeModelListener
 from ..schema.secrets import Secrets
 from ..schema.standard import STANDARD
 from ..schema.vocabulary import Vocabulary
-from . import causes, forks
-from .budget import Budget
-from .model import RecordingModel
-from .session_log import LOST, SessionLog
+from . import causes
+from .session_log import LOST, Backlog, SessionLog
+from .store import Store
+from .tap import ModelTap
 from .writer import Writer, logger
 
 MAX_PENDING_BYTES = 64 * 1024 * 1024
@@ -37,8 +39,11 @@ LARGEST_PENDING_BYTES = 512 * 1024 * 1024  # may become one value of the databas
 DRAIN_SECONDS = 10.0
 FORK_SECONDS = 5.0
 """How long `os.fork` waits for a commit."""
-EVENTS_REMEMBERED = 1024
-"""For how many received events back `caused_by` finds the entry."""
+
+_living: weakref.WeakSet[Recorder] = weakref.WeakSet()
+"""All that are told of forks."""
+_held = threading.local()
+"""The locks that the forking thread holds."""
 
 
 class Recorder:
@@ -90,20 +95,19 @@ class Recorder:
         self._drain_seconds = drain_seconds
         self._package_versions: dict[str, str] | None = None
         self._open: weakref.WeakSet[SessionLog] = weakref.WeakSet()
-        # By the event's id: a weak reference, the session's number, and the entry.
-        self._remembered: OrderedDict[int, tuple[weakref.ref[Any], int, int]] = OrderedDict()
+        self._received = causes.EventCauses()
         self._begun = False
         self._closed = False
         self._renew()
-        forks.watch(self)
+        _living.add(self)
 
     def _renew(self) -> None:
-        self._budget = Budget(self._max_pending_bytes)
-        self._writer = self._new_writer(self._budget)
+        self._backlog = Backlog(self._max_pending_bytes)
+        self._writer = self._new_writer(self._backlog)
         self._lock = threading.RLock()  # a signal handler may `mark` while its thread is in here
 
-    def _new_writer(self, budget: Budget) -> Writer:
-        return Writer(self.address, budget)
+    def _new_writer(self, backlog: Backlog) -> Writer:
+        return Writer(Store(self.address), backlog)
 
     @property
     def enabled(self) -> bool:
@@ -127,14 +131,13 @@ class Recorder:
         """Say that what happens in the `with` block is because of this received event.
 
         For code that gets events through queues of its own. An event that was not received, or
-        more than EVENTS_REMEMBERED events ago, is no cause.
+        more than `causes.EVENTS_REMEMBERED` events ago, is no cause.
         """
-        found = self._find(event)
-        if found is None:
+        frame = self._received.of(event)
+        if frame is None or frame.seq == LOST:
             yield
             return
-        session, seq = found
-        with causes.extent(session, seq, model=False):
+        with causes.extent(frame.session, frame.seq):
             yield
 
     async def flush(self) -> None:
@@ -187,7 +190,7 @@ class Recorder:
         )
         clock = self.clock or clock_here()
         secrets = Secrets(self.secrets, *(() if previous is None else (previous.secrets,)))
-        log = SessionLog(header, self.codec, secrets, clock, self._writer.wake, self._budget)
+        log = SessionLog(header, self.codec, secrets, clock, self._backlog, self._received)
         with self._lock:
             if self._closed:
                 log.refuse()
@@ -197,28 +200,10 @@ class Recorder:
             self._open.add(log)
         return log
 
-    def remember(self, event: Any, log: SessionLog, seq: int) -> None:
-        """Keep the entry of a received event, for `caused_by`."""
-        try:
-            reference = weakref.ref(event)
-        except TypeError:  # a class with slots
-            return
-        with self._lock:
-            self._remembered[id(event)] = (reference, log.number, seq)
-            self._remembered.move_to_end(id(event))
-            if len(self._remembered) > EVENTS_REMEMBERED:
-                self._remembered.popitem(last=False)
-
     packages: tuple[str, ...] = ("realtape",)
     """Whose versions stand in each session's header."""
 
     # --- helpers --------------------------------------------------------------------------------------
-
-    def _find(self, event: Any) -> tuple[int, int] | None:
-        found = self._remembered.get(id(event))
-        if found is None or found[0]() is not event or found[2] == LOST:
-            return None
-        return found[1], found[2]
 
     def _sessions_here(self) -> list[SessionLog]:
         with self._lock:
@@ -277,3 +262,121 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:  # run from a folder that nobody installed
         return "unknown"
+
+
+# --- forks ------------------------------------------------------------------------------------------------
+
+
+def _before_fork() -> None:
+    held = [recorder.hold_still() for recorder in list(_living)]
+    _held.locks = [lock for lock in held if lock is not None]
+
+
+def _after_fork_in_parent() -> None:
+    for lock in _held.locks:
+        lock.release()
+
+
+def _after_fork_in_child() -> None:
+    for recorder in list(_living):
+        recorder.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+    )
+
+
+# --- the models ---------------------------------------------------------------------------------------------
+
+_TAP, _RECORDER = "_realtape_tap", "_realtape_recorder"
+"""The attributes of a wrapper that are not its inner model's."""
+
+
+class RecordingBase:
+    """Every member of the ABC, forwarded through a tap; any other attribute is the inner model's.
+
+    Subclasses add the ABC (ours here, the SDK's in its integration), and say which listener stands
+    at the inner model.
+    """
+
+    _realtape_tap: ModelTap
+    _realtape_recorder: Recorder
+
+    def __init__(self, inner: Any, *, recorder: Recorder, labels: Mapping[str, str] | None = None) -> None:
+        kept = dict(labels or {})
+
+        def begin(previous: SessionLog | None) -> SessionLog | None:
+            return recorder.begin(kept, previous) if recorder.enabled else None
+
+        tap = ModelTap(inner, begin, recorder.codec.vocabulary, self._realtape_relay)
+        object.__setattr__(self, _TAP, tap)
+        object.__setattr__(self, _RECORDER, recorder)
+
+    def _realtape_relay(self, handler: Callable[[Any], Any]) -> Any:
+        raise NotImplementedError
+
+    async def connect(self, options: Any) -> None:
+        """Connect the inner model; begins a session of the log."""
+        return await self._realtape_tap.connect(options)
+
+    def add_listener(self, listener: Any) -> None:
+        """Add a listener; one that is there already is not added twice."""
+        self._realtape_tap.add_listener(listener)
+
+    def remove_listener(self, listener: Any) -> None:
+        """Remove a listener; one that is not there is none to remove."""
+        self._realtape_tap.remove_listener(listener)
+
+    async def send_event(self, event: Any) -> None:
+        """Send an event through the inner model."""
+        return await self._realtape_tap.send_event(event)
+
+    async def send_event_if(self, event: Any, send_if: Callable[[], bool]) -> bool:
+        """Send an event through the inner model, which asks `send_if` where it commits."""
+        return await self._realtape_tap.send_event_if(event, send_if)
+
+    async def close(self) -> None:
+        """Close the inner model."""
+        return await self._realtape_tap.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in (_TAP, _RECORDER):  # asked before __init__ has run
+            raise AttributeError(name)
+        return getattr(self._realtape_tap.inner, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._realtape_tap.inner, name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self._realtape_tap.inner)})
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._realtape_tap.inner, name)
+
+
+class _Relay(RealtimeModelListener):
+    """The listener at the inner model; the tap's handler is its method, without a step between them."""
+
+    def __init__(self, handler: Callable[[Any], Any]) -> None:
+        vars(self)["on_event"] = handler
+
+    async def on_event(self, event: Any) -> None:
+        """Replaced by the handler."""
+
+
+class RecordingModel(RecordingBase, RealtimeModel):
+    """A model that does what its inner model does, and records it.
+
+    Args:
+        inner: the model that does the work; anything with the ABC's methods.
+        recorder: where the entries go.
+        labels: the user's own, kept in each session's header.
+    """
+
+    def _realtape_relay(self, handler: Callable[[Any], Any]) -> RealtimeModelListener:
+        return _Relay(handler)
+
+    def _retire_response_audio(self, response_id: str) -> None:
+        self._realtape_tap.inner._retire_response_audio(response_id)

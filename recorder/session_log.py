@@ -3,25 +3,26 @@ batches. Safe from any thread; never waits for the disk."""
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import itertools
 import logging
 import threading
 import traceback
+import weakref
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+from ..schema.clocks import Round, rounds_of
 from ..schema.codec import Codec
 from ..schema.encoding import Reference
-from ..schema.entries import Entry, Flag, Header, Kind, Status
+from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Entry, Flag, Header, Kind, Status, text_column
 from ..schema.secrets import Secrets
 from . import causes
-from .batches import Batch, Pending
-from .budget import Budget
-from .columns import NO_PLAYBACK, Playback, PlaybackColumns, text_column
-from .losses import OVERLOAD, Loss
+from .gaps import OVERLOAD, Loss
 from .payloads import Payloads
-from .rounds import Rounds
+from .playback import NO_PLAYBACK, Playback, PlaybackColumns
 
 logger = logging.getLogger("realtape.recorder")
 
@@ -42,6 +43,75 @@ _LATEST_NS = (1 << 63) - 1  # that a column holds: in 292 years
 _numbers = itertools.count(1)
 
 
+class Pending(NamedTuple):
+    """An entry that is not in the database yet, with the bytes that it refers to.
+
+    The bytes may lie in the segment of an earlier commit, and its digest is over them all the same.
+    """
+
+    entry: Entry
+    blobs: dict[Reference, bytes]
+
+    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
+        """The bytes at a reference of the entry's payload."""
+        return self.blobs[segment, offset, length]
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a session hands to the writer at once: its part of a commit.
+
+    Attributes:
+        log: the session.
+        entries: in order.
+        segment: number of the segment row that `parts` become, if there are any.
+        parts: the segment's bytes, in pieces.
+        status: the session's status after these entries.
+        weight_bytes: what it counts for in the backlog, until it is committed.
+        lost: how many dropped entries its gaps tell of.
+        last_digest: of its last entry, once an attempt to write it has computed that.
+    """
+
+    log: SessionLog
+    entries: list[Pending]
+    segment: int
+    parts: list[bytes]
+    status: Status
+    weight_bytes: int
+    lost: int
+    last_digest: bytes | None = None
+
+
+class Backlog:
+    """What all sessions of one recorder hold for the writer, in bytes. Safe from any thread.
+
+    Args:
+        limit_bytes: beyond it nothing more may be held; the entry that goes beyond is still held.
+
+    Attributes:
+        held_bytes: now.
+        parked: the writer sleeps until it is woken, and does not look by itself.
+        wake: tells the writer that a session has something to write; must not block.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.held_bytes = 0
+        self.parked = False
+        self.wake: Callable[[SessionLog], None] = lambda log: None
+        self._lock = threading.RLock()  # a signal handler may append while its thread is in here
+
+    def hold(self, size_bytes: int) -> None:
+        """Count bytes that are held from now on."""
+        with self._lock:
+            self.held_bytes += size_bytes
+
+    def release(self, size_bytes: int) -> None:
+        """Count bytes that are held no longer."""
+        with self._lock:
+            self.held_bytes -= size_bytes
+
+
 class SessionLog:
     """The log of one session.
 
@@ -50,9 +120,19 @@ class SessionLog:
         codec: turns values into payloads.
         secrets: what must not appear in them.
         clock: monotonic nanoseconds.
-        wake: called after an entry was appended; must not block.
-        budget: of the memory for entries that are not committed; what comes beyond is lost, and a
-            gap says so.
+        backlog: bounds the memory for entries that are not committed; what comes beyond is lost, and
+            a gap says so.
+        received: keeps the entries of received events.
+
+    Attributes:
+        number: of the session in this process.
+        status: entries may still follow when it is no longer `recording`.
+        playback: answers the playback state of the moment.
+        handling: received events that the listeners are still handling.
+        refusing: what is appended is not recorded (any more).
+        count: of the entries so far.
+        listed: the writer's: whether it looks at this session.
+        committed: the writer's: the session's key, and the digest of its last row.
     """
 
     def __init__(
@@ -61,43 +141,36 @@ class SessionLog:
         codec: Codec,
         secrets: Secrets,
         clock: Callable[[], int],
-        wake: Callable[[SessionLog], None],
-        budget: Budget,
+        backlog: Backlog,
+        received: causes.EventCauses,
     ) -> None:
         self.header = header
         self.number = next(_numbers)
         self.status = Status.RECORDING
-        self.handling: set[int] = set()  # events that the listeners are still handling
-        self.listed = False  # the writer's: whether it looks at this session
-        self.committed: tuple[int, bytes] | None = None  # the writer's: key, digest of the last row
         self.playback: Callable[[], Playback] = lambda: NO_PLAYBACK
+        self.handling: set[int] = set()
         self.secrets = secrets
+        self.clock = clock
+        self.received = received
+        self.refusing = False
+        self.count = 0
+        self.listed = False
+        self.committed: tuple[int, bytes] | None = None
         self._columns = PlaybackColumns(secrets)
         self._payloads = Payloads(codec, secrets)
-        self._clock = clock
-        self._wake = wake
-        self._budget = budget
+        self._places = _Places()
+        self._backlog = backlog
         self._lock = threading.RLock()
         self._busy = False
         self._deferred: list[tuple[Any, ...]] = []
-        self._refusing = False
         self._started_ns: int | None = None  # by the clock, at the first entry
         self._latest_ns = 0
-        self._rounds = Rounds()
-        # The next entry's number is `_first` + how many are pending: one step appends it.
-        self._first = 0
         self._pending: list[Pending] = []
         self._weight_bytes = 0
         self._touched = False
         self._loss: Loss | None = None
         self._lost_told = 0
         self._calls: dict[str, int] = {}
-
-    @property
-    def last_seq(self) -> int:
-        """Of the entry appended last; -1 before the first."""
-        with self._lock:
-            return self._first + len(self._pending) - 1
 
     @property
     def pending(self) -> bool:
@@ -120,9 +193,17 @@ class SessionLog:
             value: what becomes the payload; encoded before this returns.
             cause: where the data tell it; else it is taken from the context.
         """
-        if self._refusing:
+        if self.refusing:
             return None
-        playback = self._playback_now()  # may append what the tracker was not seen to do
+        playback = NO_PLAYBACK
+        try:
+            # Outside our lock: the tracker is the application's, and may wait for one of its own. It
+            # may append what it was not seen to do, and say, or raise, anything.
+            state = self.playback()
+            if state is not NO_PLAYBACK:
+                playback = self._columns.of(state)
+        except Exception as error:  # noqa: BLE001 - see above
+            logger.debug("the playback state cannot be read: %s", error.__class__.__name__)
         if cause is None:
             frame = causes.current(self.number)
             cause = None if frame is None else frame.seq
@@ -132,6 +213,8 @@ class SessionLog:
                 # this thread: its turn comes when that one is whole.
                 if len(self._deferred) < MAX_DEFERRED:
                     self._deferred.append((kind, value, type, method, of, cause, playback))
+                else:
+                    self._lose(kind, self._latest_ns, "more were appended within one append than are kept")
                 return None
             self._busy = True
             try:
@@ -140,8 +223,15 @@ class SessionLog:
                     self._append_deferred()
             finally:
                 self._busy = False
-        self._wake(self)
+        if self._backlog.parked or not self.listed:
+            self._backlog.wake(self)
         return seq
+
+    def played(self, method: str, value: dict[str, Any]) -> None:
+        """Append a call on the tracker, or what it was found to have done."""
+        frame = causes.current(self.number)
+        who = "application" if frame is None or frame.inside is None else "model"
+        self.append(Kind.PLAYBACK, value, type=who, method=method)
 
     def remember_call(self, call_id: str, seq: int) -> None:
         """Keep the entry at which this tool call was received: its output's cause."""
@@ -157,23 +247,23 @@ class SessionLog:
 
     def finish(self, status: Status) -> None:
         """Give the session its status; entries may still follow."""
-        if self._refusing:
+        if self.refusing:
             return
         with self._lock:
             self.status = status
             self._touched = True
-        self._wake(self)
+        self._backlog.wake(self)
 
     def refuse(self) -> None:
         """What is appended from now on is not recorded."""
         for seq in sorted(self.handling):  # or it would look as if they had returned at once
             self.append(Kind.HANDLED, {"outcome": "open"}, of=seq)
         with self._lock:
-            self._refusing = True
+            self.refusing = True
 
     def disown(self) -> None:
         """In a forked child: the session is the parent's, and so is everything that is pending."""
-        self._refusing = True
+        self.refusing = True
         self._lock = threading.RLock()  # another thread of the parent may have held it
         self._busy = self._touched = False
         self._pending, self._deferred, self._loss = [], [], None
@@ -188,7 +278,7 @@ class SessionLog:
                 if self._deferred:
                     self._append_deferred()
                 if self._loss is not None:  # where no further entry comes to append the gap
-                    self._append_gap(self._now(), None, None)
+                    self._append_gap(self._latest_ns, None, None)
                 return self._batch()
             finally:
                 self._busy = False
@@ -214,13 +304,20 @@ class SessionLog:
     ) -> int | None:
         at_ns = self._latest_ns
         try:
-            at_ns = self._now()
-            if self._refusing:
+            now_ns = self.clock()
+            if self._started_ns is None:
+                self._started_ns = now_ns
+            at_ns = int(now_ns - self._started_ns)
+            if self._latest_ns <= at_ns <= _LATEST_NS:  # where a clock runs backwards, it stands still here
+                self._latest_ns = at_ns
+            else:
+                at_ns = self._latest_ns
+            if self.refusing:
                 return None
-            if self._budget.exhausted:
+            if self._backlog.held_bytes > self._backlog.limit_bytes:
                 self._lose(kind, at_ns, OVERLOAD)
                 return None
-            tick, task = self._rounds.place()
+            tick, task = self._places.here()
             if self._loss is not None:
                 self._append_gap(at_ns, tick, task)
             payload, flags = self._payloads.encode(value)
@@ -231,16 +328,17 @@ class SessionLog:
                 cause, flags = None, flags | _CAUSE_LOST
             if of == LOST:
                 of = None
-            seq = self._first + len(self._pending)
+            seq = self.count
             place = (seq, at_ns, tick, task, kind, text_column(type), method, cause, of, None)
             entry = Entry(*place, item_id, content_index, elapsed_ms, payload, flags)
             self._add(entry, self._payloads.blobs)
         except Exception as error:  # noqa: BLE001 - the application goes on, whatever happens here
             # Without the error's text, and without source: they may quote what was to be recorded.
             name = error.__class__.__name__
-            trace = traceback.extract_tb(error.__traceback__)
-            where = ", ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in trace)
-            logger.error("an entry is lost, please report this: %s in %s", name, where)
+            if self._loss is None:  # of those lost one after another, the first is enough
+                trace = traceback.extract_tb(error.__traceback__)
+                where = ", ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in trace)
+                logger.error("entries are lost, please report this: %s in %s", name, where)
             self._lose(kind, at_ns, f"the recorder failed: {name}")
             return None
         return seq
@@ -254,20 +352,20 @@ class SessionLog:
         loss, self._loss = self._loss, None
         assert loss is not None
         self._lost_told += loss.count
-        self._add(loss.gap(self._first + len(self._pending), at_ns, tick, task), {})
+        self._add(loss.gap(self.count, at_ns, tick, task), {})
 
     def _add(self, entry: Entry, blobs: dict[Reference, bytes]) -> None:
         weight = ENTRY_OVERHEAD_BYTES + len(entry.payload)
         for data in blobs.values():
             weight += len(data)
         self._weight_bytes += weight
-        self._budget.hold(weight)
+        self._backlog.hold(weight)
         self._pending.append(Pending(entry, blobs))
+        self.count += 1
 
     def _batch(self) -> Batch:
         entries, segment = self._pending, self._payloads.segments.take()
         batch = Batch(self, entries, *segment, self.status, self._weight_bytes, self._lost_told)
-        self._first += len(entries)
         self._pending = []
         self._weight_bytes = self._lost_told = 0
         self._touched = False
@@ -278,24 +376,50 @@ class SessionLog:
             self._loss = Loss(reason)
         self._loss.add(kind, at_ns)
 
-    def _now(self) -> int:
-        """Nanoseconds since the first entry; a clock that runs backwards stands still here."""
-        now_ns = self._clock()
-        if self._started_ns is None:
-            self._started_ns = now_ns
-        at_ns = int(now_ns - self._started_ns)
-        if self._latest_ns <= at_ns <= _LATEST_NS:
-            self._latest_ns = at_ns
-        return self._latest_ns
 
-    # --- outside the lock ---------------------------------------------------------------------
+class _Places:
+    """Numbers the rounds and tasks of one session: where in the program an entry is appended.
 
-    def _playback_now(self) -> Playback:
-        """The playback state as columns hold it: a tracker is the application's, and may say, or
-        raise, anything. Outside our lock: the tracker may wait for one of its own."""
+    Between entries of one burst of activity the ticks count the rounds (SETTLED_TICKS or more of them with
+    LONG_TICKS on top). Once nothing is left to run, the next entry's tick is SETTLED_TICKS further, and so
+    many more as rounds have passed since.
+    """
+
+    def __init__(self) -> None:
+        self._tick: int | None = None  # of the last entry, which was appended in this round:
+        self._last: Round | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._round: Callable[[], Round] = lambda: Round(0, 0)
+        self._tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], int] = weakref.WeakKeyDictionary()
+        self._task_count = 0
+        self._latest: weakref.ref[asyncio.Task[Any]] | None = None  # most entries come from one task
+        self._latest_number = 0
+
+    def here(self) -> tuple[int | None, int | None]:
+        """The round and the task that we are in; None for what we are not in. The caller sees to
+        it that no two threads are here at once."""
         try:
-            state = self.playback()
-            return state if state is NO_PLAYBACK else self._columns.of(state)
-        except Exception as error:  # noqa: BLE001 - see above
-            logger.debug("the playback state cannot be read: %s", error.__class__.__name__)
-            return NO_PLAYBACK
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return None, None
+        if self._loop is not loop:  # the first entry; or it is another loop, in another thread
+            self._loop, self._round, self._last = loop, rounds_of(loop), None
+        here, last = self._round(), self._last
+        if self._tick is None:
+            self._tick = 0
+        elif last is not None and last.burst == here.burst:
+            passed = here.number - last.number
+            self._tick += passed if passed < SETTLED_TICKS else LONG_TICKS + passed
+        else:
+            self._tick += SETTLED_TICKS + here.number
+        self._last = here
+        task = asyncio.current_task(loop)
+        if task is None:
+            return self._tick, None
+        if self._latest is None or self._latest() is not task:
+            number = self._tasks.get(task)
+            if number is None:
+                number = self._tasks[task] = self._task_count
+                self._task_count += 1
+            self._latest, self._latest_number = weakref.ref(task), number
+        return self._tick, self._latest_number

@@ -30,9 +30,8 @@ from ..schema.rows import (
     update_session,
 )
 from ..schema.stores import open_for_writing, settle
-from .batches import Batch, Pending
-from .losses import gap_instead
-from .session_log import SessionLog
+from .gaps import gap_instead
+from .session_log import Batch, Pending, SessionLog
 
 logger = logging.getLogger("realtape.recorder")
 
@@ -58,13 +57,14 @@ class Store:
         address: opened, and made where there is none, by the first commit.
 
     Attributes:
+        address: the same.
         lock: held while we are in the database, whose library has locks of its own: a child that is
             forked meanwhile would find them taken for ever. `os.fork` waits for this one.
     """
 
     def __init__(self, address: Address) -> None:
         self.lock = threading.Lock()
-        self._address = address
+        self.address = address
         self._engine: Engine | None = None
         self._in_use = False  # from before it is opened until after it is closed
         self._file: tuple[int, int] | None = None
@@ -78,11 +78,11 @@ class Store:
             StoreError: nothing was written, as far as we know; try the same again.
         """
         try:
-            with self.lock, store_errors(self._address):
+            with self.lock, store_errors(self.address):
                 self._commit_or_sift(batches)
         except StoreError as error:
             self._unsure = True
-            if self._address.path is not None and not isinstance(error, StoreBusyError):
+            if self.address.path is not None and not isinstance(error, StoreBusyError):
                 with self.lock:
                     self._release()
             raise
@@ -103,8 +103,8 @@ class Store:
         middle of a transaction (https://www.sqlite.org/howtocorrupt.html, section 2.6)."""
         if self._engine is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
-        if self._in_use and self._address.path is not None:
-            _inherited.add(os.path.realpath(self._address.path))
+        if self._in_use and self.address.path is not None:
+            _inherited.add(os.path.realpath(self.address.path))
 
     # --- helpers ------------------------------------------------------------------------------------
 
@@ -160,7 +160,7 @@ class Store:
             log.refuse()
             self._gone.add(log)
             logger.error(
-                "%s: session %s is no longer there; it is not recorded further", self._address, header.id
+                "%s: session %s is no longer there; it is not recorded further", self.address, header.id
             )
             return None
         return insert_session(connection, header)
@@ -186,27 +186,27 @@ class Store:
                     refused += 1
             connection.rollback()
         if refused:
-            logger.error("%s: refused %d entries; gaps stand in their places", self._address, refused)
+            logger.error("%s: refused %d entries; gaps stand in their places", self.address, refused)
 
     def _opened(self) -> Engine:
-        found = _file_at(self._address)
+        found = _file_at(self.address)
         if found != self._file and self._file is not None:
             self._moved_away(found)
         if self._engine is None:
             self._unsure = self._in_use = True
             self._refuse_inherited()
-            engine = open_for_writing(self._address)
+            engine = open_for_writing(self.address)
             try:
                 with engine.begin() as connection:
                     mark_interrupted(connection)
             except BaseException:
                 engine.dispose()
                 raise
-            self._engine, self._file = engine, _file_at(self._address)
+            self._engine, self._file = engine, _file_at(self.address)
         return self._engine
 
     def _refuse_inherited(self) -> None:
-        path = self._address.path
+        path = self.address.path
         if _inherited and path is not None and os.path.realpath(path) in _inherited:
             raise UsageError(
                 f"{path} was in use when this process was forked: record into a file of its own, "
@@ -216,34 +216,34 @@ class Store:
     def _moved_away(self, found: tuple[int, int] | None) -> None:
         """What we had opened is no longer at the path: SQLite would write into nobody's file."""
         self._release()
-        if found is not None and os.path.exists(f"{self._address.path}-wal"):
+        if found is not None and os.path.exists(f"{self.address.path}-wal"):
             # It is of the old file, and SQLite would merge it into whatever lies there now.
             raise NotAStoreError(
-                str(self._address),
+                str(self.address),
                 "replaced by another file while it was recorded into",
                 "put the old one back, or remove the -wal beside it, which is of the old one",
             )
-        logger.error("%s: was removed; its sessions end, new ones go on in a new file", self._address)
+        logger.error("%s: was removed; its sessions end, new ones go on in a new file", self.address)
         self._file = None
 
     def _release_and_settle(self) -> None:
         file = self._file
         self._release()
-        if self._address.path is None or file != _file_at(self._address):
+        if self.address.path is None or file != _file_at(self.address):
             return
         for _ in range(SETTLE_TRIES):
             try:
-                with store_errors(self._address):
-                    settle(self._address)
+                with store_errors(self.address):
+                    settle(self.address)
             except StoreBusyError:
                 # Perhaps somebody else who is about to settle, and finds us in the way.
                 time.sleep(random.uniform(0.005, 0.03))
             except StoreError as error:
-                logger.warning("%s: left with its -wal file (%s)", self._address, error.problem)
+                logger.warning("%s: left with its -wal file (%s)", self.address, error.problem)
                 return
             else:
                 return
-        logger.info("%s: left with its -wal file: whoever closes it last merges it", self._address)
+        logger.info("%s: left with its -wal file: whoever closes it last merges it", self.address)
 
     def _release(self) -> None:
         engine, self._engine = self._engine, None

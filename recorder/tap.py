@@ -10,44 +10,20 @@ import asyncio
 import itertools
 import weakref
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from ..schema.clocks import clock_here
 from ..schema.entries import Kind, Status
-from ..schema.standard import received_name, sent_name
+from ..schema.standard import event_name
+from ..schema.vocabulary import Vocabulary
 from . import causes
 from .options import describe, known_options, observe_key, secrets_in
 from .playback import AssumedTracker, TrackerTap
 from .session_log import LOST, SessionLog
 
-if TYPE_CHECKING:
-    from .recorder import Recorder
-
-_Links = tuple[tuple[int, SessionLog], ...]
-_links: ContextVar[_Links] = ContextVar("realtape_links", default=())
-"""(tap, session) of the inner models that we are in, the innermost first: a model's read loop inherits
-it, and outlives the next connect."""
-
 _numbers = itertools.count(1)
 
-
-class _Place:
-    """For the length of a `with` block: in which models we are, and because of what."""
-
-    __slots__ = ("_extent", "_links", "_token")
-
-    def __init__(self, links: _Links, extent: causes.within) -> None:
-        self._links = links
-        self._extent = extent
-
-    def __enter__(self) -> None:
-        self._token = _links.set(self._links)
-        self._extent.__enter__()
-
-    def __exit__(self, *exception: object) -> None:
-        self._extent.__exit__()
-        causes.leave(_links, self._token)
+Begin = Callable[[SessionLog | None], SessionLog | None]
+"""Begins a session, the next one after that of the same model; None where nothing is recorded."""
 
 
 class ModelTap:
@@ -55,49 +31,85 @@ class ModelTap:
 
     Args:
         inner: the model that does the work.
-        recorder: appends the entries.
-        labels: the user's own, kept in each session's header.
+        begin: begins its sessions.
+        vocabulary: what the types of events are called.
         relay: makes the one listener that stands at the inner model, given a handler.
     """
 
     def __init__(
         self,
         inner: Any,
-        recorder: Recorder,
-        labels: Mapping[str, str] | None,
+        begin: Begin,
+        vocabulary: Vocabulary,
         relay: Callable[[Callable[[Any], Any]], Any],
     ) -> None:
         self.inner = inner
-        self.recorder = recorder
         self.listeners: list[Any] = []
         self._number = next(_numbers)
-        self._labels = dict(labels or {})
+        self._begin_session = begin
+        self._vocabulary = vocabulary
         self._relay = relay(self._on_event)
         self._log: SessionLog | None = None
         self._tracker: TrackerTap | AssumedTracker | None = None
-        self._classes: weakref.WeakKeyDictionary[type[Any], str | None] = weakref.WeakKeyDictionary()
+        self._types: weakref.WeakKeyDictionary[type[Any], str] = weakref.WeakKeyDictionary()
+
+    # --- the model's events -------------------------------------------------------------------------
+
+    async def _on_event(self, event: Any) -> None:
+        """Append first, then give to the listeners as the SDK does: in order, over a copy, until
+        one raises."""
+        linked = cast("SessionLog | None", causes.log_inside(self._number))
+        log = linked or self._log or self._begin({})
+        if log is None or log.refusing:
+            for listener in list(self.listeners):
+                await listener.on_event(event)
+            return
+        if log is self._log and isinstance(self._tracker, AssumedTracker):
+            self._tracker.on_received(event)
+        cls = cast("type[Any]", type(event))
+        received = log.append(Kind.RECEIVED, event, type=self._types.get(cls) or self._type_of(cls))
+        seq = LOST if received is None else received
+        log.received.remember(event, causes.Frame(log.number, seq))
+        call_id = getattr(event, "call_id", None)
+        if isinstance(call_id, str) and getattr(event, "type", None) == "function_call":
+            log.remember_call(call_id, seq)
+        listener = None
+        log.handling.add(seq)
+        try:
+            # What a listener does is the application's, and belongs to the session that is going on by then.
+            with causes.extent(log.number, seq, self._number):
+                for listener in list(self.listeners):
+                    await listener.on_event(event)
+        except BaseException as error:
+            value = {**_raised(error), "listener": type(listener).__qualname__}
+            log.append(Kind.HANDLED, value, of=seq)
+            raise
+        finally:
+            log.handling.discard(seq)
+        if received is None or log.count != received + 1:  # else it returned before anything else happened
+            log.append(Kind.HANDLED, {}, of=seq)
 
     # --- the application's calls ------------------------------------------------------------------
 
     async def connect(self, options: Any) -> Any:
         """`connect` of the inner model; begins a session."""
-        if not self.recorder.enabled:
-            return await self.inner.connect(options)
         known = known_options(options)
         before, tracker_before = self._log, self._tracker
         log = self._begin(known)
+        if log is None:
+            return await self.inner.connect(options)
         if before is not None:
             before.secrets.add(secrets_in(known))  # where the connection fails, it goes on with that one
         listeners = [type(listener).__qualname__ for listener in self.listeners]
-        connecting = log.append(
-            Kind.CONNECT, {"options": describe(known), "listeners": listeners}, method="connect"
+        connecting = _or_lost(
+            log.append(Kind.CONNECT, {"options": describe(known), "listeners": listeners}, method="connect")
         )
         self._observe_playback(known, log)
         try:
             with causes.none(), self._inside(log, None):
                 result = await self.inner.connect(observe_key(options, log.secrets))
         except BaseException as error:
-            log.append(Kind.CONNECT_FAILED, _raised(error), of=_or_lost(connecting))
+            log.append(Kind.CONNECT_FAILED, _raised(error), of=connecting)
             log.finish(Status.FAILED)
             if before is not None and before.status is Status.RECORDING and self._log is log:
                 # The connection that was there is there still ("already connected").
@@ -105,7 +117,7 @@ class ModelTap:
             raise
         if before is not None and before.status is Status.RECORDING:
             before.finish(Status.CLOSED)
-        log.append(Kind.CONNECTED, _returned(result), of=_or_lost(connecting))
+        log.append(Kind.CONNECTED, _returned(result), of=connecting)
         return result
 
     async def send_event(self, event: Any) -> Any:
@@ -119,7 +131,7 @@ class ModelTap:
     async def close(self) -> Any:
         """`close` of the inner model. Entries may follow: it still delivers what it had read."""
         log = self._log
-        if not self.recorder.enabled or log is None:
+        if log is None or log.refusing:
             return await self.inner.close()
         closing = _or_lost(log.append(Kind.CLOSE, {}, method="close"))
         try:
@@ -151,43 +163,16 @@ class ModelTap:
         if not self.listeners:
             self.inner.remove_listener(self._relay)
 
-    # --- the model's events -------------------------------------------------------------------------
-
-    async def _on_event(self, event: Any) -> None:
-        """Append first, then give to the listeners as the SDK does: in order, over a copy, until
-        one raises."""
-        if not self.recorder.enabled:
-            for listener in list(self.listeners):
-                await listener.on_event(event)
-            return
-        log = self._linked() or self._log or self._begin({})
-        if log is self._log and isinstance(self._tracker, AssumedTracker):
-            self._tracker.on_received(event)
-        received = log.append(Kind.RECEIVED, event, type=self._type_of(event))
-        seq = _or_lost(received)
-        self._remember(log, event, seq)
-        listener = None
-        log.handling.add(seq)
-        try:
-            with self._outside(log, seq):
-                for listener in list(self.listeners):
-                    await listener.on_event(event)
-        except BaseException as error:
-            value = {**_raised(error), "listener": type(listener).__qualname__}
-            log.append(Kind.HANDLED, value, of=seq)
-            raise
-        finally:
-            log.handling.discard(seq)
-        if log.last_seq != received:  # else it returned before anything else happened
-            log.append(Kind.HANDLED, {}, of=seq)
+    # --- helpers ------------------------------------------------------------------------------------
 
     async def _send(self, event: Any, method: str, call: Callable[[], Any]) -> Any:
-        if not self.recorder.enabled:
-            return await call()
         log = self._log or self._begin({})
+        if log is None or log.refusing:
+            return await call()
         call_id = getattr(getattr(event, "tool_call", None), "call_id", None)
         cause = log.call(call_id) if isinstance(call_id, str) else None
-        sent = _or_lost(log.append(Kind.SENT, event, type=self._type_of(event), method=method, cause=cause))
+        type_ = self._type_of(cast("type[Any]", type(event)))
+        sent = _or_lost(log.append(Kind.SENT, event, type=type_, method=method, cause=cause))
         try:
             with self._inside(log, sent):
                 result = await call()
@@ -200,33 +185,16 @@ class ModelTap:
         log.append(Kind.SENT_DONE, value, method=method, of=sent)
         return result
 
-    # --- where we are -------------------------------------------------------------------------------
-
-    def _inside(self, log: SessionLog, seq: int | None) -> _Place:
+    def _inside(self, log: SessionLog, seq: int | None) -> causes.within:
         """While the inner model works: what it does is its own, and belongs to this session."""
-        links = ((self._number, log), *self._links_of_others())
-        return _Place(links, causes.extent(log.number, seq, model=True))
+        return causes.extent(log.number, seq, self._number, log)
 
-    def _outside(self, log: SessionLog, seq: int) -> _Place:
-        """While a listener works: what it does is the application's, and belongs to the session
-        that is going on by then."""
-        return _Place(self._links_of_others(), causes.extent(log.number, seq, model=False))
-
-    def _linked(self) -> SessionLog | None:
-        return next((log for number, log in _links.get() if number == self._number), None)
-
-    def _links_of_others(self) -> _Links:
-        links = _links.get()
-        if not links:
-            return links
-        return tuple([link for link in links if link[0] != self._number][: causes.MAX_NESTED_SESSIONS - 1])
-
-    # --- helpers ------------------------------------------------------------------------------------
-
-    def _begin(self, options: Mapping[str, Any]) -> SessionLog:
-        self._log = self.recorder.begin(self._labels, self._log)
-        self._log.secrets.add(secrets_in(options))  # and those of the environment
-        return self._log
+    def _begin(self, options: Mapping[str, Any]) -> SessionLog | None:
+        log = self._begin_session(self._log)
+        if log is not None:
+            self._log = log
+            log.secrets.add(secrets_in(options))  # and those of the environment
+        return log
 
     def _resume(self, log: SessionLog, tracker: TrackerTap | AssumedTracker | None) -> None:
         self._forget_tracker()
@@ -238,10 +206,9 @@ class ModelTap:
         self._forget_tracker()
         tracker = options.get("playback_tracker")
         if tracker is not None:
-            self._tracker = TrackerTap(tracker, log)
+            self._tracker = TrackerTap(tracker, log.played)
         else:
-            settings = options.get("initial_model_settings")
-            self._tracker = AssumedTracker(self.recorder.clock or clock_here(), settings)
+            self._tracker = AssumedTracker(log.clock, options.get("initial_model_settings"))
         log.playback = self._tracker.playback
 
     def _forget_tracker(self) -> None:
@@ -250,22 +217,12 @@ class ModelTap:
         self._tracker = None
 
     def _note_listener(self, kind: Kind, listener: Any) -> None:
-        if self._log is not None and self.recorder.enabled:
+        if self._log is not None:
             self._log.append(kind, {"listener": type(listener).__qualname__}, method=str(kind))
 
-    def _remember(self, log: SessionLog, event: Any, seq: int) -> None:
-        if getattr(event, "type", None) == "function_call":
-            call_id = getattr(event, "call_id", None)
-            if isinstance(call_id, str):
-                log.remember_call(call_id, seq)
-        self.recorder.remember(event, log, seq)
-
-    def _type_of(self, event: Any) -> str | None:
-        cls = cast("type[Any]", type(event))
-        if cls not in self._classes:
-            word = self.recorder.codec.vocabulary.word_for(cls)
-            self._classes[cls] = word.name if word else received_name(cls) or sent_name(cls)
-        return self._classes[cls]
+    def _type_of(self, cls: type[Any]) -> str:
+        name = self._types[cls] = self._types.get(cls) or event_name(self._vocabulary, cls)
+        return name
 
 
 def _or_lost(seq: int | None) -> int:

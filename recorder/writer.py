@@ -11,22 +11,30 @@ import logging
 import queue
 import threading
 import time
+from typing import NamedTuple
 
-from ..schema.addresses import Address
 from ..schema.entries import Status
 from ..schema.errors import NewerFormatError, NotAStoreError, StoreError, StoreWriteError, UsageError
-from .batches import Batch
-from .budget import Budget
-from .session_log import SessionLog
+from .session_log import Backlog, Batch, SessionLog
 from .store import Store
 
 logger = logging.getLogger("realtape.recorder")
 
-LINGER_SECONDS = 0.02
-PARK_AFTER_SECONDS = 1.0
-MAX_BACKOFF_SECONDS = 1.0
-LAST_TRY_SECONDS = 3.0
-"""How long `close` waits for the attempt that is being made when it gives up."""
+
+class Pace(NamedTuple):
+    """How long the writer waits for what, in seconds.
+
+    Attributes:
+        linger: between two commits.
+        park_after: since the last commit, before it sleeps until it is woken.
+        max_backoff: between two attempts, while writing fails.
+        last_try: how long `close` waits for the attempt that is being made when it gives up.
+    """
+
+    linger: float = 0.02
+    park_after: float = 1.0
+    max_backoff: float = 1.0
+    last_try: float = 3.0
 
 
 class Writer:
@@ -36,29 +44,29 @@ class Writer:
     exceeds the budget.
 
     Args:
-        address: the store; opened, and made where there is none, by the first commit.
-        budget: gets back what the committed entries held.
-
-    Attributes:
         store: the thread's alone, but for what a fork needs.
+        backlog: of the sessions; gets back what the committed entries held.
+        pace: how long it waits for what.
     """
 
-    def __init__(self, address: Address, budget: Budget) -> None:
-        self._address = address
-        self._budget = budget
-        self.store = Store(address)
+    def __init__(self, store: Store, backlog: Backlog, pace: Pace = Pace()) -> None:  # noqa: B008
+        self.store = store
+        self.backlog = backlog
+        self._pace = pace
         self._lock = threading.Condition()
         self._logs: dict[SessionLog, None] = {}
         self._thread: threading.Thread | None = None
         # Not an Event: a signal handler that appends while its thread rings would never return.
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._parked = False
         self._closing = False
         self._give_up = False
         self._ended = False
         self._asked = 0
         self._drained = 0
+        self._taken: list[Batch] = []  # from the sessions, and not written yet
+        self._quiet_since = time.monotonic()
         self._failure: Exception | None = None
+        backlog.wake = self.wake
 
     # --- called by anyone -----------------------------------------------------------------------
 
@@ -66,7 +74,7 @@ class Writer:
         """This session has something to write; costs nothing unless it is new or we have parked."""
         if not log.listed:
             self._list(log)
-        if self._parked:
+        if self.backlog.parked:
             self._bell.put(None)
 
     def flush(self, timeout: float) -> None:
@@ -108,7 +116,7 @@ class Writer:
         if thread is not None:
             self._give_up = True
             self._bell.put(None)
-            thread.join(LAST_TRY_SECONDS)
+            thread.join(self._pace.last_try)
         elif first and any(log.pending for log in self._logs):
             self._give_up = True
             self._run()  # at the end of the interpreter no thread can be started
@@ -133,7 +141,7 @@ class Writer:
         try:
             thread.start()
         except RuntimeError as error:
-            logger.error("%s: nothing is written until `close`: %s", self._address, error)
+            logger.error("%s: nothing is written until `close`: %s", self.store.address, error)
         else:
             self._thread = thread
 
@@ -144,73 +152,90 @@ class Writer:
 
     def _write_error(self, what: str, consequence: str) -> StoreWriteError:
         problem, remedy = _told(self._failure)
-        error = StoreWriteError(str(self._address), f"{what}: {problem}", f"{remedy}; {consequence}")
+        error = StoreWriteError(str(self.store.address), f"{what}: {problem}", f"{remedy}; {consequence}")
         error.__cause__ = self._failure
         return error
 
     # --- the thread -----------------------------------------------------------------------------
 
     def _run(self) -> None:
-        quiet_since = time.monotonic()
+        backoff = self._pace.linger
         try:
             while True:
-                with self._lock:
-                    asked, closing, logs = self._asked, self._closing, list(self._logs)
-                batches = [batch for log in logs if (batch := log.take()) is not None]
-                if batches and not self._commit_until_done(batches):
-                    return
-                with self._lock:
-                    self._drained = asked
-                    self._lock.notify_all()
-                if batches:
-                    quiet_since = time.monotonic()
-                elif closing:
-                    return
-                if not closing:
-                    self._rest(quiet_since)
-                    self._unlist_ended()
+                try:
+                    if not self._go_round():
+                        return
+                    backoff = self._pace.linger
+                except Exception as error:  # noqa: BLE001 - the sessions go on, whatever happens here
+                    self._failed(error)
+                    if self._give_up:
+                        return
+                    self._wait(backoff)
+                    backoff = min(backoff * 2, self._pace.max_backoff)
         finally:
-            self.store.close()
-            with self._lock:
-                self._ended = True
-                self._lock.notify_all()
-
-    def _commit_until_done(self, batches: list[Batch]) -> bool:
-        """Commit, again and again if need be; False when told to give up."""
-        backoff = LINGER_SECONDS
-        while True:
             try:
-                self.store.commit(batches)
-            except Exception as error:  # noqa: BLE001 - the session goes on, whatever happens here
-                self._failed(error)
-                if self._give_up:
-                    return False
-                self._wait(backoff)
-                backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
-            else:
-                self._succeeded(batches)
-                return True
+                self.store.close()
+            finally:
+                with self._lock:
+                    self._ended = True
+                    self._lock.notify_all()
+
+    def _go_round(self) -> bool:
+        """Commit what the sessions hold, and rest; False when there is nothing more to do.
+
+        What was taken, and could not be written, is tried again by the next round.
+        """
+        trouble = None
+        with self._lock:
+            asked, closing, logs = self._asked, self._closing, list(self._logs)
+        again = bool(self._taken)
+        if not again:
+            for log in logs:
+                try:
+                    batch = log.take()
+                except Exception as error:  # noqa: BLE001 - one session's trouble is not the others'
+                    trouble = error
+                else:
+                    self._taken += [] if batch is None else [batch]
+        if self._taken:
+            self.store.commit(self._taken)
+            self._written(self._taken)
+            self._taken = []
+            self._quiet_since = time.monotonic()
+        elif closing and trouble is None:
+            return False
+        if trouble is not None:
+            raise trouble
+        if self._failure is not None:
+            logger.warning("%s: writing again", self.store.address)
+            self._failure = None
+        if again:
+            return True  # what was appended meanwhile
+        with self._lock:
+            self._drained = asked
+            self._lock.notify_all()
+        if not closing:
+            self._rest()
+            self._unlist_ended()
+        return True
 
     def _failed(self, error: Exception) -> None:
         problem, remedy = _told(error)
         if self._failure is None or problem != _told(self._failure)[0]:
             logger.error(
                 "%s: cannot write: %s; %s. The session goes on, and writing is tried again",
-                *(self._address, problem, remedy),
+                *(self.store.address, problem, remedy),
             )
         with self._lock:
             self._failure = error
             self._lock.notify_all()
 
-    def _succeeded(self, batches: list[Batch]) -> None:
-        if self._failure is not None:
-            logger.warning("%s: writing again", self._address)
-            self._failure = None
+    def _written(self, batches: list[Batch]) -> None:
         for batch in batches:
-            self._budget.release(batch.weight_bytes)
+            self.backlog.release(batch.weight_bytes)
             if batch.lost:
                 session = batch.log.header.id
-                logger.warning("%s: session %s lost %d entries", self._address, session, batch.lost)
+                logger.warning("%s: session %s lost %d entries", self.store.address, session, batch.lost)
 
     def _unlist_ended(self) -> None:
         """Let go of sessions that have ended; an entry that follows all the same lists them again."""
@@ -222,14 +247,14 @@ class Writer:
                 else:
                     del self._logs[log]
 
-    def _rest(self, quiet_since: float) -> None:
-        if time.monotonic() - quiet_since < PARK_AFTER_SECONDS:
-            self._wait(LINGER_SECONDS)
+    def _rest(self) -> None:
+        if time.monotonic() - self._quiet_since < self._pace.park_after:
+            self._wait(self._pace.linger)
             return
-        self._parked = True
+        self.backlog.parked = True
         if not any(log.pending for log in list(self._logs)):  # appended before it saw us park
             self._wait(None)
-        self._parked = False
+        self.backlog.parked = False
 
     def _wait(self, seconds: float | None) -> None:
         """Until somebody rings, and no longer than `seconds`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 import uuid
@@ -50,6 +51,14 @@ CALLS = frozenset({Kind.CONNECT, Kind.SENT, Kind.CLOSE})
 
 CALL_ENDS = frozenset({Kind.CONNECTED, Kind.CONNECT_FAILED, Kind.SENT_DONE, Kind.CLOSED})
 """How that ended."""
+
+
+@functools.lru_cache(maxsize=1024)
+def text_column(text: str | None) -> str | None:
+    """A text without what some database refuses: NUL, and lone surrogates."""
+    if text is None:
+        return None
+    return str(text).replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 class Flag(IntFlag):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-import weakref
 from collections import deque
 from typing import Any, cast
 
@@ -22,38 +20,6 @@ logger = logging.getLogger("realtape.integrations.openai_agents")
 QUEUE = "_event_queue"
 """The session's private attribute."""
 
-EVENTS_REMEMBERED = 1024
-"""For how many session events back `caused_by` finds the cause."""
-
-
-class EventCauses:
-    """Remembers because of what each session event was put into its session's queue. For all
-    sessions of a recorder, from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: dict[int, tuple[weakref.ref[Any], causes.Frame]] = {}
-        self._order: deque[int] = deque()
-
-    def remember(self, event: Any, frame: causes.Frame) -> None:
-        """Keep the cause of an event, as long as there are not too many younger ones."""
-        try:
-            reference = weakref.ref(event)
-        except TypeError:  # a class with slots
-            return
-        with self._lock:
-            if id(event) not in self._known:
-                self._order.append(id(event))
-                if len(self._order) > EVENTS_REMEMBERED:
-                    del self._known[self._order.popleft()]
-            self._known[id(event)] = (reference, frame)
-
-    def of(self, event: Any) -> causes.Frame | None:
-        """The cause of an event, or None where it is not known (any more)."""
-        with self._lock:
-            found = self._known.get(id(event))
-        return found[1] if found is not None and found[0]() is event else None
-
 
 class CausalQueue(asyncio.Queue[Any]):
     """A queue whose items carry their cause; whoever gets one goes on in it.
@@ -62,7 +28,7 @@ class CausalQueue(asyncio.Queue[Any]):
     """
 
     _realtape_frames: deque[causes.Frame | None]
-    _realtape_causes: EventCauses
+    _realtape_causes: causes.EventCauses
 
     def _put(self, item: Any) -> None:
         super()._put(item)
@@ -82,7 +48,7 @@ class CausalQueue(asyncio.Queue[Any]):
         return item
 
 
-def make_causal(listener: Any, event_causes: EventCauses) -> None:
+def make_causal(listener: Any, event_causes: causes.EventCauses) -> None:
     """Where the listener is a session of the SDK: let its queue carry causes.
 
     A session whose queue is not as we know it is left alone: what its loop does has no cause then,

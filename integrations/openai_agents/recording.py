@@ -11,12 +11,11 @@ from agents.realtime import RealtimeModel, RealtimeModelListener
 
 from ... import recorder
 from ...recorder import causes
-from ...recorder.model import RecordingBase
-from ...recorder.recorder import DRAIN_SECONDS, MAX_PENDING_BYTES
+from ...recorder.recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, RecordingBase
 from ...schema.addresses import StoreLocation
 from ...schema.codec import TextFilter
 from ...schema.vocabulary import Vocabulary
-from .event_queue import EventCauses, make_causal
+from .event_queue import make_causal
 from .vocabulary import VOCABULARY
 
 _Class = TypeVar("_Class", bound=type[Any])
@@ -45,11 +44,13 @@ def forward_the_rest(cls: _Class) -> _Class:
 
 
 class _Relay(RealtimeModelListener):
+    """The listener at the inner model; the tap's handler is its method, without a step between them."""
+
     def __init__(self, handler: Callable[[Any], Any]) -> None:
-        self._handler = handler
+        vars(self)["on_event"] = handler
 
     async def on_event(self, event: Any) -> None:
-        await self._handler(event)
+        """Replaced by the handler."""
 
 
 @forward_the_rest
@@ -72,9 +73,9 @@ class RecordingModel(RecordingBase, RealtimeModel):
 
     def add_listener(self, listener: RealtimeModelListener) -> None:
         """Add a listener; one that is there already is not added twice."""
-        tap = self._realtape_tap
-        if tap.recorder.enabled and isinstance(tap.recorder, Recorder):
-            make_causal(listener, tap.recorder.event_causes)
+        recorder = self._realtape_recorder
+        if recorder.enabled and isinstance(recorder, Recorder):
+            make_causal(listener, recorder.event_causes)
         super().add_listener(listener)
 
     def _realtape_relay(self, handler: Callable[[Any], Any]) -> RealtimeModelListener:
@@ -107,7 +108,7 @@ class Recorder(recorder.Recorder):
             max_pending_bytes=max_pending_bytes,
             drain_seconds=drain_seconds,
         )
-        self.event_causes = EventCauses()
+        self.event_causes = causes.EventCauses()
 
     # Ours and the SDK's interface are two classes of one shape; this recorder is for the SDK's.
     def wrap(  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -15,7 +15,7 @@ from agents.realtime import (
 )
 from agents.realtime.model_events import RealtimeModelRawServerEvent
 from realtape.integrations.openai_agents import Recorder, RecordingModel, recording
-from realtape.recorder.model import RecordingBase
+from realtape.recorder.recorder import RecordingBase
 from support.sdk_model import FakeRealtimeModel, Listener, find, one, rows, until
 
 CONNECTED = RealtimeModelConnectionStatusEvent(status="connected")

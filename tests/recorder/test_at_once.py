@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from realtape.recorder import Recorder
-from realtape.recorder.recorder import EVENTS_REMEMBERED
 from realtape.schema import RealtimePlaybackTracker
 from realtape.schema.entries import Kind, Status
 from support.models import EchoModel, Ignoring
@@ -143,31 +142,7 @@ async def test_ended_sessions_are_let_go(path: Path, sessions: int):
 
         await recorder.flush()
         await until(lambda: held() <= 1)  # the model's own, which may still deliver
-        assert len(recorder._remembered) <= EVENTS_REMEMBERED  # pyright: ignore[reportPrivateUsage]
     assert len(await intact(path)) == sessions
-
-
-async def test_what_was_remembered_last_is_forgotten_last(path: Path):
-    """Python gives new objects the ids of dead ones: those must not inherit their age."""
-
-    class Event:
-        pass
-
-    async with Recorder(path) as recorder:
-        log = begin(recorder)
-        early, others = Event(), [Event() for _ in range(EVENTS_REMEMBERED - 1)]
-        recorder.remember(early, log, 1)
-        for event in others:
-            recorder.remember(event, log, 2)
-        recorder.remember(early, log, 3)
-        recorder.remember(Event(), log, 4)
-        mark(log, 0, 1, 2, 3)
-        with recorder.caused_by(early):
-            mark(log, 4)
-        with recorder.caused_by(others[0]):  # it has become the oldest
-            mark(log, 5)
-    causes = {entry.seq: entry.cause for entry in (await only(path)).entries}
-    assert (causes[4], causes[5]) == (3, None)
 
 
 async def test_the_newest_entries_survive_many_sessions_at_once(path: Path):

@@ -6,13 +6,26 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from realtape.recorder import Recorder, writer
+from realtape.recorder import Recorder
+from realtape.recorder.session_log import Batch, SessionLog
+from realtape.recorder.writer import Pace
 from realtape.schema.entries import Kind, Status
-from support.stored import begin, beside, intact, mark, numbers, only, until
+from realtape.schema.errors import StoreWriteError
+from support.stored import (
+    begin,
+    beside,
+    intact,
+    locked,
+    mark,
+    numbers,
+    only,
+    paced,
+    until,
+    writer_of,
+)
 
 
 @pytest.fixture
@@ -32,30 +45,27 @@ def committed(path: Path) -> int:
 
 
 async def test_entries_are_committed_while_they_flow(path: Path):
+    """Nobody asks for it. How soon, `benchmarks/` says."""
     async with Recorder(path) as recorder:
         log = begin(recorder)
-        mark(log, -1)
-        await recorder.flush()
-        lags: list[float] = []
-        for number in range(20):
-            appended = time.monotonic()
+        for number in range(5):
             mark(log, *range(number * 10, number * 10 + 10))
-            await until(lambda number=number: committed(path) > (number + 1) * 10)
-            lags.append(time.monotonic() - appended)
-    lags.sort()
-    # 50 ms, and as much again for a machine that does other things; single outliers are the disk's.
-    assert lags[len(lags) // 2] < 0.1
+            await until(lambda number=number: committed(path) == number * 10 + 10)
 
 
 async def test_groups_are_committed_together(path: Path):
+    """What comes while a commit is made goes into the next one, whole."""
     async with Recorder(path) as recorder:
         log = begin(recorder)
-        mark(log, *range(5_000))
+        mark(log, 0)
         await recorder.flush()
-        # One segment row a commit: were each entry a commit, there would be as many as entries.
-        for number in range(500):
-            log.append(Kind.MARKER, {"bytes": number.to_bytes(8)})
-    assert len((await only(path)).segments) < 50
+        with locked(path):
+            for number in range(500):
+                log.append(Kind.MARKER, {"number": number, "bytes": number.to_bytes(8)})
+    stored = await only(path)
+    assert numbers(stored)[1:] == list(range(500))
+    # One segment row a commit: that of what the writer had taken, and that of the rest.
+    assert 1 <= len(stored.segments) <= 2
 
 
 async def test_flush_waits_for_all_that_was_appended_before(path: Path):
@@ -99,14 +109,13 @@ async def test_a_closed_recorder_records_nothing_more(path: Path):
 
 
 async def test_a_flush_does_not_wait_for_a_closed_recorder(path: Path):
-    recorder = Recorder(path)
+    """Waiting for the disk here would be waiting for ever: the test's own time limit would end it."""
+    recorder = Recorder(path, drain_seconds=100_000)
     mark(begin(recorder), *range(5_000))
     flushing = asyncio.create_task(recorder.flush())
     await recorder.close()
     await flushing
-    began = time.monotonic()
     await recorder.flush()
-    assert time.monotonic() - began < 1
 
 
 async def test_close_may_be_called_by_several_at_once(path: Path):
@@ -193,12 +202,56 @@ async def test_reading_in_the_process_that_records_leaves_its_locks_alone(path: 
     assert numbers(ours) == list(range(200))
 
 
-async def test_a_parked_writer_is_woken(path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(writer, "PARK_AFTER_SECONDS", 0.05)
-    async with Recorder(path) as recorder:
+async def test_a_parked_writer_is_woken(path: Path):
+    async with paced(path, Pace(park_after=0)) as recorder:
         log = begin(recorder)
-        mark(log, 0)
-        await recorder.flush()
-        await asyncio.sleep(0.2)
-        mark(log, 1)
-        await until(lambda: committed(path) == 2, seconds=1)
+        for number in range(3):
+            mark(log, number)
+            await until(lambda number=number: committed(path) == number + 1)
+            await until(lambda: writer_of(recorder).backlog.parked)
+        other = begin(recorder)  # which it does not look at yet
+        mark(other, 3)
+        await until(lambda: committed(path) == 4)
+
+
+class Faulty(SessionLog):
+    """A session that fails where nothing of ours is expected to: when the writer comes for it."""
+
+    trouble: Exception | None = None
+
+    def take(self) -> Batch | None:
+        if self.trouble is not None:
+            raise self.trouble
+        return super().take()
+
+
+async def test_a_sessions_trouble_is_neither_the_writers_nor_the_others(
+    path: Path, caplog: pytest.LogCaptureFixture
+):
+    recorder = paced(path, Pace(max_backoff=0.02))
+    healthy, faulty = begin(recorder, "healthy"), begin(recorder, "faulty")
+    faulty.__class__ = Faulty
+    assert isinstance(faulty, Faulty)
+    mark(healthy, 0)
+    mark(faulty, 0)
+    await recorder.flush()
+    faulty.trouble = KeyError("what the user said")
+    mark(faulty, 1)
+    mark(healthy, 1)
+    await until(lambda: committed(path) == 3)
+    await until(lambda: "cannot write: unexpected KeyError" in caplog.text)
+    mark(healthy, 2)
+    await until(lambda: committed(path) == 4)
+    with pytest.raises(StoreWriteError, match="unexpected KeyError"):
+        await asyncio.to_thread(writer_of(recorder).flush, 0.1)  # not all is written, and it does not say so
+    faulty.trouble = None
+    await recorder.close()
+    assert {stored.label: numbers(stored) for stored in await intact(path)} == {
+        "healthy": [0, 1, 2],
+        "faulty": [0, 1],
+    }
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "cannot write: unexpected KeyError; please report this. "
+        "The session goes on, and writing is tried again",
+        "writing again",
+    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -122,11 +121,9 @@ async def main():
     mark(begin(recorder), 2)
 asyncio.run(main())
 """
-    began = time.monotonic()
-    done = run(program, path)
+    done = run(program, path)  # and no longer than its own time limit
     assert done.returncode == 0
     assert "the end of the recording is lost" in done.stderr
-    assert time.monotonic() - began < 8  # Python's own start, on a machine that does other things
 
 
 def test_a_process_that_can_start_no_thread_still_writes(path: Path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtape.recorder.segments import RECENT_BYTES, SegmentBuffer
+from realtape.recorder.payloads import RECENT_BYTES, SegmentBuffer
 
 
 def test_bytes_lie_one_after_another():

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder, causes
-from realtape.recorder.columns import Playback
+from realtape.recorder.playback import Playback
 from realtape.recorder.session_log import LOST, MAX_CALLS
 from realtape.schema import (
     RealtimeModelAudioEvent,
@@ -58,7 +58,7 @@ async def test_what_was_caused_by_a_lost_entry_says_so(path: Path):
     async with Recorder(path) as recorder:
         log = begin(recorder)
         mark(log, 0)
-        with causes.extent(log.number, LOST, model=False):
+        with causes.extent(log.number, LOST):
             mark(log, 1)
         log.append(Kind.SENT_DONE, {}, of=LOST)
         log.remember_call("call", LOST)

@@ -8,14 +8,17 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from realtape.recorder import Recorder
-from realtape.recorder.session_log import SessionLog
+from realtape.recorder.session_log import Backlog, SessionLog
+from realtape.recorder.store import Store
+from realtape.recorder.writer import Pace, Writer
 from realtape.schema.addresses import StoreLocation, locate
 from realtape.schema.codec import references
 from realtape.schema.digests import entry_digest, header_digest
@@ -138,6 +141,21 @@ async def only(store: StoreLocation) -> Stored:
 # --- recording --------------------------------------------------------------------------------------
 
 
+def paced(store: Path, pace: Pace) -> Recorder:
+    """A recorder whose writer waits as a test says."""
+
+    class Paced(Recorder):
+        def _new_writer(self, backlog: Backlog) -> Writer:
+            return Writer(Store(self.address), backlog, pace)
+
+    return Paced(store)
+
+
+def writer_of(recorder: Recorder) -> Writer:
+    """A recorder's writer, to see what it is at."""
+    return recorder._writer  # pyright: ignore[reportPrivateUsage]
+
+
 def begin(recorder: Recorder, name: str = "") -> SessionLog:
     """A session labelled with a name, without a model around it."""
     return recorder.begin({"name": name})
@@ -154,6 +172,19 @@ def numbers(stored: Stored) -> list[int]:
     return [payload["number"] for payload in stored.payloads()]
 
 
+@contextmanager
+def locked(path: Path) -> Generator[None]:
+    """Another connection holds the database."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA busy_timeout=5000")
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
 async def flushed(recorder: Recorder) -> None:
     """Flush once what was in the way is gone: the writer tries again once a second at the latest."""
     for _ in range(50):
@@ -166,8 +197,8 @@ async def flushed(recorder: Recorder) -> None:
     raise AssertionError("still not written")
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for something that another thread or process does."""
+async def until(condition: Callable[[], bool], seconds: float = 45.0) -> None:
+    """Wait for something that another thread or process does; not for ever, if it never comes."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"
