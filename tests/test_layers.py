@@ -31,7 +31,7 @@ WITHIN_REPLAY: dict[str, set[str]] = {
 SDK = {"agents", "openai"}
 SDK_USERS = ("integrations/openai_agents/", "cli/demo_")
 FILES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))
-STILL_IN_CIRCLES = {"recorder", "replay", "integrations.pytest_plugin"}
+STILL_IN_CIRCLES = {"replay", "integrations.pytest_plugin"}
 """Packages whose circles are yet to be cut: none is to be added, and what has none any more goes."""
 
 
@@ -72,8 +72,8 @@ def named(path: Path) -> str:
 
 def test_there_is_something_to_look_at():
     assert {path.relative_to(ROOT).parts[0] for path in FILES} == MAY_IMPORT.keys()
-    found = set(imported(ROOT / "schema" / "codec.py"))
-    assert {"json", "itertools", "realtape.schema.decoding", "realtape.schema.decoding.Decoding"} & found
+    found = set(imported(ROOT / "schema" / "entries.py"))
+    assert {"dataclasses", "dataclasses.field", "uuid"} <= found
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
