@@ -6,15 +6,22 @@ READY := $(VENV)/.ready
 
 OLDEST := .venv-oldest
 
-.PHONY: demo test test-deep test-oldest test-postgresql test-sdk-suite bench check types format clean
+.PHONY: demo test test-noisy test-deep test-oldest test-postgresql test-sdk-suite bench check types format clean
 
 demo: $(READY)
 	$(BIN)/realtape demo
 
-# On all cores. Some tests record in real time: what fails beside others gets one more chance, and the last
-# line says how many did.
+# On all cores.
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --reruns 1 -m "not deep and not postgresql"
+	$(BIN)/python -m pytest -n auto -m "not deep and not postgresql"
+
+# The same with random delays of 0 to 6 ms in appends, commits and starting threads, on one core: what a test
+# asserts exactly depends on none of them. The seed is printed: REALTAPE_TEST_NOISE=<seed> gives the same delays.
+NOISY ?= tests
+
+test-noisy: $(READY)
+	REALTAPE_TEST_NOISE=$${REALTAPE_TEST_NOISE:-random} $(BIN)/python -m pytest -n 3 -m "not deep and not postgresql" \
+		--timeout=300 $(NOISY)
 
 # What `make test` leaves out, in an hour and a half: every property with many examples, then the large counts, one
 # after another, for some of them measure.
@@ -27,7 +34,7 @@ test-deep: $(READY)
 BEYOND_OLDEST := tests/replay/test_runs.py
 
 test-oldest: $(OLDEST)/.ready
-	$(OLDEST)/bin/python -m pytest -n auto --reruns 1 -m "not deep and not postgresql" tests/integrations tests/provider tests/replay tests/schema tests/session tests/test_golden.py \
+	$(OLDEST)/bin/python -m pytest -n auto -m "not deep and not postgresql" tests/integrations tests/provider tests/replay tests/schema tests/session tests/test_golden.py \
 		$(addprefix --ignore=,$(BEYOND_OLDEST))
 
 # Needs a PostgreSQL server's programs on the machine, or REALTAPE_TEST_POSTGRESQL=postgresql://…
@@ -66,7 +73,7 @@ $(READY): pyproject.toml
 $(OLDEST)/.ready: pyproject.toml .ci/oldest.txt
 	$(PYTHON) -m venv $(OLDEST)
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint .ci/oldest.txt \
-		--editable '.[clocks,openai-agents,testing]' pytest-asyncio pytest-rerunfailures pytest-timeout pytest-xdist
+		--editable '.[clocks,openai-agents,testing]' pytest-asyncio pytest-timeout pytest-xdist
 	touch $@
 
 clean:

@@ -20,6 +20,13 @@ _Result = TypeVar("_Result")
 
 POLL_SECONDS = 0.2
 
+START_SECONDS = 60.0
+"""How long a process may take to be ready for its first job, beyond that job's time: it imports what the job
+needs, on a machine that may be busy."""
+
+_READY = "ready"
+"""What a process sends before its first answer."""
+
 
 class WorkerDied(Exception):
     """The process that did this job ended in the middle of it."""
@@ -35,6 +42,7 @@ class _Worker(Generic[_Job]):
     pipe: Connection
     place: int = -1  # of the job that it does
     since: float = 0.0
+    ready: bool = False  # for its first job
 
 
 class Workers(Generic[_Job, _Result]):
@@ -44,7 +52,7 @@ class Workers(Generic[_Job, _Result]):
         prepare: called first in each process, with `setup`; answers the function that does a job. Both
             must be importable, and whatever goes to and fro picklable.
         number: how many processes.
-        timeout: wall seconds for one job; None: as long as it takes.
+        timeout: wall seconds for one job, once its process is ready; None: as long as it takes.
     """
 
     def __init__(
@@ -103,13 +111,18 @@ class Workers(Generic[_Job, _Result]):
             if worker.pipe in ready:
                 try:
                     prepared, result = worker.pipe.recv()
+                    if prepared == _READY:
+                        worker.ready, worker.since = True, time.monotonic()
+                        continue
                     if not prepared:
                         raise cast("Exception", result)
                 except (EOFError, ConnectionError):
                     _end(worker)
                     self._workers.remove(worker)
                     result = WorkerDied(f"its process ended with code {worker.process.exitcode}")
-            elif self._timeout is not None and time.monotonic() - worker.since > self._timeout:
+            elif self._timeout is not None and time.monotonic() - worker.since > (
+                self._timeout if worker.ready else self._timeout + START_SECONDS
+            ):
                 _end(worker)
                 self._workers.remove(worker)
                 result = TookTooLong(f"not done within {self._timeout:g} s; its process was ended")
@@ -144,6 +157,7 @@ def _work(prepare: Callable[[Any], Callable[[Any], Any]], setup: Any, pipe: Conn
     """In the worker's process."""
     try:
         prepared, do = True, prepare(setup)
+        pipe.send((_READY, None))
     except Exception as error:  # noqa: BLE001 - raised again by who waits for the first job
         prepared, do = False, partial(_again, error)
     try:

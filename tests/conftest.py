@@ -2,12 +2,18 @@
 HYPOTHESIS_PROFILE=deep many, and others every time. What stops a change must be found again by who made it;
 the search for what nobody has found yet is the deep one's."""
 
+import asyncio
+import inspect
 import os
 import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
+from realtape.replay import run
 
 pytest_plugins = ["pytester"]
+if "REALTAPE_TEST_NOISE" in os.environ:  # `make test-noisy`
+    pytest_plugins.append("support.noisy")
 
 # Who is started in the background of a shell has Ctrl-C ignored, and so have all that he starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -26,3 +32,18 @@ settings.register_profile(
 )
 settings.register_profile("deep", max_examples=5000, deadline=None, suppress_health_check=_SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an `async def` test on virtual time, where all that it sees is exact; where it is marked
+    `real_time`, on an ordinary loop."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    main = pyfuncitem.obj(**arguments)
+    if pyfuncitem.get_closest_marker("real_time") is None:
+        run(main)
+    else:
+        asyncio.run(main)
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from realtape.cli.demo_run import replay_demo
 from realtape.replay import ReplayModel
 from realtape.schema import Entry, Flag, Kind, Status, same
 from realtape.session import Recording
+from realtape.session.drafts import compacted
 from support.golden import DEMO, RECEIVED, SENT, VALUES, record_values
 from support.scripted import Listening
 
@@ -52,17 +52,19 @@ async def test_every_value_comes_back(golden: bool, tmp_path: Path) -> None:
 
 
 async def test_todays_recorder_writes_what_the_golden_file_holds(tmp_path: Path) -> None:
-    """Entry by entry, but for times, and the digests that cover them."""
+    """Entry by entry, but for times, the digests that cover them, and the segments that its commits made."""
 
     async def facts(store: Path) -> list[Any]:
-        return [entry._replace(at_ns=0, digest=b"") for entry, _ in await read(store)]
+        async with await Recording.open(store) as recording:
+            [draft] = recording.drafts()
+        return [entry._replace(at_ns=0, digest=b"") for entry in compacted(draft).entries]
 
     await record_values(tmp_path / "log.db")
     assert await facts(tmp_path / "log.db") == await facts(VALUES)
 
 
 async def test_the_golden_session_replays() -> None:
-    async with asyncio.timeout(10), await Recording.open(VALUES) as recording:
+    async with await Recording.open(VALUES) as recording:
         model = ReplayModel(recording)
         listening = Listening(until="end_of_stream")
         model.add_listener(listening)

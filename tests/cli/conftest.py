@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pty
 import shutil
@@ -21,7 +20,7 @@ from support.telephone import record
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one session; nobody changes it."""
     store = tmp_path_factory.mktemp("recorded") / "calls.db"
-    asyncio.run(record(store, {"caller": "four"}))
+    record(store, {"caller": "four"})
     return store
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -60,12 +58,12 @@ def test_what_cannot_be_replayed_is_an_error_of_its_own(realtape: Realtape, corp
 
 def test_sessions_of_one_store_and_chains(realtape: Realtape, tmp_path: Path) -> None:
     store = tmp_path / "calls.db"
-    asyncio.run(record(store))
-    asyncio.run(record(store))
+    record(store)
+    record(store)
     found = realtape("check", store, "--verbose").lines
     assert [line.split("#")[0] for line in found[:2]] == [f"same        {store}"] * 2
     chain = tmp_path / "chain.db"
-    asyncio.run(record(chain, sessions=2))
+    record(chain, sessions=2)
     ran = realtape("check", chain, "--app", "support.telephone:twice", "--verbose")
     assert ran.lines[0] == f"same        {chain}"
     assert ran.lines[1].startswith("1 recording: 1 same")
@@ -85,11 +83,9 @@ def test_one_application_that_dies_or_hangs_costs_one_recording(corpus: Path, tm
     assert ran.code == 1
     assert f"error       {corpus / 'more/three.db'}: WorkerDied: its process ended with code 7" in ran.out
     assert "3 recordings: 2 same, 1 error" in ran.out
-    began = time.monotonic()
-    ran = run("check", corpus, "--app", "odd_app:hangs", "--timeout", "3", cwd=tmp_path)
-    assert "TookTooLong: not done within 3 s; its process was ended" in ran.out
+    ran = run("check", corpus, "--app", "odd_app:hangs", "--timeout", "2", cwd=tmp_path)
+    assert "TookTooLong: not done within 2 s; its process was ended" in ran.out
     assert "3 recordings: 2 same, 1 error" in ran.out
-    assert time.monotonic() - began < 25
 
 
 def test_the_results_for_machines(realtape: Realtape, corpus: Path, tmp_path: Path) -> None:

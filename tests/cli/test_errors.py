@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -77,7 +76,7 @@ def test_a_session_that_is_not_there_or_not_the_only_one(
     realtape: Realtape, tmp_path: Path, command: str
 ) -> None:
     store = tmp_path / "chain.db"
-    asyncio.run(record(store, sessions=2))
+    record(store, sessions=2)
     refused(realtape(command, f"{store}#ffff"), 2, "no session ffff", "realtape ls")
     refused(realtape(command, f"{store}#0"), 2, "2 sessions begin with 0", "give more of the id")
     refused(realtape(command, f"{store}#"), 2, "no session after the #")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import resource
 import signal
@@ -59,7 +58,7 @@ def test_a_fixture_is_read_where_a_store_is(realtape: Realtape, recorded: Path, 
 
 
 def test_sessions_that_followed_go_along_unless_they_are_left_out(realtape: Realtape, tmp_path: Path) -> None:
-    asyncio.run(record(tmp_path / "chain.db", sessions=3))
+    record(tmp_path / "chain.db", sessions=3)
     drafts = drafts_in(tmp_path / "chain.db")
     first, second = f"{tmp_path}/chain.db#{drafts[0].header.id}", f"{tmp_path}/chain.db#{drafts[1].header.id}"
     ran = realtape("export", first, tmp_path / "all", "--no-redact")
@@ -85,7 +84,7 @@ def test_nothing_is_overwritten(realtape: Realtape, recorded: Path, fixture: Pat
 
 
 def test_a_store_that_exists_gets_another_session(realtape: Realtape, fixture: Path, tmp_path: Path) -> None:
-    asyncio.run(record(tmp_path / "other.db"))
+    record(tmp_path / "other.db")
     before = drafts_in(tmp_path / "other.db")
     assert realtape("import", fixture, tmp_path / "other.db").code == 0
     found = drafts_in(tmp_path / "other.db")

@@ -26,7 +26,7 @@ def typed(store: Path, *lines: str, app: tuple[str, ...] = (), **more: str) -> R
         input="".join(f"{line}\n" for line in lines),
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
@@ -150,9 +150,19 @@ def test_json_is_on_stdout_alone(recorded: Path) -> None:
     assert "ended" in ran.err
 
 
-def test_ctrl_c_pauses_and_at_the_prompt_ends(recorded: Path) -> None:
+def test_ctrl_c_pauses_and_at_the_prompt_ends(recorded: Path, tmp_path: Path) -> None:
+    (tmp_path / "telling_app.py").write_text(
+        "from support.telephone import app\n\n"
+        "class Telling:\n"
+        "    async def on_event(self, event):\n"
+        "        if event.type == 'function_call': print('it runs', flush=True)\n\n"
+        "async def telling(model):\n"
+        "    model.add_listener(Telling())\n"
+        "    await app(model)\n"
+    )
     with subprocess.Popen(
-        [*REALTAPE, "replay", str(recorded), "--interactive"],
+        [*REALTAPE, "replay", str(recorded), "--interactive", "--app", "telling_app:telling"],
+        cwd=tmp_path,
         env=environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -166,7 +176,7 @@ def test_ctrl_c_pauses_and_at_the_prompt_ends(recorded: Path) -> None:
         process.stdin.flush()
         assert process.stdout.readline().startswith("reached")
         assert process.stdout.readline() == "rate 0.0001\n"
-        time.sleep(0.5)
+        assert process.stdout.readline() == "it runs\n"
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline().startswith("paused")
         process.stdin.write("state\n")

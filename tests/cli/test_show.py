@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import re
@@ -151,7 +150,7 @@ def test_a_payload_that_is_no_json_is_shown_as_it_is(realtape: Realtape, store: 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     """More than a pipe holds, of which `head` reads a line."""
     store = tmp_path / "long.db"
-    asyncio.run(record(store, platform="x" * 300_000))
+    record(store, platform="x" * 300_000)
     ran = shell(f"$realtape show {store} --json | head -1 >/dev/null; echo ${{PIPESTATUS[0]}}")
     assert (ran.out.strip(), ran.err) == ("141", "")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -59,7 +58,7 @@ def test_an_intact_log_may_be_incomplete(realtape: Realtape, store: Path, status
 def test_gaps_are_named(realtape: Realtape, tmp_path: Path) -> None:
     """A recorder that may keep next to nothing loses something, and says so."""
     store = tmp_path / "gaps.db"
-    asyncio.run(record(store, max_pending_bytes=1))
+    record(store, max_pending_bytes=1)
     ran = realtape("verify", store)
     assert (ran.code, ran.err) == (3, "")
     assert "the recorder lost entries at #" in ran.out

@@ -24,6 +24,7 @@ from realtape.session import Recording
 from support.scripted import Listening, Scripted
 
 GUARD_SECONDS = 10.0
+pytestmark = pytest.mark.real_time
 App = Callable[[RealtimeModel], Awaitable[list[str]]]
 
 

@@ -27,7 +27,7 @@ async def scripted(store: Path, act: Any) -> None:
 
 async def driven(store: Path, **options: Any) -> Any:
     """Drive a replay of it; returns what `drive` did, and the report."""
-    async with asyncio.timeout(10), await Recording.open(store) as recording:
+    async with await Recording.open(store) as recording:
         model = ReplayModel(recording)
         async with await RealtimeRunner(RealtimeAgent(name="host"), model=model).run() as session:
             did = await drive(session, model, **options)
@@ -129,7 +129,7 @@ async def test_a_replay_that_diverges_ends_the_drive(tmp_path: Path) -> None:
         await session.send_message("Good morning!")
 
     await scripted(tmp_path / "log.db", act)
-    async with asyncio.timeout(10), await Recording.open(tmp_path / "log.db") as recording:
+    async with await Recording.open(tmp_path / "log.db") as recording:
         model = ReplayModel(recording)
         session = await (await RealtimeRunner(RealtimeAgent(name="host"), model=model).run()).enter()
         with pytest.raises(DivergenceError):

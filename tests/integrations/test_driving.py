@@ -23,6 +23,8 @@ from realtape.session import Recording
 from realtape.session.stimuli import Stimulus, stimuli
 from support.conversation import Told, record, replaying
 
+pytestmark = pytest.mark.real_time
+
 LONG = " ".join(["I have a lot to say about trains."] * 12)
 
 

@@ -27,6 +27,8 @@ from websockets.exceptions import (
     InvalidURI,
 )
 
+pytestmark = pytest.mark.real_time
+
 
 def told(error: Any) -> tuple[Any, ...]:
     return type(cast("object", error)), str(error), repr(error), error.args

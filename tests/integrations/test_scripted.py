@@ -22,6 +22,8 @@ from support.conversation import Told, record, running
 from support.golden import DEMO, VALUES
 from support.stores import fill
 
+pytestmark = pytest.mark.real_time
+
 testing = pytest.importorskip("agents.realtime.testing", reason="older releases of the SDK have none")
 
 SCRIPT = Script(
@@ -71,7 +73,7 @@ def test_a_session_on_the_steps_is_the_recorded_one(tmp_path: Path) -> None:
         module = await exported(tmp_path / "log.db", tmp_path)
         model = testing.ScriptedRealtimeModel(module["STEPS"], connect_events=module["CONNECT_EVENTS"])
         told = Told()
-        async with asyncio.timeout(10), running(model, timetable(), told, url="") as (session, _):
+        async with running(model, timetable(), told, url="") as (session, _):
             await user(session, told)
         model.assert_complete()
         return told

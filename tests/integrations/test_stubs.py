@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeSession
 from realtape.integrations.openai_agents import drive
@@ -14,6 +15,8 @@ from realtape.provider import FunctionCall
 from realtape.schema import same
 from support.backend import Backend, application, script, stubbed
 from support.conversation import Told, record, replaying
+
+pytestmark = pytest.mark.real_time
 
 COURSE = (
     FunctionCall("departure", {"destination": "Brno"}),

@@ -14,6 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
 from websockets.typing import Subprotocol
 
+pytestmark = pytest.mark.real_time
+
 
 async def ask(client: ClientConnection, *messages: Shown) -> None:
     for message in messages:

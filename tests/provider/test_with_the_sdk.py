@@ -38,6 +38,8 @@ from support.protocol_talk import HELLO, Shown
 from support.provider_sockets import PACE, PATIENCE_S, until_closed
 from websockets.exceptions import ConnectionClosedError
 
+pytestmark = pytest.mark.real_time
+
 RUN: RealtimeRunConfig = {"tracing_disabled": True}
 
 

@@ -16,6 +16,8 @@ from realtape.schema.entries import Kind, Status
 from support.models import EchoModel, Ignoring
 from support.stored import begin, beside, intact, mark, numbers, only, until
 
+pytestmark = pytest.mark.real_time
+
 PROGRAM = Path(__file__).parent / "programs" / "record.py"
 
 

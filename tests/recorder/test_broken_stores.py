@@ -21,6 +21,8 @@ from realtape.schema.errors import (
 )
 from support.stored import begin, beside, mark, numbers, only, until
 
+pytestmark = pytest.mark.real_time
+
 DRAIN_SECONDS = 0.2
 NOBODY = 65534
 

@@ -27,6 +27,8 @@ from support.stored import (
     writer_of,
 )
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

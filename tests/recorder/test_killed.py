@@ -15,6 +15,8 @@ from realtape.recorder import Recorder
 from realtape.schema.entries import Status
 from support.stored import Stored, begin, intact, mark, numbers, until
 
+pytestmark = pytest.mark.real_time
+
 PROGRAMS = Path(__file__).parent / "programs"
 
 

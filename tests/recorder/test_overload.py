@@ -14,6 +14,8 @@ from realtape.schema.errors import StoreWriteError
 from support.models import EchoModel, Ignoring
 from support.stored import begin, intact, locked, mark, numbers, only, paced, until, writer_of
 
+pytestmark = pytest.mark.real_time
+
 SMALL = 50 * ENTRY_OVERHEAD_BYTES
 
 

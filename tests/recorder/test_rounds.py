@@ -12,6 +12,8 @@ from realtape.recorder import Recorder
 from realtape.schema.entries import SETTLED_TICKS, Kind
 from support.stored import Stored, begin, intact, mark, only
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -32,19 +32,18 @@ from realtape.schema import (
 from realtape.session import Recording
 from support.scripted import Listening, Scripted, ScriptedModel, tool_call, tool_output
 
-GUARD_SECONDS = 10.0
 App = Callable[[RealtimeModel], Awaitable[Any]]
 Script = Callable[[Scripted], Awaitable[None]]
 
 
 async def record(store: Path, script: Script, app: App, **options: Any) -> Any:
-    async with asyncio.timeout(GUARD_SECONDS), Recorder(store, **options) as recorder:
+    async with Recorder(store, **options) as recorder:
         return await app(recorder.wrap(ScriptedModel(script)))
 
 
 async def replay(store: Path, app: App, **options: Any) -> tuple[Any, ReplayReport]:
-    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(store) as recording:
-        model = ReplayModel(recording, stuck_after=0.2, **options)
+    async with await Recording.open(store) as recording:
+        model = ReplayModel(recording, **options)
         result = await app(model)
         await model.finished()
         return result, model.report
@@ -107,7 +106,7 @@ async def test_a_function_that_raises_stops_the_replay(tmp_path: Path) -> None:
         raise ValueError("no such thing")
 
     await record(tmp_path / "log.db", one_call, answering(lambda: "a"))
-    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(tmp_path / "log.db") as recording:
+    async with await Recording.open(tmp_path / "log.db") as recording:
         model = ReplayModel(recording, matchers={"send_tool_output": {"output": breaks}})
         with pytest.raises(MatcherError, match="send_tool_output output"):
             await answering(lambda: "b", until="exception")(model)
@@ -247,10 +246,10 @@ class SdkScriptedModel(Scripted, SdkModel):  # pyright: ignore[reportIncompatibl
 
 async def test_the_sdks_events_come_with_the_live_ids_too(tmp_path: Path) -> None:
     app = by_id(SdkSendRawMessage)
-    async with asyncio.timeout(GUARD_SECONDS), openai_agents.Recorder(tmp_path / "log.db") as recorder:
+    async with openai_agents.Recorder(tmp_path / "log.db") as recorder:
         inner = SdkScriptedModel(echo(SdkRawServerEvent, SdkTurnEndedEvent))
         await app(recorder.wrap(inner))  # pyright: ignore[reportArgumentType]
-    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(tmp_path / "log.db") as recording:
+    async with await Recording.open(tmp_path / "log.db") as recording:
         model = openai_agents.ReplayModel(recording)
         await app(model)  # pyright: ignore[reportArgumentType]
         report = await model.finished()

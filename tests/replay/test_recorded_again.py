@@ -23,13 +23,11 @@ from realtape.session import Recording
 from support.scripted import Listening, Scripted, ScriptedModel, tool_call, tool_output
 from support.stored import only
 
-GUARD_SECONDS = 10.0
-
 
 async def replay(store: Path, app: Any, into: Path | None = None) -> tuple[Any, ReplayReport]:
     """Run an application against a recording, and record that too."""
-    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(store) as recording:
-        model = ReplayModel(recording, stuck_after=0.5)
+    async with await Recording.open(store) as recording:
+        model = ReplayModel(recording)
         if into is None:
             return await app(model), await model.finished()
         async with Recorder(into) as recorder:
@@ -71,7 +69,7 @@ async def test_the_second_recording_equals_the_first(tmp_path: Path) -> None:
     def inside(event: Any) -> list[Any]:
         return [RealtimeModelItemDeletedEvent("item_9")] if hasattr(event, "tool_call") else []
 
-    async with asyncio.timeout(GUARD_SECONDS), Recorder(tmp_path / "r0.db") as recorder:
+    async with Recorder(tmp_path / "r0.db") as recorder:
         recorded = await app(recorder.wrap(ScriptedModel(script, inside)))
     once, report = await replay(tmp_path / "r0.db", app, tmp_path / "r1.db")
     again, _ = await replay(tmp_path / "r1.db", app, tmp_path / "r2.db")
@@ -97,6 +95,8 @@ async def test_a_player_that_lags_behind_plays_nothing_twice(tmp_path: Path) -> 
             await model.connect({"playback_tracker": tracker})
             await listening.over.wait()
             await model.close()
+            if lags:
+                await asyncio.sleep(1)  # the replay is over
             for _ in range(2 if lags else 0):
                 tracker.on_play_bytes("item_1", 0, audio.data)
             assert not lags or "on_play_bytes" not in vars(tracker)  # given back as it was
@@ -107,7 +107,7 @@ async def test_a_player_that_lags_behind_plays_nothing_twice(tmp_path: Path) -> 
     async def script(model: Scripted) -> None:
         await model.emit(audio, audio, RealtimeModelTurnEndedEvent())
 
-    async with asyncio.timeout(GUARD_SECONDS), Recorder(tmp_path / "log.db") as recorder:
+    async with Recorder(tmp_path / "log.db") as recorder:
         recorded = await app(lags=False)(recorder.wrap(ScriptedModel(script)))
     replayed, report = await replay(tmp_path / "log.db", app(lags=True))
     assert replayed == recorded == 20.0
@@ -138,7 +138,7 @@ async def test_the_application_goes_on_where_the_recording_breaks_off(tmp_path: 
         await listening.over.wait()
         return listening.types
 
-    async with asyncio.timeout(GUARD_SECONDS), Recorder(tmp_path / "log.db") as recorder:
+    async with Recorder(tmp_path / "log.db") as recorder:
         inner = ScriptedModel(script)
         await silent(recorder.wrap(inner))
         await recorder.flush()
@@ -167,7 +167,7 @@ async def test_no_task_is_left_by_a_close_from_a_listener(tmp_path: Path) -> Non
         await model.connect({})
         await listening.over.wait()
 
-    async with asyncio.timeout(GUARD_SECONDS), Recorder(tmp_path / "log.db") as recorder:
+    async with Recorder(tmp_path / "log.db") as recorder:
         await app(recorder.wrap(ScriptedModel(script)))
     await replay(tmp_path / "log.db", app)
     for _ in range(3):

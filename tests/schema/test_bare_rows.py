@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
+from realtape.replay import run
 from realtape.schema import Kind, RealtimeModelRawServerEvent, RealtimeModelTranscriptDeltaEvent
 from realtape.schema.addresses import locate
 from realtape.schema.codec import Codec
@@ -32,7 +32,7 @@ async def record(store: Path) -> None:
 
 def test_bare_rows_are_the_same_entries_but_for_their_digests(tmp_path: Path) -> None:
     store = tmp_path / "log.db"
-    asyncio.run(record(store))
+    run(record(store))
     with open_blocking(locate(store)) as connection:
         key = fetch_sessions(connection)[0].key
         rows = fetch_rows(connection, key, 1, bare=True)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
+from realtape.replay import run
 from realtape.replay.matching.matching import must_come
 from realtape.schema import (
     Entry,
@@ -120,12 +121,12 @@ def test_a_recorded_session_gives_back_what_the_user_did(
         await model.close()
 
     async def record() -> list[Stimulus]:
-        async with asyncio.timeout(20), Recorder(store) as recorder:
+        async with Recorder(store) as recorder:
             inner = ScriptedModel(script)
             await user(recorder.wrap(inner), inner)
         return await found_in(store)
 
-    found = asyncio.run(record())
+    found = run(record())
     assert [(one.event, one.turn) for one in found[:-1]] == did
     close = found[-1]
     assert (close.kind, close.type, close.event, close.method) == ("close", None, None, "close")
@@ -167,13 +168,13 @@ async def test_how_a_stimulus_ended_is_told(tmp_path: Path) -> None:
     assert [one.outcome for one in found] == ["raised", "cancelled", "withheld", None]
     assert [one.method for one in found] == ["send_event", "send_event", "send_event_if", "send_event"]
     assert found[-1].ended_ns is None
-    assert (found[1].ended_ns or 0) - found[1].at_ns > 5_000_000
+    assert (found[1].ended_ns or 0) - found[1].at_ns == 10_000_000
 
 
-async def test_a_whole_telephone_call(tmp_path: Path) -> None:
+def test_a_whole_telephone_call(tmp_path: Path) -> None:
     """What the application did by itself, and nothing of what it answered from its listeners."""
-    await telephone.record(tmp_path / "log.db")
-    found = await found_in(tmp_path / "log.db")
+    telephone.record(tmp_path / "log.db")
+    found = run(found_in(tmp_path / "log.db"))
     assert [one.type for one in found] == ["send_user_input", *["send_audio"] * 3, None]
     assert found[0].event == RealtimeModelSendUserInput(user_input="hello")
     assert found[1].event == RealtimeModelSendAudio(audio=bytes(480))
@@ -209,7 +210,7 @@ async def test_tool_calls_come_with_their_answers_and_their_time(tmp_path: Path)
         ("call_2", "second"),
         ("call_3", None),
     ]
-    assert 0.015 < calls[0].seconds < 0.5
+    assert calls[0].seconds == pytest.approx(0.02)  # pyright: ignore[reportUnknownMemberType]
     assert calls[2].seconds == 0.0
     assert isinstance(tool_output(asked[0]), RealtimeModelSendToolOutput)
 

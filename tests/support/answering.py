@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,21 +18,20 @@ from realtape.schema import (
 from realtape.session import Recording
 from support.scripted import Listening, Scripted, ScriptedModel, tool_call, tool_output
 
-GUARD_SECONDS = 10.0
 App = Callable[[RealtimeModel], Awaitable[Any]]
 AUDIO = RealtimeModelAudioEvent(data=b"\1\2" * 240, response_id="r", item_id="item_1", content_index=0)
 
 
 async def record(store: Path, script: Callable[[Scripted], Awaitable[None]], app: App, **inner: Any) -> Any:
-    async with asyncio.timeout(GUARD_SECONDS), Recorder(store) as recorder:
+    async with Recorder(store) as recorder:
         return await app(recorder.wrap(ScriptedModel(script, **inner)))
 
 
 async def replay(
     store: Path, app: App, session: str | None = None, **options: Any
 ) -> tuple[Any, ReplayReport]:
-    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(store, session) as recording:
-        model = ReplayModel(recording, stuck_after=0.2, **options)
+    async with await Recording.open(store, session) as recording:
+        model = ReplayModel(recording, **options)
         result = await app(model)
         await model.finished()
         return result, model.report

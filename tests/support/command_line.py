@@ -45,7 +45,7 @@ def run(*arguments: object, cwd: Path | None = None, **more: str) -> Ran:
         env=environment(**more),
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
@@ -58,7 +58,7 @@ def shell(script: str, **more: str) -> Ran:
         env=environment(**more),
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=120,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
@@ -89,7 +89,7 @@ def run_on_terminal(*arguments: object, columns: int = 120, **more: str) -> Ran:
     told = bytearray()
     read_terminal(ours, told)
     os.close(ours)
-    return Ran(process.wait(timeout=30), told.decode())
+    return Ran(process.wait(timeout=120), told.decode())
 
 
 def read_terminal(ours: int, told: bytearray) -> None:

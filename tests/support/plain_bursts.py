@@ -206,7 +206,7 @@ async def replay(
     """What the listeners got, and the report."""
     trace: list[Any] = []
     async with await Recording.open(store) as recording:
-        model = ReplayModel(recording, on_divergence="collect", at_end="hold", stuck_after=0.2)
+        model = ReplayModel(recording, on_divergence="collect", at_end="hold")
         async with contextlib.AsyncExitStack() as stack:
             outer: Any = model
             if into is not None:

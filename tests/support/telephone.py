@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from realtape.recorder import Recorder
+from realtape.replay import run
 from realtape.schema import (
     RealtimeModel,
     RealtimeModelAudioEvent,
@@ -214,7 +215,7 @@ def plain(model: RealtimeModel) -> None:
     """Not async."""
 
 
-async def record(
+def record(
     store: Path,
     labels: Mapping[str, str] | None = None,
     *,
@@ -224,11 +225,15 @@ async def record(
     platform: str = "platform 4",
     **options: Any,
 ) -> None:
-    """Record sessions of one model object into a store."""
-    async with asyncio.timeout(10), recorder_class(store, **options) as recorder:
-        inner = Telephone()
-        model = recorder.wrap(inner, labels=labels)
-        for _ in range(sessions):
-            inner.sent.clear()
-            with contextlib.suppress(ConnectionRefusedError):
-                await app(model, url, platform)
+    """Record sessions of one model object into a store, on virtual time."""
+
+    async def main() -> None:
+        async with recorder_class(store, **options) as recorder:
+            inner = Telephone()
+            model = recorder.wrap(inner, labels=labels)
+            for _ in range(sessions):
+                inner.sent.clear()
+                with contextlib.suppress(ConnectionRefusedError):
+                    await app(model, url, platform)
+
+    run(main())

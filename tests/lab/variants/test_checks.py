@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,7 +76,7 @@ def test_generated_sessions_keep_the_rules_of_the_log(provider: Provider, progra
 
 def test_what_a_telephone_says_out_of_order_is_told(tmp_path: Path) -> None:
     """Its model interrupts what it has not said: it is a rough one, and nobody's recording."""
-    asyncio.run(telephone.record(tmp_path / "calls.db"))
+    telephone.record(tmp_path / "calls.db")
     draft = drafts_of(tmp_path / "calls.db")[0]
     assert all(str(problem).startswith("#") for problem in problems(draft))
 

@@ -13,7 +13,7 @@ from realtape.recorder import Recorder
 from realtape.replay import DivergenceError, ReplayModel
 from realtape.schema import CorruptRecordError, RealtapeError, RealtimeModel, RealtimeModelSendUserInput
 from realtape.session import Recording
-from support.answering import GUARD_SECONDS, answers, greeting, record, replay
+from support.answering import answers, greeting, record, replay
 from support.scripted import Listening, ScriptedModel, tool_output
 
 
@@ -73,7 +73,7 @@ async def test_what_cannot_be_played_any_further_raises(tmp_path: Path, where: s
 async def test_what_is_damaged_far_ahead_hides_no_divergence(tmp_path: Path) -> None:
     await record(tmp_path / "log.db", greeting, answers())
     damage(tmp_path / "log.db", "kind = 'close'")
-    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(tmp_path / "log.db") as recording:
+    async with await Recording.open(tmp_path / "log.db") as recording:
         model = ReplayModel(recording, on_divergence="collect")
         with pytest.raises(CorruptRecordError):
             await answers("something else")(model)
@@ -83,7 +83,7 @@ async def test_what_is_damaged_far_ahead_hides_no_divergence(tmp_path: Path) -> 
 async def test_a_close_that_meets_the_damage_ends_the_replay(tmp_path: Path) -> None:
     await record(tmp_path / "log.db", greeting, answers())
     damage(tmp_path / "log.db", "kind = 'close'")
-    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(tmp_path / "log.db") as recording:
+    async with await Recording.open(tmp_path / "log.db") as recording:
         model = ReplayModel(recording)
         with pytest.raises(CorruptRecordError):
             await answers()(model)
@@ -106,14 +106,14 @@ async def test_who_connects_again_all_the_same_is_told_again(
     tmp_path: Path, where: str, first_differs: bool
 ) -> None:
     """The second session of the model is damaged, too; or the first one diverged."""
-    async with asyncio.timeout(GUARD_SECONDS), Recorder(tmp_path / "log.db") as recorder:
+    async with Recorder(tmp_path / "log.db") as recorder:
         model = recorder.wrap(ScriptedModel(greeting))
         for _ in range(2):
             await answers()(model)
     damage(tmp_path / "log.db", where + (" AND session > 1" if first_differs else ""))
     with closing(sqlite3.connect(tmp_path / "log.db")) as database:
         (first,) = database.execute("SELECT id FROM sessions ORDER BY key LIMIT 1").fetchone()
-    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(tmp_path / "log.db", first) as recording:
+    async with await Recording.open(tmp_path / "log.db", first) as recording:
         model = ReplayModel(recording)
         for _ in range(2):
             listening = Listening(until="exception")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from realtape.recorder import Recorder
 from realtape.schema import (
     RealtimeModel,
@@ -19,6 +20,8 @@ from realtape.schema import (
 )
 from support.answering import AUDIO, App, answers, greeting, record, replay
 from support.scripted import Listening, Scripted, ScriptedModel
+
+pytestmark = pytest.mark.real_time
 
 
 async def test_events_come_again_value_by_value(tmp_path: Path) -> None:

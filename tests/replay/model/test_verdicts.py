@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from realtape.schema import (
     same,
 )
 from realtape.session import Recording
-from support.answering import AUDIO, GUARD_SECONDS, App, answers, greeting, record, replay
+from support.answering import AUDIO, App, answers, greeting, record, replay
 from support.scripted import Listening, Scripted, tool_output
 
 
@@ -52,7 +51,7 @@ async def test_another_output_diverges_and_says_where(tmp_path: Path) -> None:
 
 async def test_the_send_that_diverges_raises(tmp_path: Path) -> None:
     await record(tmp_path / "log.db", greeting, answers())
-    async with asyncio.timeout(GUARD_SECONDS), await Recording.open(tmp_path / "log.db") as recording:
+    async with await Recording.open(tmp_path / "log.db") as recording:
         model = ReplayModel(recording)
         await model.connect({})
         with pytest.raises(DivergenceError):

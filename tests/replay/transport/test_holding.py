@@ -113,6 +113,7 @@ def test_the_rate_may_change_on_the_way(store: Path) -> None:
     replay(store, script)
 
 
+@pytest.mark.real_time
 async def test_on_an_ordinary_loop_deliveries_stop(store: Path) -> None:
     async def script(call: Call) -> None:
         seq = first(store, "function_call")
