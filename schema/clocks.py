@@ -94,7 +94,8 @@ class CountedRounds:
     def round(self) -> Round:
         """The round that is running."""
         self._since_asked = 0
-        self._count()
+        if not self._counting:
+            self._count()
         return self._round
 
     def when_settled(self, callback: Callable[[], object]) -> None:

@@ -6,13 +6,12 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from .decoding import Decoding
-from .encoding import Encoding
+from .encoding import Encoding, Reference
 from .errors import DecodingError, EncodingError
-from .json_text import to_json
-from .plain import Reference
+from .json_text import escaped, to_json, written
 from .raised import text_of
 from .secrets import Secrets
 from .vocabulary import Vocabulary
@@ -27,8 +26,7 @@ REFERS = '"at":['
 """In every payload that refers to bytes, and in few others."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A payload, as it goes into the log.
 
     Attributes:
@@ -78,7 +76,9 @@ class Codec:
         encoding = Encoding(self.vocabulary, put)
         try:
             tree = encoding.payload_tree(value)
-            payload = to_json(tree)
+            payload = written(tree)
+            if not payload.isascii():
+                payload = escaped(tree, payload)
             redacted = False
             if self._filters or (secrets is not None and secrets.within(payload)):
                 filtered = to_json(self._filtered(tree, secrets))

@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined, from_json
 
 from .described import Described, RecordedError
+from .encoding import MAX_SIZE
 from .errors import CorruptRecordError, DecodingError, StoreError
-from .plain import MAX_SIZE
 from .raised import make, remember, text_of
 from .scalars import FROM_TREE
 from .vocabulary import Vocabulary, Word

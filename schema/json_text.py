@@ -15,9 +15,10 @@ character, so they are kept apart."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PAIR = re.compile("(?<=[\ud800-\udbff])(?=[\udc00-\udfff])")
 
-_dumps = json.JSONEncoder(
+written = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
 ).encode
+"""A JSON tree as text, as `to_json` writes it, if all of it is ASCII."""
 
 to_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 """A JSON tree as ASCII: to compare trees, and to sort them."""
@@ -31,11 +32,15 @@ def to_json(tree: Any) -> str:
     Raises:
         EncodingError: a tagged object has a field whose name JSON would read back as another.
     """
-    text = _dumps(tree)
+    return escaped(tree, written(tree))
+
+
+def escaped(tree: Any, text: str) -> str:
+    """What `to_json` makes of a tree that was `written`."""
     if text.isascii() or _SURROGATE.search(text) is None:
         return text
     if _PAIR.search(text) is not None:
-        text = _dumps(_split(tree))
+        text = written(_split(tree))
     return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 

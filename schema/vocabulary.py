@@ -83,13 +83,17 @@ class Word:
 
 
 class Vocabulary:
-    """A set of registered types, on top of another (`parent`), whose names it may take over."""
+    """A set of registered types, on top of another (`parent`), whose names it may take over.
+
+    Attributes:
+        by_class: the word of each class, by the class's identity; to be looked at only.
+    """
 
     def __init__(self, parent: Vocabulary | None = None) -> None:
         self._by_name: dict[str, Word] = dict(parent._by_name) if parent else {}
         # By identity, since a metaclass may define `__hash__` and `__eq__`; the words keep the
         # classes alive.
-        self._by_class: dict[int, Word] = dict(parent._by_class) if parent else {}
+        self.by_class: dict[int, Word] = dict(parent.by_class) if parent else {}
         self._describers: dict[int, tuple[type[Any], str, Callable[[Any], Any]]] = (
             dict(parent._describers) if parent else {}
         )
@@ -132,7 +136,7 @@ class Vocabulary:
         shape, fields = _shape_of(cls, to_state)
         word = Word(name, cls, shape, fields, version, dict(upcasts or {}), to_state, from_state)
         self._by_name[name] = word
-        self._by_class[id(cls)] = word
+        self.by_class[id(cls)] = word
 
     def describe(self, cls: type[Any], name: str, describer: Callable[[Any], Any]) -> None:
         """Keep instances of `cls` and its subclasses as `Described(name, describer(instance))`.
@@ -143,7 +147,7 @@ class Vocabulary:
 
     def word_for(self, cls: type[Any]) -> Word | None:
         """The word of exactly this class."""
-        return self._by_class.get(id(cls))
+        return self.by_class.get(id(cls))
 
     def word_named(self, name: str) -> Word | None:
         """The word of this name."""

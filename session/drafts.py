@@ -24,10 +24,10 @@ from ..schema.addresses import Address, MemoryDatabase
 from ..schema.codec import bytes_in, references
 from ..schema.digests import entry_digest, header_digest
 from ..schema.driver_errors import store_errors
+from ..schema.encoding import Reference
 from ..schema.entries import Entry, Header, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, StoreBusyError, UsageError
 from ..schema.json_text import to_json
-from ..schema.plain import Reference
 from ..schema.rows import (
     entry_batches,
     fetch_segment,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ...schema.codec import Codec
+from ...schema.encoding import Reference
 from ...schema.entries import SETTLED_TICKS, Entry, Flag, Header, Kind, Status
-from ...schema.plain import Reference
 from ...schema.playback import RealtimePlaybackTracker
 from ...schema.standard import event_name
 from ...schema.vocabulary import Vocabulary

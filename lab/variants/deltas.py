@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ...schema.encoding import Reference
 from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
-from ...schema.plain import Reference
 from ...session.drafts import Draft, mapped, reference_in, tree_of, with_tree
 from ...session.structure import RAW, Message, Structure, facts_of, text_of
 from ...session.words import mapping

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...schema.codec import REFERS, references
+from ...schema.encoding import Reference
 from ...schema.entries import Entry, Kind
-from ...schema.plain import Reference
 from ...session.drafts import Draft, mapped, tree_of, with_tree
 from ...session.protocol import SPEECH_STARTED, fact_of
 from ...session.structure import RAW

@@ -8,8 +8,8 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from ...schema.encoding import Reference
 from ...schema.entries import Entry, Flag, Kind
-from ...schema.plain import Reference
 from ...session.drafts import Draft, mapped, reference_in, tree_of, with_tree
 from ...session.structure import RAW, facts_of, text_of
 from ...session.words import mapping, sequence

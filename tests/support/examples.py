@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 from realtape.schema import STANDARD, Codec, CodecError, Vocabulary
 from realtape.schema.codec import references
-from realtape.schema.plain import Reference
+from realtape.schema.encoding import Reference
 
 
 class Color(enum.Enum):
