@@ -182,11 +182,11 @@ class Recorder:
             id=new_session_id(),
             previous_session=None if previous is None else previous.header.id,
             started_ns=time.time_ns(),
-            host=socket.gethostname(),
+            host=_host(),
             pid=os.getpid(),
             source="recorder",
             versions=self._versions(),
-            labels={str(name): str(value) for name, value in labels.items()},
+            labels={_text(name): _text(value) for name, value in labels.items()},
         )
         clock = self.clock or clock_here()
         secrets = Secrets(self.secrets, *(() if previous is None else (previous.secrets,)))
@@ -255,6 +255,21 @@ class Recorder:
         self._open = weakref.WeakSet()
         self._writer.store.abandon()
         self._renew()
+
+
+def _host() -> str:
+    try:
+        return socket.gethostname()
+    except OSError:
+        return "unknown"
+
+
+def _text(label: Any) -> str:
+    """A label is the application's: what cannot say what it is is its class's name."""
+    try:
+        return str(label)
+    except Exception:  # noqa: BLE001 - the session goes on
+        return type(label).__qualname__
 
 
 def _version(package: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -19,6 +20,8 @@ from . import causes
 from .options import describe, known_options, observe_key, secrets_in
 from .playback import AssumedTracker, TrackerTap
 from .session_log import LOST, SessionLog
+
+logger = logging.getLogger("realtape.recorder")
 
 _numbers = itertools.count(1)
 
@@ -93,11 +96,11 @@ class ModelTap:
 
     async def connect(self, options: Any) -> Any:
         """`connect` of the inner model; begins a session."""
-        known = known_options(options)
         before, tracker_before = self._log, self._tracker
-        log = self._begin(known)
-        if log is None:
+        log = self._begin(options)
+        if log is None or log.refusing:
             return await self.inner.connect(options)
+        known = known_options(options)
         if before is not None:
             before.secrets.add(secrets_in(known))  # where the connection fails, it goes on with that one
         listeners = [type(listener).__qualname__ for listener in self.listeners]
@@ -189,11 +192,19 @@ class ModelTap:
         """While the inner model works: what it does is its own, and belongs to this session."""
         return causes.extent(log.number, seq, self._number, log)
 
-    def _begin(self, options: Mapping[str, Any]) -> SessionLog | None:
+    def _begin(self, options: Any) -> SessionLog | None:
         log = self._begin_session(self._log)
-        if log is not None:
-            self._log = log
-            log.secrets.add(secrets_in(options))  # and those of the environment
+        if log is None:
+            return None
+        self._log = log
+        try:
+            known = known_options(options)
+            log.secrets.add([*secrets_in(known)])  # and those of the environment
+            describe(known)
+        except Exception as error:  # noqa: BLE001 - the options are the application's, and may be anything
+            # What must not be recorded is not known, so nothing is.
+            logger.error("a session is not recorded, its options cannot be read: %s", type(error).__name__)
+            log.refuse()
         return log
 
     def _resume(self, log: SessionLog, tracker: TrackerTap | AssumedTracker | None) -> None:

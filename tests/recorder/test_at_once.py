@@ -27,7 +27,8 @@ def path(tmp_path: Path) -> Path:
 
 
 async def converse(recorder: Recorder, name: str, sends: int) -> None:
-    """One session through a wrapped model, with a player that reports from a thread of its own."""
+    """One session through a wrapped model, with a player that reports from a thread of its own: at least
+    once, and no more often than is sent, or a slow disk could not keep up with it."""
     model = recorder.wrap(EchoModel(), labels={"name": name})
     model.add_listener(Ignoring())
     tracker = RealtimePlaybackTracker()
@@ -35,9 +36,10 @@ async def converse(recorder: Recorder, name: str, sends: int) -> None:
     stop = threading.Event()
 
     def play() -> None:
-        while not stop.is_set():
+        for _ in range(sends):
             tracker.on_play_ms(name, 0, 1.0)
-            stop.wait(0.002)
+            if stop.wait(0.002):
+                break
 
     player = threading.Thread(target=play)
     player.start()

@@ -112,9 +112,10 @@ import sqlite3
 from realtape.schema import stores
 stores.WRITE_BUSY_SECONDS = 0.1
 async def main():
-    recorder = Recorder(sys.argv[1], drain_seconds=0.2)
+    recorder = Recorder(sys.argv[1])
     mark(begin(recorder), 1)
     await recorder.flush()
+    recorder._drain_seconds = 0.2
     global lock
     lock = sqlite3.connect(sys.argv[1], isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")

@@ -138,7 +138,7 @@ async def test_log_lines_quote_nothing(path: Path, caplog: pytest.LogCaptureFixt
 
     if trouble == "no database":
         path.write_text(private * 100)
-    recorder = Recorder(path, redactors=[redactor] if "redactor" in trouble else [], drain_seconds=0.2)
+    recorder = Recorder(path, redactors=[redactor] if "redactor" in trouble else [])
     log = begin(recorder)
     mark(log, 0)
     if trouble == "a refusing database":

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 from realtape.recorder import Recorder
+from realtape.schema.clocks import counted_rounds
 from realtape.schema.entries import SETTLED_TICKS, Kind
 from support.stored import Stored, begin, intact, mark, only
 
@@ -27,32 +29,48 @@ def places(stored: Stored) -> dict[str, tuple[int | None, int | None]]:
     }
 
 
-async def test_what_happens_in_one_round_has_one_tick(path: Path):
-    async with Recorder(path) as recorder:
-        log = begin(recorder)
+class Stepped:
+    """An ordinary loop that goes round when it is told to, and never waits."""
 
-        def at(name: str) -> None:
-            log.append(Kind.MARKER, {"at": name})
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
 
-        at("first")
-        at("second")
-        await asyncio.sleep(0)
-        at("after a round")
-        await asyncio.sleep(0.001)
-        at("after a while")
-    ticks = [tick for tick, _ in places(await only(path)).values()]
-    assert ticks == [0, 0, 1, 1 + SETTLED_TICKS]  # nothing was left to run
+    def turn(self, callback: Callable[[], object] | None = None) -> None:
+        """Go round once, and run what is there to run; a callback, too, if there is one."""
+        if callback is not None:
+            self.loop.call_soon(callback)
+        self.loop.stop()
+        self.loop.run_forever()
 
 
-async def test_sessions_do_not_keep_each_other_from_settling(path: Path):
+@pytest.fixture
+def stepped() -> Generator[Stepped]:
+    stepped = Stepped()
+    yield stepped
+    stepped.loop.close()
+
+
+def test_what_happens_in_one_round_has_one_tick(path: Path, stepped: Stepped):
+    recorder = Recorder(path)
+    log = begin(recorder)
+    stepped.turn(lambda: mark(log, 0, 1))
+    stepped.turn(lambda: mark(log, 2))
+    stepped.turn()  # nothing is left to run
+    stepped.turn(lambda: mark(log, 3))
+    asyncio.run(recorder.close())
+    ticks = [entry.tick for entry in asyncio.run(only(path)).entries]
+    assert ticks == [0, 0, 1, 1 + SETTLED_TICKS]
+
+
+def test_sessions_do_not_keep_each_other_from_settling(path: Path, stepped: Stepped):
     """Each of them counts rounds; were the counting itself something to run, it would never end."""
-    async with Recorder(path) as recorder:
-        logs = [begin(recorder, str(number)) for number in range(5)]
-        for number in range(4):
-            for log in logs:
-                mark(log, number)
-            await asyncio.sleep(0.05)  # longer than any pause that the machine makes us take
-    for stored in await intact(path):
+    recorder = Recorder(path)
+    logs = [begin(recorder, str(number)) for number in range(5)]
+    for number in range(4):
+        stepped.turn(lambda number=number: [mark(log, number) for log in logs])
+        stepped.turn()  # counts, and finds nothing else to run
+    asyncio.run(recorder.close())
+    for stored in asyncio.run(intact(path)):
         assert [entry.tick for entry in stored.entries] == [n * SETTLED_TICKS for n in range(4)]
 
 
@@ -129,9 +147,14 @@ async def test_no_two_entries_of_one_tick_surround_what_the_first_woke(path: Pat
                     woken_by[number] = waker
                     mark(log, number)
 
-        _, asleep = await asyncio.wait([asyncio.create_task(work()) for _ in range(8)], timeout=0.3)
-        for task in asleep:  # nobody is left to wake them
+        tasks = [asyncio.create_task(work()) for _ in range(8)]
+        await asyncio.sleep(0)
+        at_rest = asyncio.Event()
+        counted_rounds(asyncio.get_running_loop()).when_settled(at_rest.set)
+        await at_rest.wait()
+        for task in tasks:  # nobody is left to wake those that sleep
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     stored = await only(path)
     ticks = {json.loads(entry.payload)["number"]: entry.tick for entry in stored.of_kind(Kind.MARKER)}
     assert len(woken_by) > 20
@@ -156,7 +179,7 @@ async def test_tasks_are_numbered_in_order_of_appearance(path: Path):
         log.append(Kind.MARKER, {"at": "main"})
         loop = asyncio.get_running_loop()
         loop.call_soon(lambda: log.append(Kind.MARKER, {"at": "callback"}))
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
     at = {name: task for name, (_, task) in places(await only(path)).items()}
     assert at == {"early": 0, "late": 1, "main": 2, "callback": None}
 

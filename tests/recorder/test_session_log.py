@@ -18,7 +18,7 @@ from realtape.schema import (
 )
 from realtape.schema.entries import Flag, Kind, Status
 from realtape.schema.errors import UsageError
-from support.stored import begin, intact, mark, numbers, only
+from support.stored import begin, intact, mark, numbers, only, until
 
 
 @pytest.fixture
@@ -212,8 +212,7 @@ async def test_entries_may_follow_the_end(path: Path):
         mark(log, 1)
         log.finish(Status.CLOSED)
         await recorder.flush()
-        await asyncio.sleep(0.05)
-        assert not log.listed
+        await until(lambda: not log.listed)
         mark(log, 2)
         await recorder.flush()
         assert numbers(await only(path)) == [1, 2]

@@ -156,6 +156,15 @@ def writer_of(recorder: Recorder) -> Writer:
     return recorder._writer  # pyright: ignore[reportPrivateUsage]
 
 
+async def not_flushed(recorder: Recorder, seconds: float = 0.1) -> StoreWriteError:
+    """The error of a flush that cannot succeed."""
+    try:
+        await asyncio.to_thread(writer_of(recorder).flush, seconds)
+    except StoreWriteError as error:
+        return error
+    raise AssertionError("it was flushed")
+
+
 def begin(recorder: Recorder, name: str = "") -> SessionLog:
     """A session labelled with a name, without a model around it."""
     return recorder.begin({"name": name})

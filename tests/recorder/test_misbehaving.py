@@ -1,0 +1,128 @@
+"""What the application hands over may raise wherever it is looked at: the application does not notice."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.recorder import Recorder
+from realtape.schema.entries import Kind
+from support.models import EchoModel, Ignoring
+from support.stored import begin, mark, numbers, only, read
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise ValueError("what the user said")
+
+
+class Unreadable(Mapping[str, Any]):
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        raise ValueError("what the user said")
+
+    def __len__(self) -> int:
+        return 1
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Unreadable,
+        lambda: {"headers": {"Authorization": Unspeakable()}},
+        lambda: {"headers": Unreadable()},
+    ],
+)
+async def test_options_that_cannot_be_read(
+    path: Path, make: Callable[[], Any], caplog: pytest.LogCaptureFixture
+):
+    """Their secrets are not known, so that session is not recorded; the next one is."""
+    options = make()
+    inner = EchoModel()
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(inner, labels={"name": "both"})
+        model.add_listener(Ignoring())
+        await model.connect(options)
+        await model.send_event(b"audio")
+        await model.close()
+        assert inner.options == [options]
+        await model.connect({"api_key": "sk-0123456789"})
+        await model.close()
+    (stored,) = await read(path)
+    assert [entry.kind for entry in stored.entries] == ["connect", "connected", "close", "closed"]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "its options cannot be read: ValueError" in line
+
+
+async def test_settings_that_are_none(path: Path):
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(EchoModel(), labels={"name": "odd"})
+        await model.connect({"initial_model_settings": 7})
+        await model.close()
+    assert [entry.kind for entry in (await only(path)).entries] == ["connect", "connected", "close", "closed"]
+
+
+async def test_a_label_that_cannot_say_what_it_is(path: Path):
+    labels: Any = {"name": "a label", "odd": Unspeakable()}
+    async with Recorder(path) as recorder:
+        mark(recorder.begin(labels), 1)
+    assert (await only(path)).record.header.labels == {"name": "a label", "odd": "Unspeakable"}
+
+
+async def test_a_machine_without_a_name(path: Path, monkeypatch: pytest.MonkeyPatch):
+    def nameless() -> str:
+        raise OSError("no name")
+
+    monkeypatch.setattr(socket, "gethostname", nameless)
+    async with Recorder(path) as recorder:
+        mark(begin(recorder), 1)
+    stored = await only(path)
+    assert (stored.record.header.host, numbers(stored)) == ("unknown", [1])
+
+
+async def test_a_clock_that_fails_when_the_session_begins(path: Path):
+    """What it could not time is a gap."""
+    healthy = False
+
+    def clock() -> int:
+        if not healthy:
+            raise RuntimeError("no clock")
+        return 1_000
+
+    async with Recorder(path, clock=clock) as recorder:
+        log = begin(recorder)
+        mark(log, 0)
+        healthy = True
+        mark(log, 1)
+    assert [entry.kind for entry in (await only(path)).entries] == ["gap", "marker"]
+
+
+async def test_what_is_appended_within_one_append_is_kept_or_counted(path: Path):
+    """A redactor that appends again and again: what is too much of it is a gap."""
+    recorder: Recorder
+
+    def redactor(text: str) -> str:
+        if text == "from without":
+            for _ in range(100):
+                recorder.mark("from within")
+        return text
+
+    async with Recorder(path, redactors=[redactor]) as recorder:
+        log = begin(recorder)
+        recorder.mark("from without")
+        mark(log, 1)
+    stored = await only(path)
+    kept = [payload.get("text") for payload in stored.payloads()].count("from within")
+    (gap,) = stored.payloads(Kind.GAP)
+    assert kept + gap["lost"] == 100
+    assert kept > 10
