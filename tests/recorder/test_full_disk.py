@@ -17,6 +17,8 @@ from realtape.recorder import Recorder
 from realtape.schema.entries import Kind
 from support.stored import begin, flushed, not_flushed, numbers, only, until
 
+pytestmark = pytest.mark.real_time
+
 
 @contextmanager
 def tiny_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[], None]]:

@@ -14,6 +14,8 @@ from realtape.schema.codec import Codec, Encoded
 from realtape.schema.entries import Kind
 from support.stored import begin, flushed, intact, mark, not_flushed, numbers, only, until
 
+pytestmark = pytest.mark.real_time
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

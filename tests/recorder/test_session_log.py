@@ -206,6 +206,7 @@ async def test_what_fails_in_the_recorder_itself_is_a_gap(path: Path, caplog: py
 # --- the session ----------------------------------------------------------------------------------
 
 
+@pytest.mark.real_time
 async def test_entries_may_follow_the_end(path: Path):
     async with Recorder(path) as recorder:
         log = begin(recorder)
