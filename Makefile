@@ -1,12 +1,22 @@
 # Every target makes what it needs: the first run builds .venv, later ones reuse it.
 PYTHON ?= python3
-VENV ?= .venv
+
+# Each Python has a virtual environment of its own: .venv is python3's, .venv-3.12 that of PYTHON=python3.12.
+version = $(if $(1),$(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null))
+INTERPRETER := $(shell .ci/python $(PYTHON))
+VERSION := $(call version,$(INTERPRETER))
+ifneq ($(PYTHON),python3)
+OWN := $(if $(filter $(VERSION),$(call version,$(shell .ci/python python3 2>/dev/null))),,-$(VERSION))
+endif
+VENV ?= .venv$(OWN)
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+OLDEST := $(VENV)-oldest
 
-OLDEST := .venv-oldest
+# Those that pyproject.toml names. What cannot be tried is not claimed.
+PYTHONS := $(shell sed -n 's/^ *"Programming Language :: Python :: \(3\.[0-9]*\)",$$/\1/p' pyproject.toml)
 
-.PHONY: demo test test-noisy test-deep test-oldest test-postgresql test-sdk-suite bench check types format clean
+.PHONY: demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-sdk-suite bench check types format clean
 
 demo: $(READY)
 	$(BIN)/realtape demo
@@ -22,6 +32,20 @@ NOISY ?= tests
 test-noisy: $(READY)
 	REALTAPE_TEST_NOISE=$${REALTAPE_TEST_NOISE:-random} $(BIN)/python -m pytest -n 3 -m "not deep and not postgresql" \
 		--timeout=300 $(NOISY)
+
+# On every Python that we name.
+test-pythons:
+	@.ci/pythons make test -- $(PYTHONS)
+
+# Where Pythons may differ: the loop's canaries, the golden files, how deep things are nested, the law, whole sessions.
+SLICE := tests/replay/test_virtual_loop.py tests/replay/test_skipped_rounds.py tests/replay/test_law.py \
+	tests/test_golden.py tests/test_golden_fixtures.py tests/schema/test_nesting.py tests/integrations/test_driving.py
+
+slice: $(READY)
+	$(BIN)/python -m pytest -n auto -m "not deep and not postgresql" $(SLICE)
+
+slice-pythons:
+	@.ci/pythons make slice -- $(PYTHONS)
 
 # What `make test` leaves out, in an hour and a half: every property with many examples, then the large counts, one
 # after another, for some of them measure.
@@ -63,18 +87,25 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(READY): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Realtape needs Python 3.11 or newer; say which: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv $(VENV)
+# Anew where it is another Python's by now, or its Python is gone.
+stale = $(if $(wildcard $(1)/pyvenv.cfg),$(if $(filter $(VERSION),$(call version,$(1)/bin/python)),,anew))
+new_venv = test -n "$(VERSION)" || { echo "No $(PYTHON): say which Python, make PYTHON=python3.12 …" >&2; exit 1; }; \
+	$(INTERPRETER) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Realtape needs Python 3.11 or newer; say which: make PYTHON=python3.12 …")'; \
+	$(INTERPRETER) -m venv $(if $(call stale,$(1)),--clear )$(1)
+
+.PHONY: anew
+
+$(READY): pyproject.toml $(call stale,$(VENV))
+	set -e; $(call new_venv,$(VENV))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(READY)
 
-$(OLDEST)/.ready: pyproject.toml .ci/oldest.txt
-	$(PYTHON) -m venv $(OLDEST)
+$(OLDEST)/.ready: pyproject.toml .ci/oldest.txt $(call stale,$(OLDEST))
+	set -e; $(call new_venv,$(OLDEST))
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --constraint .ci/oldest.txt \
 		--editable '.[clocks,openai-agents,testing]' pytest-asyncio pytest-timeout pytest-xdist
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(OLDEST) build dist *.egg-info
+	rm -rf .venv .venv-* build dist *.egg-info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,12 @@ def test_every_make_target_that_a_page_names_exists() -> None:
     for page in PAGES:
         for target in re.findall(r"make ([a-z][\w-]*)", page.read_text()):
             assert target in targets, f"{page.name} names `make {target}`"
+
+
+def test_the_pythons_that_are_claimed_are_those_that_are_tried() -> None:
+    """The Makefile takes them from the classifiers."""
+    named = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', (ROOT / "pyproject.toml").read_text())
+    assert f"Python {named[0]} to {named[-1]}," in (ROOT / "README.md").read_text()
+    assert [int(version.split(".")[1]) for version in named] == list(range(11, 11 + len(named)))
+    assert f'requires-python = ">={named[0]}"' in (ROOT / "pyproject.toml").read_text()
+    assert f"{sys.version_info[0]}.{sys.version_info[1]}" in named, "a Python that we do not name"
