@@ -69,7 +69,7 @@ class Scripted:
         read_loop, self._read_loop = self._read_loop, None
         if read_loop is not None and read_loop is not asyncio.current_task():
             read_loop.cancel()
-            await asyncio.gather(read_loop, return_exceptions=True)
+            await asyncio.wait([read_loop])  # unlike `gather`, in as many rounds on every Python
 
 
 class ScriptedModel(Scripted, schema.RealtimeModel):
