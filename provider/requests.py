@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from ..schema.errors import RealtapeError
+from ..schema.json_text import require_nesting
 
 Message: TypeAlias = dict[str, JsonValue]
 """A message of the protocol, either way. Once given away it is never changed."""
@@ -30,7 +31,7 @@ Message: TypeAlias = dict[str, JsonValue]
 Modality: TypeAlias = Literal["text", "audio"]
 
 MAX_DEPTH = 64
-"""Containers within containers; the protocol itself needs a dozen, and recursion has an end."""
+"""Containers within containers; the protocol itself needs a dozen."""
 
 MAX_APPEND_BYTES = 15 * 1024 * 1024
 """Of audio in one message, decoded: the limit of the real provider."""
@@ -90,14 +91,17 @@ def decode(text: str | bytes) -> Message:
     if isinstance(text, bytes):
         raise RequestRefused("Messages must be sent as text frames.", code="invalid_json")
     try:
+        require_nesting(text, MAX_DEPTH)
+    except ValueError:
+        raise RequestRefused(
+            f"The message is nested deeper than {MAX_DEPTH} levels.", code="invalid_json"
+        ) from None
+    try:
         value = cast(JsonValue, json.loads(text, parse_constant=_number, parse_float=_number))
-    # A number of thousands of digits is a ValueError too; a thousand brackets are a RecursionError.
-    except (ValueError, RecursionError):
+    except ValueError:  # a number of thousands of digits, too
         raise RequestRefused("The message is not valid JSON.", code="invalid_json") from None
     if not isinstance(value, dict):
         raise RequestRefused("The message must be a JSON object.", code="invalid_json")
-    if _deeper_than(value, MAX_DEPTH):
-        raise RequestRefused(f"The message is nested deeper than {MAX_DEPTH} levels.", code="invalid_json")
     return value
 
 
@@ -106,25 +110,6 @@ def _number(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError(text)
     return number
-
-
-def _deeper_than(value: JsonValue, depth: int) -> bool:
-    level: list[JsonValue] = [value]
-    for _ in range(depth):
-        level = [child for parent in level for child in _children(parent)]
-        if not level:
-            return False
-    return True
-
-
-def _children(value: JsonValue) -> list[JsonValue]:
-    match value:
-        case dict():
-            return [child for child in value.values() if isinstance(child, dict | list)]
-        case list():
-            return [child for child in value if isinstance(child, dict | list)]
-        case _:
-            return []
 
 
 # --- requests -----------------------------------------------------------------------------------

@@ -86,8 +86,8 @@ class Codec:
                 payload = filtered
         except EncodingError:
             raise
-        except RecursionError:
-            raise EncodingError("nested too deep for this thread's stack") from None
+        except RecursionError:  # the caller's stack is nearly used up; what is in it is counted by `Encoding`
+            raise EncodingError("nested too deep for what is left of this thread's stack") from None
         except Exception as error:
             reason = f"{type(error).__name__}: {text_of(error)}"
             raise EncodingError(f"cannot be encoded: {reason}") from error

@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined, from_json
 from .described import Described, RecordedError
 from .encoding import MAX_SIZE
 from .errors import CorruptRecordError, DecodingError, StoreError
+from .json_text import require_nesting
 from .raised import make, remember, text_of
 from .scalars import FROM_TREE
 from .vocabulary import Vocabulary, Word
@@ -70,13 +71,20 @@ class Decoding:
             DecodingError: no codec of this format wrote this payload.
             StoreError, CorruptRecordError: what `get` raised.
         """
+        try:
+            require_nesting(payload)
+        except ValueError as error:
+            raise DecodingError(f"the payload is {error}, as none is that we write") from None
+        return self._decoded(payload)
+
+    def _decoded(self, payload: str) -> Any:
         self._size = 0
         try:
             return self._decoder.decode(payload)
         except (DecodingError, StoreError, CorruptRecordError):
             raise
-        except RecursionError:
-            raise DecodingError("the payload is nested deeper than any that we write") from None
+        except RecursionError:  # the caller's stack is nearly used up
+            raise DecodingError("nested too deep for what is left of this thread's stack") from None
         except Exception as error:
             reason = f"{type(error).__name__}: {text_of(error)}"
             raise DecodingError(f"the payload cannot be read: {reason}") from error
@@ -92,8 +100,10 @@ class Decoding:
         text = f"[{text}]"
         flat = text.count("{") == len(payloads)  # not one of them holds another object
         try:
-            values = self._flat(text) if flat else self.value(text)
-        except DecodingError:
+            for payload in payloads:
+                require_nesting(payload)
+            values = self._flat(text) if flat else self._decoded(text)
+        except (DecodingError, ValueError):
             return None
         return values if len(values) == len(payloads) else None
 

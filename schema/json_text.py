@@ -1,12 +1,21 @@
-"""JSON trees as text that any database holds, and that reads back as the same tree."""
+"""JSON trees as text that any database holds, and that reads back as the same tree.
+
+How deep JSON is nested is counted here, before the interpreter comes to it: its own limit is another one
+in every version, in every thread, and below every caller.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, cast
 
 from .errors import EncodingError
+
+MAX_NESTING = 410
+"""Payloads are nested no deeper: containers within containers. What is written of the deepest value, of
+100 levels, stays below, for one of its levels takes four at most."""
 
 SPLIT_STRING = '"$":"py:str"'
 """In a text that holds a string in parts: JSON would read two lone surrogates in a row as one
@@ -15,6 +24,9 @@ character, so they are kept apart."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PAIR = re.compile("(?<=[\ud800-\udbff])(?=[\udc00-\udfff])")
 
+_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_NO_BRACKETS = re.compile(r"[^][{}]+")
+
 written = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
 ).encode
@@ -22,6 +34,56 @@ written = json.JSONEncoder(
 
 to_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 """A JSON tree as ASCII: to compare trees, and to sort them."""
+
+
+def from_json(text: str, nesting: int = MAX_NESTING) -> Any:
+    """The JSON tree in a text.
+
+    Args:
+        nesting: containers within containers, as many as there may be.
+
+    Raises:
+        ValueError: it is no JSON, nested deeper, or holds a number of more digits than Python reads.
+    """
+    require_nesting(text, nesting)
+    return json.loads(text)
+
+
+def require_nesting(text: str, nesting: int = MAX_NESTING) -> None:
+    """Read no text that is nested deeper.
+
+    Raises:
+        ValueError: it is, or it would be if it were JSON.
+    """
+    if len(text) <= nesting or text.count("[") + text.count("{") <= nesting:
+        return
+    depth = 0
+    for bracket in _NO_BRACKETS.sub("", _STRINGS.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > nesting:
+            raise ValueError(f"nested deeper than {nesting} levels")
+
+
+def require_flatness(tree: Any, nesting: int = MAX_NESTING) -> None:
+    """Write no tree that is nested deeper, or that holds itself.
+
+    Raises:
+        ValueError: it is one.
+    """
+    parents: list[Iterator[Any]] = [iter((tree,))]
+    while parents:
+        inner: Any = next(filter(_holds_others, parents[-1]), None)
+        if inner is None:
+            parents.pop()
+            continue
+        items: list[Any] = list(cast("Any", inner.values() if isinstance(inner, dict) else inner))
+        parents.append(iter(items))
+        if len(parents) > nesting + 1:
+            raise ValueError(f"nested deeper than {nesting} levels")
+
+
+def _holds_others(item: Any) -> bool:
+    return isinstance(item, dict | list | tuple)
 
 
 def to_json(tree: Any) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from .digests import header_digest
 from .entries import SEQ, Entry, Header, Kind, SessionRecord, Status
 from .errors import CorruptRecordError
+from .json_text import from_json
 from .tables import ENTRIES, SEGMENTS, SESSIONS
 
 _NAMES = [column.name for column in ENTRIES.c]
@@ -228,8 +229,8 @@ def _session(row: Any) -> SessionRecord:
                 host=row["host"],
                 pid=row["pid"],
                 source=row["source"],
-                versions=dict(json.loads(row["versions"])),
-                labels=dict(json.loads(row["labels"])),
+                versions=dict(from_json(row["versions"])),
+                labels=dict(from_json(row["labels"])),
                 format=row["format"],
             ),
             status=status,

@@ -12,7 +12,6 @@ import contextlib
 import dataclasses
 import hashlib
 import itertools
-import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from ..schema.driver_errors import store_errors
 from ..schema.encoding import Reference
 from ..schema.entries import Entry, Header, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, StoreBusyError, UsageError
-from ..schema.json_text import to_json
+from ..schema.json_text import from_json, to_json
 from ..schema.rows import (
     entry_batches,
     fetch_segment,
@@ -134,7 +133,7 @@ class Draft:
 
 def tree_of(entry: Entry) -> Any:
     """The payload as a JSON tree; a new one at each call."""
-    return json.loads(entry.payload)
+    return from_json(entry.payload)
 
 
 def with_tree(entry: Entry, tree: Any) -> Entry:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from ..schema.entries import CALL_ENDS, Entry, Flag, Kind
+from ..schema.json_text import from_json
 from .places import Numbering, Place
 from .recording import Recording
 
@@ -117,6 +117,6 @@ def is_reaction(entry: Entry) -> bool:
 
 
 def _outcome(end: Entry) -> Literal["returned", "raised", "cancelled", "withheld"]:
-    payload: Any = json.loads(end.payload)
+    payload: Any = from_json(end.payload)
     how = cast("dict[str, Any]", payload).get("outcome") if isinstance(payload, dict) else None
     return how if how in ("raised", "cancelled", "withheld") else "returned"

@@ -10,13 +10,13 @@ session that no model could have had.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from ..schema.entries import Entry, Kind
+from ..schema.json_text import from_json
 from .drafts import Draft, reference_in
 from .words import mapping
 
@@ -268,7 +268,7 @@ def facts_of(entry: Entry) -> dict[str, Any]:
 def _facts(text: str, raw: bool) -> dict[str, Any]:
     """Hundreds of drafts of a session are looked at in a row, and most of their payloads are the same."""
     try:
-        facts = mapping(json.loads(text))
+        facts = mapping(from_json(text))
     except ValueError:
         return {}
     if facts.get("$") == "described":  # no class here has its name

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
+from ..schema.encoding import MAX_DEPTH
 from ..schema.entries import Kind
+from ..schema.json_text import from_json
 from .places import Numbering
 from .recording import Recording
 from .stimuli import NANOSECONDS
@@ -119,7 +121,7 @@ def _same_arguments(recorded: str, live: str) -> bool:
 
 def _canonical(arguments: str) -> str:
     try:
-        return json.dumps(json.loads(arguments), sort_keys=True)
+        return json.dumps(from_json(arguments, MAX_DEPTH), sort_keys=True)
     except ValueError:
         return arguments
 

@@ -7,6 +7,7 @@ import re
 from typing import Any, cast
 
 from ..schema.entries import Entry, Flag, Kind
+from ..schema.json_text import from_json
 
 MAX_WORDS = 100
 """Characters of a short content."""
@@ -91,7 +92,7 @@ def short_id(text: str) -> str:
 def payload(entry: Entry) -> Any:
     """The payload as plain JSON; where it is none, its text."""
     try:
-        return json.loads(entry.payload)
+        return from_json(entry.payload)
     except ValueError:
         return entry.payload
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -12,6 +11,7 @@ from ...replay.matching.excerpts import MAX_DIFFERENCES, difference
 from ...replay.matching.matching import differences
 from ...replay.reporting.divergence import Difference
 from ...schema.entries import Entry
+from ...schema.json_text import from_json
 from ...session.recording import Recording
 from ...session.words import short
 from .alignment import align
@@ -239,8 +239,8 @@ def _between(a: str, b: str) -> list[Difference]:
 
 def _tree(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return from_json(text)
+    except ValueError:
         return text
 
 

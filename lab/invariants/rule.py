@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from ...schema.entries import Entry, Kind
+from ...schema.json_text import from_json
 from ...session.words import mapping, payload, sequence
 
 Evidence = Literal["playback", "raw_messages", "frames", "history"]
@@ -89,8 +89,8 @@ def framed_message(entry: Entry) -> Mapping[str, Any]:
     numbers = iter(range(len(references)))
     text = "".join(piece if isinstance(piece, str) else f"\ue000{next(numbers)}" for piece in pieces)
     try:
-        message = mapping(json.loads(text))
-    except (ValueError, RecursionError):
+        message = mapping(from_json(text))
+    except ValueError:
         return {}
     for key, value in message.items():
         if isinstance(value, str) and value.startswith("\ue000"):

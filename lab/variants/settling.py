@@ -4,12 +4,12 @@ interrupts, where the model truncates. Where entries were moved or left out, `se
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...schema.encoding import Reference
 from ...schema.entries import Entry, Flag, Kind
+from ...schema.json_text import from_json
 from ...session.drafts import Draft, mapped, reference_in, tree_of, with_tree
 from ...session.structure import RAW, facts_of, text_of
 from ...session.words import mapping, sequence
@@ -261,7 +261,7 @@ def rewritten(entry: Entry, names: Collection[str], old: str, new: str) -> Entry
             }
         return [changed(one) for one in sequence(tree)] if isinstance(tree, list) else tree
 
-    tree = json.loads(entry.payload)
+    tree = from_json(entry.payload)
     return with_tree(entry, mapped(changed(tree), lambda reference: reference))
 
 

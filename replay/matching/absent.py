@@ -3,9 +3,9 @@ would have held nobody knows, so they match anything."""
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
 
+from ...schema.json_text import from_json
 from ...schema.vocabulary import Vocabulary
 from .field_paths import Found
 
@@ -28,8 +28,8 @@ class AbsentFields:
     def learn(self, payload: str) -> None:
         """A recorded payload comes in."""
         try:
-            self._learn(json.loads(payload))
-        except (ValueError, RecursionError):  # it is told as such where it is decoded
+            self._learn(from_json(payload))
+        except ValueError:  # it is told as such where it is decoded
             return
 
     def take_out(self, tree: Any) -> None:

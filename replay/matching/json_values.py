@@ -9,6 +9,8 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, cast
 
+from ...schema.encoding import MAX_DEPTH
+from ...schema.json_text import require_nesting
 from .field_paths import JSON_TAG, escaped
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*")
@@ -16,10 +18,12 @@ _EXACT_FLOAT = 2**53
 
 
 def json_tree(text: str) -> Any:
-    """What a text holds, if it is JSON: marked as such, its keys sorted; else the text itself."""
+    """What a text holds, if it is JSON: marked as such, its keys sorted; else the text itself. So is what is
+    nested deeper than MAX_DEPTH."""
     try:
+        require_nesting(text, MAX_DEPTH)
         return {"$": JSON_TAG, "value": _canonical(_DECODER.decode(text))}
-    except (ValueError, RecursionError):
+    except ValueError:
         return text
 
 

@@ -21,7 +21,7 @@ from fractions import Fraction
 from typing import Any, cast
 
 from ...schema.errors import CodecError, RealtapeError, UsageError
-from ...schema.json_text import to_json
+from ...schema.json_text import require_flatness, to_json
 from ...schema.vocabulary import Vocabulary
 from .field_paths import NORMALISED_TAG, FieldPath, Found, Name, shown, unwrapped
 from .json_values import json_tree, number_of
@@ -138,6 +138,7 @@ class Matcher:
         function = cast("Normalised", self.rule).function
         try:
             answer = function(unwrapped(value))
+            require_flatness(answer)
             to_json(answer)
         except (CodecError, TypeError, ValueError) as error:
             problem = f"{_named(function)} raised, or answered what is no JSON ({type(error).__name__})"
