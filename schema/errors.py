@@ -9,13 +9,22 @@
     │   ├── StoreBusyError          held by another process
     │   ├── SessionNotFoundError    the store has no such session
     │   ├── FixtureError            a fixture is not what was exported, or too large
+    │   ├── UnreadableRecordingError  what lies where a test's recording is to be cannot be read
     │   └── StoreWriteError         entries could not be written
     ├── CodecError
     │   ├── EncodingError           a value that the codec refuses (nested too deep, too large)
     │   └── DecodingError           a payload that no codec of this format wrote
     ├── CorruptRecordError          the digest chain does not hold: names the first bad entry
     ├── MatcherError                a function of the user's matcher raised
-    └── DivergenceError             the application under replay did what the recording does not hold
+    ├── DivergenceError             the application under replay did what the recording does not hold
+    ├── StuckLoopError              on virtual time nothing is left that could ever happen
+    ├── InvariantError              a session breaks a rule; an AssertionError, too
+    ├── UnsoundError                an application does, in a replay; an AssertionError, too
+    ├── NetworkGuardError           a test that is replayed wanted to connect to somebody
+    └── RequestRefused              a client's message to the local provider that makes no sense there
+
+Beside it stand what is not ours, `RecordedError` and `ApplicationError` (the application raised), and signals
+that no caller ever sees: `Refused`, `WorkerDied`, `TookTooLong`, `Unloadable`.
 
 Facts are attributes; the sentence is `str(error)`, and it says what to do.
 """
