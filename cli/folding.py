@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from ..schema import Entry, Kind
 from ..session import words
+from ..session.fields import byte_count, mapping, payload
+from ..session.messages import SPOKEN_DELTAS
 from .timeline import Row, row_of, title_of
 
 PAUSE_NS = 1_000_000_000
@@ -19,8 +21,6 @@ PAUSE_NS = 1_000_000_000
 
 MAX_NAMES = 4
 """Different contents that the row of a burst names."""
-
-_DELTAS = ("transcript_delta", "output_text_delta")
 
 
 @dataclass
@@ -38,10 +38,10 @@ class Burst:
         """One more."""
         self.last = entry
         self.count += 1
-        facts = words.mapping(words.payload(entry))
+        facts = mapping(payload(entry))
         if entry.type in ("audio", "send_audio"):
-            self.byte_count += words.byte_count(facts.get("data", facts.get("audio"))) or 0
-        elif entry.type in _DELTAS:
+            self.byte_count += byte_count(facts.get("data", facts.get("audio"))) or 0
+        elif entry.type in SPOKEN_DELTAS:
             if len(self.text) <= words.MAX_WORDS:
                 self.text += str(facts.get("delta"))
         elif len(self.names) <= MAX_NAMES:
@@ -68,9 +68,9 @@ class Burst:
 
     def _content(self) -> str:
         if self.first.type in ("audio", "send_audio"):
-            item = words.mapping(words.payload(self.first)).get("item_id")
+            item = mapping(payload(self.first)).get("item_id")
             return f"{self.byte_count:,} bytes" + (f" of {item}" if item else "")
-        if self.first.type in _DELTAS:
+        if self.first.type in SPOKEN_DELTAS:
             return words.short(repr(self.text))
         if self.first.kind == Kind.PLAYBACK:
             return f"by the {self.first.type}"
@@ -155,18 +155,18 @@ def _is_silent(entry: Entry) -> bool:
         return entry.payload == "{}"
     if entry.kind not in (Kind.SENT_DONE, Kind.CONNECTED, Kind.CLOSED):
         return False
-    facts = words.mapping(words.payload(entry))
+    facts = mapping(payload(entry))
     return facts.get("outcome") == "returned" and facts.get("value") in (None, True)
 
 
 def _sort_of(entry: Entry) -> Hashable:
     """What folds together; None for what stands alone."""
     if entry.kind == Kind.RECEIVED:
-        if entry.type == "audio" or entry.type in _DELTAS:
-            return (entry.type, words.mapping(words.payload(entry)).get("item_id"))
+        if entry.type == "audio" or entry.type in SPOKEN_DELTAS:
+            return (entry.type, mapping(payload(entry)).get("item_id"))
         return "raw" if _is_raw(entry) else None
     if entry.kind == Kind.SENT:
-        commits = words.mapping(words.payload(entry)).get("commit")
+        commits = mapping(payload(entry)).get("commit")
         return "send_audio" if entry.type == "send_audio" and not commits else None
     if entry.kind == Kind.PLAYBACK:
         # `observed` and interruptions are what somebody looks for.

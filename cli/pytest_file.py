@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from ..schema import Kind, UsageError
 from ..session.drafts import Draft
-from ..session.structure import facts_of, text_of
-from ..session.words import mapping, short
+from ..session.fields import facts_of, mapping, text_of
+from ..session.messages import SPOKEN_DELTAS
+from ..session.words import short
 
 WIDTH = 100
 MAX_LINES = 30
@@ -19,7 +20,6 @@ MAX_LINES = 30
 
 MAX_NAME_WORDS = 6
 _SDK = "openai-agents"
-_SPOKEN = ("transcript_delta", "output_text_delta")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def conversation(draft: Draft) -> list[str]:
         if entry.kind not in (Kind.RECEIVED, Kind.SENT):
             continue
         facts = facts_of(entry)
-        if entry.type in _SPOKEN:
+        if entry.type in SPOKEN_DELTAS:
             item = text_of(facts.get("item_id"))
             lines[item] = lines.get(item, "assistant: ") + text_of(facts.get("delta"))
         elif entry.type == "input_audio_transcription_completed":

@@ -12,6 +12,7 @@ import typer
 
 from ..schema import Entry, Kind
 from ..session import Recording, words
+from ..session.fields import payload
 from . import output
 from .bounds import Bound, parse_bound
 from .exits import Exit
@@ -143,6 +144,6 @@ def _title(recording: Recording) -> str:
 def _facts(recording: Recording, entry: Entry) -> dict[str, Any]:
     """Every column by its name."""
     facts: dict[str, Any] = {"session": recording.header.id, **entry._asdict()}
-    facts["payload"] = words.payload(entry)
+    facts["payload"] = payload(entry)
     facts["digest"] = entry.digest.hex()
     return facts

@@ -6,12 +6,13 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from ..schema.entries import text_column
-from ..schema.playback import audio_length_ms, is_g711
+from ..schema.playback import audio_length_ms
 from ..schema.secrets import Secrets
 from ..schema.shadows import Shadows, bare
+from ..session.sound import SoundFormats
 
 logger = logging.getLogger("realtape.recorder")
 
@@ -149,14 +150,11 @@ class AssumedTracker:
 
     def __init__(self, clock: Callable[[], int], settings: Mapping[str, Any] | None) -> None:
         self._clock = clock
-        try:
-            self._format = _named(_output_format(settings or {}))
-        except Exception as error:  # noqa: BLE001 - they are the application's, and may be anything
-            logger.debug("the settings name no audio format: %s", type(error).__name__)
-            self._format = _named(None)
+        self._formats = SoundFormats()
         self._item: tuple[str, int] | None = None
         self._since_ns = 0
         self._length_ms = 0.0
+        self.ask(settings)
 
     def playback(self) -> Playback:
         """The state now."""
@@ -173,32 +171,17 @@ class AssumedTracker:
                 item = (event.item_id, event.content_index)
                 if item != self._item:
                     self._item, self._since_ns, self._length_ms = item, self._clock(), 0.0
-                self._length_ms += audio_length_ms(self._format, len(event.data))
+                self._length_ms += audio_length_ms(self._formats.model.encoding, len(event.data))
             elif kind == "audio_interrupted":
                 self._item = None
-            elif kind == "raw_server_event":
-                self._on_raw(event.data)
+            elif kind == "raw_server_event" and isinstance(event.data, dict):
+                self._formats.tell(cast("dict[str, Any]", event.data))
         except Exception as error:  # noqa: BLE001 - a transport may call anything an audio event
             logger.debug("no playback can be assumed from %s: %s", type(event).__qualname__, error)
 
-    def _on_raw(self, data: Any) -> None:
-        if isinstance(data, dict):
-            message = cast("dict[str, Any]", data)
-            if message.get("type") in ("session.created", "session.updated"):
-                session = message.get("session")
-                if isinstance(session, dict):
-                    told = _output_format(cast("dict[str, Any]", session))
-                    self._format = _named(told) if told else self._format
-
-
-def _named(format: Any) -> Literal["g711_ulaw", "pcm16"]:
-    """A format by the shortest name of its kind: it is asked for with every piece of audio."""
-    return "g711_ulaw" if is_g711(format) else "pcm16"
-
-
-def _output_format(settings: Mapping[str, Any]) -> Any:
-    """The output's audio format in settings of either shape, GA or beta."""
-    audio: Any = settings.get("audio")
-    output: Any = cast("dict[str, Any]", audio).get("output") if isinstance(audio, dict) else None
-    nested: Any = cast("dict[str, Any]", output).get("format") if isinstance(output, dict) else None
-    return nested or settings.get("output_audio_format")
+    def ask(self, settings: Any) -> None:
+        """Settings for the model, at connect or later."""
+        try:
+            self._formats.ask(settings)
+        except Exception as error:  # noqa: BLE001 - they are the application's, and may be anything
+            logger.debug("the settings name no audio format: %s", type(error).__name__)

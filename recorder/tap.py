@@ -175,6 +175,8 @@ class ModelTap:
         call_id = getattr(getattr(event, "tool_call", None), "call_id", None)
         cause = log.call(call_id) if isinstance(call_id, str) else None
         type_ = self._type_of(cast("type[Any]", type(event)))
+        if type_ == "send_session_update" and isinstance(self._tracker, AssumedTracker):
+            self._tracker.ask(event.session_settings)
         sent = _or_lost(log.append(Kind.SENT, event, type=type_, method=method, cause=cause))
         try:
             with self._inside(log, sent):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 from ..schema.entries import Entry, Kind
-from .words import content, item_text, mapping, payload, short
+from .fields import event_fields, mapping
+from .messages import SPOKEN_DELTAS
+from .words import content, item_text, short
 
 MAX_SAID = 400
 """Characters of what was said that are kept."""
 
 MAX_ITEMS = 64
 """Items that are remembered: an update of one of them says nothing new."""
-
-_DELTAS = frozenset({"transcript_delta", "output_text_delta"})
 
 
 class Spoken:
@@ -35,14 +35,14 @@ class Spoken:
         if entry.kind == Kind.RECEIVED:
             if entry.type == "turn_started":
                 self.turn += 1
-            elif entry.type in _DELTAS:
+            elif entry.type in SPOKEN_DELTAS:
                 self._add_delta(entry)
             elif entry.type == "input_audio_transcription_completed":
-                facts = mapping(payload(entry))
+                facts = event_fields(entry)
                 self._remember(facts.get("item_id"))
                 self._say("the user", str(facts.get("transcript")))
             elif entry.type == "item_updated":
-                self._add_item(mapping(mapping(payload(entry)).get("item")))
+                self._add_item(mapping(event_fields(entry).get("item")))
         elif entry.kind == Kind.SENT and entry.type == "send_user_input":
             self._say("the user", content(entry))
 
@@ -76,7 +76,7 @@ class Spoken:
             del self._items[next(iter(self._items))]
 
     def _add_delta(self, entry: Entry) -> None:
-        facts = mapping(payload(entry))
+        facts = event_fields(entry)
         item, delta = facts.get("item_id"), str(facts.get("delta"))
         if self._who == "the model" and self._item == item:
             self._what = (self._what + delta)[:MAX_SAID]

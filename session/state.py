@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..schema.entries import Entry, Flag, Kind
-from .words import mapping, payload, sequence
-
-_DELTAS = frozenset({"transcript_delta", "output_text_delta"})
+from .fields import event_fields, mapping, sequence
+from .messages import SPOKEN_DELTAS
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,23 +155,23 @@ class Fold:
     def _receive(self, entry: Entry) -> None:
         if entry.type == "turn_started":
             self._turn += 1
-        elif entry.type in _DELTAS:
-            event = _event(entry)
+        elif entry.type in SPOKEN_DELTAS:
+            event = event_fields(entry)
             self._say(_text(event.get("item_id")), "assistant", _text(event.get("delta")), adds=True)
         elif entry.type == "input_audio_transcription_completed":
-            event = _event(entry)
+            event = event_fields(entry)
             item_id, text = _text(event.get("item_id")), _text(event.get("transcript"))
             self._say(item_id, "user", text)
             known = self._history.get(item_id)
             self._put(HistoryItem(item_id, "user", text, known.status if known else ""), None)
         elif entry.type == "item_updated":
-            self._update(mapping(_event(entry).get("item")))
+            self._update(mapping(event_fields(entry).get("item")))
         elif entry.type == "item_deleted":
-            item_id = _text(_event(entry).get("item_id"))
+            item_id = _text(event_fields(entry).get("item_id"))
             if self._history.pop(item_id, None) is not None:
                 self._order.remove(item_id)
         elif entry.type == "function_call":
-            event = _event(entry)
+            event = event_fields(entry)
             call_id = _text(event.get("call_id"))
             self._open[call_id] = OpenCall(
                 entry.seq, call_id, _text(event.get("name")), _text(event.get("arguments"))
@@ -180,10 +179,10 @@ class Fold:
 
     def _send(self, entry: Entry) -> None:
         if entry.type == "send_tool_output":
-            call = mapping(_event(entry).get("tool_call"))
+            call = mapping(event_fields(entry).get("tool_call"))
             self._open.pop(_text(call.get("call_id")), None)
         elif entry.type == "send_user_input":
-            text = _input(_event(entry).get("user_input"))
+            text = _input(event_fields(entry).get("user_input"))
             self._said["", len(self._said)] = Said("", "user", text)
 
     def _say(self, item_id: str, role: str, text: str, *, adds: bool = False) -> None:
@@ -208,12 +207,6 @@ class Fold:
                 place = self._order.index(after) + 1
             self._order.insert(place, item.item_id)
         self._history[item.item_id] = item
-
-
-def _event(entry: Entry) -> dict[str, Any]:
-    """The fields of an event; one whose class nobody registered is kept in a description."""
-    facts = mapping(payload(entry))
-    return mapping(facts.get("value")) if facts.get("$") == "described" else facts
 
 
 def _text(value: object) -> str:

@@ -9,18 +9,14 @@ session that no model could have had.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from ..schema.entries import Entry, Kind
-from ..schema.json_text import from_json
 from .drafts import Draft, reference_in
-from .words import mapping
-
-RAW = "raw_server_event"
+from .fields import RAW, facts_of, index_of, mapping, text_of
 
 _BY_USER = frozenset({"audio_interrupted"})
 """Without the server's own message, this names the item that the user interrupts: it is no part of that
@@ -185,8 +181,7 @@ class Structure:
             reference = reference_in(facts.get("data"))
             if reference is None:
                 continue
-            index = facts.get("content_index")
-            key = (text_of(facts.get("item_id")), index if isinstance(index, int) else 0)
+            key = (text_of(facts.get("item_id")), index_of(facts.get("content_index")))
             chunks = found.setdefault(key, [])
             begin = chunks[-1].begin + chunks[-1].length if chunks else 0
             chunks.append(Chunk(entry.seq, begin, reference[2]))
@@ -254,31 +249,6 @@ class Structure:
                 if response_id is not None and item_id is not None:
                     found.setdefault(item_id, response_id)
         return found
-
-
-def facts_of(entry: Entry) -> dict[str, Any]:
-    """The fields of the event that an entry holds; of a raw event, those of the server's message.
-
-    Kept for the next who asks: not to be changed.
-    """
-    return _facts(entry.payload, entry.type == RAW)
-
-
-@functools.lru_cache(maxsize=1 << 14)
-def _facts(text: str, raw: bool) -> dict[str, Any]:
-    """Hundreds of drafts of a session are looked at in a row, and most of their payloads are the same."""
-    try:
-        facts = mapping(from_json(text))
-    except ValueError:
-        return {}
-    if facts.get("$") == "described":  # no class here has its name
-        facts = mapping(facts.get("value"))
-    return mapping(facts.get("data")) if raw else facts
-
-
-def text_of(value: object) -> str:
-    """A text, or an empty one where something else stands."""
-    return value if isinstance(value, str) else ""
 
 
 def _ids_of(facts: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, cast
+from typing import Any
 
-from ..schema.entries import Entry, Flag, Kind
-from ..schema.json_text import from_json
+from ..schema.entries import CALL_ENDS, Entry, Flag, Kind
+from .fields import byte_count, mapping, payload, sequence, unwrapped
+from .messages import SPOKEN_DELTAS
 
 MAX_WORDS = 100
 """Characters of a short content."""
@@ -24,7 +25,7 @@ _ARROWS: dict[str, str] = {
     Kind.FRAME_OUT: "▷",
 }
 
-_ENDINGS = frozenset({Kind.HANDLED, Kind.SENT_DONE, Kind.CONNECTED, Kind.CONNECT_FAILED, Kind.CLOSED})
+_ENDINGS = CALL_ENDS | {Kind.HANDLED}
 
 # What a terminal would obey instead of showing: C0, C1, and the marks that turn the direction of text.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -89,30 +90,6 @@ def short_id(text: str) -> str:
     return text if len(text) <= ID_TAIL + 2 else "…" + text[-ID_TAIL:]
 
 
-def payload(entry: Entry) -> Any:
-    """The payload as plain JSON; where it is none, its text."""
-    try:
-        return from_json(entry.payload)
-    except ValueError:
-        return entry.payload
-
-
-def byte_count(reference: Any) -> int | None:
-    """How many bytes a payload's reference stands for; None if it is no reference."""
-    place = sequence(mapping(reference).get("at"))
-    return place[2] if len(place) == 3 and isinstance(place[2], int) else None
-
-
-def mapping(value: Any) -> dict[str, Any]:
-    """A payload's value as the dict that it should be; empty if it is something else."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def sequence(value: Any) -> list[Any]:
-    """A payload's value as the list that it should be; empty if it is something else."""
-    return cast("list[Any]", value) if isinstance(value, list) else []
-
-
 def _content(entry: Entry, tree: Any) -> str:
     facts = mapping(tree)
     lost = facts.get("unrecordable")
@@ -121,9 +98,9 @@ def _content(entry: Entry, tree: Any) -> str:
     if not isinstance(tree, dict):
         return _plain(tree)
     if entry.kind == Kind.RECEIVED:
-        return _received(entry.type, _inside(facts))
+        return _received(entry.type, unwrapped(facts))
     if entry.kind == Kind.SENT:
-        return _sent(entry.type, _inside(facts))
+        return _sent(entry.type, unwrapped(facts))
     if entry.kind in _ENDINGS:
         return _ended(facts)
     if entry.kind == Kind.PLAYBACK:
@@ -139,17 +116,12 @@ def _content(entry: Entry, tree: Any) -> str:
     return _plain(facts) if facts else ""
 
 
-def _inside(event: dict[str, Any]) -> dict[str, Any]:
-    """The fields of an event whose class nobody registered: they are kept in a description."""
-    return mapping(event.get("value")) if event.get("$") == "described" else event
-
-
 def _received(type: str | None, event: dict[str, Any]) -> str:
     if type == "audio":
         return f"{_length(event.get('data'))} of {event.get('item_id')}"
     if type == "function_call":
         return f"{event.get('name')}({event.get('arguments')}) as {event.get('call_id')}"
-    if type in ("transcript_delta", "output_text_delta"):
+    if type in SPOKEN_DELTAS:
         return repr(event.get("delta"))
     if type == "input_audio_transcription_completed":
         return repr(event.get("transcript"))

@@ -13,8 +13,8 @@ from typing import Any
 from ...schema.codec import references
 from ...schema.encoding import Reference
 from ...schema.entries import Entry, Flag, Kind
+from ...session.fields import mapping, payload
 from ...session.recording import Recording
-from ...session.words import mapping, payload
 from .comparison import Aspect
 
 COLUMNS: dict[str, Aspect | None] = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...schema.entries import Entry, Kind
-from ...session.words import mapping, payload
-from .rule import Found, Invariant, Watching, client_message, fields_of, text_of
+from ...session.fields import client_message, event_fields, mapping, outcome_of, text_of
+from .rule import Found, Invariant, Watching
 
 PATIENCE_S = 30.0
 """How long a tool may take by default, in seconds of the session."""
@@ -67,7 +67,7 @@ class _Calls(Watching):
         # A lost connection shows as an exception after which nothing comes.
         self._over = entry.type in ("exception", "end_of_stream")
         if entry.type == "function_call":
-            call_id = text_of(fields_of(entry).get("call_id"))
+            call_id = text_of(event_fields(entry).get("call_id"))
             if call_id not in self._calls:
                 self._calls[call_id] = self._open[call_id] = entry
 
@@ -90,7 +90,7 @@ class _Calls(Watching):
     def _answered(self, entry: Entry) -> str | None:
         """Which call this send answers."""
         if entry.type == "send_tool_output":
-            return text_of(mapping(fields_of(entry).get("tool_call")).get("call_id"))
+            return text_of(mapping(event_fields(entry).get("tool_call")).get("call_id"))
         message = client_message(entry)
         if message is None or message.get("type") != "conversation.item.create":
             return None
@@ -102,8 +102,7 @@ class _Calls(Watching):
 
     def _sent(self, entry: Entry, call_id: str) -> None:
         """A send has ended: one that failed has answered nothing."""
-        outcome = mapping(payload(entry)).get("outcome")
-        if outcome not in ("raised", "withheld") or self._answers[call_id].seq != entry.of:
+        if outcome_of(entry) not in ("raised", "withheld") or self._answers[call_id].seq != entry.of:
             return
         del self._answers[call_id]
         call = self._calls.get(call_id)

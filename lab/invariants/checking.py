@@ -8,9 +8,10 @@ from typing import Any
 from ...schema.entries import Entry, Flag, Header, Kind
 from ...schema.errors import UsageError
 from ...session.drafts import Draft
+from ...session.fields import server_message
 from ...session.recording import Recording
 from ...session.spoken import Spoken
-from ...session.words import line, mapping, payload
+from ...session.words import line
 from .calls import CallsAnsweredOnce
 from .ends import NothingAfterEndOfStream, NothingSentAfterClose
 from .findings import Findings, NotCheckable, Violation
@@ -142,8 +143,8 @@ class Watch:
         """What the log holds to judge by."""
         if entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT):
             self._evidence.add("frames")
-        elif entry.kind == Kind.RECEIVED and entry.type == "raw_server_event":
-            if "$" not in mapping(mapping(payload(entry)).get("data")):
+        elif (message := server_message(entry)) is not None:
+            if "$" not in message:
                 self._evidence.add("raw_messages")
         elif entry.kind == Kind.PLAYBACK and not entry.flags & Flag.ASSUMED:
             self._evidence.add("playback")

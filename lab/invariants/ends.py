@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...schema.entries import Entry, Kind
-from ...session.words import described, mapping, payload
+from ...session.fields import outcome_of
+from ...session.words import described
 from .rule import Found, Invariant, Watching
 
 
@@ -58,7 +59,7 @@ class _AfterClose(Watching):
     def add(self, entry: Entry) -> Iterator[Found]:
         if entry.kind == Kind.CLOSE:
             self._close = entry.seq
-        elif entry.kind == Kind.CLOSED and mapping(payload(entry)).get("outcome") != "returned":
+        elif entry.kind == Kind.CLOSED and outcome_of(entry) != "returned":
             self._close = None  # it may still be open
         elif self._close is not None and entry.kind in (Kind.SENT, Kind.FRAME_OUT):
             what = described(entry) if entry.kind == Kind.SENT else "a frame"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...schema.entries import Entry, Flag, Kind
-from .received_audio import Part, ReceivedAudio
+from ...session.audio import Part, ReceivedAudio, heard_part
 from .rule import Found, Invariant, Watching
 
 SLACK_MS = 1.0
@@ -43,13 +43,13 @@ class _Heard(Watching):
         self._all_known = self._all_known and known_before
 
     def add(self, entry: Entry) -> Iterator[Found]:
-        self._audio.add(entry)
-        if entry.item_id is None or entry.elapsed_ms is None or entry.flags & Flag.ASSUMED:
+        self._audio.read(entry)
+        if entry.elapsed_ms is None or entry.flags & Flag.ASSUMED:
             return
         if entry.kind != Kind.PLAYBACK:
             return  # nothing was played since the last one
-        part = (entry.item_id, entry.content_index or 0)
-        if part in self._told or not (self._all_known or self._audio.has(part)):
+        part = heard_part(entry)
+        if part is None or part in self._told or not (self._all_known or self._audio.has(part)):
             return
         generated_ms = self._audio.ms(part)
         if entry.elapsed_ms > generated_ms + self._slack_ms:

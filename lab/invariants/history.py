@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...schema.entries import Entry, Kind
+from ...session.fields import event_fields, mapping, server_message, text_of
 from ...session.state import Fold
-from ...session.words import item_text, mapping
-from .rule import Evidence, Found, Invariant, Watching, fields_of, server_message, text_of
+from ...session.words import item_text
+from .rule import Evidence, Found, Invariant, Watching
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class _Told(Watching):
             self._last = entry.seq
             self._read(entry.seq, message)
         elif entry.kind == Kind.SENT:  # what it holds is told inside
-            self._mentioned.add(text_of(mapping(fields_of(entry).get("tool_call")).get("id")))
+            self._mentioned.add(text_of(mapping(event_fields(entry).get("tool_call")).get("id")))
         return iter(())
 
     def end(self, at_ns: int) -> Iterator[Found]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...schema.entries import Entry, Kind
-from ...session.words import mapping
-from .rule import Found, Invariant, Watching, fields_of, framed_message, server_message, text_of
+from ...session.fields import event_fields, frame_message, mapping, server_message, text_of
+from .rule import Found, Invariant, Watching
 
 REFUSED = "conversation_already_has_active_response"
 """The provider's error code for a `response.create` that came while a response was active."""
@@ -50,7 +50,7 @@ class _Responses(Watching):
         elif entry.kind == Kind.FRAME_IN:
             self._frame_in(entry)
         elif entry.kind == Kind.FRAME_OUT and self._framed:
-            message = framed_message(entry)
+            message = frame_message(entry)
             asked = mapping(message.get("response")).get("conversation") != "none"
             if message.get("type") == "response.create" and asked:
                 response_id, begun = next(iter(self._framed.items()))
@@ -64,7 +64,7 @@ class _Responses(Watching):
 
     def _receive(self, entry: Entry) -> Iterator[Found]:
         if entry.type == "turn_started":
-            response_id = text_of(fields_of(entry).get("response_id"))
+            response_id = text_of(event_fields(entry).get("response_id"))
             if response_id in self._out_of_band:
                 return
             if self._active:
@@ -73,17 +73,17 @@ class _Responses(Watching):
                 yield Found(summary, (begun, entry.seq))
             self._active = {response_id: entry.seq}
         elif entry.type == "turn_ended":
-            response_id = text_of(fields_of(entry).get("response_id"))
+            response_id = text_of(event_fields(entry).get("response_id"))
             if response_id not in self._out_of_band:
                 self._active.clear()
         elif entry.type == "error":
-            error = mapping(fields_of(entry).get("error"))
+            error = mapping(event_fields(entry).get("error"))
             if error.get("code") == REFUSED:
                 begun = tuple(self._active.values())
                 yield Found("a response was asked for while another one was active", (*begun, entry.seq))
 
     def _frame_in(self, entry: Entry) -> None:
-        message = framed_message(entry)
+        message = frame_message(entry)
         response = mapping(message.get("response"))
         if message.get("type") == "response.created" and response.get("conversation_id", "") is not None:
             self._framed[text_of(response.get("id"))] = entry.seq

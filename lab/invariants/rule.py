@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Literal, NamedTuple
+from collections.abc import Iterable
+from typing import ClassVar, Literal, NamedTuple
 
-from ...schema.entries import Entry, Kind
-from ...schema.json_text import from_json
-from ...session.words import mapping, payload, sequence
+from ...schema.entries import Entry
 
 Evidence = Literal["playback", "raw_messages", "frames", "history"]
 """What a rule may need of a log. `playback`: what the application's own tracker was told (assumed states
@@ -67,45 +65,3 @@ class Invariant(ABC):
     def given(self) -> frozenset[Evidence]:
         """The evidence that the rule brings along."""
         return frozenset()
-
-
-def fields_of(entry: Entry) -> Mapping[str, Any]:
-    """The fields of an event; one whose class nobody registered is kept in a description."""
-    facts = mapping(payload(entry))
-    return mapping(facts.get("value")) if facts.get("$") == "described" else facts
-
-
-def server_message(entry: Entry) -> Mapping[str, Any] | None:
-    """The provider's message that this entry is, or None if it is none; of two taps, the upper one."""
-    if entry.kind == Kind.RECEIVED and entry.type == "raw_server_event":
-        return mapping(fields_of(entry).get("data"))
-    return None
-
-
-def framed_message(entry: Entry) -> Mapping[str, Any]:
-    """The message in a frame; empty if the frame holds none. Bytes are left as references."""
-    pieces = sequence(payload(entry))
-    references = [piece for piece in pieces if not isinstance(piece, str)]
-    numbers = iter(range(len(references)))
-    text = "".join(piece if isinstance(piece, str) else f"\ue000{next(numbers)}" for piece in pieces)
-    try:
-        message = mapping(from_json(text))
-    except ValueError:
-        return {}
-    for key, value in message.items():
-        if isinstance(value, str) and value.startswith("\ue000"):
-            message[key] = references[int(value[1:])]
-    return message
-
-
-def client_message(entry: Entry) -> Mapping[str, Any] | None:
-    """The message in the provider's protocol that the application sends by itself, or None."""
-    if entry.kind == Kind.SENT and entry.type == "send_raw_message":
-        message = mapping(fields_of(entry).get("message"))
-        return {"type": message.get("type"), **mapping(message.get("other_data"))}
-    return None
-
-
-def text_of(value: object) -> str:
-    """A text; empty where there is none."""
-    return value if isinstance(value, str) else ""

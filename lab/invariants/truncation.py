@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ...schema.entries import Entry, Kind
-from .received_audio import ReceivedAudio
-from .rule import Found, Invariant, Watching, client_message, framed_message, server_message, text_of
+from ...session.audio import ReceivedAudio, part_of
+from ...session.fields import client_message, frame_message, server_message
+from ...session.messages import TRUNCATED
+from .rule import Found, Invariant, Watching
 
-_TRUNCATES = frozenset({"conversation.item.truncate", "conversation.item.truncated"})
+_TRUNCATES = frozenset({"conversation.item.truncate", TRUNCATED})
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,15 @@ class _Truncations(Watching):
         self._audio = ReceivedAudio()  # another conversation: the provider knows none of the items
 
     def add(self, entry: Entry) -> Iterator[Found]:
-        self._audio.add(entry)
+        self._audio.read(entry)
         message = client_message(entry) or server_message(entry)
         if entry.kind == Kind.FRAME_OUT:
-            message = framed_message(entry)
+            message = frame_message(entry)
         if message is not None and message.get("type") in _TRUNCATES:
             yield from self._look(entry, message)
 
-    def _look(self, entry: Entry, message: Mapping[str, Any]) -> Iterator[Found]:
-        part = (text_of(message.get("item_id")), message.get("content_index") or 0)
+    def _look(self, entry: Entry, message: dict[str, Any]) -> Iterator[Found]:
+        part = part_of(message)
         at_ms = message.get("audio_end_ms")
         if not isinstance(at_ms, int | float) or at_ms <= self._audio.ceiling_ms(part):
             return

@@ -16,12 +16,12 @@ from itertools import pairwise
 from ...schema.codec import REFERS, references
 from ...schema.entries import Entry, Kind
 from ...schema.errors import DecodingError
+from ...session.audio import audio_event, heard_part
 from ...session.drafts import Draft
-from ...session.protocol import Fact, TextOf, fact_of
-from ...session.structure import facts_of, text_of
-from ...session.words import mapping
-from .needs import RESPONSE_BEGINS
-from .sounding import TOLERANCE_MS, Format, byte_count_of
+from ...session.fields import facts_of, mapping, text_of
+from ...session.messages import RESPONSE_BEGINS, ServerEvent, TextOf, server_event
+from ...session.sound import SoundFormats
+from .sounding import TOLERANCE_MS
 
 _ENDED = {
     Kind.HANDLED: (Kind.RECEIVED,),
@@ -131,7 +131,7 @@ class _Protocol:
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
-        facts = [fact for entry in draft.entries if (fact := fact_of(entry)) is not None]
+        facts = [fact for entry in draft.entries if (fact := server_event(entry)) is not None]
         self._raw = any(fact.raw for fact in facts)
         self._responses = {fact.response_id for fact in facts if _is_of_a_turn(fact)} - {""}
         self._whole = True
@@ -140,7 +140,7 @@ class _Protocol:
         self._calls: set[str] = set()
         self._sounds: dict[tuple[str, int], int] = defaultdict(int)
         self._texts: dict[TextOf, str] = {}
-        self._format = Format()
+        self._formats = SoundFormats()
         named = {(entry.item_id, entry.content_index or 0) for entry in draft.entries if entry.item_id}
         mentioned = {fact.item_id for fact in facts if fact.type != "audio_interrupted"}
         self._foreign = {sound for sound in named if sound[0] not in mentioned}
@@ -150,24 +150,25 @@ class _Protocol:
             if entry.kind == Kind.GAP:
                 self._whole = False
                 self._texts.clear()
-            fact = fact_of(entry)
+            fact = server_event(entry)
             found: list[Problem] = []
             if fact is not None:
                 found = [*self._received(entry, fact)]
             elif entry.kind == Kind.SENT and entry.type == "send_tool_output":
                 found = [*self._answered(entry)]
-            self._format.read(entry)
+            self._formats.read(entry)
             found += self._heard(entry)
             if self._whole:
                 yield from found
 
-    def _received(self, entry: Entry, fact: Fact) -> Iterable[Problem]:
+    def _received(self, entry: Entry, fact: ServerEvent) -> Iterable[Problem]:
         yield from self._of_response(entry, fact)
         yield from self._of_item(entry, fact)
         yield from self._of_text(entry, fact)
         sound = (fact.item_id, fact.content_index)
-        if entry.type == "audio":
-            self._sounds[sound] += byte_count_of(fact.fields.get("data"))
+        given = audio_event(entry)
+        if given is not None:
+            self._sounds[given[0]] += given[1]
         elif entry.type in ("audio_done", "audio_interrupted") and sound not in {
             *self._sounds,
             *self._foreign,
@@ -176,7 +177,7 @@ class _Protocol:
         elif entry.type == "function_call":
             self._calls.add(text_of(fact.fields.get("call_id")))
 
-    def _of_response(self, entry: Entry, fact: Fact) -> Iterable[Problem]:
+    def _of_response(self, entry: Entry, fact: ServerEvent) -> Iterable[Problem]:
         response = fact.response_id
         if fact.type in RESPONSE_BEGINS:
             self._begun.add(response)
@@ -186,14 +187,14 @@ class _Protocol:
         if fact.type == "turn_ended":
             self._begun.discard(response)
 
-    def _of_item(self, entry: Entry, fact: Fact) -> Iterable[Problem]:
+    def _of_item(self, entry: Entry, fact: ServerEvent) -> Iterable[Problem]:
         if fact.adds:
             self._added.add(fact.item_id)
         elif self._raw and fact.uses and fact.item_id and fact.item_id not in self._added:
             text = f"{fact.type} of {fact.item_id}, which was not added"
             yield Problem("item", fact.item_id, entry.seq, text)
 
-    def _of_text(self, entry: Entry, fact: Fact) -> Iterable[Problem]:
+    def _of_text(self, entry: Entry, fact: ServerEvent) -> Iterable[Problem]:
         text = fact.text
         if text is None or (self._raw and not fact.raw):
             return
@@ -209,14 +210,14 @@ class _Protocol:
             yield Problem("call", call_id, entry.seq, f"the output of {call_id}, which was not called")
 
     def _heard(self, entry: Entry) -> Iterable[Problem]:
-        if entry.item_id is None or entry.elapsed_ms is None:
+        sound = heard_part(entry)
+        if sound is None or entry.elapsed_ms is None:
             return
-        sound = (entry.item_id, entry.content_index or 0)
-        came_ms = self._format.ms(self._sounds.get(sound, 0))
+        came_ms = self._formats.model.ms(self._sounds.get(sound, 0))
         if sound not in self._foreign and entry.elapsed_ms > came_ms + TOLERANCE_MS:
-            text = f"{entry.elapsed_ms:g} ms of {entry.item_id} were heard, {came_ms:g} ms had come"
-            yield Problem("heard", entry.item_id, entry.seq, text)
+            text = f"{entry.elapsed_ms:g} ms of {sound[0]} were heard, {came_ms:g} ms had come"
+            yield Problem("heard", sound[0], entry.seq, text)
 
 
-def _is_of_a_turn(fact: Fact) -> bool:
+def _is_of_a_turn(fact: ServerEvent) -> bool:
     return fact.type in ("turn_started", "turn_ended")

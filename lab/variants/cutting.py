@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from ...schema.entries import Entry, Kind
 from ...session.drafts import tree_of, with_tree
-from ...session.structure import RAW, Message, Response, Structure, facts_of, text_of
-from ...session.words import mapping, sequence
+from ...session.fields import RAW, facts_of, mapping, sequence, text_of
+from ...session.structure import Message, Response, Structure
 from .settling import with_message
 from .sketch import Sketch
 from .timing import Burst

@@ -10,8 +10,8 @@ from ...schema.encoding import Reference
 from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
 from ...session.drafts import Draft, mapped, reference_in, tree_of, with_tree
-from ...session.structure import RAW, Message, Structure, facts_of, text_of
-from ...session.words import mapping
+from ...session.fields import RAW, facts_in, facts_of, text_of
+from ...session.structure import Message, Structure
 from .sketch import Sketch
 
 SHORTEST_REFERENCE = 18
@@ -160,8 +160,7 @@ def _value(entry: Entry) -> Any:
 
 def _changed(entry: Entry, change: Callable[[Any], Any]) -> Entry:
     tree = tree_of(entry)
-    holder = mapping(tree.get("value")) if tree.get("$") == "described" else tree
-    holder = mapping(holder.get("data")) if entry.type == RAW else holder
+    holder = facts_in(entry, tree)
     name = "data" if entry.type == "audio" else "delta"
     holder[name] = change(holder[name])
     return with_tree(entry, tree)
@@ -188,7 +187,7 @@ def _numbered(entry: Entry) -> Entry:
     if not event_id:
         return entry
     tree = tree_of(entry)
-    mapping(tree["data"])["event_id"] = f"{event_id}_2"
+    facts_in(entry, tree)["event_id"] = f"{event_id}_2"
     return with_tree(entry, tree)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...schema.entries import Entry, Kind
-from ...session.structure import RAW, Structure, facts_of, text_of
-from .playing import Hearing, Part
+from ...session.audio import Part, part_of
+from ...session.fields import RAW, facts_of, text_of
+from ...session.structure import Structure
+from .playing import Hearing
 from .sounding import columns
 
 
@@ -75,13 +77,7 @@ def interruptions(structure: Structure) -> tuple[Interruption, ...]:
             ]
             last = max([last, *ends])
         before = structure.draft.entries[first]
-        index = facts.get("content_index")
-        found.append(
-            Interruption(
-                *(first, last, text_of(facts.get("item_id")), index if isinstance(index, int) else 0),
-                *(before.elapsed_ms, user),
-            )
-        )
+        found.append(Interruption(first, last, *part_of(facts), before.elapsed_ms, user))
     return tuple(found)
 
 

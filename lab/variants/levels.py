@@ -15,10 +15,9 @@ from ...schema.codec import REFERS, references
 from ...schema.encoding import Reference
 from ...schema.entries import Entry, Kind
 from ...session.drafts import Draft, mapped, tree_of, with_tree
-from ...session.protocol import SPEECH_STARTED, fact_of
-from ...session.structure import RAW
-from ...session.words import mapping
-from .needs import RESPONSE_BEGINS, RESPONSE_ENDS, Needs
+from ...session.fields import facts_in
+from ...session.messages import RESPONSE_BEGINS, RESPONSE_ENDS, SPEECH_STARTED, server_event
+from .needs import Needs
 from .removal import Rest, redone, rest_without
 
 Unit = frozenset[int]
@@ -55,7 +54,7 @@ def turns(needs: Needs) -> list[Unit]:
     found: list[set[int]] = [set()]
     over = False
     for entry in needs.draft.entries:
-        fact = fact_of(entry)
+        fact = server_event(entry)
         begins = fact is not None and (fact.type in RESPONSE_BEGINS or fact.type == SPEECH_STARTED)
         if over and (begins or (entry.kind == Kind.SENT and entry.type != "send_tool_output")):
             found.append(set())
@@ -139,11 +138,11 @@ def shorter_texts(needs: Needs, seqs: Set[int]) -> Rest:
 
 
 def _terse(entry: Entry) -> Entry:
-    fact = fact_of(entry)
+    fact = server_event(entry)
     if fact is None or fact.text is None or fact.text.what != "said" or len(fact.piece or "") < 2:
         return entry
     tree: Any = tree_of(entry)
-    fields = mapping(tree.get("data")) if entry.type == RAW else mapping(tree)
+    fields = facts_in(entry, tree)
     if not isinstance(fields.get("delta"), str):
         return entry
     fields["delta"] = fields["delta"][:1]

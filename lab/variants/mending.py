@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...schema.entries import Entry, Kind
-from ...schema.playback import audio_length_ms
+from ...session.audio import Part, audio_event
 from ...session.drafts import tree_of, with_tree
-from ...session.protocol import TextOf, fact_of
-from ...session.structure import text_of
-from ...session.words import mapping, sequence
-from .sounding import Format, Sound, byte_count_of
+from ...session.fields import facts_in, mapping, sequence, text_of
+from ...session.messages import TRUNCATED, TextOf, server_event
+from ...session.sound import SoundFormats
 
 _TEXTS = ("transcript", "text")
 
@@ -26,7 +25,7 @@ def texts_of(entries: Iterable[Entry]) -> dict[TextOf, str]:
     raw: dict[TextOf, str] = {}
     plain: dict[TextOf, str] = {}
     for entry in entries:
-        fact = fact_of(entry)
+        fact = server_event(entry)
         if fact is not None and fact.piece is not None and fact.text is not None:
             texts = raw if fact.raw else plain
             texts[fact.text] = texts.get(fact.text, "") + fact.piece
@@ -48,7 +47,7 @@ def items_before(entries: Iterable[Entry]) -> dict[str, str | None]:
     """For each item of the conversation, the one that stands before it."""
     found: dict[str, str | None] = {}
     for entry in entries:
-        fact = fact_of(entry)
+        fact = server_event(entry)
         if fact is not None and fact.raw and fact.item_id and "previous_item_id" in fact.fields:
             found.setdefault(fact.item_id, text_of(fact.fields["previous_item_id"]) or None)
     return found
@@ -56,7 +55,7 @@ def items_before(entries: Iterable[Entry]) -> dict[str, str | None]:
 
 def items_of(entries: Iterable[Entry]) -> set[str]:
     """The items that are spoken of."""
-    facts = [fact for entry in entries if (fact := fact_of(entry)) is not None]
+    facts = [fact for entry in entries if (fact := server_event(entry)) is not None]
     return {fact.item_id for fact in facts} - {""}
 
 
@@ -130,23 +129,24 @@ class _Truncations:
     """No item was cut behind its end."""
 
     def __init__(self) -> None:
-        self._format = Format()
-        self._bytes: dict[Sound, int] = defaultdict(int)
+        self._formats = SoundFormats()
+        self._bytes: dict[Part, int] = defaultdict(int)
 
     def entry(self, entry: Entry) -> Entry:
-        self._format.read(entry)
-        fact = fact_of(entry)
+        self._formats.read(entry)
+        fact = server_event(entry)
         if fact is None:
             return entry
         sound = (fact.item_id, fact.content_index)
-        if entry.type == "audio":
-            self._bytes[sound] += byte_count_of(fact.fields.get("data"))
+        given = audio_event(entry)
+        if given is not None:
+            self._bytes[given[0]] += given[1]
         end_ms = fact.fields.get("audio_end_ms")
-        if fact.type != "conversation.item.truncated" or not isinstance(end_ms, int):
+        if fact.type != TRUNCATED or not isinstance(end_ms, int):
             return entry
-        came_ms = int(audio_length_ms(self._format.name, self._bytes.get(sound, 0)))
+        came_ms = int(self._formats.model.ms(self._bytes.get(sound, 0)))
         if end_ms <= came_ms or sound not in self._bytes:
             return entry
         tree = tree_of(entry)
-        mapping(tree["data"])["audio_end_ms"] = came_ms
+        facts_in(entry, tree)["audio_end_ms"] = came_ms
         return with_tree(entry, tree)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
 from ...session.drafts import Draft
-from ...session.structure import RAW, Message, Structure, facts_of, text_of
-from ...session.words import mapping
+from ...session.fields import RAW, facts_of, mapping, text_of
+from ...session.structure import Message, Structure
 from .settling import with_message
 from .sketch import Sketch
 

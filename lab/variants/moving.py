@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
 from ...session.drafts import Draft
+from ...session.fields import mapping
 from ...session.structure import Response, Structure
-from ...session.words import mapping
 from .arriving import arrive
 from .cutting import cut_off, ends_after
 from .interruption import Boundary, Heard, Interruption, Where, around, interruptions

@@ -13,20 +13,19 @@ from functools import cached_property
 
 from ...schema.entries import CALL_ENDS, Entry, Kind
 from ...session.drafts import Draft
-from ...session.protocol import (
+from ...session.fields import facts_of, mapping, text_of
+from ...session.messages import (
+    RESPONSE_BEGINS,
+    RESPONSE_ENDS,
     SPEECH_STARTED,
     SPEECH_STOPPED,
-    Fact,
+    ServerEvent,
     TextOf,
     answered_call,
-    fact_of,
     named_items,
+    server_event,
 )
-from ...session.structure import Structure, facts_of, text_of
-from ...session.words import mapping
-
-RESPONSE_BEGINS = frozenset({"response.created", "turn_started"})
-RESPONSE_ENDS = frozenset({"response.done", "turn_ended"})
+from ...session.structure import Structure
 
 STAYS = frozenset({Kind.CONNECT, Kind.CONNECTED, Kind.CONNECT_FAILED, Kind.GAP})
 """Without the first a session is none; without the last it would seem whole."""
@@ -107,7 +106,7 @@ class Needs:
 
     def _read(self) -> None:
         for entry in self.draft.entries:
-            fact = fact_of(entry)
+            fact = server_event(entry)
             if fact is not None:
                 self._read_received(entry.seq, fact)
             elif entry.kind == Kind.SENT:
@@ -137,7 +136,7 @@ class Needs:
         self.of[one].add(other)
         self.of[other].add(one)
 
-    def _read_received(self, seq: int, fact: Fact) -> None:
+    def _read_received(self, seq: int, fact: ServerEvent) -> None:
         needs = self.of[seq]
         self._read_response(seq, fact)
         self._read_item(seq, fact)
@@ -158,7 +157,7 @@ class Needs:
         if text is not None and text.what == "arguments" and fact.piece is not None:
             self._arguments[text].append(seq)
 
-    def _read_response(self, seq: int, fact: Fact) -> None:
+    def _read_response(self, seq: int, fact: ServerEvent) -> None:
         begun = self._begun.get(fact.response_id)
         if fact.type in RESPONSE_BEGINS:
             begun = self._begun.setdefault(fact.response_id, [])
@@ -171,7 +170,7 @@ class Needs:
             if fact.type == "turn_ended":
                 del self._begun[fact.response_id]
 
-    def _read_item(self, seq: int, fact: Fact) -> None:
+    def _read_item(self, seq: int, fact: ServerEvent) -> None:
         item, part = fact.item_id, (fact.item_id, fact.content_index)
         if not item:
             return

@@ -9,13 +9,11 @@ from typing import Any, cast
 
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.playback import RealtimePlaybackTracker
+from ...session.audio import Part, part_of
 from ...session.drafts import Draft, reference_in, tree_of, with_tree
-from ...session.structure import RAW, facts_of, text_of
-from ...session.words import mapping
-from .sounding import NOTHING, Format, State
-
-Part = tuple[str, int]
-"""An item, and a part of its content."""
+from ...session.fields import RAW, facts_of, mapping, text_of
+from ...session.sound import SoundFormats
+from .sounding import NOTHING, State
 
 PLAYS = ("on_play_bytes", "on_play_ms")
 
@@ -42,13 +40,13 @@ class Hearing:
         self.active: dict[str, None] = {}
         self._response_of: dict[Part, str] = {}
         self._tracker = RealtimePlaybackTracker()
-        self._format = Format()
+        self._formats = SoundFormats()
         self.since_ns = 0
         self._before = 0  # what had come of the latest part when it began
 
     def add(self, entry: Entry) -> None:
         """The next entry."""
-        self._format.read(entry)
+        self._formats.read(entry)
         if entry.kind == Kind.PLAYBACK:
             self._play(entry)
         elif entry.kind == Kind.RECEIVED and entry.type == "audio":
@@ -82,12 +80,11 @@ class Hearing:
 
     def ms_of(self, length: int) -> float:
         """So many bytes in milliseconds, in the format last set."""
-        return self._format.ms(length)
+        return self._formats.model.ms(length)
 
     def bytes_of(self, ms: float) -> int:
         """So many milliseconds in bytes: whole samples."""
-        per_ms = 1 / self._format.ms(1)
-        return int(ms * per_ms) // 2 * 2 if per_ms > 8 else int(ms * per_ms)
+        return self._formats.model.bytes_in(ms)
 
     def truncates_at(self, elapsed_ms: float | None, part: Part) -> int | None:
         """Where the model truncates when the user begins to speak; None: it sees no need to.
@@ -123,8 +120,7 @@ class Hearing:
         reference = reference_in(facts.get("data"))
         if reference is None:
             return
-        index = facts.get("content_index")
-        part = (text_of(facts.get("item_id")), index if isinstance(index, int) else 0)
+        part = part_of(facts)
         if part != self.latest:
             self.since_ns, self._before = entry.at_ns, self.received.get(part, 0)
         self.received[part] = self.received.get(part, 0) + reference[2]
@@ -137,7 +133,7 @@ class Hearing:
         if entry.method in PLAYS and not entry.flags & Flag.ASSUMED:
             self.tracked = True
         if entry.method == "set_audio_format":
-            self._tracker.set_audio_format(self._format.name)
+            self._tracker.set_audio_format(self._formats.model.encoding)
         elif entry.method == "on_interrupted":
             self._tracker.on_interrupted()
         elif entry.method in PLAYS:

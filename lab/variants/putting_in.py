@@ -8,7 +8,8 @@ from typing import Any
 from ...schema.entries import Entry, Kind
 from ...schema.json_text import to_json
 from ...session.drafts import Draft, with_tree
-from ...session.structure import RAW, Message, Structure, facts_of, text_of
+from ...session.fields import RAW, facts_of, text_of
+from ...session.structure import Message, Structure
 from .arriving import arrive
 from .cutting import cut_off, ends_after
 from .interruption import Interruption, Where, interruptions, reading_task

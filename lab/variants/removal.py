@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...schema.entries import Entry
 from ...session.drafts import Draft, renumbered
-from ...session.protocol import fact_of
+from ...session.messages import server_event
 from .mending import mended
 from .needs import Needs
 from .sounding import foreign_sounds, heard_again
@@ -85,5 +85,5 @@ def _touches_sound(before: Sequence[Entry], left: Sequence[Entry]) -> bool:
 def _sounds(entry: Entry) -> bool:
     if entry.kind == "playback":
         return True
-    fact = fact_of(entry)
+    fact = server_event(entry)
     return fact is not None and fact.type in ("audio", "session.created", "session.updated")

@@ -10,15 +10,12 @@ from typing import Any
 from ...schema.encoding import Reference
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.json_text import from_json
+from ...session.audio import Part, audio_event, part_of
 from ...session.drafts import Draft, mapped, reference_in, tree_of, with_tree
-from ...session.structure import RAW, facts_of, text_of
-from ...session.words import mapping, sequence
-from .playing import PLAYS, Hearing, Part, assumed_states, played, sources, with_played
+from ...session.fields import RAW, facts_in, facts_of, mapping, sequence, text_of
+from ...session.messages import RETRIEVED, SPEECH_STARTED, TRUNCATED
+from .playing import PLAYS, Hearing, assumed_states, played, sources, with_played
 from .sounding import NOTHING, columns, with_columns
-
-SPEECH_STARTED = "input_audio_buffer.speech_started"
-TRUNCATED = "conversation.item.truncated"
-RETRIEVED = "conversation.item.retrieved"
 
 
 class Settling:
@@ -233,18 +230,16 @@ class Settling:
         facts = facts_of(entry)
         reference = reference_in(facts.get("data"))
         if reference is not None:
-            index = facts.get("content_index")
-            part = (text_of(facts.get("item_id")), index if isinstance(index, int) else 0)
-            self._references.setdefault(part, []).append(reference)
+            self._references.setdefault(part_of(facts), []).append(reference)
 
 
 def with_message(entry: Entry, fields: dict[str, Any]) -> Entry:
     """A raw event with other fields in the server's message; the very same where nothing changes."""
     tree = tree_of(entry)
-    holder = tree["value"] if tree.get("$") == "described" else tree
-    if all(holder["data"].get(key) == value for key, value in fields.items()):
+    message = facts_in(entry, tree)
+    if all(message.get(key) == value for key, value in fields.items()):
         return entry
-    holder["data"].update(fields)
+    message.update(fields)
     return with_tree(entry, tree)
 
 
@@ -271,8 +266,4 @@ def _is_play(entry: Entry) -> bool:
 
 def _items_of(entries: Sequence[Entry]) -> set[str]:
     """Items of which audio was received."""
-    return {
-        text_of(facts_of(entry).get("item_id"))
-        for entry in entries
-        if entry.kind == Kind.RECEIVED and entry.type == "audio"
-    }
+    return {given[0][0] for entry in entries if (given := audio_event(entry)) is not None}

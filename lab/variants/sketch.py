@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ...schema.entries import Entry, Kind
 from ...session.drafts import Draft
-from ...session.structure import RAW, Message, Structure, ToolCall, facts_of, text_of
-from ...session.words import mapping
+from ...session.fields import RAW, facts_of, mapping, text_of
+from ...session.structure import Message, Structure, ToolCall
 from .timing import FRESH, Burst, Spot, delayed, laid, spots_of
 
 CLOSED_KINDS = (Kind.SENT_DONE, Kind.HANDLED, Kind.CLOSED, Kind.CONNECTED, Kind.CONNECT_FAILED)

@@ -11,12 +11,11 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from ...schema.entries import Entry, Flag, Kind
-from ...schema.playback import audio_length_ms, is_g711
-from ...session.drafts import reference_in, tree_of, with_tree
-from ...session.protocol import fact_of
-from ...session.words import mapping, sequence
+from ...session.audio import Part, audio_event, heard_part
+from ...session.drafts import tree_of, with_tree
+from ...session.fields import mapping, sequence
+from ...session.sound import SoundFormats
 
-Sound = tuple[str, int]
 State = tuple[str | None, int | None, float | None]
 
 TOLERANCE_MS = 1.0
@@ -36,46 +35,7 @@ def with_columns(entry: Entry, state: State) -> Entry:
     return entry._replace(item_id=item_id, content_index=index, elapsed_ms=elapsed_ms)
 
 
-class Format:
-    """The format of the model's audio, as the session tells it.
-
-    Attributes:
-        name: what `audio_length_ms` takes.
-    """
-
-    def __init__(self) -> None:
-        self.name: Any = None
-
-    def read(self, entry: Entry) -> None:
-        """An entry that may set it."""
-        if entry.kind == Kind.PLAYBACK and entry.method == "set_audio_format":
-            facts = mapping(tree_of(entry))
-            given = [*sequence(facts.get("args")), *mapping(facts.get("kwargs")).values()]
-            self.name = given[0] if given else None
-            return
-        fact = fact_of(entry)
-        if fact is not None and fact.type in ("session.created", "session.updated"):
-            session = mapping(fact.fields.get("session"))
-            output = mapping(mapping(session.get("audio")).get("output"))
-            self.name = output.get("format") or session.get("output_audio_format") or self.name
-
-    def ms(self, byte_count: int) -> float:
-        """How long so many bytes play, in milliseconds."""
-        return audio_length_ms(self.name, byte_count)
-
-    @property
-    def sample_bytes(self) -> int:
-        """Of one sample."""
-        return 1 if is_g711(self.name) else 2
-
-
-def byte_count_of(data: Any) -> int:
-    """How many bytes the audio of an event is."""
-    reference = reference_in(data)
-    return 0 if reference is None else reference[2]
-
-
-def heard_again(entries: Iterable[Entry], foreign: Collection[Sound] = ()) -> list[Entry]:
+def heard_again(entries: Iterable[Entry], foreign: Collection[Part] = ()) -> list[Entry]:
     """The entries with the playback that they allow; calls of a player that played what has not come are
     cut, or left out.
 
@@ -87,62 +47,56 @@ def heard_again(entries: Iterable[Entry], foreign: Collection[Sound] = ()) -> li
     return [one for entry in entries if (one := follows.entry(entry)) is not None]
 
 
-def foreign_sounds(entries: Iterable[Entry]) -> frozenset[Sound]:
+def foreign_sounds(entries: Iterable[Entry]) -> frozenset[Part]:
     """What was heard beyond what came in this session: a tracker may have been in use before."""
-    format = Format()
-    came: dict[Sound, int] = defaultdict(int)
-    found: set[Sound] = set()
+    formats = SoundFormats()
+    came: dict[Part, int] = defaultdict(int)
+    found: set[Part] = set()
     for entry in entries:
-        fact = fact_of(entry)
-        if fact is not None and fact.type == "audio":
-            came[fact.item_id, fact.content_index] += byte_count_of(fact.fields.get("data"))
-        format.read(entry)
-        sound = sound_of(entry)
-        if sound is not None and (entry.elapsed_ms or 0.0) > format.ms(came[sound]) + TOLERANCE_MS:
-            found.add(sound)
+        given = audio_event(entry)
+        if given is not None:
+            came[given[0]] += given[1]
+        formats.read(entry)
+        part = heard_part(entry)
+        if part is not None and (entry.elapsed_ms or 0.0) > formats.model.ms(came[part]) + TOLERANCE_MS:
+            found.add(part)
     return frozenset(found)
-
-
-def sound_of(entry: Entry) -> Sound | None:
-    """The sound that was being heard when an entry was made."""
-    return None if entry.item_id is None else (entry.item_id, entry.content_index or 0)
 
 
 class _Following:
     """Follows the tracker through a session."""
 
-    def __init__(self, foreign: Collection[Sound]) -> None:
+    def __init__(self, foreign: Collection[Part]) -> None:
         self._foreign = foreign
-        self._format = Format()
-        self._bytes: dict[Sound, int] = defaultdict(int)
+        self._formats = SoundFormats()
+        self._bytes: dict[Part, int] = defaultdict(int)
         self._state = NOTHING
         self._called = False
 
     def entry(self, entry: Entry) -> Entry | None:
-        if not self._called and sound_of(entry) in self._foreign:
+        if not self._called and heard_part(entry) in self._foreign:
             self._state = columns(entry)  # before it connected
-        fact = fact_of(entry)
-        if fact is not None and entry.type == "audio":
-            sound = (fact.item_id, fact.content_index)
-            self._bytes[sound] += byte_count_of(fact.fields.get("data"))
+        given = audio_event(entry)
+        if given is not None:
+            self._bytes[given[0]] += given[1]
         kept: Entry | None = entry
         if entry.kind == Kind.PLAYBACK:
             self._called = True
             kept = self._playback(entry)
-        self._format.read(entry)
+        self._formats.read(entry)
         if kept is None:
             return None
         if entry.flags & Flag.ASSUMED:
             return with_columns(kept, self._assumed(entry))
         return with_columns(kept, self._state)
 
-    def _came_ms(self, sound: Sound) -> float:
+    def _came_ms(self, sound: Part) -> float:
         if sound in self._foreign:
             return float("inf")
-        return self._format.ms(self._bytes.get(sound, 0))
+        return self._formats.model.ms(self._bytes.get(sound, 0))
 
     def _assumed(self, entry: Entry) -> State:
-        sound = sound_of(entry)
+        sound = heard_part(entry)
         if sound is None or not self._came_ms(sound):
             return NOTHING
         return (*sound, min(entry.elapsed_ms or 0.0, self._came_ms(sound)))
@@ -161,7 +115,7 @@ class _Following:
         return with_tree(entry, tree)
 
     def _observed(self, entry: Entry) -> None:
-        sound = sound_of(entry)
+        sound = heard_part(entry)
         came_ms = 0.0 if sound is None else self._came_ms(sound)
         if sound is None or not came_ms:
             self._state = NOTHING
@@ -181,12 +135,12 @@ class _Following:
         left_ms = self._came_ms(sound) - played_ms
         if entry.method == "on_play_bytes":
             count = mapping(amount).get("bytes")
-            more_ms = self._format.ms(count) if isinstance(count, int) else 0.0
+            more_ms = self._formats.model.ms(count) if isinstance(count, int) else 0.0
             if more_ms > left_ms:
-                rate = self._format.ms(self._format.sample_bytes)
+                rate = self._formats.model.ms(self._formats.model.sample_bytes)
                 samples = int(left_ms / rate + 1e-6)
                 more_ms = samples * rate
-                _set_last(tree, {"bytes": samples * self._format.sample_bytes})
+                _set_last(tree, {"bytes": samples * self._formats.model.sample_bytes})
         else:
             more_ms = float(amount) if isinstance(amount, int | float) else 0.0
             if more_ms > left_ms:

@@ -12,8 +12,8 @@ from typing import Any
 from ...schema.entries import Entry
 from ...schema.errors import UsageError
 from ...session.drafts import Draft, tree_of, with_tree
-from ...session.structure import RAW, Structure, ToolCall, facts_of
-from ...session.words import mapping
+from ...session.fields import RAW, facts_of, mapping
+from ...session.structure import Structure, ToolCall
 from .settling import with_message
 from .sketch import Sketch
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
+from ...session.audio import Part, heard_part
 from ...session.drafts import Draft
-from ...session.protocol import fact_of
+from ...session.messages import SESSION_TOLD, server_event
 from .checks import new_problems, problems
 from .needs import Needs
 from .removal import rest
-from .sounding import Sound, sound_of
 
-SETTING_UP = frozenset({"session.created", "session.updated"})
 """Messages of the server that stay: what the application asks for rests on them."""
 
 
@@ -77,9 +76,9 @@ def _beginning(earlier: tuple[Entry, ...]) -> set[int]:
     """Who listens, and how the session is set up."""
     found: set[int] = set()
     for entry in earlier:
-        fact = fact_of(entry)
+        fact = server_event(entry)
         listens = entry.kind in (Kind.LISTENER_ADDED, Kind.LISTENER_REMOVED) and entry.cause is None
-        if listens or (fact is not None and fact.type in SETTING_UP):
+        if listens or (fact is not None and fact.type in SESSION_TOLD):
             found.add(entry.seq)
     return found
 
@@ -98,7 +97,7 @@ def _under_way(needs: Needs, kept: set[int], first: int) -> set[int]:
 def _still_heard(needs: Needs, kept: set[int], stretch: list[int]) -> set[int]:
     """The sounds that are heard in the stretch, what was played of them, and when that was stopped."""
     entries = needs.draft.entries
-    heard: set[Sound] = {sound for seq in stretch if (sound := sound_of(entries[seq])) is not None}
+    heard: set[Part] = {sound for seq in stretch if (sound := heard_part(entries[seq])) is not None}
     found: set[int] = set()
     begins = stretch[0]
     for sound in needs.structure.sounds:
@@ -109,6 +108,6 @@ def _still_heard(needs: Needs, kept: set[int], stretch: list[int]) -> set[int]:
             begins = min(begins, seqs[0])
             found |= {seq for seq in seqs if seq < stretch[0]}
     for entry in entries[begins : stretch[0]]:
-        if entry.kind == Kind.PLAYBACK and (sound_of(entry) in heard or entry.item_id is None):
+        if entry.kind == Kind.PLAYBACK and (heard_part(entry) in heard or entry.item_id is None):
             found.add(entry.seq)
     return found

@@ -8,8 +8,9 @@ from typing import Literal
 
 from ...schema.entries import Entry
 from ...schema.errors import UsageError
+from ...session.fields import event_fields, mapping
 from ...session.state import State
-from ...session.words import content, mapping, payload
+from ...session.words import content
 
 What = Literal["deliver", "return", "play", "cancel"]
 
@@ -46,14 +47,14 @@ class Moment:
     @property
     def item(self) -> str | None:
         """The item of the conversation that the event is about."""
-        event = self._event()
+        event = event_fields(self.entry)
         found = event.get("item_id") or mapping(event.get("item")).get("item_id")
         return found if isinstance(found, str) else None
 
     @property
     def tool(self) -> str | None:
         """The tool that is asked for, or whose output was sent."""
-        event = self._event()
+        event = event_fields(self.entry)
         if self.entry.type == "send_tool_output":
             event = mapping(event.get("tool_call"))
         elif self.entry.type != "function_call":
@@ -65,10 +66,6 @@ class Moment:
     def text(self) -> str:
         """A short content, as `realtape show` gives it."""
         return content(self.entry)
-
-    def _event(self) -> dict[str, object]:
-        facts = mapping(payload(self.entry))
-        return mapping(facts.get("value")) if facts.get("$") == "described" else facts
 
 
 Predicate = Callable[[Moment], bool]

@@ -10,15 +10,16 @@ from ...schema.entries import Entry, Flag, Kind
 from ...schema.errors import UsageError
 from ..drafts import Draft, tree_of, with_tree
 from ..provenance import AudioRedaction, Redaction
+from ..sound import SoundFormats
 from .finding import DEFAULT, Finder, Match
 from .new_bytes import NewBytes, silence_within
-from .silence import PCM16, Formats
 from .stand_ins import StandIns
 from .texts import PayloadTexts, Stream, Text
 from .views import Cell, Joined, View
 
 _FREE = frozenset({Kind.MARKER, Kind.FAULT})
 _FRAMES = frozenset({Kind.FRAME_IN, Kind.FRAME_OUT})
+_BY_USER = frozenset({Kind.SENT, Kind.FRAME_OUT})
 
 
 def redacted(
@@ -118,10 +119,10 @@ class _Session:
 
     def derived(self, how: str, audio: AudioRedaction, previous: str | None) -> Draft:
         """The new recording."""
-        formats = Formats()
+        formats = SoundFormats()
         entries: list[Entry] = []
         for entry, payload in zip(self._draft.entries, self._payloads, strict=True):
-            formats.learn(entry, payload.tree)
+            formats.read(entry)
             entries.append(self._entry(entry, payload, formats, audio))
         self._labels.write()
         draft = dataclasses.replace(self._draft, segments=self._bytes.segments).derived(how, entries)
@@ -130,8 +131,11 @@ class _Session:
         )
         return dataclasses.replace(draft, header=header).sealed()
 
-    def _entry(self, entry: Entry, payload: PayloadTexts, formats: Formats, audio: AudioRedaction) -> Entry:
-        fill = formats.of(entry) if audio == "silence" else PCM16
+    def _entry(
+        self, entry: Entry, payload: PayloadTexts, formats: SoundFormats, audio: AudioRedaction
+    ) -> Entry:
+        format = formats.user if entry.kind in _BY_USER else formats.model
+        fill = format.silence if audio == "silence" else b"\0"
         changed = payload.changed
         for found in payload.bytes:
             new = self._bytes.replaced(found.reference)

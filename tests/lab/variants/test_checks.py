@@ -11,7 +11,7 @@ from realtape.lab.variants.checks import new_problems, problems
 from realtape.schema import Kind
 from realtape.schema.entries import Entry
 from realtape.session.drafts import Draft, renumbered
-from realtape.session.protocol import fact_of
+from realtape.session.messages import server_event
 from support import switchboard_recorded, telephone
 from support.generated import Program, Provider, programs, providers
 from support.golden import DEMO
@@ -136,7 +136,7 @@ def test_an_item_that_is_used_before_it_was_added(demo: Draft) -> None:
     adds = [
         entry.seq
         for entry in demo.entries
-        if (fact := fact_of(entry)) is not None and fact.item_id == "item_0006" and fact.adds
+        if (fact := server_event(entry)) is not None and fact.item_id == "item_0006" and fact.adds
     ]
     assert "item" in rules(left_out(demo, *adds))
 

@@ -33,7 +33,8 @@ from realtape.replay.watched import WatchedRecording
 from realtape.schema import Kind, UsageError
 from realtape.session import Recording
 from realtape.session.drafts import Draft
-from realtape.session.structure import Structure, facts_of
+from realtape.session.fields import facts_of
+from realtape.session.structure import Structure
 from support import generated
 from support.golden import DEMO, VALUES
 from support.releases import of_today

@@ -13,7 +13,8 @@ from realtape.lab.variants.interruption import Where, boundaries, heard_places, 
 from realtape.schema import Kind, UsageError
 from realtape.session import Recording
 from realtape.session.drafts import Draft, renumbered
-from realtape.session.structure import RAW, Structure, facts_of
+from realtape.session.fields import RAW, facts_of
+from realtape.session.structure import Structure
 from support.golden import DEMO
 
 _DEMO = asyncio.run(Recording.open(DEMO)).drafts()[0]

@@ -12,8 +12,9 @@ from realtape.lab.variants.removal import rest_without, without
 from realtape.schema import Kind
 from realtape.session import Recording
 from realtape.session.drafts import Draft, tree_of
-from realtape.session.protocol import fact_of
-from realtape.session.structure import Structure, facts_of
+from realtape.session.fields import facts_of
+from realtape.session.messages import server_event
+from realtape.session.structure import Structure
 from support import switchboard_recorded
 from support.generated import Program, Provider, programs, providers
 from support.golden import DEMO
@@ -178,7 +179,7 @@ def test_without_any_audio_nothing_was_heard_or_interrupted(demo: Needs) -> None
     chunks = [chunk.seq for chunk in demo.structure.sounds[0].chunks]
     left = without(demo.draft, chunks)
     assert not [entry for entry in left.entries if entry.item_id == "item_0002"]
-    interrupted = [fact_of(entry) for entry in left.entries if entry.type == "audio_interrupted"]
+    interrupted = [server_event(entry) for entry in left.entries if entry.type == "audio_interrupted"]
     assert [fact.item_id for fact in interrupted if fact is not None] == ["item_0006"]
 
 
@@ -186,13 +187,13 @@ def test_without_an_item_those_around_it_are_neighbours(demo: Needs) -> None:
     adds = [
         entry.seq
         for entry in demo.draft.entries
-        if (fact := fact_of(entry)) is not None and fact.item_id == "item_0003"
+        if (fact := server_event(entry)) is not None and fact.item_id == "item_0003"
     ]
     left = without(demo.draft, adds)
     after = next(
         fact
         for entry in left.entries
-        if (fact := fact_of(entry)) and fact.item_id == "item_0004" and "previous_item_id" in fact.fields
+        if (fact := server_event(entry)) and fact.item_id == "item_0004" and "previous_item_id" in fact.fields
     )
     assert after.fields["previous_item_id"] == "item_0002"
     assert named(left, "item_0003") == []

@@ -19,7 +19,7 @@ from realtape.lab.variants.removal import rest_without
 from realtape.lab.variants.shrink import Shrinking, smallest
 from realtape.schema.codec import references
 from realtape.session.drafts import Draft
-from realtape.session.structure import facts_of
+from realtape.session.fields import facts_of
 from support.golden import DEMO
 from support.long_session import record_long
 from support.recorded_drafts import drafts_of

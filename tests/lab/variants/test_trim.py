@@ -13,7 +13,8 @@ from realtape.lab.variants.trim import Trimmed, trimmed
 from realtape.schema import Kind, UsageError
 from realtape.schema.entries import Entry
 from realtape.session.drafts import Draft
-from realtape.session.structure import Structure, facts_of
+from realtape.session.fields import facts_of
+from realtape.session.structure import Structure
 from support import switchboard_recorded
 from support.golden import DEMO
 from support.recorded_drafts import drafts_of

@@ -1,6 +1,6 @@
 """What an entry says about responses, items, texts and calls: the protocol, as far as a session shows it.
 
-Events of the model and messages of the server are read alike: `Fact`s, in the names of both
+Events of the model and messages of the server are read alike: `ServerEvent`s, in the names of both
 generations of the protocol (GA, and the beta before it).
 """
 
@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..schema.entries import Entry, Kind
-from .structure import RAW, facts_of, text_of
-from .words import mapping, sequence
+from .fields import RAW, facts_of, index_of, mapping, sequence, text_of
 
 ADDED = frozenset(
     {"response.output_item.added", "conversation.item.added", "conversation.item.created", "item_updated"}
@@ -30,8 +29,22 @@ USES = frozenset(
 """What says something of an item that is there; and so does a piece of what the model says. (What the
 user said may be transcribed before his item is there.)"""
 
+AUDIO_DELTAS = frozenset({"response.output_audio.delta", "response.audio.delta"})
+"""The server's messages that bring a piece of the model's voice."""
+
+SPOKEN_DELTAS = frozenset({"transcript_delta", "output_text_delta"})
+"""The model's events that bring a piece of what it says or writes."""
+
+SESSION_TOLD = frozenset({"session.created", "session.updated"})
+"""The server's messages that say what its session is."""
+
+RESPONSE_BEGINS = frozenset({"response.created", "turn_started"})
+RESPONSE_ENDS = frozenset({"response.done", "turn_ended"})
+
 SPEECH_STARTED = "input_audio_buffer.speech_started"
 SPEECH_STOPPED = "input_audio_buffer.speech_stopped"
+TRUNCATED = "conversation.item.truncated"
+RETRIEVED = "conversation.item.retrieved"
 
 _DELTAS = {
     "transcript_delta": "said",
@@ -65,7 +78,7 @@ class TextOf(NamedTuple):
     what: str
 
 
-class Fact(NamedTuple):
+class ServerEvent(NamedTuple):
     """What a received entry says.
 
     Attributes:
@@ -118,7 +131,7 @@ class Fact(NamedTuple):
         return text if isinstance(text, str) else None
 
 
-def fact_of(entry: Entry) -> Fact | None:
+def server_event(entry: Entry) -> ServerEvent | None:
     """What a received entry says; None of any other."""
     if entry.kind != Kind.RECEIVED:
         return None
@@ -130,15 +143,15 @@ def fact_of(entry: Entry) -> Fact | None:
     item_id = fields.get("item_id") or item.get("item_id") or item.get("id")
     if entry.type == "function_call":
         item_id = fields.get("id")
-    index = fields.get("content_index")
-    number = index if isinstance(index, int) else 0
-    return Fact(type, raw, text_of(response), text_of(item_id), number, fields)
+    return ServerEvent(
+        type, raw, text_of(response), text_of(item_id), index_of(fields.get("content_index")), fields
+    )
 
 
-def answered_call(fact: Fact) -> str:
+def answered_call(event: ServerEvent) -> str:
     """The call whose answer became an item of the conversation; empty of anything else."""
-    item = mapping(fact.fields.get("item"))
-    is_answer = fact.raw and item.get("type") == "function_call_output"
+    item = mapping(event.fields.get("item"))
+    is_answer = event.raw and item.get("type") == "function_call_output"
     return text_of(item.get("call_id")) if is_answer else ""
 
 

@@ -1,0 +1,149 @@
+"""What was received of each sound, and what was heard of it.
+
+Lengths in milliseconds are counted as the SDK's model counts them: each piece in the format that holds
+when it comes (`_default_tracker.py`), of which the sum is the sound's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..schema.entries import Entry, Flag, Kind
+from .fields import byte_count, event_fields, frame_message, index_of, server_message, text_of
+from .messages import AUDIO_DELTAS
+from .sound import SoundFormats
+
+Part = tuple[str, int]
+"""An item, and the index of a content in it: where a sound is."""
+
+Depth = Literal["event", "message", "frame"]
+"""Where a sound was seen: in the model's events, in the server's messages, in the socket's frames."""
+
+
+def part_of(fields: dict[str, Any]) -> Part:
+    """The part of an item that an event, or a message of the server, is about."""
+    return text_of(fields.get("item_id")), index_of(fields.get("content_index"))
+
+
+def heard_part(entry: Entry) -> Part | None:
+    """The sound that was being heard when an entry was made; None: none was."""
+    return None if entry.item_id is None else (entry.item_id, entry.content_index or 0)
+
+
+def audio_event(entry: Entry) -> tuple[Part, int] | None:
+    """The sound of which the model gave a piece, and how many bytes; None of any other entry."""
+    if entry.kind != Kind.RECEIVED or entry.type != "audio":
+        return None
+    fields = event_fields(entry)
+    return part_of(fields), byte_count(fields.get("data")) or 0
+
+
+@dataclass
+class _Received:
+    byte_count: Counter[Part] = field(default_factory=Counter[Part])
+    ms: dict[Part, float] = field(default_factory=lambda: defaultdict[Part, float](float))
+
+
+class ReceivedAudio:
+    """Reads along, and adds up the audio of each item.
+
+    The same audio shows at several depths: the fullest counts, for the SDK gives no events of what comes
+    of a response that was interrupted.
+
+    Attributes:
+        formats: in which it came.
+    """
+
+    def __init__(self) -> None:
+        self.formats = SoundFormats()
+        self._depths: dict[Depth, _Received] = {
+            "event": _Received(),
+            "message": _Received(),
+            "frame": _Received(),
+        }
+
+    def read(self, entry: Entry) -> None:
+        """The next entry; those of the sessions after this one may follow."""
+        self.formats.read(entry)
+        given = audio_event(entry)
+        if given is not None:
+            self._add("event", *given)
+        elif entry.kind == Kind.FRAME_IN:
+            self._add_message("frame", frame_message(entry))
+        elif (message := server_message(entry)) is not None:
+            self._add_message("message", message)
+
+    def has(self, part: Part) -> bool:
+        """Whether any audio of it came."""
+        return any(received.byte_count[part] for received in self._depths.values())
+
+    def byte_count(self, part: Part) -> int:
+        """How much of it the model gave in its events, in bytes."""
+        return self._depths["event"].byte_count[part]
+
+    def ms(self, part: Part) -> float:
+        """How long the audio of it plays that came, in milliseconds."""
+        fullest = max(self._depths.values(), key=lambda received: received.byte_count[part])
+        return fullest.ms.get(part, 0.0)
+
+    def ceiling_ms(self, part: Part) -> int:
+        """The same in whole milliseconds, the last one begun counted full."""
+        return math.ceil(self.ms(part))
+
+    def _add_message(self, depth: Depth, message: dict[str, Any]) -> None:
+        if message.get("type") in AUDIO_DELTAS:
+            delta = message.get("delta")
+            count = byte_count(delta)
+            if count is None:  # too short for a reference: base64, four characters for three bytes
+                count = len(text_of(delta).rstrip("=")) * 3 // 4
+            self._add(depth, part_of(message), count)
+
+    def _add(self, depth: Depth, part: Part, count: int) -> None:
+        received = self._depths[depth]
+        received.byte_count[part] += count
+        received.ms[part] += self.formats.model.ms(count)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the user has heard of a sound.
+
+    Attributes:
+        item_id, content_index: which sound.
+        heard_ms: the most that was ever told of it, in milliseconds.
+        received_ms: how much of it had come by the end, in milliseconds.
+        assumed: the application did not report it: audio was assumed to play as it came.
+    """
+
+    item_id: str
+    content_index: int
+    heard_ms: float
+    received_ms: float
+    assumed: bool
+
+
+class HeardAudio:
+    """Reads along, and knows how much of each sound was heard."""
+
+    def __init__(self) -> None:
+        self.received = ReceivedAudio()
+        self._heard: dict[Part, tuple[float, bool]] = {}
+
+    def read(self, entry: Entry) -> None:
+        """The next entry."""
+        self.received.read(entry)
+        part = heard_part(entry)
+        if part is not None and entry.elapsed_ms is not None:
+            before_ms, _ = self._heard.get(part, (0.0, True))
+            assumed = bool(entry.flags & Flag.ASSUMED)
+            self._heard[part] = max(before_ms, entry.elapsed_ms), assumed
+
+    def heard(self) -> tuple[Heard, ...]:
+        """Of each sound, in the order in which they were heard first."""
+        return tuple(
+            Heard(*part, heard_ms, self.received.ms(part), assumed)
+            for part, (heard_ms, assumed) in self._heard.items()
+        )

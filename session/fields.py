@@ -1,0 +1,143 @@
+"""What lies in an entry: the fields of its event, or of the message that it carries, as plain JSON.
+
+Nothing needs to be decoded, and no class to be known. An event whose class nobody registered lies in a
+description (`{"$": "described", …}`): here, and nowhere else, it is unwrapped.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ..schema.entries import Entry, Kind
+from ..schema.json_text import from_json
+
+RAW = "raw_server_event"
+"""The event that brings a message of the server as it came."""
+
+_CACHED_CHARS = 1 << 14
+"""Longer payloads are few, and read once."""
+
+
+def payload(entry: Entry) -> Any:
+    """The payload as plain JSON; where it is none, its text. A new one at each call."""
+    try:
+        return from_json(entry.payload)
+    except ValueError:
+        return entry.payload
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A payload's value as the dict that it should be; empty if it is something else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    """A payload's value as the list that it should be; empty if it is something else."""
+    return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def text_of(value: object) -> str:
+    """A text, or an empty one where something else stands."""
+    return value if isinstance(value, str) else ""
+
+
+def index_of(value: object) -> int:
+    """The index of a part of an item; 0 where none is named."""
+    return value if isinstance(value, int) else 0
+
+
+def byte_count(reference: Any) -> int | None:
+    """How many bytes a payload's reference stands for; None if it is no reference."""
+    place = sequence(mapping(reference).get("at"))
+    return place[2] if len(place) == 3 and isinstance(place[2], int) else None
+
+
+def unwrapped(tree: Any) -> dict[str, Any]:
+    """The dict in which a value's own fields lie: the tree itself, or what is in a description of it."""
+    facts = mapping(tree)
+    return mapping(facts.get("value")) if facts.get("$") == "described" else facts
+
+
+def event_fields(entry: Entry) -> dict[str, Any]:
+    """The fields of the event that an entry holds.
+
+    Kept for the next who asks: not to be changed.
+    """
+    text = entry.payload
+    return _fields(text) if len(text) < _CACHED_CHARS else _read(text)
+
+
+def facts_of(entry: Entry) -> dict[str, Any]:
+    """The fields of the event that an entry holds; of a raw event, those of the server's message.
+
+    Kept for the next who asks: not to be changed.
+    """
+    fields = event_fields(entry)
+    return mapping(fields.get("data")) if entry.type == RAW else fields
+
+
+def facts_in(entry: Entry, tree: Any) -> dict[str, Any]:
+    """The same in a tree of the entry's payload, in which they may be changed."""
+    fields = unwrapped(tree)
+    return mapping(fields.get("data")) if entry.type == RAW else fields
+
+
+def server_message(entry: Entry) -> dict[str, Any] | None:
+    """The provider's message that an entry brings, above the socket; None if it brings none."""
+    return facts_of(entry) if entry.kind == Kind.RECEIVED and entry.type == RAW else None
+
+
+def client_message(entry: Entry) -> dict[str, Any] | None:
+    """The message in the provider's protocol that the application sends by itself, or None."""
+    if entry.kind != Kind.SENT or entry.type != "send_raw_message":
+        return None
+    return client_message_in(event_fields(entry))
+
+
+def client_message_in(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The message in the fields of a `send_raw_message`; its values are those of the fields."""
+    message = mapping(fields.get("message"))
+    return {"type": message.get("type"), **mapping(message.get("other_data"))}
+
+
+def frame_message(entry: Entry) -> dict[str, Any]:
+    """The message in a frame; empty if the frame holds none. Bytes are left as references."""
+    pieces = sequence(payload(entry))
+    references = [piece for piece in pieces if not isinstance(piece, str)]
+    numbers = iter(range(len(references)))
+    text = "".join(piece if isinstance(piece, str) else f"\ue000{next(numbers)}" for piece in pieces)
+    try:
+        message = mapping(from_json(text))
+    except ValueError:
+        return {}
+    for key, value in message.items():
+        if isinstance(value, str) and value.startswith("\ue000"):
+            message[key] = references[int(value[1:])]
+    return message
+
+
+def outcome_of(entry: Entry) -> str | None:
+    """How what it ends went: `returned`, `raised`, `cancelled`, `withheld`; None where it does not say."""
+    outcome = mapping(payload(entry)).get("outcome")
+    return outcome if isinstance(outcome, str) else None
+
+
+def arguments_of(entry: Entry) -> list[Any]:
+    """What a method of the tracker was called with, in its order, by position or by name."""
+    facts = mapping(payload(entry))
+    return [*sequence(facts.get("args")), *mapping(facts.get("kwargs")).values()]
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _fields(text: str) -> dict[str, Any]:
+    """Hundreds of drafts of a session are looked at in a row, and most of their payloads are the same."""
+    return _read(text)
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        return unwrapped(from_json(text))
+    except ValueError:
+        return {}
