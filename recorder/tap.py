@@ -176,7 +176,7 @@ class ModelTap:
         cause = log.call(call_id) if isinstance(call_id, str) else None
         type_ = self._type_of(cast("type[Any]", type(event)))
         if type_ == "send_session_update" and isinstance(self._tracker, AssumedTracker):
-            self._tracker.ask(event.session_settings)
+            self._tracker.ask(getattr(event, "session_settings", None))
         sent = _or_lost(log.append(Kind.SENT, event, type=type_, method=method, cause=cause))
         try:
             with self._inside(log, sent):

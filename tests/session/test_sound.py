@@ -41,7 +41,7 @@ FORMATS: list[Any] = [
     *(AudioPCMU(type="audio/pcmu"), AudioPCMA(type="audio/pcma")),
     *({"type": "opus"}, "opus", "mulaw", "", None),
 ]
-SETTINGS = st.one_of(
+SETTINGS: st.SearchStrategy[Any] = st.one_of(
     st.fixed_dictionaries({}, optional={"output_audio_format": st.sampled_from(FORMATS)}),
     st.sampled_from(FORMATS).map(lambda format: {"audio": {"output": {"format": format}}}),
     st.sampled_from(FORMATS).map(lambda format: {"audio": {"output": None}, "output_audio_format": format}),
@@ -49,7 +49,7 @@ SETTINGS = st.one_of(
         lambda two: {"audio": {"output": {"format": two[0]}}, "output_audio_format": two[1]}
     ),
 )
-WIRE = st.sampled_from(
+WIRE: st.SearchStrategy[Any] = st.sampled_from(
     [
         *({"type": "audio/pcm", "rate": 24_000}, {"type": "audio/pcmu"}, {"type": "audio/pcma"}),
         *({"rate": 24_000}, {}, None),
@@ -171,6 +171,7 @@ def test_received_audio_is_as_long_as_the_sdks_tracker_has_it(pieces: list[tuple
 def test_a_format_of_any_rate_is_heard_at_it_and_counted_as_the_sdk_counts() -> None:
     format = format_of({"type": "audio/pcm", "rate": 16_000})
     assert format == PCM16._replace(rate_hz=16_000)
+    assert format is not None
     assert format.ms(48) == 1.0
     assert (PCM16.bytes_in(1.5), G711_ULAW.bytes_in(1.5), G711_ALAW.sample_bytes) == (72, 12, 1)
 
@@ -235,7 +236,7 @@ def test_a_second_of_g711_is_a_second_for_everybody(how: str, tmp_path: Any) -> 
     added = Entry(0, 0, 0, 0, Kind.RECEIVED, "turn_started", payload=to_json({"response_id": "r"}))
     played = written(Kind.PLAYBACK, "application", {"args": ["i", 0, 1_000.0], "state": ["i", 0, 1_000.0]})
     heard = played._replace(method="on_play_ms", item_id="i", content_index=0, elapsed_ms=1_000.0)
-    item = {"item_id": "i", "role": "assistant", "type": "message", "content": []}
+    item: dict[str, Any] = {"item_id": "i", "role": "assistant", "type": "message", "content": []}
     there = Entry(0, 0, 0, 0, Kind.RECEIVED, "item_updated", payload=to_json({"item": item}))
     one = draft(*NAMED[how], added, there, sounding(SECOND), heard, segments={0: b"\x11" * SECOND})
     audio = HeardAudio()
