@@ -4,9 +4,13 @@ The front door. Inside: `session` is the server's half of the protocol, whoever 
 script direct it, `server` puts that behind a socket; `speech` holds recordings to say.
 """
 
+from .conversation import Conversation, Item
 from .protocol import Ended, Outgoing, RealtimeProtocol
+from .requests import Message, RequestRefused, parse
 from .script import AFTERWARDS, Ending, FunctionCall, Reply, Script, Speech, Text
 from .server import ConnectionLog, LocalProvider
+from .session import ConversationRequest, Response, ServerSession
+from .settings import AudioFormatName, Settings
 from .speech import ASSISTANT_ANSWER, USER_INTERRUPTION, USER_QUESTION, Utterance, chunks, silence
 
 __all__ = [
@@ -14,18 +18,28 @@ __all__ = [
     "ASSISTANT_ANSWER",
     "USER_INTERRUPTION",
     "USER_QUESTION",
+    "AudioFormatName",
     "ConnectionLog",
+    "Conversation",
+    "ConversationRequest",
     "Ended",
     "Ending",
     "FunctionCall",
+    "Item",
     "LocalProvider",
+    "Message",
     "Outgoing",
     "RealtimeProtocol",
     "Reply",
+    "RequestRefused",
+    "Response",
     "Script",
+    "ServerSession",
+    "Settings",
     "Speech",
     "Text",
     "Utterance",
     "chunks",
+    "parse",
     "silence",
 ]

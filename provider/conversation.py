@@ -144,9 +144,9 @@ class Item:
         return words, audio_tokens
 
 
-def user_speech(item_id: str, audio: bytes) -> Item:
+def user_speech(item_id: str, audio: bytes, bytes_per_ms: int) -> Item:
     """The message that an utterance of the user becomes, not yet transcribed."""
-    part = Part({"type": "input_audio", "transcript": None}, bytearray(audio))
+    part = Part({"type": "input_audio", "transcript": None}, bytearray(audio), bytes_per_ms)
     return Item(item_id, {"type": "message", "role": "user"}, content=[part])
 
 
@@ -190,9 +190,9 @@ class Conversation:
         self._items: list[Item] = []
 
     @property
-    def first_id(self) -> str | None:
-        """The id of the oldest item, or None."""
-        return self._items[0].id if self._items else None
+    def ids(self) -> tuple[str, ...]:
+        """The ids of all items."""
+        return tuple(item.id for item in self._items)
 
     @property
     def last(self) -> Item:

@@ -244,7 +244,8 @@ class ServerSession:
             RequestRefused: the conversation is full.
         """
         self.conversation.ensure_room()
-        item = user_speech(self.speaking or self._ids.mint("item"), audio)
+        bytes_per_ms = self.settings.audio.input.format.bytes_per_ms
+        item = user_speech(self.speaking or self._ids.mint("item"), audio, bytes_per_ms)
         self.speaking = None
         committed: Message = {"previous_item_id": self.conversation.last_id, "item_id": item.id}
         return [self._message("input_audio_buffer.committed", committed), *self._entered(item)]

@@ -41,6 +41,15 @@ class G711(_Group):
 
 AudioFormat: TypeAlias = Pcm16 | G711
 
+AudioFormatName: TypeAlias = Literal["pcm16", "g711_ulaw", "g711_alaw"]
+"""The formats that providers speak, as applications name them."""
+
+_FORMATS: dict[AudioFormatName, AudioFormat] = {
+    "pcm16": Pcm16(),
+    "g711_ulaw": G711(type="audio/pcmu"),
+    "g711_alaw": G711(type="audio/pcma"),
+}
+
 
 class ServerVad(_Group):
     """Turns end after a silence.
@@ -140,6 +149,13 @@ class Settings(_Group):
     prompt: dict[str, JsonValue] | None = None
     include: list[str] | None = None
     audio: Audio = Audio()
+
+    @classmethod
+    def speaking(cls, format: AudioFormatName, *, model: str = "local") -> Settings:
+        """The settings of a session in which both sides speak a format."""
+        spoken = _FORMATS[format]
+        audio = Audio(input=AudioInput(format=spoken), output=AudioOutput(format=spoken))
+        return cls(model=model, audio=audio)
 
     def updated(self, changes: Message) -> Settings:
         """These settings with `changes` laid over them.

@@ -153,6 +153,22 @@ class Vocabulary:
         """The word of this name."""
         return self._by_name.get(name)
 
+    def make(self, name: str, /, **fields: Any) -> Any:
+        """An instance of the class that has this name here, in whichever release.
+
+        Args:
+            fields: those that a dataclass does not have in this release are left out; a model gets all.
+
+        Raises:
+            UsageError: there is no such name.
+        """
+        word = self.word_named(name)
+        if word is None:
+            raise UsageError(f"the vocabulary has no {name!r}: give one of a realtime interface")
+        if word.shape == "dataclass":
+            fields = {field: value for field, value in fields.items() if field in word.field_names}
+        return word.cls(**fields)
+
     def describer_for(self, cls: type[Any]) -> tuple[str, Callable[[Any], Any]] | None:
         """How instances of this class, or of its nearest described base, are kept."""
         if self._describers:

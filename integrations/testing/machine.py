@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -13,11 +14,10 @@ from hypothesis.control import current_build_context
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ...lab.invariants import ALL, Invariant
-from ...lab.strategies.interface import Interface
-from ...lab.strategies.provider import Provider
-from ...lab.strategies.wire import AudioFormatName, bytes_per_ms
+from ...provider import AudioFormatName, Item, RequestRefused, Response, ServerSession, Settings
 from ...recorder.recorder import Recorder
 from ...schema.errors import UsageError
+from ...session.audio_tracker import Part
 from .failures import keep
 from .served import ServedModel
 from .stage import Stage
@@ -74,12 +74,12 @@ class SessionMachine(RuleBasedStateMachine):
         self._stage = Stage(self.recorder_class, self.checks)
         recorder = self._stage.recorder
         vocabulary = recorder.codec.vocabulary
-        self._make = Interface(vocabulary).make
+        self._make = vocabulary.make
         self._served = ServedModel(vocabulary, self.audio_format)
         self.model: Any = recorder.wrap(cast("Any", self._served))
         self._pieces = 0
         self._played: tuple[str, float] = ("", 0.0)
-        self._unheard: list[str] = []  # items whose transcript is still to come
+        self._unheard: list[Item] = []  # those whose transcript is still to come
 
     # --- for subclasses -----------------------------------------------------------------------------
 
@@ -108,43 +108,47 @@ class SessionMachine(RuleBasedStateMachine):
     # --- what may be done when ------------------------------------------------------------------------
 
     @property
-    def _provider(self) -> Provider:
-        provider = self._served.provider
-        assert provider is not None, "a precondition of every rule of the provider"
-        return provider
+    def _server(self) -> ServerSession:
+        server = self._served.server
+        assert server is not None, "a precondition of every rule of the provider"
+        return server
 
     def _connected(self) -> bool:
-        return self._served.provider is not None
+        return self._served.server is not None
+
+    def _response(self) -> Response | None:
+        return self._server.response if self._connected() else None
 
     def _may_respond(self) -> bool:
-        return self._connected() and self._provider.response is None and self._served.owed > 0
+        return self._connected() and self._response() is None and self._served.owed > 0
 
     def _responds(self) -> bool:
-        return self._connected() and self._provider.response is not None
+        return self._response() is not None
 
     def _has_begun(self) -> bool:
         """The response has said or called something: an empty one tells little."""
-        response = self._provider.response if self._connected() else None
-        return response is not None and (response.item is not None or bool(response.output))
+        response = self._response()
+        return response is not None and bool(response.outputs)
 
     def _may_interrupt(self) -> bool:
-        understood = self._served.understanding
-        return self._has_begun() or (
-            self._connected() and understood is not None and understood.heard_of is not None
-        )
+        return self._has_begun() or (self._connected() and self._sounding() is not None)
 
     def _may_say(self, kind: str) -> bool:
-        response = self._provider.response if self._connected() else None
-        return response is not None and (response.item is None or response.item.kind == kind)
+        response = self._response()
+        return response is not None and (response.open is None or response.open.kind == kind)
+
+    def _sounding(self) -> Part | None:
+        """What an interruption would silence."""
+        client = self._served.client
+        return None if client is None else client.audio.latest
 
     def _audible_ms(self) -> float:
         """How much of the item that is heard has come, and was not played."""
-        understood = self._served.understanding
-        if self._served.tracker is None or understood is None or understood.heard_of is None:
+        client, part = self._served.client, self._sounding()
+        if self._served.tracker is None or client is None or part is None:
             return 0.0
-        item_id = understood.heard_of
-        played_ms = self._played[1] if self._played[0] == item_id else 0.0
-        return (understood.received_ms(item_id) or 0) - played_ms
+        played_ms = self._played[1] if self._played[0] == part[0] else 0.0
+        return math.ceil(client.audio.parts[part].ms) - played_ms
 
     # --- the provider's rules -------------------------------------------------------------------------
 
@@ -166,7 +170,7 @@ class SessionMachine(RuleBasedStateMachine):
         """The model says something more."""
         self._begin("speech")
         for _ in range(pieces):
-            self._served.push(self._provider.say(word, self._audio()))
+            self._served.push(self._server.say(word, self._audio()))
         self._stage.settle()
 
     @precondition(lambda self: self._may_say("text"))
@@ -174,7 +178,7 @@ class SessionMachine(RuleBasedStateMachine):
     def provider_writes(self, word: str) -> None:
         """The model writes something more."""
         self._begin("text")
-        self._served.push(self._provider.say(word))
+        self._served.push(self._server.say(word))
         self._stage.settle()
 
     @precondition(lambda self: bool(self.tools) and self._responds())
@@ -186,7 +190,8 @@ class SessionMachine(RuleBasedStateMachine):
         name = self.tools[number % len(self.tools)]
         for _ in range(times):
             self._end_item()
-            self._served.push(self._provider.begin_item("call", name, arguments))
+            server = self._server
+            self._served.push([*server.begin_item("call", name), *server.say(arguments)])
         self._end_item()
         self._stage.settle()
 
@@ -195,23 +200,23 @@ class SessionMachine(RuleBasedStateMachine):
     def provider_ends_the_response(self) -> None:
         """The response is done."""
         self._end_item()
-        self._served.push(self._provider.end_response())
+        self._served.push(self._server.end_response())
         self._stage.settle()
 
     @precondition(lambda self: self._connected() and bool(self._unheard))
     @rule(text=_WORDS)
     def provider_transcribes(self, text: str) -> None:
         """What the user said comes as text."""
-        item_id = self._unheard.pop(0)
-        if item_id in self._provider.items:
-            self._served.push(self._provider.transcribed(item_id, text))
+        item, server = self._unheard.pop(0), self._server
+        if server.conversation.has(item.id):
+            self._served.push([*server.transcribing(item, text), *server.transcribed(item, text)])
         self._stage.settle()
 
     @precondition(_connected)
     @rule()
     def provider_reports_an_error(self) -> None:
         """Something went wrong, and the connection goes on."""
-        self._served.push(self._provider.error("server_error", "something went wrong"))
+        self._served.push(self._server.error(RequestRefused("something went wrong", code="server_error")))
         self._stage.settle()
 
     @precondition(_connected)
@@ -233,23 +238,26 @@ class SessionMachine(RuleBasedStateMachine):
         if answered:
             self._respond()
 
-    @precondition(lambda self: self._connected() and self._provider.speaking is None)
+    @precondition(lambda self: self._connected() and self._server.speaking is None)
     @rule()
     def user_begins_to_speak(self) -> None:
         """The user speaks, and breaks in on whatever the model is saying."""
         self._do(self.user_speaks(self._audio()))
-        if self._connected() and self._provider.speaking is None:
-            self._served.push(self._provider.speech_started())
+        if self._connected() and self._server.speaking is None:
+            server = self._server
+            started = server.speech_started(server.input_ms)
+            cancelled = [] if server.response is None else server.cancel("turn_detected")
+            self._served.push([*started, *cancelled])
         self._stage.settle()
 
-    @precondition(lambda self: self._connected() and self._provider.speaking is not None)
+    @precondition(lambda self: self._connected() and self._server.speaking is not None)
     @rule(answered=st.booleans())
     def user_stops_speaking(self, answered: bool) -> None:
         """The user is quiet: his turn is over; the answer may begin at once."""
-        item_id = self._provider.speaking
-        assert item_id is not None
-        self._unheard.append(item_id)
-        self._served.push(self._provider.speech_stopped(self.piece_ms))
+        server = self._server
+        stopped = server.speech_stopped(server.input_ms + self.piece_ms)
+        self._served.push([*stopped, *server.commit(self._audio())])
+        self._unheard.append(server.conversation.last)
         self._served.owed += 1
         self._stage.settle()
         if answered:
@@ -265,10 +273,9 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(share=st.floats(0, 1, exclude_min=True))
     def user_heard(self, share: float) -> None:
         """Some of what came is played: all of it, or up to any millisecond."""
-        understood = self._served.understanding
-        assert understood is not None
-        item_id = understood.heard_of
-        assert item_id is not None
+        part = self._sounding()
+        assert part is not None, "something is audible"
+        item_id = part[0]
         ms = float(max(int(self._audible_ms() * share), 1))
         before_ms = self._played[1] if self._played[0] == item_id else 0.0
         self._played = (item_id, before_ms + ms)
@@ -305,24 +312,24 @@ class SessionMachine(RuleBasedStateMachine):
         self._stage.failed = True
 
     def _begin(self, kind: Any) -> None:
-        response = self._provider.response
-        if response is not None and response.item is None:
-            self._served.push(self._provider.begin_item(kind))
+        response = self._server.response
+        if response is not None and response.open is None:
+            self._served.push(self._server.begin_item(kind))
 
     def _respond(self) -> None:
         if self._may_respond():
             self._served.owed -= 1
-            self._served.push(self._provider.respond())
+            self._served.push(self._server.respond())
         self._stage.settle()
 
     def _end_item(self) -> None:
-        response = self._provider.response
-        if response is not None and response.item is not None:
-            self._served.push(self._provider.end_item())
+        response = self._server.response
+        if response is not None and response.open is not None:
+            self._served.push(self._server.end_item())
 
     def _audio(self) -> bytes:
         self._pieces += 1
-        length = self.piece_ms * bytes_per_ms(self.audio_format)
+        length = self.piece_ms * Settings.speaking(self.audio_format).audio.output.format.bytes_per_ms
         return (self._pieces.to_bytes(4) * (length // 4 + 1))[:length]
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:

@@ -24,7 +24,8 @@ except ImportError as error:
     raise UsageError(message) from error
 
 from .events import EVENT_TYPES, SEND_TYPES, events, sends
-from .sessions import plans, sessions
+from .plans import plans
+from .sessions import sessions
 from .variations import Variation, variations
 
 __all__ = [

@@ -13,7 +13,6 @@ from ...schema.events import RECEIVED_EVENTS
 from ...schema.sends import SENT_EVENTS
 from ...schema.standard import STANDARD, received_name, sent_name
 from ...schema.vocabulary import Vocabulary
-from .interface import Interface
 
 Strategy = st.SearchStrategy[Any]
 
@@ -37,39 +36,39 @@ def events(*types: str, vocabulary: Vocabulary = STANDARD, **fields: Strategy) -
     Raises:
         UsageError: a type that is none, that the vocabulary lacks, or that has no such field.
     """
-    return _any_of("event", EVENT_TYPES, types, Interface(vocabulary), fields)
+    return _any_of("event", EVENT_TYPES, types, vocabulary, fields)
 
 
 def sends(*types: str, vocabulary: Vocabulary = STANDARD, **fields: Strategy) -> Strategy:
     """Events that an application sends; as `events`, of `SEND_TYPES`."""
-    return _any_of("send", SEND_TYPES, types, Interface(vocabulary), fields)
+    return _any_of("send", SEND_TYPES, types, vocabulary, fields)
 
 
 def _any_of(
     what: str,
     known: tuple[str, ...],
     types: tuple[str, ...],
-    interface: Interface,
+    vocabulary: Vocabulary,
     fields: dict[str, Strategy],
 ) -> Strategy:
     unknown = [name for name in types if name not in known]
     if unknown:
         raise UsageError(f"there is no {what} {unknown[0]!r}: give some of {', '.join(known)}")
-    missing = [name for name in types if interface.find(name) is None]
+    missing = [name for name in types if vocabulary.word_named(name) is None]
     if missing:
         raise UsageError(f"this vocabulary has no {what} {missing[0]!r}: a newer release of the SDK may")
-    chosen = [name for name in types or known if interface.find(name) is not None]
+    chosen = [name for name in types or known if vocabulary.word_named(name) is not None]
     for field in fields:
-        if not any(field in interface.fields(name) for name in chosen):
+        if not any(field in _fields_of(vocabulary, name) for name in chosen):
             raise UsageError(f"no {what} of {', '.join(chosen)} has a field {field!r}")
-    strategies = {**_fields(interface), **fields}
-    return st.one_of([_built(interface, name, strategies) for name in chosen])
+    strategies = {**_fields(vocabulary), **fields}
+    return st.one_of([_built(vocabulary, name, strategies) for name in chosen])
 
 
-def _built(interface: Interface, name: str, strategies: dict[str, Strategy]) -> Strategy:
+def _built(vocabulary: Vocabulary, name: str, strategies: dict[str, Strategy]) -> Strategy:
     # Each field by its name: the same fields mean the same in all events.
-    given = {field: strategies[field] for field in interface.fields(name) if field != "type"}
-    return st.builds(lambda **fields: interface.make(name, **fields), **given)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    given = {field: strategies[field] for field in _fields_of(vocabulary, name) if field != "type"}
+    return st.builds(lambda **fields: vocabulary.make(name, **fields), **given)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
 
 # --- what stands in the fields ----------------------------------------------------------------------
@@ -93,7 +92,12 @@ raw_messages: Strategy = st.one_of(
 )
 
 
-def _fields(interface: Interface) -> dict[str, Strategy]:
+def _fields_of(vocabulary: Vocabulary, name: str) -> tuple[str, ...]:
+    word = vocabulary.word_named(name)
+    return () if word is None else word.fields
+
+
+def _fields(vocabulary: Vocabulary) -> dict[str, Strategy]:
     counts = st.integers(0, 10**6)
     maybe_count = st.none() | counts
 
@@ -109,19 +113,19 @@ def _fields(interface: Interface) -> dict[str, Strategy]:
         "audio": octets,
         "error": json_values,
         "data": octets | raw_messages,
-        "item": st.deferred(lambda: _items(interface)),
+        "item": st.deferred(lambda: _items(vocabulary)),
         "status": st.sampled_from(["connecting", "connected", "disconnected"]),
-        "usage": st.deferred(lambda: _usage(interface)),
+        "usage": st.deferred(lambda: _usage(vocabulary)),
         "input_tokens_details": st.none()
         | _optional(
-            interface, "RealtimeModelInputTokensDetails", text_tokens=maybe_count, audio_tokens=maybe_count
+            vocabulary, "RealtimeModelInputTokensDetails", text_tokens=maybe_count, audio_tokens=maybe_count
         ),
         "output_tokens_details": st.none()
-        | _optional(interface, "RealtimeModelOutputTokensDetails", text_tokens=maybe_count),
+        | _optional(vocabulary, "RealtimeModelOutputTokensDetails", text_tokens=maybe_count),
         "exception": st.sampled_from([ValueError("no"), ConnectionResetError(104, "gone"), TimeoutError()]),
         "message": raw_messages.map(lambda message: {"type": message["type"], "other_data": message}),
         "user_input": texts | _user_messages(),
-        "tool_call": _made(interface, "function_call", name=ids, call_id=ids, arguments=texts),
+        "tool_call": _made(vocabulary, "function_call", name=ids, call_id=ids, arguments=texts),
         "session_settings": st.fixed_dictionaries(
             {}, optional={"instructions": texts, "speed": st.floats(0.25, 1.5), "tools": st.just([])}
         ),
@@ -134,13 +138,13 @@ def _user_messages() -> Strategy:
     return content.map(lambda parts: {"type": "message", "role": "user", "content": parts})
 
 
-def _items(interface: Interface) -> Strategy:
+def _items(vocabulary: Vocabulary) -> Strategy:
     extra = st.dictionaries(st.sampled_from(["phase", "object"]), json_values, max_size=1)
     audio = st.none() | base64_texts
 
     def built(name: str, /, **fields: Strategy) -> Strategy:
         both = st.tuples(st.fixed_dictionaries(fields), extra)
-        return both.map(lambda given: interface.make(name, **given[0], **given[1]))
+        return both.map(lambda given: vocabulary.make(name, **given[0], **given[1]))
 
     said = built("AssistantText", text=texts) | built("AssistantAudio", audio=audio)
     heard = built("InputText", text=texts) | built("InputAudio", audio=audio, transcript=texts)
@@ -161,30 +165,30 @@ def _items(interface: Interface) -> Strategy:
     )
 
 
-def _usage(interface: Interface) -> Strategy:
+def _usage(vocabulary: Vocabulary) -> Strategy:
     counts = st.integers(0, 10**6)
     return _made(
-        interface,
+        vocabulary,
         "Usage",
         requests=counts,
         input_tokens=counts,
         output_tokens=counts,
         total_tokens=counts,
         input_tokens_details=_optional(
-            interface, "InputTokensDetails", cached_tokens=counts, cache_write_tokens=counts
+            vocabulary, "InputTokensDetails", cached_tokens=counts, cache_write_tokens=counts
         ),
-        output_tokens_details=_optional(interface, "OutputTokensDetails", reasoning_tokens=counts),
+        output_tokens_details=_optional(vocabulary, "OutputTokensDetails", reasoning_tokens=counts),
     )
 
 
-def _made(interface: Interface, name: str, /, **fields: Strategy) -> Strategy:
-    make: Callable[..., Any] = interface.make
+def _made(vocabulary: Vocabulary, name: str, /, **fields: Strategy) -> Strategy:
+    make: Callable[..., Any] = vocabulary.make
     return st.fixed_dictionaries(fields).map(lambda given: make(name, **given))
 
 
-def _optional(interface: Interface, name: str, /, **fields: Strategy) -> Strategy:
+def _optional(vocabulary: Vocabulary, name: str, /, **fields: Strategy) -> Strategy:
     """A class with those of the fields that this release has; None where it lacks the class."""
-    if interface.find(name) is None:
+    if vocabulary.word_named(name) is None:
         return st.none()
-    known = interface.fields(name)
-    return _made(interface, name, **{field: value for field, value in fields.items() if field in known})
+    known = _fields_of(vocabulary, name)
+    return _made(vocabulary, name, **{field: value for field, value in fields.items() if field in known})

@@ -13,8 +13,8 @@ from hypothesis.stateful import run_state_machine_as_test  # pyright: ignore[rep
 from realtape.integrations import testing
 from realtape.integrations.testing import SessionMachine, failures
 from realtape.lab.invariants import CallsAnsweredOnce, InvariantError, NothingSentAfterClose, check
-from realtape.lab.strategies.acting import acted
 from realtape.lab.strategies.plans import Plan
+from realtape.lab.strategies.sessions import acted
 from realtape.replay import ReplayModel, run
 from realtape.session import Recording
 from realtape.session.drafts import Draft

@@ -25,8 +25,8 @@ from realtape.lab.invariants import (
     Watch,
     check,
 )
-from realtape.lab.strategies.acting import acted
 from realtape.lab.strategies.plans import Call, Calls, Connection, Plan, Speech, Talked, Turn, Typed
+from realtape.lab.strategies.sessions import acted
 from realtape.schema import UsageError
 from realtape.schema.entries import Entry, Flag, Kind
 from realtape.session import Recording

@@ -16,8 +16,8 @@ from realtape.integrations.openai_agents import VOCABULARY
 from realtape.lab import strategies
 from realtape.lab.invariants import Findings, check
 from realtape.lab.strategies import EVENT_TYPES, SEND_TYPES, events, plans, sends, sessions
-from realtape.lab.strategies.acting import acted
 from realtape.lab.strategies.plans import Plan
+from realtape.lab.strategies.sessions import acted
 from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.replay.responder import Responder
 from realtape.replay.watched import WatchedRecording

@@ -154,3 +154,10 @@ def test_what_is_registered_is_not_described():
     assert made.describer_for(Point) is not None
     payload = Codec(made).encode(Point(1), Shelf().put).payload
     assert payload == '{"$":"point","x":1,"y":0,"tags":[]}'
+
+
+def test_an_instance_is_made_by_its_name_with_what_this_release_of_the_class_has():
+    made = vocabulary(("order", OrderV1))
+    assert made.make("order", dish="soup", price_cents=450) == OrderV1("soup")
+    with pytest.raises(UsageError, match="has no 'bill'"):
+        made.make("bill")
