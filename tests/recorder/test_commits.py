@@ -79,6 +79,25 @@ async def test_flush_waits_for_all_that_was_appended_before(path: Path):
             assert committed(path) == number * 100 + 100
 
 
+async def test_flush_waits_for_what_came_while_writing_failed(
+    path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """The writer tries again what it has taken: what was appended since then is not written with that."""
+    monkeypatch.setattr("realtape.schema.stores.WRITE_BUSY_SECONDS", 0.05)
+    async with paced(path, Pace(max_backoff=0.02)) as recorder:
+        log = begin(recorder)
+        mark(log, 0)
+        await recorder.flush()
+        with locked(path):
+            mark(log, 1)
+            await until(lambda: "cannot write" in caplog.text)
+            mark(log, 2)
+            flushing = asyncio.create_task(recorder.flush())
+            await until(lambda: writer_of(recorder)._asked == 2)  # pyright: ignore[reportPrivateUsage]
+        await flushing
+        assert committed(path) == 3
+
+
 async def test_flush_before_any_session_makes_no_file(path: Path):
     async with Recorder(path) as recorder:
         await recorder.flush()

@@ -47,6 +47,7 @@ async def test_the_first_entry_is_at_0(path: Path):
         mark(first, 2)
     found = {stored.label: stored for stored in await intact(path)}
     assert [entry.at_ns for entry in found["first"].entries] == [0, 2_000]
+    assert numbers(found["first"]) == [0, 2]
     (gap,) = found["second"].payloads(Kind.GAP)
     assert (gap["from_ns"], gap["to_ns"]) == (0, 0)
 
