@@ -151,7 +151,7 @@ def test_a_process_that_forks(path: Path, children: int):
         capture_output=True,
         text=True,
         check=False,
-        timeout=30 + children,
+        timeout=50 + children,
     )
     assert done.returncode == 0, done.stderr
     found = {stored.label: stored for stored in asyncio.run(intact(path))}

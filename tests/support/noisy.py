@@ -30,7 +30,7 @@ class Stumbles:
     """Delays of 0 to 6 ms, of the wall, for whoever calls it in this process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may append while its thread is in here
         self.begin("")
 
     def begin(self, seed: str) -> None:

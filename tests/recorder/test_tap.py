@@ -1,0 +1,128 @@
+"""What the tap says of a listener: that it returned, where that is not seen anyway, or what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.recorder import Recorder
+from realtape.schema import RealtimeModelAudioEvent, RealtimeModelListener, RealtimeModelTurnStartedEvent
+from realtape.schema.entries import Kind, Status
+from support.models import EchoModel
+from support.stored import Stored, only, read
+
+EVENT = RealtimeModelTurnStartedEvent(response_id="r")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+class Inner(EchoModel):
+    """Gives its listeners what it is told to."""
+
+    async def emit(self, event: Any) -> None:
+        for listener in list(self._listeners):
+            await listener.on_event(event)
+
+
+class Doing(RealtimeModelListener):
+    def __init__(self, do: Callable[[], Any]) -> None:
+        self._do = do
+
+    async def on_event(self, event: Any) -> None:
+        result = self._do()
+        if result is not None:
+            await result
+
+
+def told(stored: Stored) -> list[tuple[str, int | None, int | None]]:
+    """Kind, cause and end of each entry of a listener's."""
+    entries = [entry for entry in stored.entries if entry.kind in (Kind.RECEIVED, Kind.MARKER, Kind.HANDLED)]
+    first = entries[0].seq
+
+    def place(seq: int | None) -> int | None:
+        return None if seq is None else seq - first
+
+    return [(entry.kind, place(entry.cause), place(entry.of)) for entry in entries]
+
+
+async def test_a_listener_that_returns_at_once_is_not_told_of(path: Path):
+    inner = Inner()
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(inner)
+        model.add_listener(Doing(lambda: None))
+        await model.connect({})
+        await inner.emit(EVENT)
+        await inner.emit(EVENT)
+    assert told(await only(path)) == [("received", None, None)] * 2
+
+
+async def test_the_return_is_told_where_something_happened_before_it(path: Path):
+    inner = Inner()
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(inner)
+        model.add_listener(Doing(lambda: recorder.mark("a note")))
+        await model.connect({})
+        await inner.emit(EVENT)
+    assert told(await only(path)) == [("received", None, None), ("marker", 0, None), ("handled", None, 0)]
+
+
+async def test_what_a_listener_raises_is_told_and_reaches_the_model(path: Path):
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    inner = Inner()
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(inner)
+        model.add_listener(Doing(fail))
+        model.add_listener(Doing(lambda: recorder.mark("not reached")))
+        await model.connect({})
+        with pytest.raises(ZeroDivisionError):
+            await inner.emit(EVENT)
+    stored = await only(path)
+    assert told(stored) == [("received", None, None), ("handled", None, 0)]
+    (value,) = stored.payloads(Kind.HANDLED)
+    assert (value["outcome"], value["listener"]) == ("raised", "Doing")
+
+
+async def test_a_listener_that_is_at_work_when_the_recorder_closes_is_open(path: Path):
+    inner = Inner()
+    recorder = Recorder(path)
+    model = recorder.wrap(inner)
+    model.add_listener(Doing(recorder.close))
+    await model.connect({})
+    await inner.emit(EVENT)
+    await inner.emit(EVENT)  # which is passed through, and not recorded
+    stored = await only(path)
+    assert told(stored) == [("received", None, None), ("handled", 0, 0)]
+    assert [value["outcome"] for value in stored.payloads(Kind.HANDLED)] == ["open"]
+    assert stored.status is Status.CLOSED
+
+
+async def test_an_audio_event_of_another_connection_does_not_move_what_is_played(path: Path):
+    """The model's former connection still delivers what it had read, after the next one began."""
+    read_loop: list[Any] = []
+
+    class Lingering(Inner):
+        async def connect(self, options: Any) -> None:
+            await super().connect(options)
+            read_loop.append(contextvars.copy_context())
+
+    inner = Lingering()
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(inner)
+        model.add_listener(Doing(lambda: None))
+        await model.connect({})
+        await model.connect({})
+        audio = RealtimeModelAudioEvent(data=bytes(480), response_id="r", item_id="old", content_index=0)
+        await asyncio.create_task(inner.emit(audio), context=read_loop[0])
+        recorder.mark("of the second session")
+    first, second = await read(path)
+    assert [entry.kind for entry in first.entries][-1] == "received"
+    assert {entry.item_id for entry in second.entries} == {None}
