@@ -12,11 +12,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
-from ..integrations import playing
-from ..integrations.playing import Application, ApplicationError
+from ..replay import Application
 from ..schema import UsageError
 
-_OURS = (str(Path(__file__).parent), playing.__file__)
+_FOLDERS = Path(__file__).parent.parent
+_OURS = (str(_FOLDERS / "cli"), str(_FOLDERS / "replay"))
+
+
+class ApplicationError(Exception):
+    """The application's module raises while it is imported.
+
+    Attributes:
+        cause: what.
+    """
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(cause)
+        self.cause = cause
 
 
 def load_application(name: str) -> Application:
@@ -69,20 +81,19 @@ def _import(option: str, name: str) -> Any:
                 f"{option}: no module {name}, here in {here} or installed; "
                 "check the name, or change the folder"
             ) from None
-        raise ApplicationError from error
+        raise ApplicationError(error) from error
     except (KeyboardInterrupt, MemoryError):
         raise
     except BaseException as error:
-        raise ApplicationError from error
+        raise ApplicationError(error) from error
 
 
-def traceback_of(error: ApplicationError) -> str:
-    """The application's own traceback, without the frames of the command line that called it."""
-    cause = error.__cause__ or error
-    trace: TracebackType | None = cause.__traceback__
+def traceback_of(error: BaseException) -> str:
+    """The application's own traceback, without the frames of ours that called it."""
+    trace: TracebackType | None = error.__traceback__
     while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
-    return "".join(traceback.format_exception(type(cause), cause, trace))
+    return "".join(traceback.format_exception(type(error), error, trace))
 
 
 def _is_ours(filename: str) -> bool:

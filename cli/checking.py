@@ -10,11 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..integrations.playing import ApplicationError
 from ..schema import RealtapeError
-from .applications import load_application, traceback_of
+from .applications import ApplicationError, load_application, traceback_of
 from .exits import Exit, exit_of
-from .playing import Wish, play
+from .playing import Wish, exit_of_played, play
 
 MAX_PRINTED = 1 << 20
 """Characters of what an application prints that are kept."""
@@ -69,7 +68,7 @@ def prepare(app: str | None) -> Callable[[tuple[str, Wish]], Checked]:
     try:
         application = None if app is None else load_application(app)
     except ApplicationError as error:
-        raise Unloadable(traceback_of(error)) from None
+        raise Unloadable(traceback_of(error.cause)) from None
     return lambda job: check_one(job[0], replace(job[1], application=application))
 
 
@@ -88,22 +87,9 @@ def _check(name: str, wish: Wish) -> Checked:
     except RealtapeError as error:
         return Checked(name, exit_of(error), str(error), str(error))
     text = str(played.report)
-    problem = ""
-    if played.report.divergences:
-        more = len(played.report.divergences) - 1
-        problem = str(played.report.divergences[0]).splitlines()[0] + (f", and {more} more" if more else "")
-    elif played.failure is not None:
-        cause = played.failure.__cause__
-        problem = f"the application raised {type(cause).__name__}: {cause}"
-    elif played.stuck is not None:
-        problem = played.stuck
-    elif not played.report.recordings:
-        problem = "the application returned without connecting"
-    elif played.exit == Exit.INCOMPLETE:
-        problem = "; ".join(played.lacks) or "; ".join(played.report.gaps)
     if played.failure is not None:
         text += "\n" + traceback_of(played.failure)
-    return Checked(name, played.exit, problem, text, report=played.report.as_json())
+    return Checked(name, exit_of_played(played), played.problem, text, report=played.report.as_json())
 
 
 @contextlib.contextmanager

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from ..lab.variants.rehearsal import rehearse
-from ..replay import ReplayReport
+from ..replay import replay, run
 from ..schema import UsageError
 from ..schema.addresses import locate
 from ..session import Recording
@@ -52,12 +51,13 @@ def write(draft: Draft, path: Path) -> None:
 
 def replayed(draft: Draft, original: Draft) -> Exit:
     """Replay what is to be written; says if it diverges where the original does not."""
-    report = rehearse(draft)
-    if report.verdict == "same" or _same_as(report, rehearse(original)):
+    verdict = _verdict(draft)
+    if verdict == "same" or verdict == _verdict(original):
         return Exit.SAME
-    output.note(f"replayed with its own answers it is not the same: {report.verdict}; please report it")
+    output.note(f"replayed with its own answers it is not the same: {verdict}; please report it")
     return Exit.INCOMPLETE
 
 
-def _same_as(report: ReplayReport, other: ReplayReport) -> bool:
-    return report.verdict == other.verdict
+def _verdict(draft: Draft) -> str:
+    played = run(replay(Recording.of(draft, name="a draft"), on_divergence="collect"))
+    return played.report.verdict

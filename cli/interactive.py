@@ -13,6 +13,7 @@ from types import FrameType
 
 from rich.text import Text
 
+from ..replay import Play
 from ..replay.control.goals import Goal, Stop, starts_turn, steps
 from ..replay.control.transport import Transport
 from ..schema import RealtapeError, UsageError
@@ -66,26 +67,23 @@ class Console:
     def __init__(self) -> None:
         self.again: int | None = None
         self.interrupted = False
-        self.transport: Transport | None = None
+        self.play: Play | None = None
         self._over: Stop | None = None
         self._prompting = False
-        self._leave: Callable[[], object] = lambda: None
-        self._unreadable: Callable[[], Exception | None] = lambda: None
 
-    def attach(
-        self, transport: Transport, leave: Callable[[], object], unreadable: Callable[[], Exception | None]
-    ) -> None:
-        """A replay begins.
+    @property
+    def _transport(self) -> Transport:
+        assert self.play is not None, "a prompt comes in a play"
+        return self.play.transport
 
-        Args:
-            leave: called to end it where it is.
-            unreadable: why the recording cannot be read any further, once the replay has come there.
-        """
-        before, self.transport = self.transport, transport
-        self._leave, self._unreadable, self._over = leave, unreadable, None
+    def attach(self, play: Play) -> None:
+        """A replay begins."""
+        before, self.play = self.play, play
+        self._over = None
+        transport = play.transport
         transport.on_stop = self.stopped
         if before is not None:
-            transport.take_over(before)
+            transport.take_over(before.transport)
         if self.again is None:
             transport.pause()
         else:
@@ -94,14 +92,12 @@ class Console:
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         """Ctrl-C: pause; at the prompt, or before the replay has paused, end."""
-        transport = self.transport
-        if self._prompting or transport is None or transport.paused:
+        if self._prompting or self.play is None or self._transport.paused:
             raise KeyboardInterrupt
-        transport.pause()
+        self._transport.pause()
 
     def stopped(self, stop: Stop) -> None:
         """The replay has stopped: ask until a command lets it go."""
-        assert self.transport is not None
         over = stop.reason in ("ended", "failed")
         self._over = stop if over else None
         self._tell(stop)
@@ -143,10 +139,9 @@ class Console:
     # --- commands that let it go ------------------------------------------------------------------------
 
     def _go(self, goal: Goal) -> bool:
-        assert self.transport is not None
         if self._over is not None:
             raise UsageError("the replay is over: seek to an earlier place, or quit")
-        self.transport.go(goal)
+        self._transport.go(goal)
         return True
 
     def _do_run(self, rest: str) -> bool:
@@ -164,12 +159,11 @@ class Console:
         return self._go(Goal(before=parse_condition("until", rest).is_met))
 
     def _do_seek(self, rest: str) -> bool:
-        assert self.transport is not None
         bound = parse_bound("seek", rest)
-        seq = bound.seq if bound.at_ns is None else self.transport.states.seq_now(bound.at_ns / 1e9)
+        seq = bound.seq if bound.at_ns is None else self._transport.states.seq_now(bound.at_ns / 1e9)
         assert seq is not None
-        if seq >= self.transport.seq:
-            return self._go(self.transport.goal_at(seq=seq))
+        if seq >= self._transport.seq:
+            return self._go(self._transport.goal_at(seq=seq))
         self.again = seq
         return self._quit()
 
@@ -177,9 +171,9 @@ class Console:
         return self._quit()
 
     def _quit(self) -> bool:
-        assert self.transport is not None
-        self.transport.on_stop = None
-        self._leave()
+        self._transport.on_stop = None
+        if self.play is not None:
+            self.play.leave()
         return True
 
     # --- commands that do not ---------------------------------------------------------------------------
@@ -193,38 +187,33 @@ class Console:
         return False
 
     def _do_break(self, rest: str) -> bool:
-        assert self.transport is not None
         wanted = parse_condition("break", rest).wanted
-        made = self.transport.add_breakpoint(
+        made = self._transport.add_breakpoint(
             type=wanted.type, item=wanted.item, tool=wanted.tool, playback_ms=wanted.playback_ms
         )
         output.put(f"breakpoint {made}")
         return False
 
     def _do_breaks(self, rest: str) -> bool:
-        assert self.transport is not None
-        for one in self.transport.breakpoints:
+        for one in self._transport.breakpoints:
             output.put(f"breakpoint {one}")
-        if not self.transport.breakpoints:
+        if not self._transport.breakpoints:
             output.put("no breakpoints")
         return False
 
     def _do_delete(self, rest: str) -> bool:
-        assert self.transport is not None
-        self.transport.remove_breakpoint(_number("delete", rest))
+        self._transport.remove_breakpoint(_number("delete", rest))
         return False
 
     def _do_rate(self, rest: str) -> bool:
-        assert self.transport is not None
         if rest:
-            self.transport.rate = None if rest == "max" else _rate(rest)
-        rate = self.transport.rate
+            self._transport.rate = None if rest == "max" else _rate(rest)
+        rate = self._transport.rate
         output.put("rate max" if rate is None else f"rate {rate:g}")
         return False
 
     def _do_state(self, rest: str) -> bool:
-        assert self.transport is not None
-        state = self.transport.state
+        state = self._transport.state
         output.put(f"at #{state.seq}, {seconds(state.at_ns)} s, turn {state.turn}")
         played = state.played
         if played is not None:
@@ -238,35 +227,31 @@ class Console:
         return False
 
     def _do_history(self, rest: str) -> bool:
-        assert self.transport is not None
-        for item in self.transport.state.history:
+        for item in self._transport.state.history:
             status = f" ({item.status})" if item.status else ""
             output.put(words.short(f"{item.item_id} {item.role}{status}: {item.text}", 1000))
         return False
 
     def _do_transcript(self, rest: str) -> bool:
-        assert self.transport is not None
-        for said in self.transport.state.transcript:
+        for said in self._transport.state.transcript:
             output.put(words.short(f"{said.role}: {said.text}", 1000))
         return False
 
     def _do_show(self, rest: str) -> bool:
-        assert self.transport is not None
-        here, around = self.transport.seq, _number("show", rest) if rest else AROUND
+        here, around = self._transport.seq, _number("show", rest) if rest else AROUND
         for seq in range(max(0, here - around), here + around + 1):
-            entry = self.transport.states.entry(seq)
+            entry = self._transport.states.entry(seq)
             if entry is not None:
                 output.put(f"{'→' if seq == here else ' '} {seconds(entry.at_ns)} {words.line(entry)}")
         return False
 
     def _tell(self, stop: Stop) -> None:
         """Why it stopped, and what comes next."""
-        assert self.transport is not None
-        entry = self.transport.next
+        entry = self._transport.next
         why = f"breakpoint {stop.breakpoint}" if stop.breakpoint is not None else stop.reason
         if stop.reason == "waits":
             why = "waits for the application"
-        unreadable = self._unreadable() if stop.reason == "failed" else None
+        unreadable = self.play.unreadable if self.play and stop.reason == "failed" else None
         if unreadable is not None:
             why = f"{stop.reason}: {unreadable}"
         text = Text(why, style="bold red" if stop.reason == "failed" else "bold")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..replay.control.transport import Transport
+from ..replay import Played
 from .interactive import Console, pausing
-from .playing import Played, Stage, Wish, play
+from .playing import Wish, play
 
 
 def interact(wish: Wish) -> Played:
@@ -20,23 +20,14 @@ def interact(wish: Wish) -> Played:
     give_back = pausing(console)
     try:
         while True:
-            rate = wish.pace if console.transport is None else console.transport.rate
-            stage = Stage()
-            played = _play(replace(wish, pace=rate), console, stage)
+            rate = wish.pace if console.play is None else console.play.transport.rate
+            played = play(replace(wish, pace=rate), console.attach)
             if console.interrupted:
                 raise KeyboardInterrupt
             if console.again is None:
-                unreadable = stage.unreadable()
+                unreadable = None if console.play is None else console.play.unreadable
                 if unreadable is not None:
                     raise unreadable
                 return played
     finally:
         give_back()
-
-
-def _play(wish: Wish, console: Console, stage: Stage) -> Played:
-    def attach(transport: Transport) -> None:
-        console.attach(transport, stage.leave, stage.unreadable)
-
-    stage.on_transport = attach
-    return play(wish, stage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +14,6 @@ from rich.progress import Progress as Bar
 from rich.status import Status
 
 from ..lab.variants.hunting import Hunt
-from ..replay.watched import WatchedRecording
 from . import output
 
 DELAY_SECONDS = 0.7
@@ -24,10 +24,14 @@ REFRESH_SECONDS = 0.1
 
 class Progress:
     """Shows how much of a recording was read, from a thread of its own: the event loop belongs to
-    the application."""
+    the application.
 
-    def __init__(self, recording: WatchedRecording, label: str) -> None:
-        self._recording = recording
+    Args:
+        read: how many entries were read, and how many there are.
+    """
+
+    def __init__(self, read: Callable[[], tuple[int, int]], label: str) -> None:
+        self._read = read
         self._label = label
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
@@ -55,8 +59,8 @@ class Progress:
         ) as bar:
             task = bar.add_task(self._label)
             while not self._done.wait(REFRESH_SECONDS):
-                latest = self._recording.latest
-                bar.update(task, completed=latest.position, total=latest.length)
+                position, length = self._read()
+                bar.update(task, completed=position, total=length)
 
 
 class HuntProgress:

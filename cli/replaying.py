@@ -10,14 +10,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ..integrations.playing import ApplicationError
-from ..replay import ReplayReport
+from ..replay import Play, Played, ReplayReport
 from ..replay.model import PATIENCE_SECONDS
 from . import output
-from .applications import load_application, traceback_of
+from .applications import ApplicationError, load_application, traceback_of
 from .exits import Exit
 from .interactive_run import interact
-from .playing import Played, Stage, Wish, play
+from .playing import Wish, exit_of_played, play
 from .progress import Progress
 from .targets import parse_target
 
@@ -84,15 +83,19 @@ def replay(
             wish = Wish(words, application, expect.value, collect, stuck_after, pace)
             played = interact(wish) if interactive else _play(wish)
     except ApplicationError as error:
-        sys.stderr.write(traceback_of(error))
+        sys.stderr.write(traceback_of(error.cause))
         return Exit.DIVERGED
     _print(played, as_json)
-    return played.exit
+    return exit_of_played(played)
 
 
 def _play(wish: Wish) -> Played:
     with contextlib.ExitStack() as stack:
-        return play(wish, Stage(lambda recording: stack.enter_context(Progress(recording, "replaying"))))
+
+        def show(play: Play) -> None:
+            stack.enter_context(Progress(lambda: play.read, "replaying"))
+
+        return play(wish, show)
 
 
 def _print(played: Played, as_json: bool) -> None:
@@ -104,9 +107,9 @@ def _print(played: Played, as_json: bool) -> None:
     sys.stdout.flush()
     if played.failure is not None:
         sys.stderr.write(traceback_of(played.failure))
-    elif played.stuck is not None:
-        output.note(played.stuck)
-    elif not played.report.recordings:
+    elif played.ending == "stuck":
+        output.note(played.waited or "")
+    elif not played.connected:
         output.note("the application returned without connecting; call `await model.connect(...)` in it")
     for lack in played.lacks:
         output.note(lack)

@@ -15,7 +15,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from ..integrations.observing import Failure
+from ..integrations.soundness import Failure
 from ..lab.variants.sweep import EVERY_MS, Swept, ranges, swept
 from ..lab.variants.world import PATIENCE_SECONDS
 from ..session import Recording

@@ -6,12 +6,11 @@ import atexit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..integrations.observing import Failure, Observer
-from ..integrations.playing import ApplicationError
+from ..integrations.soundness import Failure, Observer
 from ..lab.variants.edits import varied
 from ..lab.variants.sweep import Swept
 from ..session.drafts import Draft
-from .applications import load_application, traceback_of
+from .applications import ApplicationError, load_application, traceback_of
 from .checking import Unloadable
 
 
@@ -47,7 +46,7 @@ def prepare(setup: tuple[str, tuple[Draft, ...]]) -> Callable[[Job], Swing]:
     try:
         application = load_application(app)
     except ApplicationError as error:
-        raise Unloadable(traceback_of(error)) from None
+        raise Unloadable(traceback_of(error.cause)) from None
 
     observer = Observer()
     atexit.register(observer.close)

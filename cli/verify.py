@@ -34,7 +34,7 @@ async def _verify(target: Target) -> int:
     async with await WatchedRecording.open(target.store, target.session) as recording:
         gaps: list[int] = []
         recording.on_entry = lambda entry: gaps.append(entry.seq) if entry.kind == Kind.GAP else None
-        with Progress(recording, "verifying"):
+        with Progress(lambda: (recording.position, recording.length), "verifying"):
             await recording.verify()
         missing = _missing(recording.status, gaps)
         place = f"session {recording.header.id}: intact, {recording.length} entries"

@@ -34,7 +34,7 @@ class WatchedRecording(Recording):
         on_entry: called with each entry that is read, for whatever.
         position: number of entries read.
         closed: the model has let go of it.
-        broken: gets an exception if it cannot be read any further.
+        unreadable: why it cannot be read any further, once the replay has come there.
         successor: the next session of the same model, once that was asked for.
     """
 
@@ -44,13 +44,19 @@ class WatchedRecording(Recording):
         self.on_entry: Callable[[Entry], object] | None = None
         self.position = 0
         self.closed = False
-        self.broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.unreadable: Exception | None = None
         self.successor: Self | None = None
+        self._waiting: asyncio.Future[None] | None = None  # whoever must hear of that
 
     @property
     def latest(self) -> WatchedRecording:
         """This, or the last session of the chain that was opened."""
         return self if self.successor is None else self.successor.latest
+
+    @property
+    def broken(self) -> Exception | None:
+        """Why this, or one that follows it, cannot be read any further."""
+        return self.unreadable or (None if self.successor is None else self.successor.broken)
 
     async def entries(self, first: int = 0) -> AsyncIterator[Entry]:
         """As of any recording."""
@@ -61,6 +67,10 @@ class WatchedRecording(Recording):
     def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
         """As of any recording; the watcher gets each before the caller."""
         for rows, values in super().stream_rows():
+            if self.watcher is None and self.on_entry is None:
+                self.position = entry_of(rows[-1]).seq + 1
+                yield rows, values
+                continue
             for number, entry in enumerate(map(entry_of, rows)):
                 self._passed(entry)
                 if entry.kind == Kind.RECEIVED:
@@ -71,24 +81,18 @@ class WatchedRecording(Recording):
         if self.watcher is not None:
             self.watcher.read_all()
 
-    @property
-    def unreadable(self) -> Exception | None:
-        """Why it cannot be read any further, once the replay has come there."""
-        done = self.broken.done() and not self.broken.cancelled()
-        return cast("Exception | None", self.broken.exception()) if done else None
-
     def broken_off(self, error: Exception) -> None:
         """As of any recording."""
-        if not self.broken.done():
-            self.broken.set_exception(error)
-            self.broken.exception()  # asked for, so that asyncio does not complain if nobody waits
+        self.unreadable = self.unreadable or error
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def following(self) -> Recording | None:
         """As of any recording."""
         successor = cast("Self | None", super().following())
         if successor is not None:
             self.successor = successor
-            successor.broken = self.broken
+            successor._waiting = self._waiting
         return successor
 
     def close_blocking(self) -> None:
@@ -97,16 +101,23 @@ class WatchedRecording(Recording):
         super().close_blocking()
 
     async def while_readable(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Do something that waits for what is read; cancelled where the recording is broken.
+        """Do something that waits for what is read; cancelled where the recording is broken, or one that
+        follows it.
 
         Raises:
             RealtapeError: it cannot be read any further.
         """
-        working = asyncio.get_running_loop().create_task(work)
+        loop = asyncio.get_running_loop()
+        working, broken = loop.create_task(work), loop.create_future()
+        self._waiting = broken
+        if self.broken is not None:
+            broken.set_result(None)
         try:
-            await asyncio.wait({working, self.broken}, return_when=asyncio.FIRST_COMPLETED)
-            if self.broken.done():
-                self.broken.result()
+            await asyncio.wait({working, broken}, return_when=asyncio.FIRST_COMPLETED)
+            if broken.done():
+                unreadable = self.broken
+                assert unreadable is not None
+                raise unreadable
             return await working
         finally:
             working.cancel()

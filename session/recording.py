@@ -101,10 +101,10 @@ class Recording:
             session = _choose(address, fetch_sessions(connection), drafts[0].header.id)
         return cls(address, session, vocabulary)
 
-    @staticmethod
-    def again(recording: Recording, vocabulary: Vocabulary) -> Recording:
+    @classmethod
+    def again(cls, recording: Recording, vocabulary: Vocabulary) -> Self:
         """The same session once more, decoded with a vocabulary and read on a connection of its own."""
-        return Recording(recording._address, recording._session, vocabulary)
+        return cls(recording._address, recording._session, vocabulary)
 
     @property
     def header(self) -> Header:

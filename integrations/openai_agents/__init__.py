@@ -1,15 +1,28 @@
 """The OpenAI Agents SDK: `Recorder(store).wrap(model)` and `ReplayModel(recording)` go where a
-`RealtimeModel` goes.
+`RealtimeModel` goes; `replay(recording, app)` plays a recording into an application, and judges it.
 
-Needs the extra `realtape[openai-agents]`.
+All that a user of the SDK needs. Needs the extra `realtape[openai-agents]`.
 """
 
 from __future__ import annotations
 
+from ...replay import Played, run
+from ...session import Recording
 from .driving import drive
 from .recording import Recorder, RecordingModel
-from .replay import ReplayModel
+from .replay_model import ReplayModel, replay
 from .stubs import stub_tools
 from .vocabulary import VOCABULARY
 
-__all__ = ["VOCABULARY", "Recorder", "RecordingModel", "ReplayModel", "drive", "stub_tools"]
+__all__ = [
+    "VOCABULARY",
+    "Played",
+    "Recorder",
+    "Recording",
+    "RecordingModel",
+    "ReplayModel",
+    "drive",
+    "replay",
+    "run",
+    "stub_tools",
+]

@@ -23,7 +23,7 @@ from ...session.recording import Recording
 from ...session.stimuli import NANOSECONDS, Stimulus
 from .approvals import Approvals
 from .recorded_tools import RecordedSettings
-from .replay import ReplayModel
+from .replay_model import ReplayModel
 from .user_part import UserPart, lanes_of, read_part
 from .vocabulary import sent_events
 
@@ -69,6 +69,7 @@ async def drive(
     Call it as soon as the session is entered; the instants count from there as they counted from the
     recorded `connected`. Returns when everything was sent, and the tools that ask for approval have
     had theirs. What has a cause in the recording is the application's own to do, and is not sent.
+    Cancelled, it cancels what it is sending, and sends nothing more; the session goes on.
 
     The recording is read first, without giving the event loop a round: a first message that was sent
     at once is sent at once. All stimuli are in memory while it runs: three megabytes for a minute of

@@ -35,6 +35,8 @@ async def stub_tools(agent: _Agent, *recordings: Recording, pace: float | None =
     are not asked. A handoff's own callback is called. Tools that are given in the model's settings
     and not by an agent are beyond our reach, and hosted tools have no function.
 
+    Cancelled while it reads, it has changed nothing.
+
     Args:
         agent: where the session begins; it is left as it is.
         recordings: open; several where a model was connected several times.

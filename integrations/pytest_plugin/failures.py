@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import cast
 
 from ...replay import DivergenceError, ReplayReport, StuckLoopError
+from ...replay.play import comes_of, related
 
-_DEEPEST = 10
 _ROOT = Path(__file__).parents[2]
 _OURS = tuple(str(_ROOT / name) for name in ("schema", "recorder", "replay", "integrations", "cli"))
 
@@ -52,24 +50,13 @@ def section(path: str, report: ReplayReport, test: str) -> list[str]:
 
 def comes_of_divergence(error: BaseException | None) -> bool:
     """Whether an exception is the replay's own, or comes of it."""
-    return any(isinstance(one, DivergenceError | StuckLoopError) for one in _related(error, 0))
-
-
-def _related(error: BaseException | None, depth: int) -> Iterator[BaseException]:
-    if error is None or depth > _DEEPEST:
-        return
-    yield error
-    inner: list[BaseException | None] = [error.__cause__, error.__context__]
-    if isinstance(error, BaseExceptionGroup):
-        inner += cast("Sequence[BaseException]", error.exceptions)
-    for one in inner:
-        yield from _related(one, depth + 1)
+    return comes_of(error, (DivergenceError, StuckLoopError))
 
 
 def _place(error: BaseException | None, here: Path) -> str | None:
     """The deepest line of the user's own code on the way of the exception."""
     place: str | None = None
-    for one in _related(error, 0):
+    for one in related(error):
         trace: TracebackType | None = one.__traceback__
         while trace is not None:
             code = trace.tb_frame.f_code

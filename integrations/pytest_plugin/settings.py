@@ -9,24 +9,13 @@ from typing import Any, Literal, cast
 
 import pytest
 
+from ...replay import ReplayOptions
 from .plugin import AUDIO, MODES
 
 AudioKept = Literal["keep", "silence", "drop"]
 LoopKind = Literal["virtual", "plain"]
 
-REPLAY_OPTIONS = (
-    "expect",
-    "on_divergence",
-    "at_end",
-    "stuck_after",
-    "patience",
-    "pace",
-    "strict",
-    "matchers",
-    "redactors",
-    "client_ids",
-    "audio",
-)
+REPLAY_OPTIONS = tuple(ReplayOptions.__annotations__)
 """Arguments of `ReplayModel`, which a marker and `realtape.model` pass on."""
 
 _NOTHING: Mapping[str, Any] = {}

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...recorder import Recorder
-from ...replay import DivergenceError, ReplayReport
-from ...replay.model import ReplayBase
+from ...replay import Play, ReplayOptions, ReplayReport
 from ...schema.addresses import locate
 from ...schema.errors import RealtapeError, UsageError
-from ...schema.model import RealtimeModel
 from ...schema.rows import fetch_sessions
 from ...schema.stores import open_blocking
 from ...session import Recording
@@ -71,22 +69,20 @@ class Replay:
     def __init__(self, path: Path, store: Path | None, options: Mapping[str, Any]) -> None:
         self.path = path
         self.store = store
-        drafts = places.read(path)
-        self._recording = Recording.of(*drafts, name=str(path))
+        self._recording = Recording.of(*places.read(path), name=str(path))
         replays = replay_class(self._recording.header.versions)
-        self._replay: ReplayBase = replays(self._recording, **options)
+        self._play = Play(self._recording, model=replays, **cast("ReplayOptions", options))
         self._ended = False
         self._recorder: Recorder | None = None
-        self.model: Any = self._replay
+        self.model: Any = self._play.model
         if store is not None:
-            self._recorder = recorder_class(type(self._replay))(store, redactors=options.get("redactors", ()))
-            # It has the interface of one of the two: the class of the recorder says which.
-            self.model = self._recorder.wrap(cast("RealtimeModel", self._replay))
+            self._recorder = recorder_class(replays)(store, redactors=options.get("redactors", ()))
+            self.model = self._recorder.wrap(self.model)
 
     @property
     def report(self) -> ReplayReport:
         """What was found up to now."""
-        return self._replay.report
+        return self._play.report
 
     @property
     def connected(self) -> bool:
@@ -99,19 +95,15 @@ class Replay:
         Raises:
             RealtapeError: a matcher failed, or the recording cannot be read any further.
         """
-        if self._ended or not self.connected:
-            return
-        self._ended = True
-        try:
-            await self._replay.finished()
-        except DivergenceError:
-            pass  # in the report, by which the test is judged
+        if not self._ended and self.connected:
+            self._ended = True
+            await self._play.finish()
 
     async def abandon(self) -> None:
         """Play nothing more: the test has failed."""
         if not self._ended:
             self._ended = True
-            await self._replay.abandon()
+            await self._play.abandon()
 
     def kept(self) -> bool:
         """Close what records it. Returns whether anything was recorded."""
@@ -123,8 +115,8 @@ class Replay:
     def close(self) -> None:
         """Let go of the recording, however the replay ended: its loop may be gone."""
         self.kept()
+        self._play.close_blocking()
         self._recording.close_blocking()
-        self._replay.recording.close_blocking()
 
 
 def _read_store(store: Path) -> list[Draft]:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ..observing import UnsoundError, assert_sound
+from ..soundness import UnsoundError, assert_sound
 from .machine import SessionMachine
 from .served import ServedModel
 

@@ -11,6 +11,7 @@ from ...lab.invariants import Invariant, InvariantError, Watch
 from ...recorder.memory import InMemory
 from ...recorder.recorder import Recorder
 from ...replay.loop.virtual_loop import VirtualLoop
+from ...replay.started_tasks import StartedTasks
 from ...session.drafts import Draft
 
 SETTLE_S = 1e-6
@@ -34,9 +35,10 @@ class Stage:
         self.recorder = cast("InMemory", in_memory("in memory"))
         self.failed = False
         self._loop = VirtualLoop()
+        self._tasks = StartedTasks(self._loop)
         self._watch = Watch(checks)
         self._watched: list[int] = []  # how many entries of each session
-        self._tasks: list[asyncio.Task[None]] = []
+        self._started: list[asyncio.Task[None]] = []
 
     @contextlib.contextmanager
     def failing(self) -> Generator[None]:
@@ -49,7 +51,7 @@ class Stage:
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Something begins to run; what it raises is raised by `look`."""
-        self._tasks.append(self._loop.create_task(work, name=name))
+        self._started.append(self._tasks.start(work, name))
 
     def settle(self, seconds: float = 0.0) -> None:
         """Let so much virtual time pass, and everything run that can."""
@@ -66,7 +68,7 @@ class Stage:
         with self.failing():
             for number, draft in enumerate(self.recorder.drafts()):
                 self._watch_on(number, draft)
-            for task in self._tasks:
+            for task in self._started:
                 if task.done() and not task.cancelled():
                     task.result()
 
@@ -89,12 +91,8 @@ class Stage:
         self.recorder.close_blocking()
         loop = self._loop
         try:
-            tasks = asyncio.all_tasks(loop)
-            for task in tasks:
-                task.cancel()
-            if tasks:
-                loop.run_until_complete(asyncio.wait(tasks))
-            for task in (*tasks, *self._tasks):
+            loop.run_until_complete(self._tasks.end())
+            for task in self._started:
                 if task.done() and not task.cancelled():
                     task.exception()  # was raised by a step, or comes of the cancelling
             loop.run_until_complete(loop.shutdown_asyncgens())

@@ -69,6 +69,8 @@ class VirtualLoop(RoundsLoop):
         now_ns: virtual nanoseconds since the loop was made.
         foreign: descriptors for which the clock has flowed with the wall.
         idlers: asked when the loop is idle.
+        on_stuck: told, in a sentence, that nothing will ever happen; who then sees to it that something does
+            says so.
         on_move: told the time whenever the clock has moved.
         blocked: the loop's thread does nothing but wait for other threads.
         pace: how many times faster than the wall the clock goes; None: as fast as it can.
@@ -79,6 +81,7 @@ class VirtualLoop(RoundsLoop):
         self.now_ns = 0
         self.foreign: set[int] = set()
         self.idlers: list[Idler] = []
+        self.on_stuck: list[Callable[[str], bool]] = []
         self.on_move: Callable[[int], object] | None = None
         self.blocked = False
         self._io_grace = io_grace
@@ -187,7 +190,7 @@ class VirtualLoop(RoundsLoop):
                 return found
             if foreign:
                 return poll(None)
-            raise StuckLoopError("nothing is left that could ever happen: " + _waiting(self))
+            return self._stuck("nothing is left that could ever happen")
         if self._jump(timer_ns) and soonest is not None:
             soonest.act()
         return []
@@ -222,7 +225,7 @@ class VirtualLoop(RoundsLoop):
             found = poll(None)
             self.begin_burst()
             return found
-        raise StuckLoopError(f"the replay is paused, and nothing could let it go: {_waiting(self)}")
+        return self._stuck("the replay is paused, and nothing could let it go")
 
     def _threads(self, poll: Callable[[float | None], list[Any]]) -> list[Any] | None:
         """Wait until the threads have answered; None where none of them owes anything any more."""
@@ -249,6 +252,12 @@ class VirtualLoop(RoundsLoop):
             passed = time.perf_counter_ns() - began
             self._moved(self.now_ns + (passed if limit_ns is None else min(passed, limit_ns)))
         return found
+
+    def _stuck(self, what: str) -> list[Any]:
+        sentence = f"{what}: {_waiting(self)}"
+        if any(helps(sentence) for helps in self.on_stuck):
+            return []
+        raise StuckLoopError(sentence)
 
     def _answered(self) -> None:
         self._write_to_self()  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from realtape.cli.keeping import keep
-from realtape.integrations.observing import observe
+from realtape.integrations.soundness import observe
 from realtape.lab.variants.edits import Boundary, Heard, MoveInterruption, varied
 from realtape.lab.variants.interruption import interruptions
 from realtape.lab.variants.sweep import ranges, swept

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, find, settings
-from realtape.integrations.observing import observe
-from realtape.integrations.playing import Application
+from realtape.integrations.soundness import observe
 from realtape.integrations.testing import UnsoundError, assert_sound
 from realtape.lab.strategies import variations
 from realtape.lab.variants.edits import varied
@@ -17,7 +16,7 @@ from realtape.lab.variants.interruption import Boundary
 from realtape.lab.variants.shrink import smallest
 from realtape.lab.variants.sweep import swept
 from realtape.recorder import Recorder
-from realtape.replay import run
+from realtape.replay import Application, run
 from realtape.session import Recording
 from realtape.session.drafts import Draft
 from realtape.session.fixture import write_fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from realtape.recorder import Recorder
-from realtape.replay import run
+from realtape.replay import ReplayReport, replay, run
 from realtape.schema.entries import Entry
 from realtape.session import Recording
 from realtape.session.drafts import Draft, tree_of, with_tree
@@ -56,3 +56,8 @@ def with_columns(draft: Draft, seq: int, **columns: Any) -> Draft:
     entries = list(draft.entries)
     entries[seq] = entries[seq]._replace(**columns)
     return with_entries(draft, entries)
+
+
+def rehearse(draft: Draft) -> ReplayReport:
+    """Replay it with the answers that it holds itself: does it agree with itself?"""
+    return run(replay(Recording.of(draft, name="a draft"), on_divergence="collect")).report

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
         RealtimeRunner,
         RealtimeSession,
     )
-    from realtape.integrations.openai_agents import VOCABULARY, Recorder, RecordingModel
+    from realtape.integrations.openai_agents import (
+        VOCABULARY,
+        Played,
+        Recorder,
+        Recording,
+        RecordingModel,
+        ReplayModel,
+        drive,
+        replay,
+        run,
+        stub_tools,
+    )
     from realtape.schema import Vocabulary
 
     async def record(
@@ -38,6 +49,18 @@ if TYPE_CHECKING:
         async for event in session:
             with recorder.caused_by(event):
                 await session.send_message("Hello")
+
+    async def play(recording: Recording, agent: RealtimeAgent[None]) -> None:
+        async def app(model: RealtimeModel) -> None:
+            stubbed = await stub_tools(agent, recording)
+            async with await RealtimeRunner(stubbed, model=model).run() as session:
+                assert isinstance(model, ReplayModel)
+                await drive(session, model)
+
+        assert_type(await replay(recording, app, patience=5.0, expect="all"), Played)
+        assert_type(run(replay("calls.db")).verdict == "same", bool)
+        await replay("calls.db", app, patience="long")  # pyright: ignore[reportArgumentType]
+        await replay("calls.db", app, hurry=True)  # pyright: ignore[reportCallIssue]
 
     def words() -> Vocabulary:
         return Vocabulary(VOCABULARY)

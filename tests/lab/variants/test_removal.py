@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from realtape.lab.variants.checks import new_problems, problems
 from realtape.lab.variants.needs import Needs
-from realtape.lab.variants.rehearsal import rehearse
 from realtape.lab.variants.removal import rest_without, without
 from realtape.schema import Kind
 from realtape.session import Recording
@@ -18,7 +17,7 @@ from realtape.session.structure import Structure
 from support import switchboard_recorded
 from support.generated import Program, Provider, programs, providers
 from support.golden import DEMO
-from support.recorded_drafts import drafts_of, generated_draft
+from support.recorded_drafts import drafts_of, generated_draft, rehearse
 
 
 @pytest.fixture(scope="module")

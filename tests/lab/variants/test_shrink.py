@@ -14,7 +14,6 @@ from realtape.lab.variants.checks import problems
 from realtape.lab.variants.hunting import Hunt
 from realtape.lab.variants.levels import LEAST_BYTES, LEVELS, entries, exchanges, silences, turns
 from realtape.lab.variants.needs import Needs
-from realtape.lab.variants.rehearsal import rehearse
 from realtape.lab.variants.removal import rest_without
 from realtape.lab.variants.shrink import Shrinking, smallest
 from realtape.schema.codec import references
@@ -22,7 +21,7 @@ from realtape.session.drafts import Draft
 from realtape.session.fields import facts_of
 from support.golden import DEMO
 from support.long_session import record_long
-from support.recorded_drafts import drafts_of
+from support.recorded_drafts import drafts_of, rehearse
 
 Fails = Callable[[Draft], bool]
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from realtape.lab.variants.checks import problems
-from realtape.lab.variants.rehearsal import rehearse
 from realtape.lab.variants.trim import Trimmed, trimmed
 from realtape.schema import Kind, UsageError
 from realtape.schema.entries import Entry
@@ -17,7 +16,7 @@ from realtape.session.fields import facts_of
 from realtape.session.structure import Structure
 from support import switchboard_recorded
 from support.golden import DEMO
-from support.recorded_drafts import drafts_of
+from support.recorded_drafts import drafts_of, rehearse
 
 
 @pytest.fixture(scope="module")

@@ -13,22 +13,20 @@ import tempfile
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from ..lab.invariants import ALL, CallsAnsweredOnce, check
 from ..lab.variants.world import PATIENCE_SECONDS, variation_settings
 from ..recorder import Recorder
-from ..replay import StuckLoopError, VirtualLoop, run
-from ..replay.model import ReplayBase
+from ..replay import Application, Played, replay, run
 from ..schema.addresses import StoreLocation
 from ..schema.entries import Kind
 from ..schema.errors import RealtapeError
+from ..schema.model import RealtimeModel
 from ..schema.rows import fetch_sessions
 from ..schema.stores import open_blocking
 from ..session import Recording
 from ..session.drafts import Draft, read_drafts
 from .classes import recorder_class, replay_class
-from .playing import Application, ApplicationError, Holding, call, end_tasks, is_divergence
 
 REPLAYS_IN_A_STORE = 64
 
@@ -44,13 +42,6 @@ class Failure:
 
     what: str
     text: str
-
-
-@dataclass
-class _Run:
-    failure: ApplicationError | None = None
-    stuck: str | None = None
-    model: ReplayBase | None = None
 
 
 class Observer:
@@ -77,18 +68,13 @@ class Observer:
             self.close()
         self._replays += 1
         printed = io.StringIO()
-        outcome = _Run()
         recorder = self._recorder_for(drafts[0])
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            try:
-                run(_observe(drafts, application, patience, recorder, outcome))
-            except StuckLoopError as error:
-                outcome.stuck = str(error)
-                run(recorder.flush())
+            played = run(_observe(drafts, application, patience, recorder))
         violations = _violations(drafts, self._recorded(recorder), patience)
         told = {one.what for one in violations}
-        unanswered = [one for one in _unanswered(drafts, outcome) if one.what not in told]
-        return [*_of_run(outcome), *unanswered, *violations]
+        unanswered = [one for one in _unanswered(drafts, played) if one.what not in told]
+        return [*_of_play(played, patience), *unanswered, *violations]
 
     def close(self) -> None:
         """Throw away what was recorded."""
@@ -146,7 +132,7 @@ def assert_sound(
     recording: Recording | StoreLocation, application: Application, *, patience: float = PATIENCE_SECONDS
 ) -> None:
     """Replay a recording into an application as a world that could have happened, and hold what it does
-    against the rules that every sound application keeps (`replay/invariants`). It need not do what the
+    against the rules that every sound application keeps (`lab/invariants`). It need not do what the
     recorded one did. Runs on an event loop of its own.
 
     Args:
@@ -166,64 +152,39 @@ def assert_sound(
 
 
 async def _observe(
-    drafts: list[Draft], application: Application, patience: float, recorder: Recorder, outcome: _Run
-) -> None:
-    recording = Recording.of(*drafts, name="a variation")
-    model = outcome.model = replay_class(recording.header.versions)(
-        recording, **variation_settings(patience=patience)
-    )
-    try:
-        await _perform(application, model, recorder, patience, outcome)
-    finally:
-        await end_tasks()
-        await recorder.flush()
-        await recording.close()
+    drafts: list[Draft], application: Application, patience: float, recorder: Recorder
+) -> Played:
+    async def recorded(model: RealtimeModel) -> None:
+        await application(recorder.wrap(model))
+
+    async with Recording.of(*drafts, name="a variation") as recording:
+        model = replay_class(recording.header.versions)
+        played = await replay(recording, recorded, model=model, **variation_settings(patience=patience))
+    await recorder.flush()
+    return played
 
 
-async def _perform(
-    application: Application, model: ReplayBase, recorder: Recorder, patience: float, outcome: _Run
-) -> None:
-    loop = cast("VirtualLoop", asyncio.get_running_loop())
-    running = loop.create_task(call(application, recorder.wrap(cast("object", model))))  # type: ignore[arg-type]
-    holding = Holding(loop, model, running, patience)
-    loop.idlers.append(holding)
-    try:
-        await asyncio.wait({running})
-    finally:
-        loop.idlers.remove(holding)
-    if holding.ended:
-        outcome.stuck = f"the session is over, and it did not return within {patience:g} s"
-    try:
-        if not running.cancelled():
-            running.result()
-    except ApplicationError as error:
-        outcome.failure = None if is_divergence(error.__cause__) else error
-    if outcome.failure is None and model.report.recordings and not model.over:
-        await model.finished()
-    else:
-        await model.abandon()
-
-
-def _of_run(outcome: _Run) -> list[Failure]:
-    found: list[Failure] = []
-    if outcome.failure is not None:
-        cause = outcome.failure.__cause__ or outcome.failure
+def _of_play(played: Played, patience: float) -> list[Failure]:
+    cause, ending = played.failure, played.ending
+    if cause is not None:
         what = f"the application raised {type(cause).__name__}"
-        found.append(Failure(what, "".join(traceback.format_exception_only(cause)).strip()))
-    if outcome.stuck is not None:
-        found.append(Failure("the application got stuck", outcome.stuck))
-    if outcome.model is not None and not outcome.model.report.recordings and not found:
-        found.append(Failure("the application never connected", "it returned without connecting"))
-    return found
+        return [Failure(what, "".join(traceback.format_exception_only(cause)).strip())]
+    if ending == "cancelled" and played.waited is not None:
+        text = f"the session is over, and it did not return within {patience:g} s"
+        return [Failure("the application got stuck", text)]
+    if ending == "stuck":
+        return [Failure("the application got stuck", played.waited or "")]
+    if not played.connected:
+        return [Failure("the application never connected", "it returned without connecting")]
+    return []
 
 
-def _unanswered(drafts: list[Draft], outcome: _Run) -> list[Failure]:
+def _unanswered(drafts: list[Draft], played: Played) -> list[Failure]:
     """Answers to tool calls that were waited for until nothing was left that could bring them. The rule
     itself would have to wait for as long as tools may take, and the session may be over before."""
-    missing = () if outcome.model is None else outcome.model.report.divergences
     return [
         Failure(CallsAnsweredOnce.name, f"the answer of #{one.seq} never came: {one.actual}")
-        for one in missing
+        for one in played.report.divergences
         if one.kind == "missing" and one.seq is not None and _is_answer(drafts, one.seq)
     ]
 

@@ -1,0 +1,60 @@
+"""Replaying into the OpenAI Agents SDK: a recording behind `agents.realtime.RealtimeModel`."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from agents.realtime import RealtimeModel
+
+from ...replay import Application, Played, ReplayOptions
+from ...replay import replay as _replay
+from ...replay.model import ReplayBase
+from ...schema.addresses import StoreLocation
+from ...session import Recording
+from .vocabulary import VOCABULARY
+
+
+class ReplayModel(ReplayBase, RealtimeModel):
+    """A recording behind the SDK's interface, delivering the SDK's own event classes.
+
+    Hand it to `RealtimeRunner(agent, model=…)` in the place of the model that was recorded. What
+    was recorded with another release of the SDK is delivered in the classes of the installed one:
+    a field that it lacks is left out, a type that it lacks comes as `other`; the report notes both.
+    """
+
+    vocabulary = VOCABULARY
+
+
+async def replay(
+    recording: Recording | StoreLocation, app: Application | None = None, **options: Unpack[ReplayOptions]
+) -> Played:
+    """Play a recording into an application of the SDK, and judge what it does: `realtape.replay.replay`, with
+    the SDK's classes.
+
+    ```python
+    async def app(model):
+        async with await RealtimeRunner(agent, model=model).run() as session:
+            ...
+
+
+    played = run(replay("sessions.db", app))
+    ```
+
+    Cancelled, it cancels the application and all that it has started, waits for these, closes what it has
+    opened, and raises `CancelledError`.
+
+    Args:
+        recording: open, and left as it is; or where one is: a path or a URL of a store, of which the newest
+            session is played, or a fixture.
+        app: `async def app(model): ...`. None: the recording is answered with the answers that it holds
+            itself.
+        options: of the `ReplayModel`.
+
+    Raises:
+        StoreError: the recording cannot be opened.
+        CorruptRecordError: it cannot be read as far as this came.
+        MatcherError: a matcher raised.
+        UsageError: it cannot be replayed: it does not begin with a connect, or an option says what there is
+            not.
+    """
+    return await _replay(recording, app, model=ReplayModel, **options)
