@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Never raises for bad input: one line on stderr says what to do.
     """
     try:
-        from .app import run  # here, so that Ctrl-C during the imports is no traceback either
+        from .commands import run  # here, so that Ctrl-C during the imports is no traceback either
 
         return run(arguments)
     except KeyboardInterrupt:

@@ -20,7 +20,7 @@ STORES = (".db", ".sqlite", ".sqlite3")
 
 
 @dataclass(frozen=True)
-class Found:
+class CorpusMember:
     """A recording of the corpus.
 
     Attributes:
@@ -34,7 +34,7 @@ class Found:
     problem: RealtapeError | None = None
 
 
-def find(places: Sequence[str]) -> list[Found]:
+def find(places: Sequence[str]) -> list[CorpusMember]:
     """All recordings in these folders, or named outright; by name, each once.
 
     Of a session and those that the same model had after it, the first one: a replay plays them all.
@@ -42,7 +42,7 @@ def find(places: Sequence[str]) -> list[Found]:
     Raises:
         UsageError: a place that is not there, or nothing in any of them.
     """
-    found: dict[str, Found] = {}
+    found: dict[str, CorpusMember] = {}
     for place in places:
         for one in _in_place(place):
             found.setdefault(one.name, one)
@@ -54,11 +54,11 @@ def find(places: Sequence[str]) -> list[Found]:
     return list(found.values())
 
 
-def _in_place(place: str) -> Iterator[Found]:
+def _in_place(place: str) -> Iterator[CorpusMember]:
     target = parse_target(place)
     path = Path(place)
     if target.session is not None or "://" in place:
-        yield Found(place, target)
+        yield CorpusMember(place, target)
     elif not path.exists():
         raise UsageError(f"{place}: no such file or folder; check the path")
     elif path.is_dir() and not _is_fixture(path):
@@ -85,18 +85,18 @@ def _is_fixture(path: Path) -> bool:
     return (path / SESSION).is_file()
 
 
-def _at(path: Path) -> Iterator[Found]:
+def _at(path: Path) -> Iterator[CorpusMember]:
     if path.is_dir() or path.suffix == ".zip":
-        yield Found(str(path), Target(str(path), None))
+        yield CorpusMember(str(path), Target(str(path), None))
         return
     try:
         sessions = asyncio.run(_first_sessions(path))
     except RealtapeError as error:
-        yield Found(str(path), Target(str(path), None), error)
+        yield CorpusMember(str(path), Target(str(path), None), error)
         return
     for session in sessions:
         name = f"{path}#{session}" if len(sessions) > 1 else str(path)
-        yield Found(name, Target(str(path), session))
+        yield CorpusMember(name, Target(str(path), session))
 
 
 async def _first_sessions(path: Path) -> list[str]:

@@ -1,4 +1,5 @@
-"""The conversation of the demo: a small voice application of the OpenAI Agents SDK, and its script.
+"""The conversation of the demo: a small voice application of the OpenAI Agents SDK, its script, and how it is
+recorded, replayed and compared.
 
 It is a whole application: text turns, a spoken question, a tool, a player that reports what the user
 has heard, and a user who interrupts. It runs unchanged against the local provider and a recording.
@@ -8,12 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
+import os
+import time
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from agents import function_tool
 from agents.realtime import (
+    OpenAIRealtimeWebSocketModel,
     RealtimeAgent,
     RealtimeModel,
     RealtimeModelConfig,
@@ -25,17 +31,21 @@ from agents.realtime import (
     RealtimeSessionEvent,
 )
 
+from ..integrations.openai_agents import Recorder, replay
 from ..provider import (
     ASSISTANT_ANSWER,
     USER_INTERRUPTION,
     USER_QUESTION,
     FunctionCall,
+    LocalProvider,
     Reply,
     Script,
     Speech,
     chunks,
     silence,
 )
+from ..replay import ReplayReport
+from ..schema import same
 from ..schema.playback import audio_length_ms
 
 API_KEY = "sk-demo-key-of-nobody"
@@ -57,6 +67,12 @@ SCRIPT = Script(
     transcripts=(USER_QUESTION.text, USER_INTERRUPTION.text),
 )
 """A greeting, a spoken question that needs a tool, an answer that is interrupted, a last answer."""
+
+
+NOWHERE = "ws://127.0.0.1:9/nobody-listens-here"
+"""The address that the replayed application is given: a replay opens no socket."""
+
+GUARD_SECONDS = 60.0
 
 
 @dataclass
@@ -186,3 +202,63 @@ def facts(event: RealtimeSessionEvent) -> dict[str, Any]:
     hidden = ("info", "agent", "tool", "from_agent", "to_agent", "guardrail_results")
     found = {name.name: getattr(event, name.name) for name in dataclasses.fields(event)}
     return {name: value for name, value in found.items() if name not in hidden}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One aspect of the two runs.
+
+    Attributes:
+        name: what was compared.
+        count: how many of it there were when recorded.
+        equal: whether the replay had the same, value by value and type by type.
+    """
+
+    name: str
+    count: int
+    equal: bool
+
+
+async def record_demo(store: Path) -> Story:
+    """Record the demo's conversation into a store: the SDK's own model, against the local provider."""
+    # The SDK uploads traces to its maker, unless it is told not to.
+    os.environ.setdefault("OPENAI_AGENTS_DISABLE_TRACING", "1")
+    logging.getLogger("openai.agents").setLevel(logging.ERROR)
+    async with (
+        asyncio.timeout(GUARD_SECONDS),
+        LocalProvider(SCRIPT, pace=PACE) as provider,
+        Recorder(store) as recorder,
+    ):
+        model = recorder.wrap(OpenAIRealtimeWebSocketModel(), labels={"demo": "timetable"})
+        return await converse(model, provider.url)
+
+
+async def replay_demo(store: Path) -> tuple[Story, ReplayReport, float]:
+    """Replay it into a fresh session, offline; returns also how many seconds that took.
+
+    Raises:
+        DivergenceError: the replay diverged.
+    """
+    stories: list[Story] = []
+
+    async def app(model: RealtimeModel) -> None:
+        stories.append(await converse(model, NOWHERE))
+
+    began = time.perf_counter()
+    async with asyncio.timeout(GUARD_SECONDS):
+        played = await replay(store, app)
+    played.report.raise_for_divergence()
+    if played.failure is not None:
+        raise played.failure
+    return stories[0], played.report, time.perf_counter() - began
+
+
+def compare(recorded: Story, replayed: Story) -> list[Comparison]:
+    """Hold the two runs against each other."""
+    pairs: list[tuple[str, list[Any], list[Any]]] = [
+        ("session events", recorded.events, replayed.events),
+        ("history items", recorded.history, replayed.history),
+        ("tool calls", recorded.tool_calls, replayed.tool_calls),
+        ("playback states", recorded.heard, replayed.heard),
+    ]
+    return [Comparison(name, len(before), same(before, after)) for name, before, after in pairs]

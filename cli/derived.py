@@ -11,7 +11,7 @@ from ..schema.addresses import locate
 from ..session import Recording
 from ..session.drafts import Draft, write_drafts
 from . import output
-from .exits import Exit
+from .exit_codes import Exit
 from .targets import Target
 
 

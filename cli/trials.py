@@ -35,7 +35,7 @@ MAX_OUTPUT_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
-class Failure:
+class WantedFailure:
     """Which failure is looked for.
 
     Attributes:
@@ -63,7 +63,7 @@ class Commands:
     """
 
     def __init__(
-        self, command: Sequence[str], original: Draft, failure: Failure, timeout: float | None
+        self, command: Sequence[str], original: Draft, failure: WantedFailure, timeout: float | None
     ) -> None:
         if shutil.which(command[0]) is None:
             raise UsageError(f"no command {command[0]}; check its name, or give its path")
@@ -107,7 +107,9 @@ class CommandTrial:
         timed_out: it was ended, because it took too long.
     """
 
-    def __init__(self, command: Sequence[str], store: Path, failure: Failure, timeout: float | None) -> None:
+    def __init__(
+        self, command: Sequence[str], store: Path, failure: WantedFailure, timeout: float | None
+    ) -> None:
         self.code: int | None = None
         self.timed_out = False
         self._failure = failure
@@ -191,7 +193,7 @@ class Checks:
         failure: its text must be in the exception's.
     """
 
-    def __init__(self, check: Callable[[Recording], Any], failure: Failure) -> None:
+    def __init__(self, check: Callable[[Recording], Any], failure: WantedFailure) -> None:
         self._check = check
         self._failure = failure
         self.kind: type[BaseException] | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from realtape.cli import main
-from realtape.cli.demo_run import replay_demo
+from realtape.cli.demo_conversation import replay_demo
 from realtape.replay import ReplayModel
 from realtape.schema import Entry, Flag, Kind, Status, same
 from realtape.session import Recording

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 from realtape.cli import main
-from realtape.cli.playing import Wish, play
 from realtape.cli.targets import Target
+from realtape.cli.wish import Wish, play
 from realtape.lab.invariants import check
 from realtape.session import Recording
 from realtape.session.fixture import is_fixture, read_fixture, write_fixture

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import typer
-from realtape.cli.app import app
-from realtape.cli.exits import Exit
+from realtape.cli.commands import app
+from realtape.cli.exit_codes import Exit
 from realtape.schema import Kind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()

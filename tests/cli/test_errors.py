@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from realtape.cli import app as cli_app
 from realtape.cli import main
-from realtape.cli.exits import Exit
+from realtape.cli.exit_codes import Exit
 from realtape.schema import StoreNotFoundError, stores
 from support.command_line import Ran, run
 from support.telephone import record
@@ -118,7 +118,7 @@ def test_what_nobody_foresaw_is_a_line_too(
     def fail(text: str) -> None:
         raise ZeroDivisionError("in the\nmidst")
 
-    monkeypatch.setattr("realtape.cli.ls.parse_store", fail)
+    monkeypatch.setattr("realtape.cli.ls_command.parse_store", fail)
     refused(realtape("ls", recorded), 2, "unexpected ZeroDivisionError: in the midst", "REALTAPE_DEBUG=1")
     monkeypatch.setenv("REALTAPE_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
@@ -137,7 +137,7 @@ def test_ctrl_c_is_130_wherever_it_comes(monkeypatch: pytest.MonkeyPatch, record
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("realtape.cli.ls.parse_store", interrupt)
+    monkeypatch.setattr("realtape.cli.ls_command.parse_store", interrupt)
     assert main(["ls", str(recorded)]) == Exit.INTERRUPTED
     monkeypatch.setattr(cli_app, "run", interrupt)
     assert main(["ls", str(recorded)]) == Exit.INTERRUPTED

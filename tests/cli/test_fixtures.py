@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from realtape.cli.exporting import Audio
+from realtape.cli.export_command import Audio
 from realtape.session.fixture import read_fixture, write_fixture
 from support.command_line import REALTAPE, Ran, environment
 from support.fixtures import audio as heard

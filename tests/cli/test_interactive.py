@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from realtape.cli.interactive import HELP, Console
+from realtape.cli.prompt import HELP, Console
 from support.command_line import REALTAPE, Ran, environment
 
 APP = ("--app", "support.telephone:app")

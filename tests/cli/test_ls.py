@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from realtape.cli.ls import duration
+from realtape.cli.ls_command import duration
 from realtape.recorder import Recorder
 from realtape.schema.addresses import locate
 from realtape.schema.stores import open_for_writing

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from realtape.cli.playing import replay_model
+from realtape.cli.wish import replay_model
 from realtape.replay import ReplayModel
 from support.command_line import Ran, run, run_on_terminal, start
 from support.telephone import record

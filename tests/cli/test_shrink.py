@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from realtape.cli.trials import Failure
+from realtape.cli.trials import WantedFailure
 from realtape.lab.variants.checks import problems
 from support.command_line import Ran, run_on_terminal, start
 from support.long_session import record_long
@@ -129,14 +129,14 @@ def test_another_failure_is_not_taken_for_this_one(realtape: Realtape, tmp_path:
 
 
 def test_which_failure_counts() -> None:
-    assert Failure().is_this(1, "")
-    assert Failure().is_this(-9, "")
-    assert not Failure().is_this(0, "failed")
-    assert Failure(code=3).is_this(3, "")
-    assert not Failure(code=3).is_this(1, "")
-    assert Failure(text="twice").is_this(1, "paid back twice")
-    assert not Failure(text="twice").is_this(1, "broken")
-    assert not Failure(text="twice").is_this(0, "paid back twice")
+    assert WantedFailure().is_this(1, "")
+    assert WantedFailure().is_this(-9, "")
+    assert not WantedFailure().is_this(0, "failed")
+    assert WantedFailure(code=3).is_this(3, "")
+    assert not WantedFailure(code=3).is_this(1, "")
+    assert WantedFailure(text="twice").is_this(1, "paid back twice")
+    assert not WantedFailure(text="twice").is_this(1, "broken")
+    assert not WantedFailure(text="twice").is_this(0, "paid back twice")
 
 
 def test_a_command_that_does_not_fail_or_cannot_be_found(

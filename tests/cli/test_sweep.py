@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from realtape.cli.keeping import keep
+from realtape.cli.sweep_command import keep
 from realtape.integrations.soundness import observe
 from realtape.lab.variants.edits import Boundary, Heard, MoveInterruption, varied
 from realtape.lab.variants.interruption import interruptions

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from realtape.cli import main
-from realtape.cli.demo_run import replay_demo
+from realtape.cli.demo_conversation import replay_demo
 from realtape.schema import Kind
 from realtape.schema import events as ev
 from realtape.schema import sends as se

@@ -21,7 +21,7 @@ from ..schema.stores import open_for_reading, read
 from ..session.fixture import is_fixture, read_into_memory
 from ..session.words import short
 from . import output
-from .exits import Exit
+from .exit_codes import Exit
 from .targets import parse_store
 
 SDK = "openai-agents"

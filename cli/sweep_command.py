@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -18,18 +19,22 @@ from rich.progress import Progress as Bar
 from ..integrations.soundness import Failure
 from ..lab.variants.sweep import EVERY_MS, Swept, ranges, swept
 from ..lab.variants.world import PATIENCE_SECONDS
+from ..schema import UsageError
 from ..session import Recording
 from ..session.drafts import Draft
+from ..session.fixture import write_fixture
 from . import output
-from .checking import Unloadable
-from .exits import Exit
-from .keeping import keep
-from .sweeping import Job, Swing, prepare, variation
+from .check_job import Unloadable
+from .exit_codes import Exit
+from .sweep_job import Job, Swing, prepare, variation
 from .targets import Target, parse_target
 from .workers import TookTooLong, WorkerDied, Workers
 
 TIMEOUT_SECONDS = 60.0
 """On the wall, for one place."""
+
+MAX_WORDS = 48
+"""Characters of a kept recording's name that tell what it is."""
 
 KEPT = Path(".realtape") / "sweep"
 
@@ -109,7 +114,10 @@ def sweep(
         return Exit.DIVERGED
     seconds = time.perf_counter() - began
     groups = _groups(places, [results[place] for place in range(len(places))])
-    fixtures = [None if one.smallest.edit is None else _keep(kept, one, drafts) for one in groups]
+    fixtures = [
+        None if one.smallest.edit is None else keep(kept, one.what, variation(drafts, one.smallest))
+        for one in groups
+    ]
     if as_json:
         output.put_json(_facts(groups, fixtures, len(places), seconds), indent=2)
     else:
@@ -172,8 +180,22 @@ def _groups(places: Sequence[Swept], results: Sequence[Swing]) -> list[Group]:
     return groups
 
 
-def _keep(folder: Path, group: Group, drafts: Sequence[Draft]) -> Path:
-    return keep(folder, group.what, variation(drafts, group.smallest))
+def keep(folder: Path, what: str, drafts: Sequence[Draft]) -> Path:
+    """Write sessions as a fixture into a folder, under a new number; returns its place.
+
+    Raises:
+        UsageError: the folder cannot be made, or is none.
+        StoreWriteError: the fixture cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = [int(found[1]) for one in folder.iterdir() if (found := re.match(r"(\d+)-", one.name))]
+    except OSError as error:
+        raise UsageError(f"--keep {folder}: {error.strerror}; name a folder that can be written") from error
+    words = re.sub("[^a-z0-9]+", "-", what.lower()).strip("-")[:MAX_WORDS].strip("-")
+    path = folder / f"{max(taken, default=0) + 1}-{words}"
+    write_fixture(drafts, path)
+    return path
 
 
 def _tell(

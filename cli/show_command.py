@@ -15,12 +15,12 @@ from ..session import Recording, words
 from ..session.fields import payload
 from . import output
 from .bounds import Bound, parse_bound
-from .exits import Exit
+from .exit_codes import Exit
 from .folding import Folder
-from .ls import SDK, started_at
+from .ls_command import SDK, started_at
 from .targets import Target, parse_target
 from .timeline import row_of, seconds
-from .views import PlainView, TerminalView, View
+from .timeline_views import PlainView, TerminalView, View
 
 
 @dataclass(frozen=True)

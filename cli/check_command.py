@@ -15,12 +15,12 @@ import typer
 from ..replay.model import PATIENCE_SECONDS
 from ..schema import UsageError
 from . import output
-from .checking import Checked, Unloadable, died, prepare
-from .corpus import Found, find
-from .exits import Exit, exit_of
+from .check_job import Checked, Unloadable, died, prepare
+from .corpus import CorpusMember, find
+from .exit_codes import Exit, exit_of
 from .junit import junit_xml
-from .playing import Wish
-from .replaying import Expect
+from .replay_command import Expect
+from .wish import Wish
 from .workers import Workers
 
 TIMEOUT_SECONDS = 60.0
@@ -84,7 +84,7 @@ def check(
 
 
 def _checked(
-    corpus: Sequence[Found], wishes: Sequence[Wish], app: str | None, jobs: int | None, timeout: float
+    corpus: Sequence[CorpusMember], wishes: Sequence[Wish], app: str | None, jobs: int | None, timeout: float
 ) -> Iterator[tuple[int, Checked]]:
     """What comes of each, as it is done."""
     readable = [place for place, one in enumerate(corpus) if one.problem is None]
@@ -101,7 +101,7 @@ def _checked(
             yield readable[done], died(name, result) if isinstance(result, Exception) else result
 
 
-def _in_order(corpus: Sequence[Found], results: Iterator[tuple[int, Checked]]) -> Iterator[Checked]:
+def _in_order(corpus: Sequence[CorpusMember], results: Iterator[tuple[int, Checked]]) -> Iterator[Checked]:
     """In the order of the corpus, each as soon as all before it are there."""
     waiting: dict[int, Checked] = {}
     told = 0

@@ -16,12 +16,12 @@ from ..lab.variants.shrink import Shrinking
 from ..schema import UsageError
 from ..session.drafts import Draft
 from . import output
-from .applications import load_check
 from .derived import read_session, refuse_existing, replayed, write
-from .exits import Exit
+from .exit_codes import Exit
 from .progress import HuntProgress
 from .targets import Target, parse_target
-from .trials import Checks, Commands, CommandTrial, Failure
+from .trials import Checks, Commands, CommandTrial, WantedFailure
+from .user_code import load_check
 
 MAX_SOURCE = 300
 """Characters of the command in the header of what it found."""
@@ -91,7 +91,7 @@ def shrink(
     redacted.
     """
     words = parse_target(target)
-    failure = Failure(code, match)
+    failure = WantedFailure(code, match)
     if bool(command) == (check is not None):
         raise UsageError("say what fails: a command after --, or --check module:callable")
     if check is not None and (code is not None or timeout is not None or jobs is not None):

@@ -11,7 +11,7 @@ import typer
 from ..lab import Aspect, Comparison, compare
 from ..session import Recording
 from . import output
-from .exits import Exit
+from .exit_codes import Exit
 from .targets import Target, parse_target
 
 LIMIT = 10

@@ -9,11 +9,12 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
 
 from rich.text import Text
 
-from ..replay import Play
+from ..replay import Play, Played
 from ..replay.control.goals import Goal, Stop, starts_turn, steps
 from ..replay.control.transport import Transport
 from ..schema import RealtapeError, UsageError
@@ -22,6 +23,7 @@ from . import output
 from .bounds import parse_bound
 from .conditions import parse_condition
 from .timeline import seconds
+from .wish import Wish, play
 
 AROUND = 5
 """Entries that `show` shows on either side of the cursor."""
@@ -54,6 +56,30 @@ _SHORT = {
     "q": "quit",
     "?": "help",
 }
+
+
+def interact(wish: Wish) -> Played:
+    """Replay under virtual time, at the prompt.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C at the prompt.
+        StoreError, CorruptRecordError: the user left where the recording cannot be read any further.
+    """
+    console = Console()
+    give_back = pausing(console)
+    try:
+        while True:
+            rate = wish.pace if console.play is None else console.play.transport.rate
+            played = play(replace(wish, pace=rate), console.attach)
+            if console.interrupted:
+                raise KeyboardInterrupt
+            if console.again is None:
+                unreadable = None if console.play is None else console.play.unreadable
+                if unreadable is not None:
+                    raise unreadable
+                return played
+    finally:
+        give_back()
 
 
 class Console:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..schema import RealtapeError
-from .applications import ApplicationError, load_application, traceback_of
-from .exits import Exit, exit_of
-from .playing import Wish, exit_of_played, play
+from .exit_codes import Exit, exit_of
+from .user_code import ApplicationError, load_application, traceback_of
+from .wish import Wish, exit_of_played, play
 
 MAX_PRINTED = 1 << 20
 """Characters of what an application prints that are kept."""
@@ -24,7 +24,7 @@ class Checked:
     """What came of one recording.
 
     Attributes:
-        name: as `Found.name`.
+        name: as `CorpusMember.name`.
         exit: as the exit code of `realtape replay` would be.
         problem: one line; empty where it is the same.
         text: the report, or the error.

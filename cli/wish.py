@@ -13,7 +13,7 @@ from ..replay.model import PATIENCE_SECONDS, ReplayBase, ReplayModel
 from ..schema import UsageError
 from ..session import Recording
 from . import output
-from .exits import Exit
+from .exit_codes import Exit
 from .targets import Target
 
 

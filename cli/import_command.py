@@ -12,7 +12,7 @@ from ..schema.addresses import locate
 from ..session.drafts import Draft, write_drafts
 from ..session.fixture import is_fixture, read_fixture, written_aside
 from . import output
-from .exits import Exit
+from .exit_codes import Exit
 
 
 def import_(

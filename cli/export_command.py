@@ -15,7 +15,7 @@ from ..session.drafts import Draft
 from ..session.fixture import write_fixture
 from ..session.redaction import redacted
 from . import output
-from .exits import Exit
+from .exit_codes import Exit
 from .pytest_file import pytest_file
 from .targets import Target, parse_target
 

@@ -10,7 +10,7 @@ import typer
 from ..replay.watched import WatchedRecording
 from ..schema import Kind, Status
 from . import output
-from .exits import Exit
+from .exit_codes import Exit
 from .progress import Progress
 from .targets import Target, parse_target
 

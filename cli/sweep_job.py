@@ -10,8 +10,8 @@ from ..integrations.soundness import Failure, Observer
 from ..lab.variants.edits import varied
 from ..lab.variants.sweep import Swept
 from ..session.drafts import Draft
-from .applications import ApplicationError, load_application, traceback_of
-from .checking import Unloadable
+from .check_job import Unloadable
+from .user_code import ApplicationError, load_application, traceback_of
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from rich.text import Text
 from ..replay import Play, Played, ReplayReport
 from ..replay.model import PATIENCE_SECONDS
 from . import output
-from .applications import ApplicationError, load_application, traceback_of
-from .exits import Exit
-from .interactive_run import interact
-from .playing import Wish, exit_of_played, play
+from .exit_codes import Exit
 from .progress import Progress
+from .prompt import interact
 from .targets import parse_target
+from .user_code import ApplicationError, load_application, traceback_of
+from .wish import Wish, exit_of_played, play
 
 
 class Expect(StrEnum):

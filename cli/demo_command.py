@@ -12,13 +12,13 @@ import typer
 
 from ..schema import UsageError
 from . import output
-from .exits import Exit
-from .show import show_timeline
+from .exit_codes import Exit
+from .show_command import show_timeline
 from .targets import Target
 
 if TYPE_CHECKING:
     from ..replay import ReplayReport
-    from .demo_run import Comparison
+    from .demo_conversation import Comparison
 
 STORE = Path("realtape-demo.db")
 
@@ -38,7 +38,7 @@ def demo(
 
 
 async def _demo(store: Path, as_json: bool) -> int:
-    from .demo_run import compare, record_demo, replay_demo  # needs the SDK
+    from .demo_conversation import compare, record_demo, replay_demo  # needs the SDK
 
     say = _silent if as_json else output.put
     say("Recording: the SDK's own model and session talk to a provider on this machine.")

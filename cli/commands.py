@@ -13,19 +13,19 @@ import typer
 
 from ..schema import RealtapeError
 from . import output
-from .check import check
-from .demo import demo
-from .diff import diff
-from .exits import Exit, exit_of
-from .exporting import export
-from .importing import import_
-from .ls import ls
-from .replaying import replay
-from .show import show
-from .shrink import shrink
-from .sweep import sweep
-from .trim import trim
-from .verify import verify
+from .check_command import check
+from .demo_command import demo
+from .diff_command import diff
+from .exit_codes import Exit, exit_of
+from .export_command import export
+from .import_command import import_
+from .ls_command import ls
+from .replay_command import replay
+from .show_command import show
+from .shrink_command import shrink
+from .sweep_command import sweep
+from .trim_command import trim
+from .verify_command import verify
 
 app = typer.Typer(
     name="realtape",
