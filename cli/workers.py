@@ -1,6 +1,9 @@
 """Workers: processes that do one thing after another for us; one that hangs or dies takes nothing along.
 
 The standard library's pools cannot end a single job, and lose all the others with a process that dies.
+pebble's (5.2) can, and keeps the others; but it takes a process that ends with code 0 for one that ended in
+order: the job that it did is given up only when its time is over, and never without a limit
+(`tests/cli/test_workers.py`).
 """
 
 from __future__ import annotations

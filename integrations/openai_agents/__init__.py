@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...replay import Played, run
 from ...session import Recording
 from .driving import drive
-from .recording import Recorder, RecordingModel
+from .recording_model import Recorder, RecordingModel
 from .replay_model import ReplayModel, replay
 from .stubs import stub_tools
 from .vocabulary import VOCABULARY

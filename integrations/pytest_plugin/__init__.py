@@ -1,8 +1,8 @@
 """The pytest plugin: `@pytest.mark.realtape` and the fixture `realtape`; see `docs/pytest.md`.
 
 pytest loads it in every suite of an environment where Realtape is installed. So nothing of Realtape is
-imported before a test asks for the fixture, and all hooks that cost anything are in `active.py`, which is
-registered once such a test was collected.
+imported before a test asks for the fixture, and all hooks that cost anything are in `hooks.py`, which pytest
+imports once such a test was collected.
 """
 
 from __future__ import annotations

@@ -17,12 +17,12 @@ import pytest
 
 from ...replay import ReplayReport, run
 from ...schema.errors import RealtapeError
-from . import failures, places
+from .failure_text import comes_of_replay, missing, section, shown, summary
 from .guard import Guard, guarding
-from .keeping import keep
-from .plan import Plan
-from .settings import REPLAY_OPTIONS
-from .takes import Replay, Take
+from .models import RecordedModel, ReplayedModel
+from .plugin_options import REPLAY_OPTIONS
+from .recording_plan import Plan
+from .recordings import UnreadableRecordingError, exists, exists_any, keep, require_place
 
 _Result = TypeVar("_Result")
 
@@ -34,8 +34,8 @@ class Realtape:
         self._plan = plan
         self._config = config
         self._here = Path(config.invocation_params.dir)
-        self._takes: list[Take] = []
-        self._replays: list[Replay] = []
+        self._recorded: list[RecordedModel] = []
+        self._replayed: list[ReplayedModel] = []
         self._paths: set[Path] = set()
         self._unnamed = 0
         self._stack = contextlib.ExitStack()
@@ -47,12 +47,12 @@ class Realtape:
     @property
     def replaying(self) -> bool:
         """Whether the test's models are replays: all that it has made, or else its first."""
-        return not self._takes if self._takes or self._replays else not self._plan.begins_recording
+        return not self._recorded if self._recorded or self._replayed else not self._plan.begins_recording
 
     @property
     def reports(self) -> Sequence[ReplayReport]:
         """What the replays of this test found up to now, in the order of their models."""
-        return [replay.report for replay in self._replays]
+        return [replay.report for replay in self._replayed]
 
     def model(self, make: Callable[[], Any] | None = None, *, name: str | None = None, **options: Any) -> Any:
         """A model for the application: a replay of the recording, or the real one, which is recorded.
@@ -82,7 +82,7 @@ class Realtape:
         told = {**self._plan.settings.replay, **options}
         try:
             return self._record(make, path, told) if self._plan.records(path) else self._replay(path, told)
-        except places.UnreadableRecordingError as error:
+        except UnreadableRecordingError as error:
             pytest.fail(f"unreadable recording: {error}", pytrace=False)
 
     def run(self, main: Coroutine[Any, Any, _Result]) -> _Result:
@@ -116,10 +116,10 @@ class Realtape:
         Raises:
             pytest.fail.Exception: in the place of `error`, or of success.
         """
-        diverged = [replay.report for replay in self._replays if replay.report.diverged]
+        diverged = [replay.report for replay in self._replayed if replay.report.diverged]
         failure: str | None = None
         if diverged and self._plan.settings.check and self._is_ours(error):
-            failure = failures.summary(diverged[0], error, self._here)
+            failure = summary(diverged[0], error, self._here)
         elif error is None:
             failure = self._complaint()
         if failure is None and error is None:
@@ -132,10 +132,10 @@ class Realtape:
     def section(self) -> str:
         """What the report of a failing test says of its replays."""
         parts: list[str] = []
-        for replay in self._replays:
-            path = failures.shown(replay.path, self._here)
-            parts.append("\n".join(failures.section(path, replay.report, self._plan.test)))
-        if self._takes and not self._replays:
+        for replay in self._replayed:
+            path = shown(replay.path, self._here)
+            parts.append("\n".join(section(path, replay.report, self._plan.test)))
+        if self._recorded and not self._replayed:
             parts.append("this test was recorded; it failed, so the recording was dropped")
         if self._kept:
             parts.append("\n".join(self._kept))
@@ -147,10 +147,10 @@ class Realtape:
         try:
             result = await main
         except BaseException:
-            for replay in self._replays:
+            for replay in self._replayed:
                 await replay.abandon()
             raise
-        for replay in self._replays:
+        for replay in self._replayed:
             await replay.finish()
         return result
 
@@ -168,39 +168,39 @@ class Realtape:
             raise pytest.UsageError(
                 "nothing makes the model that is to be recorded: realtape.model(lambda: …the real one…)"
             )
-        places.require_place(path)
+        require_place(path)
         self._unguard.close()
-        take = Take(make(), path, self._store("recorded"), options, {"test": self._plan.test})
-        self._stack.callback(take.recorder.close_blocking)
-        self._takes.append(take)
-        return take.model
+        recorded = RecordedModel(make(), path, self._store("recorded"), options, {"test": self._plan.test})
+        self._stack.callback(recorded.recorder.close_blocking)
+        self._recorded.append(recorded)
+        return recorded.model
 
     def _replay(self, path: Path, options: Mapping[str, Any]) -> Any:
-        if not places.exists(path):
-            told = failures.shown(path, self._here)
-            others = places.exists_any(self._plan.path)
-            pytest.fail(failures.missing(told, self._plan.test, test_has_others=others), pytrace=False)
+        if not exists(path):
+            told = shown(path, self._here)
+            others = exists_any(self._plan.path)
+            pytest.fail(missing(told, self._plan.test, test_has_others=others), pytrace=False)
         store = self._store("replayed") if self._plan.settings.keep else None
-        replay = Replay(path, store, options)
+        replay = ReplayedModel(path, store, options)
         self._stack.callback(replay.close)
-        self._replays.append(replay)
+        self._replayed.append(replay)
         return replay.model
 
     def _store(self, what: str) -> Path:
         if self._temporary is None:
             self._temporary = Path(tempfile.mkdtemp(prefix="realtape-"))
             self._stack.callback(shutil.rmtree, self._temporary)
-        return self._temporary / f"{what}-{len(self._takes) + len(self._replays) + 1}.db"
+        return self._temporary / f"{what}-{len(self._recorded) + len(self._replayed) + 1}.db"
 
     def _is_ours(self, error: BaseException | None) -> bool:
-        return error is None or failures.comes_of_divergence(error)
+        return error is None or comes_of_replay(error)
 
     def _complaint(self) -> str | None:
         """What is wrong with a test that has returned."""
         if self._guard is not None and self._guard.refused:
             return f"refused: {self._guard.refused[0]}"
-        for replay in self._replays:
-            path = failures.shown(replay.path, self._here)
+        for replay in self._replayed:
+            path = shown(replay.path, self._here)
             if not replay.connected:
                 return f"the model that replays {path} was never connected"
             if not replay.report.finished and not replay.report.diverged:
@@ -211,26 +211,26 @@ class Realtape:
         return None
 
     def _put(self) -> None:
-        for take in self._takes:
+        for model in self._recorded:
             try:
-                take.put(self._plan.settings)
+                model.put(self._plan.settings)
             except (RealtapeError, OSError) as error:
-                told = failures.shown(take.path, self._here)
+                told = shown(model.path, self._here)
                 raise pytest.fail.Exception(f"not recorded to {told}: {error}", pytrace=False) from None
 
     def _keep(self) -> None:
         if not self._plan.settings.keep:
             return
         folder = self._config.rootpath / ".realtape"
-        for take in self._takes:
-            take.recorder.close_blocking()
-            if take.store.exists():
-                kept = failures.shown(keep(folder, self._plan.path, take.store, "recorded"), self._here)
+        for model in self._recorded:
+            model.recorder.close_blocking()
+            if model.store.exists():
+                kept = shown(keep(folder, self._plan.path, model.store, "recorded"), self._here)
                 self._kept += ["what this test recorded before it failed:", f"  {kept}"]
-        for replay in self._replays:
+        for replay in self._replayed:
             if replay.kept() and replay.store is not None:
-                kept = failures.shown(keep(folder, self._plan.path, replay.store, "replayed"), self._here)
-                recorded = failures.shown(replay.path, self._here)
+                kept = shown(keep(folder, self._plan.path, replay.store, "replayed"), self._here)
+                recorded = shown(replay.path, self._here)
                 self._kept += [
                     "what this test did now; to compare:",
                     f"  realtape diff --content {shlex.quote(recorded)} {shlex.quote(kept)}",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from .fixture import Realtape
-
 FIXTURE = "realtape"
+ACTIVE = "realtape-active"
+"""The plugin that has the other hooks, once it is registered."""
+
+_HOOKS = "realtape.integrations.pytest_plugin.hooks"
 
 MODES = ("none", "once", "new", "all")
 AUDIO = ("keep", "silence", "drop")
@@ -50,23 +51,23 @@ def pytest_configure(config: pytest.Config) -> None:
         "realtape(name, **options): how the fixture `realtape` records and replays this test's models",
     )
     if config.getoption("realtape_unused"):
-        from .active import activate
-
-        activate(config)
+        _active(config)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Where a test uses the fixture, the other hooks come in."""
     if any(FIXTURE in getattr(item, "fixturenames", ()) for item in session.items):
-        from .active import activate
-
-        activate(session.config).collected(session)
+        _active(session.config).collected(session)
 
 
 @pytest.fixture
-def realtape(request: pytest.FixtureRequest) -> Generator[Realtape]:
+def realtape(request: pytest.FixtureRequest) -> Generator[Any]:
     """The models of this test: recorded, or replayed from what was recorded."""
-    from .active import activate
+    yield from _active(request.config).fixture(request)
 
-    yield from activate(request.config).fixture(request)
+
+def _active(config: pytest.Config) -> Any:
+    """The other hooks, which pytest imports when they are first asked for."""
+    config.pluginmanager.import_plugin(_HOOKS)
+    return config.pluginmanager.get_plugin(ACTIVE)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ..soundness import UnsoundError, assert_sound
-from .machine import SessionMachine
 from .served import ServedModel
+from .session_machine import SessionMachine
 
 __all__ = ["ServedModel", "SessionMachine", "UnsoundError", "assert_sound"]

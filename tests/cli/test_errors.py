@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from realtape.cli import app as cli_app
+from realtape.cli import commands as cli_app
 from realtape.cli import main
 from realtape.cli.exit_codes import Exit
 from realtape.schema import StoreNotFoundError, stores

@@ -10,12 +10,13 @@ from typing import Any, ClassVar, cast
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test  # pyright: ignore[reportUnknownVariableType]
-from realtape.integrations import testing
-from realtape.integrations.testing import SessionMachine, failures
+from realtape.integrations.testing import SessionMachine
+from realtape.integrations.testing.kept_examples import keep
 from realtape.lab.invariants import CallsAnsweredOnce, InvariantError, NothingSentAfterClose, check
 from realtape.lab.strategies.plans import Plan
 from realtape.lab.strategies.sessions import acted
 from realtape.replay import ReplayModel, run
+from realtape.schema import UsageError
 from realtape.session import Recording
 from realtape.session.drafts import Draft
 from support.voice_desk import Bug, VoiceDesk
@@ -109,7 +110,7 @@ def test_a_machine_without_an_application_says_so(tmp_path: Path):
     class Nothing(SessionMachine):
         failures: ClassVar[Path | None] = None
 
-    with pytest.raises(testing.machine.UsageError, match="Nothing has no application"):
+    with pytest.raises(UsageError, match="Nothing has no application"):
         drive(Nothing, 1)
 
 
@@ -140,9 +141,9 @@ def test_rules_are_within_the_protocol_and_all_of_them_are_used(tmp_path: Path):
 def test_a_kept_failure_replaces_only_what_this_process_has_kept(tmp_path: Path):
     drafts = acted(Plan())
     (tmp_path / "Desk").write_text("of yesterday")
-    first = failures.keep(drafts, tmp_path, "Desk")
+    first = keep(drafts, tmp_path, "Desk")
     assert first.name == "Desk-2"
-    assert failures.keep(drafts, tmp_path, "Desk") == first
+    assert keep(drafts, tmp_path, "Desk") == first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["Desk", "Desk-2"]
     assert (tmp_path / "Desk").read_text() == "of yesterday"
     assert [one.header.id for one in run(drafts_at(first))] == [drafts[0].header.id]

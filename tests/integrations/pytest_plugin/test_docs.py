@@ -7,7 +7,7 @@ from pathlib import Path
 
 from realtape.integrations.pytest_plugin import Realtape
 from realtape.integrations.pytest_plugin.plugin import AUDIO, MODES
-from realtape.integrations.pytest_plugin.settings import REPLAY_OPTIONS
+from realtape.integrations.pytest_plugin.plugin_options import REPLAY_OPTIONS
 from support.voice_suite import VoiceSuite
 
 PAGE = (Path(__file__).parents[3] / "docs" / "pytest.md").read_text()

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from realtape.integrations.pytest_plugin import places
+from realtape.integrations.pytest_plugin import recordings
 from realtape.schema.entries import Entry, Header, Kind, Status
 from realtape.session.drafts import Draft
 from support.voice_suite import files_in
@@ -24,23 +24,23 @@ def draft(text: str) -> Draft:
 def path(tmp_path: Path) -> Path:
     """Of a recording that is there."""
     path = tmp_path / "recordings/test_module/test_it"
-    places.put([draft("before")], path)
+    recordings.put([draft("before")], path)
     return path
 
 
 def text_of(path: Path) -> str:
-    return places.read(path)[0].entries[0].payload
+    return recordings.read(path)[0].entries[0].payload
 
 
 def test_a_new_recording_takes_the_place_of_the_one_before(path: Path) -> None:
-    places.put([draft("after")], path)
+    recordings.put([draft("after")], path)
     assert "after" in text_of(path)
     assert [one.name for one in path.parent.iterdir()] == ["test_it"]
 
 
 def test_what_is_left_of_a_process_that_died_at_the_very_end_is_taken_away(path: Path) -> None:
     path.with_name(".test_it.old").mkdir()
-    places.put([draft("after")], path)
+    recordings.put([draft("after")], path)
     assert [one.name for one in path.parent.iterdir()] == ["test_it"]
 
 
@@ -49,7 +49,7 @@ def test_what_cannot_be_written_leaves_the_one_before(path: Path) -> None:
     entry = dataclasses.replace(draft("after")).entries[0]
     broken = Draft(HEADER, Status.CLOSED, (entry._replace(digest=b"\0" * 32),))
     with pytest.raises(Exception, match=r"digest|changed|not what"):
-        places.put([broken], path)
+        recordings.put([broken], path)
     assert files_in(path.parent) == before
 
 
@@ -67,7 +67,7 @@ def test_a_renaming_that_fails_leaves_the_one_before(
 
     monkeypatch.setattr(Path, "rename", unreliable)
     with pytest.raises(PermissionError):
-        places.put([draft("after")], path)
+        recordings.put([draft("after")], path)
     monkeypatch.undo()
     assert files_in(path.parent) == before
 
@@ -83,10 +83,10 @@ def test_who_dies_between_the_two_renames_loses_nothing(path: Path, monkeypatch:
 
     monkeypatch.setattr(Path, "rename", dying)
     with pytest.raises(KeyboardInterrupt):
-        places.put([draft("after")], path)
+        recordings.put([draft("after")], path)
     monkeypatch.undo()
-    with pytest.raises(places.UnreadableRecordingError, match=r"back from \.test_it\.old"):
-        places.exists(path)
+    with pytest.raises(recordings.UnreadableRecordingError, match=r"back from \.test_it\.old"):
+        recordings.exists(path)
     assert "before" in text_of(path.with_name(".test_it.old"))
 
 
@@ -99,9 +99,9 @@ def test_what_is_no_recording_is_not_replaced(tmp_path: Path, what: str) -> None
         path.mkdir()
         (path / "thesis.txt").write_text("mine")
     else:
-        places.put([draft("elsewhere")], tmp_path / "elsewhere")
+        recordings.put([draft("elsewhere")], tmp_path / "elsewhere")
         path.symlink_to(tmp_path / "elsewhere")
     before = files_in(tmp_path)
-    with pytest.raises(places.UnreadableRecordingError, match="is no recording"):
-        places.put([draft("after")], path)
+    with pytest.raises(recordings.UnreadableRecordingError, match="is no recording"):
+        recordings.put([draft("after")], path)
     assert files_in(tmp_path) == before

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from . import places
-from .failures import shown
-from .names import model_path, recording_path
-from .settings import Mode, Settings, settings_of
+from .failure_text import shown
+from .plugin_options import Mode, Settings, settings_of
+from .recordings import exists, exists_any, model_path, recording_path
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,12 @@ class Plan:
         """
         settings = settings_of(item)
         path = recording_path(item, settings)
-        there = places.exists(path)
+        there = exists(path)
         match settings.mode:
             case Mode.NONE:
                 begins = False
             case Mode.ONCE:
-                begins = not there and not places.exists_any(path)
+                begins = not there and not exists_any(path)
             case Mode.NEW:
                 begins = not there
             case Mode.ALL:
@@ -72,5 +71,5 @@ class Plan:
             UnreadableRecordingError: a process died while it replaced the recording.
         """
         if self.settings.mode is Mode.NEW:
-            return not places.exists(path)
+            return not exists(path)
         return self.begins_recording

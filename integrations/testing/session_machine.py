@@ -18,7 +18,7 @@ from ...provider import AudioFormatName, Item, RequestRefused, Response, ServerS
 from ...recorder.recorder import Recorder
 from ...schema.errors import UsageError
 from ...session.audio_tracker import Part
-from .failures import keep
+from .kept_examples import keep
 from .served import ServedModel
 from .stage import Stage
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .failures import shown
+from .failure_text import shown
 
 
 class Unused:

@@ -48,7 +48,7 @@ def section(path: str, report: ReplayReport, test: str) -> list[str]:
     return lines
 
 
-def comes_of_divergence(error: BaseException | None) -> bool:
+def comes_of_replay(error: BaseException | None) -> bool:
     """Whether an exception is the replay's own, or comes of it."""
     return comes_of(error, (DivergenceError, StuckLoopError))
 

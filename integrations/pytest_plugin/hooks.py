@@ -11,28 +11,21 @@ from typing import Any
 import pytest
 
 from .fixture import Realtape
-from .loops import VirtualLoops
-from .names import Claims, recording_path
-from .places import UnreadableRecordingError
-from .plan import Plan
-from .plugin import FIXTURE
-from .settings import settings_of
-from .unused import Unused
+from .plugin import ACTIVE, FIXTURE
+from .plugin_options import settings_of
+from .recording_plan import Plan
+from .recordings import Claims, UnreadableRecordingError, recording_path
+from .unused_recordings import Unused
+from .virtual_loops import VirtualLoops
 
-_NAME = "realtape-active"
 _PLAN = pytest.StashKey[Plan]()
 _RUN = pytest.StashKey[Realtape]()
 
 
-def activate(config: pytest.Config) -> Active:
-    """The hooks of this suite, registered the first time."""
-    found = config.pluginmanager.get_plugin(_NAME)
-    if found is None:
-        found = Active(config)
-        config.pluginmanager.register(found, _NAME)
-        config.pluginmanager.register(AsyncTests(), f"{_NAME}-async")
-    assert isinstance(found, Active)
-    return found
+def pytest_configure(config: pytest.Config) -> None:
+    """This module was asked for: from now on its hooks are called."""
+    config.pluginmanager.register(Active(config), ACTIVE)
+    config.pluginmanager.register(AsyncTests(), f"{ACTIVE}-async")
 
 
 def uses(item: pytest.Item) -> bool:

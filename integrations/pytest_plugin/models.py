@@ -16,11 +16,11 @@ from ...session import Recording
 from ...session.drafts import Draft, read_drafts
 from ...session.redaction import redacted
 from ..classes import recorder_class, replay_class
-from . import places
-from .settings import Settings
+from .plugin_options import Settings
+from .recordings import put, read
 
 
-class Take:
+class RecordedModel:
     """A model that is recorded, into a store of its own until the test has passed.
 
     Attributes:
@@ -54,10 +54,10 @@ class Take:
         drafts = _read_store(self.store)
         if settings.redact is not None:
             drafts = redacted(drafts, audio=settings.record_audio, **settings.redact)
-        places.put(drafts, self.path, audio_files=settings.record_audio != "drop")
+        put(drafts, self.path, audio_files=settings.record_audio != "drop")
 
 
-class Replay:
+class ReplayedModel:
     """A model that is replayed.
 
     Attributes:
@@ -69,7 +69,7 @@ class Replay:
     def __init__(self, path: Path, store: Path | None, options: Mapping[str, Any]) -> None:
         self.path = path
         self.store = store
-        self._recording = Recording.of(*places.read(path), name=str(path))
+        self._recording = Recording.of(*read(path), name=str(path))
         replays = replay_class(self._recording.header.versions)
         self._play = Play(self._recording, model=replays, **cast("ReplayOptions", options))
         self._ended = False

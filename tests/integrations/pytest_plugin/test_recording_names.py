@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.integrations.pytest_plugin.names import LONGEST_NAME, Claims, model_path, safe_name
+from realtape.integrations.pytest_plugin.recordings import LONGEST_NAME, Claims, model_path, safe_name
 from support.voice_suite import TEST, VoiceSuite
 
 HEAD, BODY = TEST.split("@pytest.mark.realtape\n")
