@@ -30,8 +30,7 @@ test: $(READY)
 NOISY ?= tests
 
 test-noisy: $(READY)
-	REALTAPE_TEST_NOISE=$${REALTAPE_TEST_NOISE:-random} $(BIN)/python -m pytest -n 3 -m "not deep and not postgresql" \
-		--timeout=300 $(NOISY)
+	REALTAPE_TEST_NOISE=$${REALTAPE_TEST_NOISE:-random} $(BIN)/python -m pytest -n 3 -m "not deep and not postgresql" $(NOISY)
 
 # On every Python that we name.
 test-pythons:

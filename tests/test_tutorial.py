@@ -47,7 +47,7 @@ def patch(folder: Path, block: str) -> None:
     path.write_text(path.read_text().replace(before, after))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 def test_the_tutorial_is_as_it_says(tmp_path: Path) -> None:
     ini = "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
     (tmp_path / "pytest.ini").write_text(ini)  # of the suite around, which has a plugin more
@@ -75,7 +75,7 @@ def test_the_tutorial_is_as_it_says(tmp_path: Path) -> None:
                     env=environment,
                     capture_output=True,
                     text=True,
-                    timeout=120,
+                    timeout=300,
                     check=False,
                 )
                 told = f"$ {command}\n{done.stdout}{done.stderr}"

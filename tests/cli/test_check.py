@@ -31,7 +31,7 @@ def test_a_healthy_corpus_is_a_line(realtape: Realtape, corpus: Path) -> None:
         ran = realtape("check", corpus, *arguments)
         assert (ran.code, ran.err) == (0, "")
         assert ran.out.startswith("3 recordings: 3 same; in ")
-    assert realtape("check", corpus, "--verbose").lines[:3] == [
+    assert realtape("check", corpus, "--verbose", "--jobs", 1).lines[:3] == [
         f"same        {corpus / name}" for name in ("more/three.db", "one.db", "two.db")
     ]
 
@@ -49,7 +49,7 @@ def test_another_application_diverges_with_its_reports(realtape: Realtape, corpu
 def test_what_cannot_be_replayed_is_an_error_of_its_own(realtape: Realtape, corpus: Path) -> None:
     (corpus / "empty.db").touch()
     (corpus / "notes.db").write_text("nothing of ours, whatever it is " * 40)
-    ran = realtape("check", corpus)
+    ran = realtape("check", corpus, "--jobs", 1)
     assert ran.code == 1
     assert f"error       {corpus / 'empty.db'}: " in ran.out
     assert "not an SQLite database" in ran.out
@@ -60,11 +60,11 @@ def test_sessions_of_one_store_and_chains(realtape: Realtape, tmp_path: Path) ->
     store = tmp_path / "calls.db"
     record(store)
     record(store)
-    found = realtape("check", store, "--verbose").lines
+    found = realtape("check", store, "--verbose", "--jobs", 1).lines
     assert [line.split("#")[0] for line in found[:2]] == [f"same        {store}"] * 2
     chain = tmp_path / "chain.db"
     record(chain, sessions=2)
-    ran = realtape("check", chain, "--app", "support.telephone:twice", "--verbose")
+    ran = realtape("check", chain, "--app", "support.telephone:twice", "--verbose", "--jobs", 1)
     assert ran.lines[0] == f"same        {chain}"
     assert ran.lines[1].startswith("1 recording: 1 same")
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,8 +29,8 @@ from realtape.schema.codec import Codec
 from realtape.schema.entries import Kind
 from realtape.session import Recording
 from realtape.session.drafts import Draft
+from support import switchboard_recorded
 from support.releases import of_today
-from support.switchboard_recorded import record
 
 WITHOUT_MESSAGE = {"connection_status", "end_of_stream", "exception"}
 """Events that come of the socket's end, and of no message."""
@@ -314,9 +313,9 @@ def test_the_sdks_model_does_the_same_whatever_happens(tracked: bool, monkeypatc
     hold()
 
 
-def test_all_rules_hold_in_the_switchboard(tmp_path: Path):
+def test_all_rules_hold_in_the_switchboard():
     """The SDK's own model against the local provider, with everything that can happen."""
-    recorded = record(tmp_path)
+    recorded = switchboard_recorded.recorded()
 
     async def findings() -> Findings:
         async with await Recording.open(recorded.store, recorded.session) as recording:

@@ -26,8 +26,9 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from support import switchboard_recorded
 from support.other_python import python_of
-from support.switchboard_recorded import INGREDIENTS, Recorded, happened, record
+from support.switchboard_recorded import INGREDIENTS, Recorded, happened
 
 PROGRAM = Path(__file__).parent / "programs" / "replay_once.py"
 AT_ONCE = 2
@@ -39,8 +40,8 @@ BY_ITSELF = ("tool_start", "guardrail_tripped", "heard")
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    return record(tmp_path_factory.mktemp("switchboard"))
+def recorded() -> Recorded:
+    return switchboard_recorded.recorded()
 
 
 def replayed(recorded: Recorded, seed: int, python: Path) -> bytes:
@@ -108,7 +109,7 @@ def tracks(lines: Sequence[str]) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 def test_six_processes_see_the_same(recorded: Recorded) -> None:
     check(recorded, all_alike(recorded, [Path(sys.executable)] * 6))
 

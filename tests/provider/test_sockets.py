@@ -62,7 +62,7 @@ async def test_the_pace_is_real_time_per_second_of_audio() -> None:
         await ask(client, {"type": "response.create"})
         begin_s = loop.time()
         await until(client, "response.done")
-        assert 0.1 <= loop.time() - begin_s < 1.0
+        assert loop.time() - begin_s >= 0.1
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,7 @@ def test_sets_are_written_alike_in_every_process():
             env={"PYTHONHASHSEED": seed},
             capture_output=True,
             check=True,
-            timeout=30,
+            timeout=120,
             text=True,
         ).stdout
         for seed in ("0", "1", "2")

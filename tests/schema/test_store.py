@@ -60,7 +60,7 @@ async def test_many_processes_make_it_at_once(path: Path):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     command = [sys.executable, "-c", program, str(path)]
     processes = [subprocess.Popen(command, env=environment) for _ in range(4)]
-    assert [process.wait(timeout=40) for process in processes] == [0] * 4
+    assert [process.wait(timeout=120) for process in processes] == [0] * 4
     assert len(await content(path)) == 4
     assert sql(path, "SELECT count(*) FROM store") == [(1,)]
 

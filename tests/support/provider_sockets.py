@@ -7,7 +7,7 @@ import asyncio
 from realtape.provider import ConnectionLog
 
 PACE = 0.02
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 
 
 async def until_closed(log: ConnectionLog) -> None:

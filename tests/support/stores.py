@@ -141,4 +141,4 @@ def another_process(program: str, path: Path) -> Generator[None]:
         assert process.stdout.readline() == b"ready\n"
         yield
     finally:
-        process.communicate(b"\n", timeout=20)
+        process.communicate(b"\n", timeout=120)

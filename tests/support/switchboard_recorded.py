@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import json
+import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +26,7 @@ from .switchboard_run import Switchboard
 PACE = 0.1
 """Seconds that a second of audio takes."""
 
-GUARD_SECONDS = 15.0
+GUARD_SECONDS = 60.0
 ATTEMPTS = 3
 """A machine that stands still for a tenth of a second may lose the interruption: then it is recorded anew."""
 
@@ -64,8 +68,11 @@ def happened(lines: Sequence[str]) -> dict[str, int]:
     return {name: counts[name] for name in INGREDIENTS}
 
 
-def record(folder: Path) -> Recorded:
-    """Record it into a store in this folder."""
+@functools.cache
+def recorded() -> Recorded:
+    """Recorded once in each process; nobody changes it."""
+    folder = Path(tempfile.mkdtemp(prefix="realtape-switchboard-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     lines: list[str] = []
     for attempt in range(ATTEMPTS):
         store = folder / f"switchboard_{attempt}.db"

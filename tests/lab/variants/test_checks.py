@@ -57,8 +57,8 @@ def test_the_demo_and_a_scripted_session_have_no_problem(demo: Draft, tmp_path: 
     assert problems(drafts_of(tmp_path / "long.db")[0]) == []
 
 
-def test_a_switchboard_has_no_problem_on_either_connection(tmp_path: Path) -> None:
-    recorded = switchboard_recorded.record(tmp_path)
+def test_a_switchboard_has_no_problem_on_either_connection() -> None:
+    recorded = switchboard_recorded.recorded()
     drafts = drafts_of(recorded.store, recorded.session)
     assert len(drafts) == 2
     assert [problems(draft) for draft in drafts] == [[], []]

@@ -26,8 +26,8 @@ def demo() -> Needs:
 
 
 @pytest.fixture(scope="module")
-def switchboard(tmp_path_factory: pytest.TempPathFactory) -> list[Needs]:
-    recorded = switchboard_recorded.record(tmp_path_factory.mktemp("switchboard"))
+def switchboard() -> list[Needs]:
+    recorded = switchboard_recorded.recorded()
     return [Needs(draft) for draft in drafts_of(recorded.store, recorded.session)]
 
 

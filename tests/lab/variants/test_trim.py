@@ -25,8 +25,8 @@ def demo() -> Draft:
 
 
 @pytest.fixture(scope="module")
-def switchboard(tmp_path_factory: pytest.TempPathFactory) -> Draft:
-    recorded = switchboard_recorded.record(tmp_path_factory.mktemp("switchboard"))
+def switchboard() -> Draft:
+    recorded = switchboard_recorded.recorded()
     return drafts_of(recorded.store, recorded.session)[0]
 
 
