@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from ..schema.playback import RealtimePlaybackState, audio_length_ms
+from ..schema.playback import RealtimePlaybackState
 from ..schema.standard import event_name
 from ..schema.vocabulary import Vocabulary
-from ..session.audio_tracker import AudioTracker, Part
-from ..session.words import mapping, sequence
+from ..session.audio import Part
+from ..session.audio_tracker import AudioTracker
+from ..session.fields import mapping, sequence
+from ..session.sound import SoundFormats
 
 Message: TypeAlias = dict[str, Any]
 
@@ -59,7 +61,7 @@ class Client:
         self._vocabulary = vocabulary
         self._tracker = tracker
         self._now_ns = now_ns
-        self._format = "pcm16"
+        self._formats = SoundFormats()
         self._server_cancels = False  # a response, when the user breaks in
         self._cancelling = False
         self._silenced: set[str] = set()  # responses whose audio is dropped
@@ -95,7 +97,7 @@ class Client:
             case "response.created" | "response.done":
                 yield from self._response(message)
             case "session.created" | "session.updated":
-                self._session(message["session"])
+                self._session(message)
             case "error":
                 yield Given(self._make("error", error=message["error"]))
             case _:
@@ -228,7 +230,7 @@ class Client:
         if response_id in self._silenced:
             return
         part, data = (message["item_id"], message["content_index"]), base64.b64decode(message["delta"])
-        ms = audio_length_ms(self._format, data)
+        ms = self._formats.model.ms(len(data))
         self.audio.came(part, len(data), ms, at_ns=self._now_ns(), response_id=response_id)
         fields = {field: message[field] for field in ("response_id", "item_id", "content_index")}
         yield Given(self._make("audio", data=data, **fields))
@@ -254,19 +256,16 @@ class Client:
         if item_id is not None:
             yield Told({"type": "conversation.item.retrieve", "item_id": item_id})
 
-    def _session(self, session: Message) -> None:
+    def _session(self, message: Message) -> None:
+        session = message["session"]
         if session.get("type") == "transcription":
             return
         audio = mapping(session.get("audio"))
         detection = mapping(mapping(audio.get("input")).get("turn_detection"))
         self._server_cancels = detection.get("interrupt_response") is True
-        format = mapping(mapping(audio.get("output")).get("format")).get("type")
-        if format is None:
-            return
-        names = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
-        self._format = names.get(format, format)
-        if self._tracker is not None:
-            self._tracker.set_audio_format(self._format)
+        self._formats.tell(message)
+        if self._tracker is not None and mapping(audio.get("output")).get("format") is not None:
+            self._tracker.set_audio_format(self._formats.model.encoding)
 
     def _given(self, name: str, message: Message, *fields: str) -> Given:
         return Given(self._make(name, **{field: message[field] for field in fields}))

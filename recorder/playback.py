@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from ..schema.entries import text_column
-from ..schema.playback import audio_length_ms
 from ..schema.secrets import Secrets
 from ..schema.shadows import Shadows, bare
+from ..session.audio_tracker import AudioTracker
 from ..session.sound import SoundFormats
 
 logger = logging.getLogger("realtape.recorder")
@@ -144,36 +144,30 @@ def _length(arg: Any) -> Any:
 class AssumedTracker:
     """Where the application has no tracker: audio plays as it arrives, at real-time speed.
 
-    What the SDK assumes as well: the item whose audio came last is playing since its first audio
-    came, and no further than what came of it.
+    What the SDK assumes as well (`AudioTracker`): what came last is playing since the first of it came,
+    and no further than what came of it.
     """
 
     def __init__(self, clock: Callable[[], int], settings: Mapping[str, Any] | None) -> None:
         self._clock = clock
         self._formats = SoundFormats()
-        self._item: tuple[str, int] | None = None
-        self._since_ns = 0
-        self._length_ms = 0.0
+        self._audio = AudioTracker()
         self.ask(settings)
 
     def playback(self) -> Playback:
         """The state now."""
-        if self._item is None:
-            return NO_PLAYBACK
-        elapsed_ms = min((self._clock() - self._since_ns) / 1e6, self._length_ms)
-        return (*self._item, elapsed_ms, True)
+        state = self._audio.assumed(self._clock())
+        return NO_PLAYBACK if state is None else (*state, True)
 
     def on_received(self, event: Any) -> None:
         """An event from the model, before it is recorded."""
         try:
             kind = getattr(event, "type", None)
             if kind == "audio":
-                item = (event.item_id, event.content_index)
-                if item != self._item:
-                    self._item, self._since_ns, self._length_ms = item, self._clock(), 0.0
-                self._length_ms += audio_length_ms(self._formats.model.encoding, len(event.data))
+                part, length = (event.item_id, event.content_index), len(event.data)
+                self._audio.came(part, length, self._formats.model.ms(length), at_ns=self._clock())
             elif kind == "audio_interrupted":
-                self._item = None
+                self._audio.interrupted()
             elif kind == "raw_server_event" and isinstance(event.data, dict):
                 self._formats.tell(cast("dict[str, Any]", event.data))
         except Exception as error:  # noqa: BLE001 - a transport may call anything an audio event

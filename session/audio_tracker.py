@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
 
-Part: TypeAlias = tuple[str, int]
-"""An item, and the index of a part of its content."""
+from .audio import Part
 
 
 @dataclass(slots=True)
@@ -93,6 +91,14 @@ class AudioTracker:
     def parts_of(self, response_id: str) -> tuple[Part, ...]:
         """What came of a response, in the order in which it began, until it is interrupted or retired."""
         return tuple(self._of_response.get(response_id, ()))
+
+    def assumed(self, at_ns: int) -> tuple[str, int, float] | None:
+        """What is heard by then where no tracker tells: item, part of its content, milliseconds; never more
+        than came."""
+        elapsed_ms = self.elapsed_ms(at_ns)
+        if self.latest is None or elapsed_ms is None:
+            return None
+        return (*self.latest, min(elapsed_ms, self.parts[self.latest].ms))
 
     def elapsed_ms(self, at_ns: int) -> float | None:
         """For how long the latest part has played, were it played since the first of it came, at real-time

@@ -17,7 +17,7 @@ from ...lab.invariants import ALL, Invariant
 from ...provider import AudioFormatName, Item, RequestRefused, Response, ServerSession, Settings
 from ...recorder.recorder import Recorder
 from ...schema.errors import UsageError
-from ...session.audio_tracker import Part
+from ...session.audio import Part
 from .kept_examples import keep
 from .served import ServedModel
 from .stage import Stage

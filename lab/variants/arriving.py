@@ -31,7 +31,7 @@ def _hear(sketch: Sketch, where: Heard) -> tuple[int, Burst, int]:
         before = hearing.state
         hearing.add(entry)
         after = hearing.state if hearing.tracked else columns(entry)
-        if (after[0], after[1] or 0) != part or after[2] is None or part not in hearing.received:
+        if (after[0], after[1] or 0) != part or after[2] is None or part not in hearing.audio.parts:
             last = spot
             continue
         if where.ms == 0 or after[2] >= where.ms:
@@ -40,7 +40,7 @@ def _hear(sketch: Sketch, where: Heard) -> tuple[int, Burst, int]:
                 return _split(sketch, number, where.ms - had_ms, after[2] - had_ms)
             seq = outside(sketch.structure, spot.seq)
             if last is not None and spot.entry.flags & Flag.ASSUMED:
-                at_ns = hearing.since_ns + round(where.ms * 1e6)
+                at_ns = hearing.audio.parts[part].since_ns + round(where.ms * 1e6)
                 if last.burst[0] < at_ns < spot.burst[0]:
                     return seq, sketch.fresh_burst(at_ns), 0
             return seq, (last or spot).burst, (last or spot).round

@@ -102,7 +102,7 @@ def heard_places(structure: Structure, every_ms: int) -> list[Heard]:
         hearing.add(entry)
         item_id, index, elapsed_ms = hearing.state if hearing.tracked else columns(entry)
         part = (item_id or "", index or 0)
-        if item_id is not None and elapsed_ms is not None and part in hearing.received:
+        if item_id is not None and elapsed_ms is not None and part in hearing.audio.parts:
             most[part] = max(most.get(part, 0.0), elapsed_ms)
     return [
         Heard(item_id, ms, index)

@@ -3,13 +3,13 @@ SDK's model follows it (`openai_realtime.py`: the audio trackers, `speech_starte
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any, cast
 
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.playback import RealtimePlaybackTracker
 from ...session.audio import Part, part_of
+from ...session.audio_tracker import AudioTracker
 from ...session.drafts import Draft, reference_in, tree_of, with_tree
 from ...session.fields import RAW, facts_of, mapping, text_of
 from ...session.sound import SoundFormats
@@ -22,43 +22,25 @@ class Hearing:
     """Is told the entries of a session in order.
 
     Attributes:
-        received: bytes of each part.
-        chunks: seqs of the entries that brought them, with the bytes received by then.
-        latest: the part of the last audio, until an interruption; None: nothing could be interrupted.
-        since_ns: when that began; it is 0 before.
-        current: the item of the last audio, whatever came after.
+        audio: what the SDK's model knows of the audio by now.
+        chunks: seqs of the entries that brought each part, with the bytes received by then.
         tracked: the application told its tracker what it played.
-        active: responses that were begun and are not done, in order.
     """
 
     def __init__(self) -> None:
-        self.received: dict[Part, int] = {}
+        self.audio = AudioTracker()
         self.chunks: dict[Part, list[tuple[int, int]]] = {}
-        self.latest: Part | None = None
-        self.current: str | None = None
         self.tracked = False
-        self.active: dict[str, None] = {}
-        self._response_of: dict[Part, str] = {}
         self._tracker = RealtimePlaybackTracker()
         self._formats = SoundFormats()
-        self.since_ns = 0
-        self._before = 0  # what had come of the latest part when it began
 
     def add(self, entry: Entry) -> None:
         """The next entry."""
         self._formats.read(entry)
         if entry.kind == Kind.PLAYBACK:
             self._play(entry)
-        elif entry.kind == Kind.RECEIVED and entry.type == "audio":
+        elif entry.kind == Kind.RECEIVED:
             self._hear(entry)
-        elif entry.kind == Kind.RECEIVED and entry.type == "turn_started":
-            self.active[text_of(facts_of(entry).get("response_id"))] = None
-        elif entry.kind == Kind.RECEIVED and entry.type == "turn_ended":
-            self.active.pop(text_of(facts_of(entry).get("response_id")), None)
-        elif entry.kind == Kind.RECEIVED and entry.type == RAW:
-            self._react(facts_of(entry))
-        elif entry.kind == Kind.RECEIVED and entry.type == "audio_interrupted":
-            self.latest = None
 
     @property
     def state(self) -> State:
@@ -67,41 +49,22 @@ class Hearing:
         return state["current_item_id"], state["current_item_content_index"], state["elapsed_ms"]
 
     def assumed(self, at_ns: int) -> State:
-        """What is heard by then where nobody tells: the latest part plays since it came, as the recorder
-        assumes."""
-        if self.latest is None:
-            return NOTHING
-        length_ms = self.ms_of(self.received[self.latest] - self._before)
-        return (*self.latest, min((at_ns - self.since_ns) / 1e6, length_ms))
+        """What is heard by then where nobody tells, as the recorder assumes."""
+        return self.audio.assumed(at_ns) or NOTHING
 
     def ms(self, part: Part) -> float:
         """How much was received of a part, in milliseconds."""
-        return self.ms_of(self.received.get(part, 0))
+        audio = self.audio.parts.get(part)
+        return 0.0 if audio is None else audio.ms
 
-    def ms_of(self, length: int) -> float:
-        """So many bytes in milliseconds, in the format last set."""
-        return self._formats.model.ms(length)
+    def length(self, part: Part) -> int:
+        """How much was received of a part, in bytes."""
+        audio = self.audio.parts.get(part)
+        return 0 if audio is None else audio.length
 
     def bytes_of(self, ms: float) -> int:
         """So many milliseconds in bytes: whole samples."""
         return self._formats.model.bytes_in(ms)
-
-    def truncates_at(self, elapsed_ms: float | None, part: Part) -> int | None:
-        """Where the model truncates when the user begins to speak; None: it sees no need to.
-
-        Args:
-            elapsed_ms: how much of this part was heard, if that is known.
-        """
-        if elapsed_ms is None:
-            return None
-        at_ms = max(round(elapsed_ms), 0)
-        if part not in self.received:
-            return at_ms
-        limit_ms = math.ceil(self.ms(part))
-        owner = self._response_of.get(part)
-        if at_ms >= limit_ms and not (self.active and (owner is None or owner in self.active)):
-            return None
-        return min(at_ms, limit_ms)
 
     def playable(self, entry: Entry) -> int | float | None:
         """Of what a play call says was played, in its own unit: how much of it had been received."""
@@ -117,16 +80,22 @@ class Hearing:
 
     def _hear(self, entry: Entry) -> None:
         facts = facts_of(entry)
-        reference = reference_in(facts.get("data"))
-        if reference is None:
-            return
-        part = part_of(facts)
-        if part != self.latest:
-            self.since_ns, self._before = entry.at_ns, self.received.get(part, 0)
-        self.received[part] = self.received.get(part, 0) + reference[2]
-        self.chunks.setdefault(part, []).append((entry.seq, self.received[part]))
-        self.latest, self.current = part, part[0]
-        self._response_of[part] = text_of(facts.get("response_id"))
+        type = text_of(facts.get("type")) if entry.type == RAW else entry.type
+        if type == "audio":
+            reference = reference_in(facts.get("data"))
+            if reference is not None:
+                self._come(entry, part_of(facts), reference[2], text_of(facts.get("response_id")) or None)
+        elif type == "audio_interrupted":
+            self.audio.interrupted()
+        elif type in ("turn_started", "response.created"):
+            self.audio.response_created(_response_id(facts))
+        elif type in ("turn_ended", "response.done"):
+            self.audio.response_done(_response_id(facts))
+
+    def _come(self, entry: Entry, part: Part, length: int, response_id: str | None) -> None:
+        ms = self._formats.model.ms(length)
+        self.audio.came(part, length, ms, at_ns=entry.at_ns, response_id=response_id)
+        self.chunks.setdefault(part, []).append((entry.seq, self.length(part)))
 
     def _play(self, entry: Entry) -> None:
         state = mapping(tree_of(entry)).get("state")
@@ -140,7 +109,7 @@ class Hearing:
             part, amount = played(entry)
             if part is not None:
                 bytes_played = entry.method == "on_play_bytes"
-                ms = self.ms_of(int(amount)) if bytes_played else float(amount)
+                ms = self._formats.model.ms(int(amount)) if bytes_played else float(amount)
                 self._tracker.on_play_ms(*part, ms)
         elif entry.method == "observed" and isinstance(state, list):
             item_id, index, elapsed_ms = cast("list[Any]", state)
@@ -148,12 +117,9 @@ class Hearing:
             if isinstance(item_id, str) and isinstance(elapsed_ms, int | float):
                 self._tracker.on_play_ms(item_id, index or 0, float(elapsed_ms))
 
-    def _react(self, message: dict[str, Any]) -> None:
-        response_id = text_of(mapping(message.get("response")).get("id"))
-        if message.get("type") == "response.created":
-            self.active[response_id] = None
-        elif message.get("type") == "response.done":
-            self.active.pop(response_id, None)
+
+def _response_id(facts: dict[str, Any]) -> str | None:
+    return text_of(facts.get("response_id") or mapping(facts.get("response")).get("id")) or None
 
 
 def played(entry: Entry) -> tuple[Part | None, int | float]:

@@ -79,19 +79,21 @@ def _put_in(sketch: Sketch, seq: int, burst: Burst, round: int, like: Interrupti
     if raw:
         message = {"type": SPEECH_STARTED, "event_id": f"event_{user}", "audio_start_ms": 0, "item_id": user}
         first.append(_raw(head, message))
-    if hearing.latest is not None:
-        first += _broken_off(head, hearing.latest, tracked=hearing.tracked)
+    if hearing.audio.latest is not None:
+        first += _broken_off(head, hearing.audio.latest, tracked=hearing.tracked)
     if not first:
         return
     index = sketch.index(seq)
     new = sketch.insert(index, first, burst, round)
     for response in active:
         cut_off(sketch, response, seq, "turn_detected", behind=new[-1], burst=burst, round=round)
-    if not active and hearing.latest is not None:  # it was only being played
-        rest = [spot.seq for spot in sketch.spots if spot.seq >= seq and _plays(spot.entry, hearing.latest)]
+    if not active and hearing.audio.latest is not None:  # it was only being played
+        rest = [
+            spot.seq for spot in sketch.spots if spot.seq >= seq and _plays(spot.entry, hearing.audio.latest)
+        ]
         sketch.drop(rest)
     if raw:
-        _say(sketch, seq, burst, head, user, like, interrupts=hearing.latest is not None)
+        _say(sketch, seq, burst, head, user, like, interrupts=hearing.audio.latest is not None)
 
 
 def _broken_off(head: Entry, part: Part, *, tracked: bool) -> list[Entry]:

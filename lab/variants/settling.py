@@ -136,24 +136,24 @@ class Settling:
     def _begin(self, entry: Entry) -> None:
         """The user begins to speak."""
         hearing = self._hearing
-        self._silent = hearing.latest is None
+        self._silent = hearing.audio.latest is None
         self._waits, self._asked = True, None
         if self._silent:
             return
         item_id, index, elapsed_ms = hearing.state
         if not self._tracked:  # it was assumed that audio is played as it comes
             item_id, index, elapsed_ms = columns(self._as_assumed(entry))
-            if item_id is None and hearing.latest is not None:
-                (item_id, index), elapsed_ms = hearing.latest, hearing.ms(hearing.latest)
+            if item_id is None and hearing.audio.latest is not None:
+                (item_id, index), elapsed_ms = hearing.audio.latest, hearing.ms(hearing.audio.latest)
         if item_id is not None:
             part = (item_id, index or 0)
-            at_ms = hearing.truncates_at(elapsed_ms, part)
+            at_ms = None if elapsed_ms is None else hearing.audio.truncates_at(part, round(elapsed_ms))
             self._asked = None if at_ms is None else (part, at_ms)
 
     def _interruption(self, entry: Entry) -> Entry | None:
         if self._silent:
             return None
-        latest = self._hearing.latest
+        latest = self._hearing.audio.latest
         facts = facts_of(entry)
         if latest is None:  # and of this one nothing has come by now
             item_id = text_of(facts.get("item_id"))
@@ -163,7 +163,7 @@ class Settling:
         return with_tree(entry, {**tree_of(entry), "item_id": latest[0], "content_index": latest[1]})
 
     def _items_received(self) -> set[str]:
-        return {item_id for item_id, _ in self._hearing.received}
+        return {item_id for item_id, _ in self._hearing.audio.parts}
 
     def _truncation(self, entry: Entry) -> Entry | None:
         self._waits = False
@@ -180,9 +180,10 @@ class Settling:
         old_id = item_id = text_of(item.get("id"))
         part = next((one for one in self._references if one[0] == item_id), None)
         if part is None and item_id in self._known and item.get("role") == "assistant":
-            if self._hearing.current is None:
+            current = self._hearing.audio.current_item_id
+            if current is None:
                 return None
-            item_id = self._hearing.current
+            item_id = current
             part = next(one for one in self._references if one[0] == item_id)
         if part is None:
             return entry
@@ -201,7 +202,7 @@ class Settling:
     def _shown(self, part: Part, item: dict[str, Any]) -> dict[str, Any]:
         """An item with as much of its audio as is left of it."""
         at_ms = self._truncated.get(part)
-        length = self._hearing.received.get(part, 0)
+        length = self._hearing.length(part)
         if at_ms is not None:
             length = min(length, self._hearing.bytes_of(at_ms))
         content: list[Any] = []
