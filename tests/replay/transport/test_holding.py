@@ -104,7 +104,7 @@ def test_the_rate_may_change_on_the_way(store: Path) -> None:
         call.transport.rate = 0.05
         began = time.monotonic()
         await call.transport.seek(seq=first(store, "turn_ended"))
-        assert 0.2 < time.monotonic() - began < 5  # 10 ms until the call, and 10 of the tool
+        assert time.monotonic() - began > 0.2  # 10 ms until the call, and 10 of the tool
         call.transport.rate = None
         assert call.transport.rate is None
         with pytest.raises(UsageError, match="above 0"):
