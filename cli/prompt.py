@@ -15,8 +15,7 @@ from types import FrameType
 from rich.text import Text
 
 from ..replay import Play, Played
-from ..replay.control.goals import Goal, Stop, starts_turn, steps
-from ..replay.control.transport import Transport
+from ..replay.transport import Goal, Stop, Transport, starts_turn, steps
 from ..schema import RealtapeError, UsageError
 from ..session import words
 from . import output

@@ -5,16 +5,15 @@ May import `realtape.schema` and `realtape.session` only.
 
 from __future__ import annotations
 
-from .control.breakpoints import Breakpoint, Moment
-from .control.goals import Stop
-from .control.rewinding import Rewindable
-from .control.transport import Transport
+from .breakpoints import Breakpoint, Moment
 from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
 from .matching.matchers import IGNORE, JSON_TEXT, Matcher, MatcherError, Normalised, Tolerance
 from .model import ReplayModel
 from .play import Application, Ending, Play, Played, ReplayOptions, Verdict, replay
 from .reporting.divergence import Difference, Divergence, DivergenceError
 from .reporting.report import ReplayReport
+from .rewindable import Rewindable
+from .transport import Stop, Transport
 
 __all__ = [
     "IGNORE",

@@ -15,18 +15,20 @@ from ..schema.standard import STANDARD, event_name
 from ..schema.vocabulary import Vocabulary
 from ..session.provenance import Redaction
 from ..session.recording import Recording
-from .control.transport import Transport
 from .core.machine import ReplayCore
-from .core.report_builder import ReportBuilder
-from .loop.pacers import pacer_of
+from .loop.plain_pacer import PlainPacer
+from .loop.virtual_loop import VirtualLoop
+from .loop.virtual_pacer import VirtualPacer
 from .matching.audio_tape import AudioMatching
 from .matching.matchers import Declared, MatcherError, Matchers
 from .matching.matching import SETTINGS_TYPES, Expectation, Matching
 from .own_events import end_event, exception_event, own_step
 from .player import Player
 from .reporting.report import ReplayReport
-from .terms.steps import Outcome, Step
+from .reporting.report_builder import ReportBuilder
+from .terms.steps import Outcome
 from .tracker import ReplayTracker
+from .transport import Transport
 from .verdicts import Verdicts
 
 AtEnd = Literal["end_of_stream", "hold", "cancel"]
@@ -103,6 +105,7 @@ class ReplayBase:
         )
         self._listeners: list[Any] = []
         self._player: Player | None = None
+        self._names: dict[type[Any], str | None] = {}
         self._done = asyncio.Event()
         self._stopping = asyncio.Lock()
         self._halted: list[Player] = []
@@ -144,46 +147,40 @@ class ReplayBase:
         self._connector = asyncio.current_task()
         self._done.clear()
         self._closed = False
-        pacer = pacer_of(
-            asyncio.get_running_loop(),
-            stuck_after=self._stuck_after,
-            patience=self._patience,
-            pace=self.transport.rate,
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, VirtualLoop):
+            pacer = VirtualPacer(loop, round(self._patience * 1e9))
+        else:
+            pacer = PlainPacer(loop, self._stuck_after, self.transport.rate)
+        core = ReplayCore(
+            self._report,
+            self._expect,
+            self._matching(recording.codec, redaction=Redaction.told_by(recording.header.source)),
+            now=pacer.now,
+            paced=pacer.paced,
         )
         player = self._player = Player(
             recording,
-            ReplayCore(
-                self._report,
-                self._expect,
-                self._matching(recording.codec, redaction=Redaction.told_by(recording.header.source)),
-                now=pacer.now,
-                paced=pacer.paced,
-            ),
+            core,
             pacer,
+            self.transport,
+            self._verdicts,
             listeners=self._listeners,
-            diverged=self._verdicts.diverge,
             played=self._on_played,
-            delivered=self._on_delivery,
-            broken=self._verdicts.end,
-            transport=self.transport,
         )
-        self.transport.attach(player)
-        self._verdicts.core = player.core
-        self._report.begin(recording.header.id, recording.length, player.core.window, lambda: pacer.weaker)
+        self.transport.attach(recording, core, pacer, player.advance, player.handles)
+        self._verdicts.core = core
+        self._report.begin(recording.header.id, recording.length, core.played, lambda: pacer.weaker)
         tracker = options.get("playback_tracker")
         if tracker is not None and recording.has_playback():
-            player.tracker = ReplayTracker(
-                tracker, player.core.window.due_playback, self._report, pacer.still
-            )
+            player.tracker = ReplayTracker(tracker, core.due_playback, self._report, pacer.still)
         player.fill()
-        if player.core.window.first is None and player.core.window.unreadable is not None:
-            self._verdicts.end(player.core.window.unreadable)
-        if not player.core.window.connects and not self.failed:
+        if core.nothing_left and core.unreadable is not None:
+            self._verdicts.end(core.unreadable)
+        if not core.connects and not self.failed:
             player.advance()
             return
-        outcome, recorded = await player.call(
-            Kind.CONNECT, None, None, self._verdicts.unmatched(Kind.CONNECT, None)
-        )
+        outcome, recorded = await player.call(Kind.CONNECT)
         if recorded is not None:
             settings = options.get("initial_model_settings", {})
             self._verdicts.compare(("options", "initial_model_settings"), recorded.step, settings)
@@ -231,8 +228,7 @@ class ReplayBase:
         self.transport.let_go()
         try:
             if player is not None and not self.failed:
-                unmatched = self._verdicts.unmatched(Kind.CLOSE, None)
-                outcome, _ = await player.call(Kind.CLOSE, None, None, unmatched)
+                outcome, _ = await player.call(Kind.CLOSE)
         except RealtapeError:  # there is nothing more to be played
             self._closed = True
             self._halt()
@@ -294,14 +290,15 @@ class ReplayBase:
 
     async def _send(self, event: Any) -> Outcome:
         player = self._player
-        self._verdicts.raise_again()
+        if self._verdicts.error is not None:
+            raise self._verdicts.error
         if player is None:
             raise UsageError("nothing is connected: connect before you send")
-        type = event_name(self.vocabulary, event.__class__)
+        type = self._names.get(event.__class__)
+        if type is None:
+            type = self._names[event.__class__] = event_name(self.vocabulary, event.__class__)
         try:
-            outcome, recorded = await player.call(
-                Kind.SENT, type, event, self._verdicts.unmatched(Kind.SENT, type)
-            )
+            outcome, recorded = await player.call(Kind.SENT, type, event)
         except MatcherError as error:  # the application may swallow it: `finished()` raises it again
             self._verdicts.end(error)
             raise
@@ -315,10 +312,6 @@ class ReplayBase:
         if outcome.how == "withheld":
             return False
         return default if outcome.value is None else outcome.value
-
-    def _on_delivery(self, step: Step) -> None:
-        if not self._listeners and self._player is not None and self._player.core.listeners > 0:
-            self._verdicts.unheard(step)
 
     def _on_played(self, closed: bool) -> None:
         player = self._player
@@ -343,7 +336,7 @@ class ReplayBase:
         assert error is not None
         if player is not None:
             self._report.end()
-            if error is player.core.window.unreadable:
+            if error is player.core.unreadable:
                 player.recording.broken_off(error)
             player.fail(error)
             player.give(own_step(exception_event(self.vocabulary, error)))

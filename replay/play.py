@@ -15,7 +15,6 @@ from ..schema.addresses import StoreLocation
 from ..schema.codec import TextFilter
 from ..schema.entries import Status
 from ..session.recording import Recording
-from .control.transport import Transport
 from .loop.virtual_loop import VirtualLoop
 from .matching.audio_tape import AudioMatching
 from .matching.matchers import Declared
@@ -25,7 +24,8 @@ from .reporting.divergence import DivergenceError
 from .reporting.report import ReplayReport
 from .responder import Responder
 from .started_tasks import GRACE_SECONDS, MAX_ROUNDS, StartedTasks
-from .watched import WatchedRecording
+from .transport import Transport
+from .watched_recording import WatchedRecording
 
 Application: TypeAlias = Callable[[Any], Awaitable[Any]]
 """`async def app(model): ...`"""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..schema.entries import CALL_ENDS, PAYLOAD, Kind, Status
+from ..schema.entries import CALL_ENDS, PAYLOAD, TASK, Kind, Status
 from ..schema.errors import RealtapeError
 from ..schema.rows import Row, entry_of
 from ..session.payloads import AT_ONCE_ENTRIES
 from ..session.recording import Recording
 from .core.machine import ReplayCore
-from .core.runs import alike, may_run
 from .own_events import deliverable, deliverables
+from .terms.runs import alike, may_run
 from .terms.steps import Step, outcome_of
 
 
@@ -34,7 +34,7 @@ class Reader:
 
     def fill(self) -> None:
         """Read until the core can judge a call, or as far as it can be read."""
-        while self._core.window.hungry:
+        while self._core.hungry:
             self.read()
 
     def read(self) -> None:
@@ -43,13 +43,13 @@ class Reader:
         Raises:
             StoreError, CorruptRecordError: it was, and is to be read further.
         """
-        unreadable = self._core.window.unreadable
+        unreadable = self._core.unreadable
         if unreadable is not None:
             raise unreadable
         try:
             for rows, values in self._entries:
                 for begin, end, rounds in alike(rows):
-                    self._feed(rows[begin:end], values[begin:end], [one - begin - 1 for one in rounds])
+                    self._feed(rows[begin:end], values[begin:end], [0, *(one - begin for one in rounds)])
                 if len(rows) == AT_ONCE_ENTRIES:
                     return
         except RealtapeError as error:
@@ -58,23 +58,19 @@ class Reader:
         self._end()
 
     def _feed(self, rows: list[Row], values: list[Any], begins: list[int]) -> None:
-        """Entries that are alike: one by one, or as a run behind the first.
+        """Entries that are alike: as a run, or one by one.
 
         Args:
-            begins: where behind the first other rounds begin.
+            begins: where among them rounds begin.
         """
         core = self._core
-        first = self._step(rows[0], values[0])
-        core.feed(first)
-        if may_run(rows, self._ended) and not core.is_nested(first):
+        if may_run(rows, self._ended) and not core.is_inside_call(rows[0][TASK]):
             if self._mints:
-                for row in rows[1:]:
+                for row in rows:
                     core.matching.received(row[PAYLOAD])
-            if begins[:1] != [0]:
-                begins.insert(0, 0)
-            core.feed_run(rows[1:], deliverables(self._vocabulary, values[1:]), begins)
+            core.feed_run(rows, deliverables(self._vocabulary, values), begins)
         else:
-            for row, value in zip(rows[1:], values[1:], strict=True):
+            for row, value in zip(rows, values, strict=True):
                 core.feed(self._step(row, value))
 
     def _step(self, row: Row, value: Any) -> Step:

@@ -1,7 +1,7 @@
 """The responder: an application that answers a replay with what the recorded one answered, so that
 every recording replays by itself.
 
-It knows the application by its traces in the log: which sends were made inside which listener, which
+It knows the application by what it has left in the log: which sends were made inside which listener, which
 in a task of their own, how each ended. A send is made again once everything was delivered that had
 been received before it.
 """
@@ -14,11 +14,13 @@ import heapq
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..schema.entries import CALL_ENDS, Entry, Kind
 from ..schema.errors import UsageError
 from ..schema.model import RealtimeModelListener
+from ..schema.playback import RealtimePlaybackTracker
 from ..schema.rows import entry_of
 from ..session.ended import Ended
 from ..session.recording import Recording
@@ -27,11 +29,54 @@ from .model import ReplayBase
 from .reporting.divergence import DivergenceError
 from .reporting.report import ReplayReport
 from .terms.steps import Outcome, outcome_of
-from .traces import Answer, Handling, agreed, options_of
-from .watched import WatchedRecording
+from .watched_recording import WatchedRecording
 
 CONTEXTS_REMEMBERED = 4096
 """Events back, to whose extent a late answer still belongs."""
+
+
+@dataclass(eq=False)
+class Answer:
+    """A recorded call of the application, to be made again.
+
+    Attributes:
+        entry: the call's entry.
+        value: the event that was sent.
+        outcome: how it ended, once that was read.
+        begun: it was made again.
+        cancelled: it was cancelled again, as recorded.
+    """
+
+    entry: Entry
+    value: Any
+    outcome: Outcome | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[Any] | None = None
+    cancelled: bool = False
+
+
+@dataclass(eq=False)
+class Handling:
+    """What the recorded listeners did with one event.
+
+    Attributes:
+        seq: the event's entry.
+        event: the very object that will be delivered.
+        answers: calls made inside, not made again yet.
+        outcome: how the handling ended, once that was read; None while it goes on.
+    """
+
+    seq: int
+    event: Any
+    answers: deque[Answer] = field(default_factory=deque[Answer])
+    outcome: Outcome | None = None
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def end(self, outcome: Outcome) -> None:
+        """The listeners ended so."""
+        if self.outcome is None:
+            self.outcome = outcome
+        self.news.set()
 
 
 class Responder(RealtimeModelListener):
@@ -54,7 +99,7 @@ class Responder(RealtimeModelListener):
         self._undelivered: dict[int, None] = {}  # seqs, ascending
         self._open: dict[int | None, list[Answer | Handling]] = {}  # by recorded task
         self._open_by_seq: dict[int, Answer | Handling] = {}
-        self._lanes: dict[int | None, deque[Answer]] = {}
+        self._by_task: dict[int | None, deque[Answer]] = {}
         self._contexts: OrderedDict[int, contextvars.Context] = OrderedDict()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
@@ -144,11 +189,11 @@ class Responder(RealtimeModelListener):
         if isinstance(host, Handling):
             host.answers.append(answer)
             host.news.set()
-        elif entry.task in self._lanes:
-            self._lanes[entry.task].append(answer)
+        elif entry.task in self._by_task:
+            self._by_task[entry.task].append(answer)
         else:
-            lane = self._lanes[entry.task] = deque([answer])
-            self._spawn(self._run_lane(entry.task, lane))
+            answers = self._by_task[entry.task] = deque([answer])
+            self._spawn(self._make_all(entry.task, answers))
 
     def _read_end(self, entry: Entry, outcome: Outcome) -> None:
         ended = self._open_by_seq.pop(-1 if entry.of is None else entry.of, None)
@@ -209,10 +254,10 @@ class Responder(RealtimeModelListener):
             raise self._failure
         return self._model.report
 
-    async def _run_lane(self, task: int | None, lane: deque[Answer]) -> None:
+    async def _make_all(self, task: int | None, answers: deque[Answer]) -> None:
         """The calls of one recorded task that no listener made: one after another."""
-        while lane:
-            answer = lane.popleft()
+        while answers:
+            answer = answers.popleft()
             await self._reached(answer.entry.seq)
             context = self._contexts.get(-1 if answer.entry.cause is None else answer.entry.cause)
             making = asyncio.get_running_loop().create_task(
@@ -225,7 +270,7 @@ class Responder(RealtimeModelListener):
             except Exception as error:  # noqa: BLE001 - raised by `run`, which owns this task
                 self._failure = self._failure or error
                 break
-        del self._lanes[task]
+        del self._by_task[task]
 
     async def _make(self, answer: Answer) -> bool:
         """Make a call again; whether it returned. It ends otherwise only where it was recorded so."""
@@ -245,12 +290,12 @@ class Responder(RealtimeModelListener):
     async def _call(self, answer: Answer) -> None:
         entry, model = answer.entry, self._model
         if entry.kind == Kind.CONNECT:
-            await model.connect(options_of(answer))
+            await model.connect(_options_of(answer))
         elif entry.kind == Kind.CLOSE:
             self._closing = answer.task
             await model.close()
         elif entry.method == "send_event_if":
-            await model.send_event_if(answer.value, lambda: agreed(answer))
+            await model.send_event_if(answer.value, lambda: _agreed(answer))
         else:
             await model.send_event(answer.value)
 
@@ -287,3 +332,19 @@ class Responder(RealtimeModelListener):
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _options_of(connect: Answer) -> dict[str, Any]:
+    """What of the recorded options a replay compares or drives."""
+    recorded: dict[str, Any] = connect.value.get("options", {})
+    options: dict[str, Any] = {}
+    if "initial_model_settings" in recorded:
+        options["initial_model_settings"] = recorded["initial_model_settings"]
+    if "playback_tracker" in recorded:
+        options["playback_tracker"] = RealtimePlaybackTracker()
+    return options
+
+
+def _agreed(answer: Answer) -> bool:
+    """What the condition of a `send_event_if` said."""
+    return answer.outcome is None or answer.outcome.how != "withheld"

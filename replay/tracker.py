@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from ..schema.entries import Entry
 from ..schema.shadows import Shadows
-from .core.report_builder import ReportBuilder
+from .reporting.report_builder import ReportBuilder
 from .terms.steps import Step
 
 METHODS = ("on_play_bytes", "on_play_ms", "on_interrupted", "set_audio_format")

@@ -3,20 +3,21 @@ collected; a change of settings; or a note, where the recording itself is not wh
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from ..schema.entries import Kind
+from ..schema.entries import Flag, Kind
+from . import explain
 from .core.machine import ReplayCore
-from .core.report_builder import ReportBuilder
-from .explaining import explain
-from .explaining.replaced import Replaced
+from .matching.excerpts import told
 from .matching.matchers import MatcherError
-from .matching.settings import setting_changes
-from .player import Unmatched
 from .reporting.divergence import Divergence, DivergenceError
-from .terms.acts import RecordedCall
-from .terms.steps import Step
+from .reporting.report_builder import ReportBuilder
+from .terms.steps import RecordedCall, Step
+
+REMEMBERED = 64
+"""So many recorded calls whose place was taken by a live one that differs: they may come after all."""
 
 
 class Verdicts:
@@ -50,7 +51,7 @@ class Verdicts:
         self._strict = strict
         self._is_heard = is_heard
         self._ends = ends
-        self._replaced = Replaced()
+        self._replaced: OrderedDict[tuple[str, str | None, str], Divergence] = OrderedDict()
         self._unheard_from: int | None = None
         self._told_unheard = False
 
@@ -79,48 +80,63 @@ class Verdicts:
         self.diverge(exhausted)
         return self.error or DivergenceError(exhausted)
 
-    def unmatched(self, kind: Kind, type: str | None) -> Unmatched:
-        """What becomes of a call that no recorded one equals."""
+    def unmatched(self, kind: Kind, type: str | None, key: str, cause: int | None) -> RecordedCall | None:
+        """A call came that no recorded one equals; the one that it is taken for, if any.
 
-        def judge(key: str, cause: int | None) -> RecordedCall | None:
-            core = self.core
-            assert core is not None, "who calls is connected"
-            if type == "send_audio":
-                self._report.unmatched_audio += 1
-                return None
-            if self._replaced.restore(kind, type, key, self._report):
-                return None
-            if core.window.near_gap():
-                self._report.note(
-                    f"{type or kind} was not recorded: perhaps it was lost, near a gap or the end"
-                )
-                return None
-            if core.outlived:
-                self._report.note(f"{type or kind} came after the recording had ended, without a close")
-                return None
-            divergence, taken = explain.unmatched(core, kind, type, key, cause)
-            if taken is None and core.window.unreadable is not None:  # it may be recorded there
-                self.end(core.window.unreadable)
-                self.raise_again()
-            self.diverge(divergence)
+        Args:
+            cause: the event in whose extent it was made, where that is known.
+
+        Raises:
+            DivergenceError, CorruptRecordError: that ends the replay.
+        """
+        core = self.core
+        assert core is not None, "who calls is connected"
+        if type == "send_audio":
+            self._report.unmatched_audio += 1
+            return None
+        taken_before = self._replaced.pop((kind, type, key), None)
+        if taken_before is not None:  # the call that took its place was one too many, and this is as recorded
+            self._report.was_extra(taken_before)
+            self._report.matched += 1
+            return None
+        if core.is_near_gap():
+            self._report.note(f"{type or kind} was not recorded: perhaps it was lost, near a gap or the end")
+            return None
+        if core.outlived:
+            self._report.note(f"{type or kind} came after the recording had ended, without a close")
+            return None
+        divergence, taken = explain.unmatched(core, kind, type, key, cause)
+        if taken is None and core.unreadable is not None:  # it may be recorded there
+            self.end(core.unreadable)
             self.raise_again()
-            if taken is None:
-                self._report.extra += 1
-                return None
-            self._replaced.add(taken, divergence)
-            return core.take(taken)
-
-        return judge
+        self.diverge(divergence)
+        self.raise_again()
+        if taken is None:
+            self._report.extra += 1
+            return None
+        self._replaced[taken.alike] = divergence
+        if len(self._replaced) > REMEMBERED:
+            self._replaced.popitem(last=False)
+        return core.take(taken)
 
     def compare(self, path: tuple[str, ...], recorded: Step, live: Any) -> None:
-        """Settings, field by field: what differs is a change, and diverges only when strict.
+        """Settings, field by field: what differs is a change, and diverges only when strict. Matchers of
+        `send_session_update`'s `session_settings` count for settings that are given to `connect`, too.
 
         Args:
             path: where they are in the recorded payload.
         """
         assert self.core is not None, "who sends settings is connected"
+        matching, settings = self.core.matching, recorded.value
+        for name in path:
+            if isinstance(settings, dict):
+                settings = cast("dict[str, Any]", settings).get(name, {})
+            else:
+                settings = getattr(settings, name, {})
+        matching.absent.learn(recorded.entry.payload)
+        redacted = bool(recorded.entry.flags & Flag.REDACTED)
         try:
-            found = setting_changes(self.core.matching, recorded, path, live)
+            found = told(matching.changed_settings(settings, live, redacted=redacted))
         except MatcherError as error:
             self.end(error)
             raise

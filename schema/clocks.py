@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable, Generator
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from .asyncio_private import ready_of
 from .entries import SETTLED_TICKS
 
 BLIND_ROUNDS = 12
@@ -112,7 +113,7 @@ class CountedRounds:
 
     def _end_round(self, loop: asyncio.AbstractEventLoop) -> None:
         self._since_asked += 1
-        ready = getattr(loop, "_ready", None)
+        ready = ready_of(loop)
         over = not ready if ready is not None else self._since_asked >= BLIND_ROUNDS
         if over or self._since_asked >= (PATIENT_ROUNDS if self._at_rest else SETTLED_TICKS - 1):
             self._counting = False

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from ...schema.entries import Entry, Kind
 from ..matching.audio_tape import Audio, AudioTape
 from ..matching.matching import AUDIO_TYPE, Content, Expectation, Matching, is_redacted, must_come
-from ..terms.acts import RecordedCall
-from ..terms.steps import Step
+from ..terms.steps import RecordedCall, Step
 
 MISSED_STIMULI = 4096
 """How many stimuli that nobody sent again are remembered, in case they come late."""
@@ -19,7 +18,7 @@ MISSED_STIMULI = 4096
 MAX_CANDIDATES = 256
 """Recorded sends of which a live one may be any, but for a field that a matcher judges: so many are tried."""
 
-_Key = tuple[str, str | None, str]
+_Alike = tuple[str, str | None, str]
 
 
 class Calls:
@@ -28,6 +27,9 @@ class Calls:
     Args:
         expect: which of them must come again.
         matching: how sends are compared.
+        is_given: whether the application was given the event of this number; None: it needs none.
+        is_here: whether this entry has its place just now, where that is known exactly.
+        may_make: whether the listener that made this call when recorded is at work.
 
     Attributes:
         live: those that the application has made and that are not done, in the log's order.
@@ -35,16 +37,27 @@ class Calls:
             otherwise it may be none, or several.
     """
 
-    def __init__(self, expect: Expectation, matching: Matching | None = None) -> None:
+    def __init__(
+        self,
+        expect: Expectation,
+        matching: Matching | None = None,
+        *,
+        is_given: Callable[[int | None], bool] = lambda seq: True,
+        is_here: Callable[[Step], bool] = lambda step: False,
+        may_make: Callable[[Step], bool] = lambda step: False,
+    ) -> None:
         self.live: list[RecordedCall] = []
         self.completed: list[RecordedCall] = []
         self._matching = matching or Matching()
         self._tape = AudioTape(self._matching.audio)
         self._redacted: dict[tuple[str, str | None], dict[str, None]] = {}  # keys in `_index`
         self._expect: Expectation = expect
+        self._is_given = is_given
+        self._is_here = is_here
+        self._may_make = may_make
         self._by_seq: dict[int, RecordedCall] = {}
         self._open: dict[int | None, list[RecordedCall]] = {}  # by recorded task, innermost last
-        self._index: dict[_Key, deque[RecordedCall]] = {}  # those that nobody has made
+        self._index: dict[_Alike, deque[RecordedCall]] = {}  # those that nobody has made
         self._missed: deque[RecordedCall] = deque()
         self._due: dict[int, RecordedCall] = {}  # reactions by seq, until they are made
 
@@ -53,11 +66,11 @@ class Calls:
     def begin(self, step: Step) -> None:
         """A recorded call."""
         call = RecordedCall(step, must_come(step.entry, self._expect))
-        self._by_seq[step.seq] = call
+        self._by_seq[step.seq] = step.call = call
         if call.required:
             self._due[step.seq] = call
         self._open.setdefault(step.entry.task, []).append(call)
-        self._index.setdefault(_key(step), deque()).append(call)
+        self._index.setdefault(call.alike, deque()).append(call)
         if is_redacted(step.entry, step.key) or self._matching.may_hold_stand_ins(step.entry):
             self._redacted.setdefault((step.kind, step.entry.type), {})[step.key] = None
         if isinstance(step.key, Content) and step.key.audio is not None:
@@ -65,10 +78,10 @@ class Calls:
 
     def end(self, step: Step) -> None:
         """The entry that ends one."""
-        call = self.ended_by(step)
+        call = self._by_seq.get(-1 if step.entry.of is None else step.entry.of)
         if call is None:
             return
-        call.end = step
+        call.end, step.call = step, call
         stack = self._open.get(call.step.entry.task)
         if stack and call in stack:
             stack.remove(call)
@@ -80,39 +93,20 @@ class Calls:
                 call.end = call.end or gap
         self._open.clear()
 
-    def around(self, received: Step) -> RecordedCall | None:
-        """The call inside which this event was received: one that was open in its task."""
-        task = received.entry.task
+    def open_in(self, task: int | None) -> RecordedCall | None:
+        """The call inside which this task receives: one that is open in it."""
         stack = self._open.get(task) if task is not None else None
         return stack[-1] if stack and not stack[-1].skipped else None
 
-    def at(self, step: Step) -> RecordedCall:
-        """The call that begins at this step."""
-        return self._by_seq[step.seq]
-
-    def ended_by(self, step: Step) -> RecordedCall | None:
-        """The call that this step ends, if it is in memory."""
-        of = step.entry.of
-        return None if of is None else self._by_seq.get(of)
-
     def passed(self, end: Step) -> None:
         """The cursor has passed the end of a call: forget it, if it is over."""
-        call = self.ended_by(end)
+        call = end.call
         if call is not None and (call.done or call.skipped):
-            del self._by_seq[call.seq]
+            self._by_seq.pop(call.seq, None)
 
     # --- the application's calls come in ----------------------------------------------------------------
 
-    def match(
-        self,
-        kind: str,
-        type: str | None,
-        key: str,
-        cause: int | None,
-        given: Callable[[int | None], bool],
-        here: Callable[[Step], bool] = lambda step: False,
-        at_work: Callable[[Step], bool] = lambda step: False,
-    ) -> RecordedCall | None:
+    def match(self, kind: str, type: str | None, key: str, cause: int | None) -> RecordedCall | None:
         """The recorded call that a live one is, or None.
 
         By index and not by cursor. Among several of the same content: the one of the same cause,
@@ -122,59 +116,31 @@ class Calls:
 
         Args:
             cause: the event in whose extent the live call was made, where that is known.
-            given: whether the application was given the event of this seq.
-            here: whether this step has its place just now, where that is known exactly.
-            at_work: whether the listener that made this call when recorded is at work.
 
         Raises:
             MatcherError: a function of a matcher raised.
         """
         self.completed = []
-
-        firsts: dict[_Key, int] = {}  # of the stimuli of some content, which one may be made next
-
-        def follows_stimulus(call: RecordedCall) -> bool:
-            same = _key(call.step)
-            if same not in firsts:
-                open_ones = (one.seq for one in self._index[same] if not (one.required or one.skipped))
-                firsts[same] = min(open_ones, default=call.seq)
-            return firsts[same] < call.seq
-
-        def remoteness(call: RecordedCall) -> tuple[int, int]:
-            recorded = call.step.entry.cause
-            if recorded == cause and here(call.step):
-                return (-1, call.seq)
-            if cause is not None and recorded == cause:
-                return (0, call.seq)
-            if not given(recorded):
-                return (4, call.seq)
-            if not call.required:
-                return (2, call.seq)
-            return (3 if at_work(call.step) and follows_stimulus(call) else 1, call.seq)
-
+        call = self._equal(kind, type, key, cause)
         if isinstance(key, Content) and key.audio is not None:
-            same = self._equal(kind, type, key, remoteness)
-            by_event = cause is not None and same is not None and same.step.entry.cause == cause
-            if same is not None and (by_event or here(same.step)):
-                self._tape.forget(same)  # who sends by the way of an event has a place of its own
-                return self._complete([same], given)
-            return self._sound(key.audio, lambda: self._equal(kind, type, key, remoteness), given)
-        call = self._equal(kind, type, key, remoteness)
+            return self._match_audio(key.audio, call, cause)
         if call is None:
             return None
         self._matching.matched(call.step.key, key)
-        self._make(call, given)
+        self._make(call)
         insort(self.live, call, key=_seq)
         return call
 
-    def _equal(
-        self, kind: str, type: str | None, key: str, remoteness: Callable[[RecordedCall], tuple[int, int]]
-    ) -> RecordedCall | None:
+    def _equal(self, kind: str, type: str | None, key: str, cause: int | None) -> RecordedCall | None:
         """The recorded call nearest to a live one whose content it has."""
         agree = self._matching.agree
         queue = self._index.get((kind, type, key))
-        if queue:
-            call = queue[0] if len(queue) == 1 else min(queue, key=remoteness)
+        if queue and len(queue) == 1:
+            if agree(queue[0].step.key, key):
+                return queue[0]
+        elif queue:
+            remoteness = self._remoteness(cause)
+            call = min(queue, key=remoteness)
             if agree(call.step.key, key):
                 return call
             for call in heapq.nsmallest(MAX_CANDIDATES, queue, key=remoteness)[1:]:
@@ -183,27 +149,55 @@ class Calls:
         for one in self._redacted.get((kind, type), ()):
             calls = self._index[kind, type, one]
             if self._matching.redacted_agree(calls[0].step.key, key):
-                return min(calls, key=remoteness)
+                return min(calls, key=self._remoteness(cause))
         return None
 
-    def _sound(
-        self,
-        audio: Audio,
-        same: Callable[[], RecordedCall | None],
-        given: Callable[[int | None], bool],
-    ) -> RecordedCall | None:
-        """The recorded call that a live chunk of audio completes; one of our own, if it is but a part."""
+    def _remoteness(self, cause: int | None) -> Callable[[RecordedCall], tuple[int, int]]:
+        """How far recorded calls of one content are from a live one that has this cause."""
+        firsts: dict[_Alike, int] = {}  # of the stimuli of some content, which one may be made next
+
+        def follows_stimulus(call: RecordedCall) -> bool:
+            same = call.alike
+            if same not in firsts:
+                open_ones = (one.seq for one in self._index[same] if not (one.required or one.skipped))
+                firsts[same] = min(open_ones, default=call.seq)
+            return firsts[same] < call.seq
+
+        def remoteness(call: RecordedCall) -> tuple[int, int]:
+            recorded = call.step.entry.cause
+            if recorded == cause and self._is_here(call.step):
+                return (-1, call.seq)
+            if cause is not None and recorded == cause:
+                return (0, call.seq)
+            if not self._is_given(recorded):
+                return (4, call.seq)
+            if not call.required:
+                return (2, call.seq)
+            return (3 if self._may_make(call.step) and follows_stimulus(call) else 1, call.seq)
+
+        return remoteness
+
+    def _match_audio(self, audio: Audio, same: RecordedCall | None, cause: int | None) -> RecordedCall | None:
+        """The recorded call that a live chunk of audio completes; one of our own, if it is but a part.
+
+        Args:
+            same: one of the same content, if there is one.
+        """
+        by_event = cause is not None and same is not None and same.step.entry.cause == cause
+        if same is not None and (by_event or self._is_here(same.step)):
+            self._tape.forget(same)  # who sends by the way of an event has a place of its own
+            return self._complete([same])
         taken = self._tape.take(audio, same)
         if taken is None and (audio.data or audio.commit) and self._matching.audio != "ignore":
             return None
         if taken is None or not taken.made:
             return self._part(None if taken is None else taken.at.step)
-        return self._complete(taken.made, given)
+        return self._complete(taken.made)
 
-    def _complete(self, made: list[RecordedCall], given: Callable[[int | None], bool]) -> RecordedCall:
+    def _complete(self, made: list[RecordedCall]) -> RecordedCall:
         """A live chunk completes these; returns the one that says how it ends."""
         for call in made:
-            self._make(call, given)
+            self._make(call)
         bound = max(made, key=_weight)
         for call in made:
             if call is not bound:
@@ -222,27 +216,27 @@ class Calls:
         insort(self.live, part, key=_seq)
         return part
 
-    def _make(self, call: RecordedCall, given: Callable[[int | None], bool]) -> None:
+    def _make(self, call: RecordedCall) -> None:
         """The application has made this recorded call."""
         self._unindex(call)
         self._due.pop(call.seq, None)
         call.matched = True
-        call.ahead = not given(call.step.entry.cause)
+        call.ahead = not self._is_given(call.step.entry.cause)
         call.late = call.skipped
         self.completed.append(call)
 
-    def take(self, call: RecordedCall, given: Callable[[int | None], bool]) -> None:
+    def take(self, call: RecordedCall) -> None:
         """A live call is this recorded one, though they differ."""
-        self._make(call, given)
+        self._make(call)
         insort(self.live, call, key=_seq)
 
-    def unmade_before(self, call: RecordedCall, given: Callable[[int | None], bool]) -> RecordedCall | None:
+    def unmade_before(self, call: RecordedCall) -> RecordedCall | None:
         """The first reaction of the same task before this call that is due, and was not made."""
         task = call.step.entry.task
         for one in self._due.values():  # in the log's order
             if one.seq >= call.seq:
                 break
-            if task is not None and one.step.entry.task == task and given(one.step.entry.cause):
+            if task is not None and one.step.entry.task == task and self._is_given(one.step.entry.cause):
                 return one
         return None
 
@@ -275,17 +269,13 @@ class Calls:
         return iter(sorted((call for queue in self._index.values() for call in queue), key=_seq))
 
     def _unindex(self, call: RecordedCall) -> None:
-        key = _key(call.step)
+        key = call.alike
         queue = self._index.get(key)
         if queue is not None and call in queue:
             queue.remove(call)
             if not queue:
                 del self._index[key]
                 self._redacted.get(key[:2], {}).pop(key[2], None)
-
-
-def _key(step: Step) -> _Key:
-    return (step.entry.kind, step.entry.type, step.key)
 
 
 def _seq(call: RecordedCall) -> int:

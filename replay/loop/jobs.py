@@ -30,17 +30,16 @@ class OrderedJobs:
 
     Attributes:
         disordered: jobs ran beside one another.
+        owed: so many answers.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.disordered = False
+        self.owed = 0
         self._wake = wake
         self._waiting: deque[_Job] = deque()
         self._running: list[_Job] = []
         self._began = 0.0
-
-    def __len__(self) -> int:
-        return len(self._waiting) + len(self._running)
 
     def watch(self, executor: Executor) -> Executor:
         """An executor whose jobs are begun here."""
@@ -50,6 +49,7 @@ class OrderedJobs:
         """A job for a thread, to be begun in its turn. Returns its answer."""
         job = _Job(begin)
         self._waiting.append(job)
+        self.owed += 1
         return job.answer
 
     def patience(self) -> float | None:
@@ -63,6 +63,7 @@ class OrderedJobs:
         answer was given."""
         answered = [job for job in self._running if job.running is not None and job.running.done()]
         self._running = [job for job in self._running if job not in answered]
+        self.owed -= len(answered)
         for job in answered:
             _give(job)
         if answered:
@@ -74,12 +75,14 @@ class OrderedJobs:
     def _begin_next(self) -> bool:
         job = self._waiting.popleft()
         if job.answer.cancelled():
+            self.owed -= 1
             return True
         self.disordered = self.disordered or bool(self._running)
         self._began = time.perf_counter()
         try:
             running = job.running = job.begin()
         except RuntimeError as error:  # the executor was shut down meanwhile
+            self.owed -= 1
             job.answer.set_exception(error)
             return True
         self._running.append(job)

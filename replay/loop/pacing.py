@@ -8,40 +8,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from ...session.places import Place
 from ..terms.acts import Approach
 
 
-class Driver(Protocol):
-    """Is called back."""
-
-    def reached(self, act: Approach) -> None:
-        """The time and the rounds of this have passed."""
-        ...
-
-    def quiet(self, *, gives_up: bool) -> None:
-        """The application is at rest; `gives_up`: has been for so long that nothing will come."""
-        ...
-
-
 class Pacer(Protocol):
     """The loop's side of a replay. One thing at a time is waited for.
 
     Attributes:
-        driver: is called back.
+        reached: called where the time and the rounds of an `Approach` have passed.
+        quiet: called when the application is at rest, with `gives_up`: whether it has been for so long that
+            nothing will come.
         paced: time passes between what happens, as it did.
+        wake: called with a callable and its arguments, calls it: who is woken by that runs next, where the
+            loop can do that.
+        soon: called with a callable and its arguments, calls it after who was woken has run as far as he
+            comes.
     """
+
+    reached: Callable[[Approach], object]
+    quiet: Callable[..., object]
+    paced: bool
+    wake: Callable[..., None]
+    soon: Callable[..., asyncio.Handle]
 
     @property
     def rate(self) -> float | None:
         """How many times faster than recorded time passes; None: as fast as can be."""
         ...
-
-    driver: Driver
-    paced: bool
 
     @property
     def weaker(self) -> list[str]:
@@ -61,19 +57,6 @@ class Pacer(Protocol):
         """Whether the loop's thread does nothing but wait for other threads."""
         ...
 
-    def waking(self) -> AbstractContextManager[None]:
-        """Who is woken in this block runs next, where the loop can do that."""
-        ...
-
-    def soon(self, callback: Callable[..., Any], *args: Any) -> asyncio.Handle:
-        """Call this after who was woken has run as far as it comes."""
-        ...
-
-    @property
-    def skip_round(self) -> Callable[[asyncio.Task[Any]], bool]:
-        """Lets a round pass at once in which nothing would run but the task that asks; whether it did."""
-        ...
-
     def approach(self, act: Approach) -> None:
         """Call `reached` there. The same again is waited for once."""
         ...
@@ -82,28 +65,14 @@ class Pacer(Protocol):
         """This will be approached; whoever does it has begun to wait for its round just now."""
         ...
 
-    def follow(self, act: Approach) -> bool:
-        """As `begin` and `approach`, for the task that has just given an event and gives the next one.
-
-        Returns:
-            Whether that lets the rounds pass itself, and asks after each of them whether it has
-            `followed`: it then comes where a callback of ours would have been, and costs none.
-        """
-        ...
-
-    def pass_rounds(
-        self, rounds: int, to: int, task: asyncio.Task[Any] | None, acted: asyncio.Handle | None
-    ) -> bool:
-        """Let so many rounds pass at once, if nothing would run in them but the task that asks and what
-        is called soon after it; whether they have. Where not, some of them may have.
+    def pass_rounds(self, rounds: int, to: int, task: asyncio.Task[Any], acted: asyncio.Handle | None) -> int:
+        """Let rounds pass at once in which nothing would run but the task that asks and what is called
+        soon after it, so many at most; returns how many are left.
 
         Args:
             to: the entry to which the way leads.
+            acted: what is called soon after the task.
         """
-        ...
-
-    def followed(self, act: Approach) -> bool:
-        """Whether its round has come; then `reached` was called."""
         ...
 
     def wait(self) -> None:
@@ -122,8 +91,12 @@ class Pacer(Protocol):
         """Nothing is waited for."""
         ...
 
+    def happens(self) -> None:
+        """The model's side does something: nothing is waited for any more."""
+        ...
+
     def progress(self) -> None:
-        """Something happened."""
+        """The application has done something."""
         ...
 
     def hold(self, stand: Callable[[], object]) -> None:
@@ -149,3 +122,8 @@ class Pacer(Protocol):
     def stop(self) -> None:
         """Call back no more."""
         ...
+
+
+def not_driven(*_: object, **__: object) -> None:
+    """What a pacer calls that drives nothing yet."""
+    raise AssertionError("whoever has a pacer says what it calls")

@@ -7,16 +7,14 @@ and threads will bring it does not show: there, a while without any progress has
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 from ...schema.clocks import counted_rounds
 from ...schema.errors import UsageError
 from ...session.places import Place
 from ..terms.acts import Approach
-from .pacing import Driver
+from .pacing import not_driven
 
 HOLD_SECONDS = 0.05
 """Without any progress for so long, the application is taken to be at rest."""
@@ -30,11 +28,13 @@ class PlainPacer:
         pace: how many times faster than recorded; None: as fast as the application takes it.
     """
 
-    driver: Driver
-
     def __init__(self, loop: asyncio.AbstractEventLoop, stuck_after: float, pace: float | None) -> None:
         self.paced = pace is not None
         self.weaker = ["the event loop is an ordinary one: the application's own timers ring in real time"]
+        self.reached: Callable[[Approach], object] = not_driven
+        self.quiet: Callable[..., object] = not_driven
+        self.wake: Callable[..., None] = _wake
+        self.soon: Callable[..., asyncio.Handle] = loop.call_soon
         self._loop = loop
         self._stuck_after = stuck_after
         self._grace = min(HOLD_SECONDS, stuck_after)
@@ -62,22 +62,9 @@ class PlainPacer:
         """Such a loop goes on while other threads run."""
         return False
 
-    def waking(self) -> AbstractContextManager[None]:
-        """Such a loop runs who is woken in the next round."""
-        return contextlib.nullcontext()
-
-    def soon(self, callback: Callable[..., Any], *args: Any) -> asyncio.Handle:
-        """Call this after who was woken has run as far as it comes."""
-        return self._loop.call_soon(callback, *args)
-
-    @property
-    def skip_round(self) -> Callable[[asyncio.Task[Any]], bool]:
-        """Such a loop is not asked."""
-        return lambda task: False
-
     def approach(self, act: Approach) -> None:
         """Call back there."""
-        if self._act is not None and self._act.step is act.step and self._act.until.at_ns == act.until.at_ns:
+        if self._act is not None and self._act.seq == act.seq and self._act.until.at_ns == act.until.at_ns:
             return
         self.clear()
         self._act = act
@@ -99,20 +86,9 @@ class PlainPacer:
     def begin(self, act: Approach) -> None:
         """Such a loop is not as exact as that."""
 
-    def follow(self, act: Approach) -> bool:
-        """Calls back by itself."""
-        self.approach(act)
-        return False
-
-    def pass_rounds(
-        self, rounds: int, to: int, task: asyncio.Task[Any] | None, acted: asyncio.Handle | None
-    ) -> bool:
+    def pass_rounds(self, rounds: int, to: int, task: asyncio.Task[Any], acted: asyncio.Handle | None) -> int:
         """Such a loop is not asked."""
-        return False
-
-    def followed(self, act: Approach) -> bool:
-        """Has been, or will be, called back."""
-        return True
+        return rounds
 
     def wait(self) -> None:
         """Call back when nothing has happened for a while, and again."""
@@ -127,10 +103,15 @@ class PlainPacer:
             self.wait()
         else:
             self.clear()
-            self._loop.call_soon(lambda: self.driver.quiet(gives_up=True))
+            self._loop.call_soon(lambda: self.quiet(gives_up=True))
 
     def progress(self) -> None:
         """Something happened."""
+        self._last = self._loop.time()
+
+    def happens(self) -> None:
+        """Nothing is waited for any more."""
+        self.clear()
         self._last = self._loop.time()
 
     def hold(self, stand: Callable[[], object]) -> None:
@@ -177,14 +158,14 @@ class PlainPacer:
     def _reach(self, act: Approach) -> None:
         if self._act is act:
             self._act = None
-            self.driver.reached(act)
+            self.reached(act)
 
     def _check(self) -> None:
         self._watching = False
         self._timer = None
         quiet_for = self._loop.time() - self._last
         if quiet_for >= self._grace * 0.9:
-            self.driver.quiet(gives_up=quiet_for >= self._stuck_after)
+            self.quiet(gives_up=quiet_for >= self._stuck_after)
         else:
             self._watching = True
             self._timer = self._loop.call_later(self._grace - quiet_for, self._check)
@@ -196,3 +177,8 @@ class PlainPacer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _wake(wake: Callable[..., object], *args: Any) -> None:
+    """Such a loop runs who is woken in the next round."""
+    wake(*args)

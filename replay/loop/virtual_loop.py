@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
+import itertools
+import selectors
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextvars import Context
 from typing import Any, Protocol, TypeVar, cast
+from unittest import mock
 
-from ...schema.errors import RealtapeError
+from ...schema.asyncio_private import OpenLoop
+from ...schema.clocks import Round
+from ...schema.errors import RealtapeError, UsageError
 from .jobs import OrderedJobs
-from .numbered import NumberedFuture, NumberedTimer, numbered_task
-from .rounds_loop import RoundsLoop
-from .wall_clock import wall_clock_of
 
 IO_GRACE_SECONDS = 0.05
 """Of wall time, for which a foreign descriptor must be quiet before the clock jumps."""
@@ -35,6 +35,10 @@ NAP_SECONDS = 0.05
 FOREIGN_PATIENCE_SECONDS = 5.0
 """Of wall time, for which a foreign descriptor is awaited where nothing else could happen."""
 
+UNASKED = 16
+"""Every so many rounds of a busy loop the real selector is asked, though only threads could wake the loop."""
+
+_numbers = itertools.count(1)
 _Result = TypeVar("_Result")
 
 
@@ -58,7 +62,7 @@ class Idler(Protocol):
         ...
 
 
-class VirtualLoop(RoundsLoop):
+class VirtualLoop(OpenLoop):
     """An event loop on virtual time.
 
     Args:
@@ -67,6 +71,7 @@ class VirtualLoop(RoundsLoop):
 
     Attributes:
         now_ns: virtual nanoseconds since the loop was made.
+        here: the round that is running, counted from the last time that nothing was left to run.
         foreign: descriptors for which the clock has flowed with the wall.
         idlers: asked when the loop is idle.
         on_stuck: told, in a sentence, that nothing will ever happen; who then sees to it that something does
@@ -79,30 +84,30 @@ class VirtualLoop(RoundsLoop):
 
     def __init__(self, *, io_grace: float = IO_GRACE_SECONDS, pace: float | None = None) -> None:
         self.now_ns = 0
+        self.here = Round(0, 0)
         self.foreign: set[int] = set()
         self.idlers: list[Idler] = []
         self.on_stuck: list[Callable[[str], bool]] = []
         self.on_move: Callable[[int], object] | None = None
         self.blocked = False
-        self._io_grace = io_grace
         self.pace = pace
         self.holders: list[Callable[[], object]] = []
+        self._io_grace = io_grace
         self._held = 0
         self._executor: ThreadPoolExecutor | None = None
-        super().__init__()
-        self._jobs = OrderedJobs(self._answered)
-        self.set_task_factory(numbered_task)
+        self._at_round_end: list[Callable[[], object]] = []
+        self._at_round_start: list[tuple[Round, Callable[[], object]]] = []
+        self._asking = _Selector(self)
+        super().__init__(self._asking)
+        self._asking.all_are_own()
+        self._jobs = OrderedJobs(self.wake_from_thread)
+        self.set_task_factory(_numbered_task)
 
     # --- time ----------------------------------------------------------------------------
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""
         return self.now_ns / 1e9
-
-    @property
-    def timers(self) -> bool:
-        """Whether any timer is set."""
-        return bool(self._scheduled)  # type: ignore[attr-defined]
 
     @property
     def disordered(self) -> bool:
@@ -120,18 +125,9 @@ class VirtualLoop(RoundsLoop):
 
     # --- the loop's own methods -----------------------------------------------------------------------
 
-    def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        """As ever; timers of one instant fire in the order in which they were made."""
-        timer = NumberedTimer(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
-        timer._scheduled = True  # type: ignore[attr-defined]
-        return timer
-
     def create_future(self) -> asyncio.Future[Any]:
         """A future whose hash is its number."""
-        return NumberedFuture(loop=self)
+        return _Future(loop=self)
 
     def run_in_executor(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, executor: Executor | None, func: Callable[..., _Result], *args: Any
@@ -151,7 +147,55 @@ class VirtualLoop(RoundsLoop):
         with self.hold():
             await super().shutdown_default_executor(*args, **kwargs)
 
+    # --- rounds ----------------------------------------------------------------------------------------
+
+    def round(self) -> Round:
+        """The round that is running."""
+        return self.here
+
+    def skip_round(self, task: asyncio.Task[Any], kept: asyncio.Handle | None = None) -> bool:
+        """A task that is running now has nothing more to do in this round: let it end at once, if nothing
+        else is left to run in it, and nothing in the next one but this task. Whether it has ended.
+
+        Args:
+            kept: what was to be called soon after the task, is to be called after it then.
+        """
+        # What the loop itself looks at between two rounds, and the task where it gives it back.
+        if not self.runs_alone(kept) or self._at_round_end or self._at_round_start:
+            return False
+        if task.cancelling() or not self._asking.may_skip():
+            return False
+        burst, number = self.here
+        self.here = Round(burst, number + 1)
+        return True
+
+    def at_round_end(self, callback: Callable[[], object]) -> None:
+        """Call this when everything that is ready in this round has run."""
+        self._at_round_end.append(callback)
+
+    def at_round_start(self, number: int, callback: Callable[[], object]) -> None:
+        """Call this before anything else runs in a round to come of this burst."""
+        self._at_round_start.append((Round(self.here.burst, number), callback))
+
+    def begin_burst(self) -> None:
+        """Nothing was left to run: what comes is another burst."""
+        self.here = Round(self.here.burst + 1, 0)
+
     # --- for the selector -----------------------------------------------------------------------------
+
+    def end_round(self) -> bool:
+        """Everything that was ready has run. Returns whether more is ready now."""
+        while self.urgent or self._at_round_end:
+            self.run_urgent()
+            callbacks, self._at_round_end = self._at_round_end, []
+            for callback in callbacks:
+                callback()
+        burst, number = self.here
+        self.here = Round(burst, number + 1)
+        if self._at_round_start:
+            self._start_round()
+        # By what ran here something may be ready, or due, that the loop has not seen.
+        return bool(self._at_round_start) or self.goes_on()
 
     def idle(self, poll: Callable[[float | None], list[Any]]) -> list[Any]:
         """Nothing is left to run now. Returns what the selector says, or jumps and returns nothing.
@@ -162,16 +206,16 @@ class VirtualLoop(RoundsLoop):
         Raises:
             StuckLoopError: nothing will ever happen.
         """
-        found = self._threads(poll) if self._held or self._jobs else None
+        found = self._threads(poll) if self._held or self._jobs.owed else None
         if found is not None:
             return found
         if self.holders:
             return self._stand(poll)
-        timers = cast("list[asyncio.TimerHandle]", self._scheduled)  # type: ignore[attr-defined]
+        timers = self.timers
         if timers and timers[0].cancelled():
             return []  # the loop takes it away
         timer_ns = round(timers[0].when() * 1e9) if timers else None
-        foreign = self.foreign_watched
+        foreign = self._asking.foreign
         if foreign:
             self.foreign |= foreign
             found = self._flow(poll, timer_ns)
@@ -205,7 +249,9 @@ class VirtualLoop(RoundsLoop):
             if left_s <= NAP_SECONDS:
                 break
             self._moved(self.now_ns + round(NAP_SECONDS * self.pace * 1e9))
-        self._moved(max(self.now_ns, to_ns))
+        self.now_ns = max(self.now_ns, to_ns)
+        if self.on_move is not None:
+            self.on_move(self.now_ns)
         return True
 
     def _moved(self, now_ns: int) -> None:
@@ -217,9 +263,9 @@ class VirtualLoop(RoundsLoop):
         """The clock is held: tell those who hold it, or wait for descriptors of others."""
         for holder in list(self.holders):
             holder()
-        if not self.holders or self._ready or self._urgent:
+        if not self.holders or self.has_ready or self.urgent:
             return []
-        foreign = self.foreign_watched
+        foreign = self._asking.foreign
         if foreign:
             self.foreign |= foreign
             found = poll(None)
@@ -231,11 +277,11 @@ class VirtualLoop(RoundsLoop):
         """Wait until the threads have answered; None where none of them owes anything any more."""
         self.blocked = True
         try:
-            while self._held or self._jobs:
+            while self._held or self._jobs.owed:
                 found: list[Any] = []
-                if not self._jobs.turn() and not self._ready and (self._held or self._jobs):
-                    found = self.without_wakes(poll(self._jobs.patience()))
-                    if not found and not self._ready:
+                if not self._jobs.turn() and not self.has_ready and (self._held or self._jobs.owed):
+                    found = self._asking.without_wakes(poll(self._jobs.patience()))
+                    if not found and not self.has_ready:
                         continue
                 self.begin_burst()
                 return found
@@ -259,8 +305,12 @@ class VirtualLoop(RoundsLoop):
             return []
         raise StuckLoopError(sentence)
 
-    def _answered(self) -> None:
-        self._write_to_self()  # type: ignore[attr-defined]
+    def _start_round(self) -> None:
+        here = self.here
+        due = [callback for at, callback in self._at_round_start if at <= here]
+        self._at_round_start = [one for one in self._at_round_start if one[0] > here]
+        for callback in due:
+            callback()
 
     def _default(self) -> ThreadPoolExecutor:
         if self._executor is None:
@@ -269,9 +319,147 @@ class VirtualLoop(RoundsLoop):
         return self._executor
 
 
+class _Selector(selectors.BaseSelector):
+    """Asks the real selector without waiting, and the loop where waiting would be."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self._real = selectors.DefaultSelector()
+        self._own = frozenset[int]()
+        self._registered = 0
+        self._unasked = 0
+
+    def all_are_own(self) -> None:
+        """What is registered now is what the loop itself needs."""
+        self._own = frozenset(self._watched())
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        key = self._real.register(fileobj, events, data)
+        self._registered = len(self._real.get_map())
+        return key
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        key = self._real.unregister(fileobj)
+        self._registered = len(self._real.get_map())
+        return key
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = self._loop.end_round()
+        if ready and self._may_wait():
+            return []  # a thread that has something ready is heard of without it
+        self._unasked = 0
+        found = self._real.select(0)
+        if found:
+            found = self.without_wakes(found)
+        if found or ready or self._loop.has_ready or (timeout is not None and timeout <= 0):
+            return found
+        return self._loop.idle(self._real.select)
+
+    def may_skip(self) -> bool:
+        """Another round is to pass without the loop: whether there is nothing of which it would hear."""
+        if self._may_wait():
+            return True
+        if self._registered != len(self._own) or self._real.select(0):
+            return False  # it will ask again
+        self._unasked = 0
+        return True
+
+    def without_wakes(self, found: list[Any]) -> list[Any]:
+        """What the real one found, but for threads that only woke the loop: that must not cost a round."""
+        foreign = [event for event in found if event[0].fd not in self._own]
+        if len(foreign) < len(found):
+            self._loop.forget_wakes()
+        return foreign
+
+    @property
+    def foreign(self) -> set[int]:
+        """The descriptors that are registered and are not the loop's own."""
+        return set(self._watched()) - self._own if self._registered != len(self._own) else set()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+    def close(self) -> None:
+        self._real.close()
+
+    def _watched(self) -> list[int]:
+        return [key.fd for key in self._real.get_map().values()]
+
+    def _may_wait(self) -> bool:
+        """Another round has passed: whether the real selector need not be asked yet."""
+        self._unasked += 1
+        return self._unasked < UNASKED and self._registered == len(self._own)
+
+
+class _Task(asyncio.Task[Any]):
+    """Hashes by its number: a set of tasks is iterated in the order of their hashes, which by address
+    would be another in every process. (The SDK keeps tasks and futures in sets.)"""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._number = next(_numbers)
+        super().__init__(*args, **kwargs)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class _Future(asyncio.Future[Any]):
+    """Hashes by its number."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._number = next(_numbers)
+        super().__init__(*args, **kwargs)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+def _numbered_task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+    return _Task(coroutine, loop=loop, **options)
+
+
 def _waiting(loop: asyncio.AbstractEventLoop) -> str:
     names = sorted(task.get_name() for task in asyncio.all_tasks(loop))
     return f"{len(names)} tasks wait ({', '.join(names[:5])})"
+
+
+@contextlib.contextmanager
+def _wall_clock_of(loop: VirtualLoop, started_ns: int) -> Generator[None]:
+    """In this block the clocks of the process follow the loop's.
+
+    `time.perf_counter` stays real; so does what was imported by `from time import monotonic` before.
+
+    Args:
+        loop: whose time they tell.
+        started_ns: Unix nanoseconds at the loop's beginning.
+
+    Raises:
+        UsageError: time-machine, which turns the clocks, is not installed.
+    """
+    try:
+        import time_machine
+    except ModuleNotFoundError as error:
+        raise UsageError("clocks that follow need time-machine: pip install 'realtape[clocks]'") from error
+    base_ns = time.monotonic_ns()
+
+    def monotonic_ns() -> int:
+        return base_ns + loop.now_ns
+
+    def monotonic() -> float:
+        return monotonic_ns() / 1e9
+
+    with contextlib.ExitStack() as stack:
+        traveller = stack.enter_context(time_machine.travel(started_ns / 1e9, tick=False))
+        stack.enter_context(mock.patch("time.monotonic_ns", monotonic_ns))
+        stack.enter_context(mock.patch("time.monotonic", monotonic))
+        loop.on_move = lambda now_ns: traveller.move_to((started_ns + now_ns) / 1e9)
+        try:
+            yield
+        finally:
+            loop.on_move = None
 
 
 def run(
@@ -299,5 +487,5 @@ def run(
             asyncio.Runner(loop_factory=lambda: VirtualLoop(io_grace=io_grace, pace=pace))
         )
         if clocks_from_ns is not None:
-            stack.enter_context(wall_clock_of(cast("VirtualLoop", runner.get_loop()), clocks_from_ns))
+            stack.enter_context(_wall_clock_of(cast("VirtualLoop", runner.get_loop()), clocks_from_ns))
         return runner.run(main)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 from ...schema.clocks import Round
 from ...session.places import Place
 from ..terms.acts import Approach
 from ..terms.steps import START
-from .pacing import Driver
+from .pacing import not_driven
 from .virtual_loop import VirtualLoop
 
 
@@ -23,10 +22,12 @@ class VirtualPacer:
             own go on.
     """
 
-    driver: Driver
-
     def __init__(self, loop: VirtualLoop, patience_ns: int) -> None:
         self.paced = True
+        self.reached: Callable[[Approach], object] = not_driven
+        self.quiet: Callable[..., object] = not_driven
+        self.wake: Callable[..., None] = loop.wake
+        self.soon: Callable[..., asyncio.Handle] = loop.soon
         self._loop = loop
         self._patience_ns = patience_ns
         self._here = START
@@ -59,88 +60,50 @@ class VirtualPacer:
 
     def now(self) -> Place:
         """Where in time the replay is."""
-        loop = self._loop
-        round = loop.round()
-        if round is not self._round or loop.now_ns != self._here.ns:
-            self._round, self._here = round, Place(loop.now_ns, *round)
-        return self._here
+        loop, here = self._loop, self._here
+        if loop.here is not self._round or loop.now_ns != here.ns:
+            self._round = loop.here
+            here = self._here = Place(loop.now_ns, *loop.here)
+        return here
 
     def still(self) -> bool:
         """Whether the loop's thread does nothing but wait for other threads."""
         return self._loop.blocked
 
-    def waking(self) -> AbstractContextManager[None]:
-        """Who is woken in this block runs next."""
-        return self._loop.waking()
-
-    def soon(self, callback: Callable[..., Any], *args: Any) -> asyncio.Handle:
-        """Call this after who was woken has run as far as it comes."""
-        return self._loop.soon(callback, *args)
-
-    @property
-    def skip_round(self) -> Callable[[asyncio.Task[Any]], bool]:
-        """Lets a round pass in which there is nothing but who asks."""
-        return self._loop.skip_round
-
     def approach(self, act: Approach) -> None:
         """Call back there."""
-        if self._act is not None and self._act.step is act.step and self._act.until.at_ns == act.until.at_ns:
+        before, seq, at_ns = self._act, act.seq, act.until.at_ns
+        if before is not None and before.seq == seq and before.until.at_ns == at_ns:
             return
-        self.clear()
-        self._act = act
-        if act.until.at_ns is None and act.step.seq in self._there:
-            self._reach(act)
-        elif act.until.at_ns is None and act.step.seq not in self._targets:
+        self._act, self._waiting_since, self._finishes_at = act, None, None
+        if at_ns is None and seq in self._there:
+            self._act = None
+            self._there.discard(seq)
+            self.reached(act)
+        elif at_ns is None and seq not in self._targets:
             self.begin(act)
 
     def begin(self, act: Approach) -> None:
         """Whoever does this has begun to wait for its round just now."""
-        seq, rounds = act.step.seq, act.until.rounds
+        seq, rounds = act.seq, act.until.rounds
         if seq in self._targets or seq in self._there:
             return
-        burst, number = self._loop.round()
+        burst, number = self._loop.here
         self._targets[seq] = (burst, number + rounds)
         if act.first and rounds:
             self._loop.at_round_start(number + rounds, lambda: self._arrive(act))
         else:
             self._count(act)
 
-    def follow(self, act: Approach) -> bool:
-        """Whoever asks lets the rounds pass himself."""
-        seq = act.step.seq
-        if seq in self._targets or seq in self._there:  # its rounds are counted already
-            self.approach(act)
-            return False
-        self.clear()
-        self._act = act
-        burst, number = self._loop.round()
-        self._targets[seq] = (burst, number + act.until.rounds)
-        return True
-
-    def pass_rounds(
-        self, rounds: int, to: int, task: asyncio.Task[Any] | None, acted: asyncio.Handle | None
-    ) -> bool:
-        """Let so many rounds pass at once, if nothing would run in them but the task that asks."""
-        if task is None or to in self._targets or to in self._there:
-            return False
-        self.clear()
+    def pass_rounds(self, rounds: int, to: int, task: asyncio.Task[Any], acted: asyncio.Handle | None) -> int:
+        """Let rounds pass at once in which nothing would run but the task that asks."""
+        if to in self._targets or to in self._there:
+            return rounds
+        self._act = self._waiting_since = self._finishes_at = None
         skip_round = self._loop.skip_round
         while rounds and skip_round(task, acted):
             rounds -= 1
-        return not rounds
-
-    def followed(self, act: Approach) -> bool:
-        """Whether they have passed; if so, called back."""
-        seq = act.step.seq
-        if self._loop.round() < self._targets[seq]:
-            return False
-        if self._act is act:  # mostly; as `_arrive`
-            del self._targets[seq]
-            self._act = None
-            self.driver.reached(act)
-        else:
-            self._arrive(act)
-        return True
+        return rounds
 
     def wait(self) -> None:
         """Call back when the application is at rest."""
@@ -165,6 +128,10 @@ class VirtualPacer:
         self.release()
         if self in self._loop.idlers:
             self._loop.idlers.remove(self)
+
+    def happens(self) -> None:
+        """Nothing is waited for any more."""
+        self._act = self._waiting_since = self._finishes_at = None
 
     def hold(self, stand: Callable[[], object]) -> None:
         """The loop's clock stands."""
@@ -199,25 +166,25 @@ class VirtualPacer:
 
     def act(self) -> None:
         """That instant has come."""
-        act = self._act
+        act, self._act = self._act, None
         if act is not None:
-            self._reach(act)
+            self.reached(act)
         else:
             self.clear()
-            self.driver.quiet(gives_up=True)
+            self.quiet(gives_up=True)
 
     def rest(self) -> bool:
         """Nothing is left that could ever happen by itself."""
         if self._waiting_since is None:
             return False
         self.clear()
-        self.driver.quiet(gives_up=True)
+        self.quiet(gives_up=True)
         return True
 
     # --- counting rounds ----------------------------------------------------------------------------
 
     def _count(self, act: Approach) -> None:
-        if self._loop.round() < self._targets[act.step.seq]:
+        if self._loop.here < self._targets[act.seq]:
             self._loop.call_soon(self._count, act)
         elif act.patient:
             self._loop.at_round_end(lambda: self._arrive(act))
@@ -225,17 +192,13 @@ class VirtualPacer:
             self._arrive(act)
 
     def _arrive(self, act: Approach) -> None:
-        del self._targets[act.step.seq]
-        if self._act is not None and self._act.step is act.step:
-            self._reach(self._act)
-        elif not act.patient:  # else the application has done it meanwhile
-            self._there.add(act.step.seq)
-
-    def _reach(self, act: Approach) -> None:
-        if self._act is act:
+        seq, awaited = act.seq, self._act
+        del self._targets[seq]
+        if awaited is not None and awaited.seq == seq:
             self._act = None
-            self._there.discard(act.step.seq)
-            self.driver.reached(act)
+            self.reached(awaited)
+        elif not act.patient:  # else the application has done it meanwhile
+            self._there.add(seq)
 
     def clear(self) -> None:
         """Nothing is waited for."""

@@ -21,9 +21,7 @@ class AbsentFields:
         self._vocabulary = vocabulary
         self._fields: dict[str, frozenset[str]] = {}  # those that were absent, by the name of a class
         self._sound: str | None = None
-
-    def __bool__(self) -> bool:
-        return any(self._fields.values())
+        self.any = False
 
     def learn(self, payload: str) -> None:
         """A recorded payload comes in."""
@@ -53,6 +51,7 @@ class AbsentFields:
             name = facts.get("$")
             if isinstance(name, str) and name not in self._fields:
                 self._fields[name] = self._absent(name, facts)
+                self.any = self.any or bool(self._fields[name])
             for item in facts.values():
                 self._learn(item)
 

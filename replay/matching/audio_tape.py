@@ -6,11 +6,10 @@ A commit is a mark on the tape: it must come where it came, whichever chunk carr
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ..terms.acts import RecordedCall
+from ..terms.steps import RecordedCall
 
 AudioMatching = Literal["exact", "bytes", "ignore"]
 """`exact`: chunk by chunk. `bytes`: however it is cut. `ignore`: whatever is said."""
@@ -82,24 +81,23 @@ class AudioTape:
             self._offset = 0
         self._at -= index < self._at
 
-    def take(self, audio: Audio, same: Callable[[], RecordedCall | None]) -> Taken | None:
+    def take(self, audio: Audio, same: RecordedCall | None) -> Taken | None:
         """Move on by a live chunk; None where the tape holds no such sound.
 
         Args:
-            same: answers a recorded call of the same content, if there is one that nobody has made.
+            same: a recorded call of the same content that nobody has made, if there is one.
         """
         taken = self._take_any() if self._any else self._take(audio, same)
         self._drift = 0 if taken is not None else self._drift + len(audio.data)
         return taken
 
-    def _take(self, audio: Audio, same: Callable[[], RecordedCall | None]) -> Taken | None:
+    def _take(self, audio: Audio, same: RecordedCall | None) -> Taken | None:
         # What differed stood in the place of what was recorded, or else it was put in.
         taken = None
         near = self._drift if self._drift <= SOUGHT_WITHIN_BYTES else 0
         for drift in dict.fromkeys((near, 0)):
             taken = taken or self._fit(*self._drifted(self._at, self._offset, drift), audio)
-        call = same() if taken is None else None
-        index = None if call is None else self._index(call)
+        index = None if taken is not None or same is None else self._index(same)
         if index is not None:
             taken = self._fit(index, 0, audio)
         if taken is None and len(audio.data) >= MIN_SOUGHT_BYTES:

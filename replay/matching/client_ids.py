@@ -62,6 +62,7 @@ class ClientIds:
         self._live_of: dict[str, str] = {}
         self._recorded_of: dict[str, str] = {}
         self._renamed: dict[str, str] = {}  # those of `_live_of` that differ
+        self.renames = False
 
     @property
     def pairs(self) -> dict[str, str]:
@@ -69,18 +70,9 @@ class ClientIds:
         return dict(self._live_of)
 
     @property
-    def renames(self) -> bool:
-        """Whether any live id differs from its recorded one."""
-        return bool(self._renamed)
-
-    @property
     def minting_types(self) -> frozenset[str]:
         """Types of sends that may mint ids."""
         return frozenset(self._fields)
-
-    def mints(self, type: str | None) -> bool:
-        """Whether a send of this type may mint ids."""
-        return type in self._fields
 
     # --- learning -------------------------------------------------------------------------------------
 
@@ -129,6 +121,7 @@ class ClientIds:
             while len(self._recorded_of) > len(self._live_of):
                 oldest = next(iter(self._recorded_of))
                 self._renamed.pop(self._recorded_of.pop(oldest), None)
+        self.renames = bool(self._renamed)
 
     # --- replacing ------------------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from ...session.words import short
 from ..reporting.divergence import Difference
-from .contents import differences
 from .field_paths import unwrapped
 from .json_values import json_tree
+from .matching import differences
 
 MAX_DIFFERENCES = 8
 """Fields that are named; more say nothing more."""

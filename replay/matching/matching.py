@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, Literal, cast
 
 from ...schema.codec import Codec, TextFilter
+from ...schema.encoding import Reference
 from ...schema.entries import Entry, Flag, Kind
+from ...schema.errors import EncodingError
 from ...schema.json_text import to_json
 from ...schema.secrets import REDACTED
 from ...schema.standard import STANDARD
@@ -16,11 +20,10 @@ from ...session.provenance import Redaction
 from ...session.stimuli import is_reaction
 from .absent import AbsentFields
 from .audio_tape import Audio, AudioMatching
-from .client_ids import ClientIds
-from .contents import Content, differences, encoded, parts_of, put_digests, tree_of
+from .client_ids import ClientIds, Minted
 from .field_paths import unwrapped
+from .live_values import LiveValues
 from .matchers import Apart, Matchers
-from .stand_ins import LiveValues
 
 Expectation = Literal["reactions", "all", "none"] | Callable[[Entry], bool]
 """Which recorded calls must come again. `reactions`: those that answer something."""
@@ -31,6 +34,40 @@ SETTINGS_TYPES = frozenset({"send_session_update"})
 AUDIO_TYPE = "send_audio"
 
 SOUNDING_TYPES = frozenset({AUDIO_TYPE, "send_raw_message"})
+
+
+class Content(str):
+    """The content of a send: a text that equals that of every send which matches it exactly; and what
+    cannot be told from a text.
+
+    Attributes:
+        payload: as the codec writes it, before matchers and ids make another text of it.
+        apart: fields that a matcher judges, given both sides.
+        minted: ids that the client minted.
+        audio: of a `send_audio` that is matched by its bytes.
+    """
+
+    __slots__ = ("apart", "audio", "minted", "payload")
+
+    payload: str
+    apart: tuple[Apart, ...]
+    minted: Minted
+    audio: Audio | None
+
+    def __new__(
+        cls,
+        text: str,
+        payload: str | None = None,
+        *,
+        apart: tuple[Apart, ...] = (),
+        minted: Minted = (),
+        audio: Audio | None = None,
+    ) -> Content:
+        """See the attributes."""
+        content = super().__new__(cls, text)
+        content.payload = text if payload is None else payload
+        content.apart, content.minted, content.audio = apart, minted, audio
+        return content
 
 
 class Matching:
@@ -71,6 +108,8 @@ class Matching:
         self._silent = redaction is not None and redaction.audio != "keep"  # of audio only the length is left
         self._heard = False  # how this recording's release wrote audio
         self._matchers = matchers or Matchers()
+        self._matchers_of: dict[str | None, bool] = {}  # whether there are any for a type
+        self._minting = self.ids.minting_types
         self._recorded = Codec(vocabulary)
         self._live = Codec(vocabulary, redactors)
 
@@ -105,18 +144,21 @@ class Matching:
     def _content(self, codec: Codec, type: str | None, event: Any) -> Content:
         if type in SETTINGS_TYPES:
             return Content(str(type))
-        mints, matchers = self.ids.mints(type), self._matchers.of(type)
-        changed = bool(mints or matchers)
+        mints = type in self._minting
+        matchers = self._matchers_of.get(type)
+        if matchers is None:
+            matchers = self._matchers_of[type] = bool(self._matchers.of(type))
+        changed = mints or matchers
         digests: list[str] = []
         silent = self._silent and type in SOUNDING_TYPES
-        payload = encoded(codec, event, digests, numbered=changed, lengths_only=silent)
+        payload = _encoded(codec, event, digests, numbered=changed, lengths_only=silent)
         audio = self._audio(event) if type == AUDIO_TYPE else None
         renames = codec is self._live and self.ids.renames
-        if not changed and not renames and not self.absent:
+        if not changed and not renames and not self.absent.any:
             return Content(f"{payload} {' '.join(digests)}", payload, audio=audio)
         tree = json.loads(payload)
         if changed:
-            put_digests(tree, digests)
+            _put_digests(tree, digests)
             digests = []
         self.absent.take_out(tree)
         apart = self._matchers.normalise(type, tree) if matchers else ()
@@ -145,9 +187,10 @@ class Matching:
         """
         if not isinstance(recorded, Content) or not isinstance(live, Content):
             return True
-        return self.ids.agree(recorded.minted, live.minted) and all(
-            self._apart_agree(one, other) for one, other in zip(recorded.apart, live.apart, strict=True)
-        )
+        if (recorded.minted or live.minted) and not self.ids.agree(recorded.minted, live.minted):
+            return False
+        pairs = zip(recorded.apart, live.apart, strict=True)
+        return not recorded.apart or all(self._apart_agree(one, other) for one, other in pairs)
 
     def redacted_agree(self, recorded: str, live: str) -> bool:
         """Whether a live send is one from which something was taken out when it was recorded: what
@@ -172,7 +215,7 @@ class Matching:
             return False
         if [one.path for one in recorded.apart] != [one.path for one in live.apart]:
             return False
-        return self._values.agree(parts_of(recorded), parts_of(live)) and self.agree(recorded, live)
+        return self._values.agree(_parts_of(recorded), _parts_of(live)) and self.agree(recorded, live)
 
     def _apart_agree(self, recorded: Apart, live: Apart) -> bool:
         return self._stands_for(recorded.value, live.value) or _agrees(recorded, live)
@@ -189,7 +232,7 @@ class Matching:
     def matched(self, recorded: str, live: str) -> None:
         """A live send is this recorded one: learn its ids, and what its stand-ins stand for."""
         if self._values is not None and recorded != live:
-            self._values.learn(parts_of(recorded), parts_of(live))
+            self._values.learn(_parts_of(recorded), _parts_of(live))
         if isinstance(recorded, Content) and isinstance(live, Content) and live.minted:
             self.ids.learn(recorded.minted, live.minted)
 
@@ -231,8 +274,8 @@ class Matching:
         (type,) = SETTINGS_TYPES
         for codec, settings in ((self._recorded, recorded), (self._live, live)):
             digests: list[str] = []
-            tree = json.loads(encoded(codec, settings, digests, numbered=True))
-            put_digests(tree, digests)
+            tree = json.loads(_encoded(codec, settings, digests, numbered=True))
+            _put_digests(tree, digests)
             self.absent.take_out(tree)
             holder = {"session_settings": tree}
             aparts.append(self._matchers.normalise(type, holder))
@@ -292,3 +335,87 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 def _fits(recorded: str, live: str) -> bool:
     return REDACTED in recorded and _pattern(recorded).fullmatch(live) is not None
+
+
+def tree_of(key: str) -> Any:
+    """The payload's tree in a content; a text that is none as it is."""
+    try:
+        return json.JSONDecoder().raw_decode(key)[0]
+    except ValueError:
+        return key
+
+
+def _parts_of(key: str) -> list[Any]:
+    """The payload's tree in a content, and what is written behind it."""
+    try:
+        tree, end = json.JSONDecoder().raw_decode(key)
+    except ValueError:
+        return [key]
+    return [tree, key[end:]]
+
+
+def differences(recorded: Any, live: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """Where two JSON-like trees differ: (path, recorded, live), leaves only.
+
+    A key that one side lacks is given as MISSING.
+    """
+    found: list[tuple[str, Any, Any]] = []
+    if isinstance(recorded, dict) and isinstance(live, dict):
+        left, right = cast("dict[str, Any]", recorded), cast("dict[str, Any]", live)
+        for key in dict.fromkeys([*left, *right]):
+            inner = f"{path}.{key}" if path else key
+            found += differences(left.get(key, MISSING), right.get(key, MISSING), inner)
+        return found
+    if isinstance(recorded, list) and isinstance(live, list):
+        pairs = zip_longest(cast("list[Any]", recorded), cast("list[Any]", live), fillvalue=MISSING)
+        for index, (one, other) in enumerate(pairs):
+            found += differences(one, other, f"{path}[{index}]")
+        return found
+    same = type(recorded) is type(live) and bool(recorded == live)  # pyright: ignore[reportUnknownArgumentType]
+    return found if same else [(path, recorded, live)]
+
+
+class _Missing:
+    def __repr__(self) -> str:
+        return "(absent)"
+
+
+MISSING = _Missing()
+"""Stands in `differences` for a key or an item that one side lacks."""
+
+
+def _encoded(
+    codec: Codec, event: Any, digests: list[str], *, numbered: bool, lengths_only: bool = False
+) -> str:
+    """A payload, with its bytes by their digests.
+
+    Args:
+        numbered: each reference says which digest is its own.
+        lengths_only: nothing but the length of bytes is compared.
+    """
+
+    def put(data: bytes) -> Reference:
+        digests.append(f"{len(data)} bytes" if lengths_only else hashlib.sha256(data).hexdigest())
+        return (0, len(digests) - 1 if numbered else 0, len(data))
+
+    try:
+        return codec.encode(event, put).payload
+    except EncodingError as error:  # as the recorder does: a send is not refused for it
+        digests.clear()
+        reason = str(error) if error.__cause__ is None else type(error.__cause__).__name__
+        cls = cast("type[Any]", type(event))
+        substitute = {"name": f"{cls.__module__}.{cls.__qualname__}", "error": reason}
+        return Codec(codec.vocabulary).encode({"unrecordable": substitute}, put).payload
+
+
+def _put_digests(tree: Any, digests: list[str]) -> None:
+    """Put digests in the place of references: what a matcher takes out takes its bytes along."""
+    if isinstance(tree, list):
+        for item in cast("list[Any]", tree):
+            _put_digests(item, digests)
+    elif isinstance(tree, dict):
+        facts = cast("dict[str, Any]", tree)
+        if "$" in facts and "at" in facts and isinstance(facts["at"], list):
+            facts["at"] = digests[facts["at"][1]]
+        for item in facts.values():
+            _put_digests(item, digests)

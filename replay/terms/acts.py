@@ -1,61 +1,20 @@
-"""What the core tells its driver to do next, and the recorded calls that it keeps account of."""
+"""What the core tells its driver to do next."""
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ...session.places import Place
-from .schedule import Until
-from .steps import Outcome, Step
-
-
-@dataclass(slots=True, eq=False)
-class RecordedCall:
-    """A call that the application made on the model: `connect`, a send, or `close`.
-
-    Attributes:
-        step: its entry.
-        required: the replay waits for it.
-        awaited: it has waited for it, required or not: see `docs/replay.md`.
-        end: the entry that ended it; None where the log has none (yet).
-        nested: events that the listeners get inside the call, and have not got yet.
-        running: the one of them that they are handling.
-        matched: the live application has made it.
-        skipped: it was not made in time; what happened in it is delivered in its place.
-        late: it was made after that.
-        ahead: it was made before the application had got what caused it when this was recorded.
-        early: it was let go before its place.
-        done: the live call has been completed, or was cancelled.
-        made: where in the replay the application made it.
-    """
-
-    step: Step
-    required: bool
-    awaited: bool = False
-    end: Step | None = None
-    nested: deque[Step] = field(default_factory=deque[Step])
-    running: Step | None = None
-    matched: bool = False
-    skipped: bool = False
-    late: bool = False
-    ahead: bool = False
-    early: bool = False
-    done: bool = False
-    made: Place | None = None
-
-    @property
-    def seq(self) -> int:
-        """Its place in the log."""
-        return self.step.seq
+from .runs import Run
+from .steps import Outcome, RecordedCall, Step
 
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Give a received event to the listeners: inside a call, or on the lane of its recorded task."""
+    """Give a received event to the listeners, inside a call or in the task that stands for the recorded one;
+    or the events of a run, until anybody looks."""
 
-    step: Step
+    step: Step | Run
     call: RecordedCall | None
 
 
@@ -90,17 +49,30 @@ class Play:
     step: Step
 
 
-class Approach(NamedTuple):
-    """Let time and rounds of the event loop pass, then call `arrived(step)`.
+class Until(NamedTuple):
+    """How far it is to a place.
 
     Attributes:
+        at_ns: not before this live instant, and not before all has run that can; None: in this burst.
+        rounds: of the event loop to pass; after that instant, if there is one.
+    """
+
+    at_ns: int | None
+    rounds: int
+
+
+class Approach(NamedTuple):
+    """Let time and rounds of the event loop pass, then call `arrived`.
+
+    Attributes:
+        seq: of the entry that stands there.
         until: how far it is.
         patient: let everything run that is ready in the round there, too: the application may do
             this step itself, as it did when this was recorded.
         first: before anything else runs in that round.
     """
 
-    step: Step
+    seq: int
     until: Until
     patient: bool = False
     first: bool = False

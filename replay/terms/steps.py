@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...schema.entries import Entry
@@ -30,7 +31,7 @@ START = Place(0, 0, 0)
 
 
 class Step:
-    """One entry of the recording.
+    """One entry of the recording, and how far it has happened again.
 
     Attributes:
         entry: as it stands in the log.
@@ -42,9 +43,36 @@ class Step:
         ends: of a `received`: the log holds a `handled` for it; if not, it returned before the
             next entry.
         performed: it has happened again.
+        call: which begins or ends here, or inside which an event is to be given; None: in its own place.
+
+    Of a `received`, all that there is to know of its delivery:
+
+    Attributes:
+        approached: the model's side has set out on it.
+        at_work: it was given, and the listeners have not returned.
+        taken: how they took it, as long as that is still to be compared.
+        ended_at: where in the replay they returned, as long as the `handled` is ahead.
+        cancelling: they were cancelled, as recorded.
     """
 
-    __slots__ = ("ends", "entry", "key", "kind", "outcome", "performed", "place", "seq", "task", "value")
+    __slots__ = (
+        "approached",
+        "at_work",
+        "call",
+        "cancelling",
+        "ended_at",
+        "ends",
+        "entry",
+        "key",
+        "kind",
+        "outcome",
+        "performed",
+        "place",
+        "seq",
+        "taken",
+        "task",
+        "value",
+    )
 
     def __init__(
         self,
@@ -65,6 +93,56 @@ class Step:
         self.outcome = outcome
         self.ends = ends
         self.performed = False
+        self.call: RecordedCall | None = None
+        self.approached = False
+        self.at_work = False
+        self.taken: Outcome | None = None
+        self.ended_at: Place | None = None
+        self.cancelling = False
+
+
+@dataclass(slots=True, eq=False)
+class RecordedCall:
+    """A call that the application made on the model: `connect`, a send, or `close`.
+
+    Attributes:
+        step: its entry.
+        required: the replay waits for it.
+        awaited: it has waited for it, required or not: see `docs/replay.md`.
+        end: the entry that ended it; None where the log has none (yet).
+        nested: events that the listeners get inside the call, and have not got yet.
+        running: the one of them that they are handling.
+        matched: the live application has made it.
+        skipped: it was not made in time; what happened in it is delivered in its place.
+        late: it was made after that.
+        ahead: it was made before the application had got what caused it when this was recorded.
+        early: it was let go before its place.
+        done: the live call has been completed, or was cancelled.
+        made: where in the replay the application made it.
+        seq: its place in the log.
+        alike: kind, type and content: a live call that has the same may be this one.
+    """
+
+    step: Step
+    required: bool
+    awaited: bool = False
+    end: Step | None = None
+    nested: deque[Step] = field(default_factory=deque[Step])
+    running: Step | None = None
+    matched: bool = False
+    skipped: bool = False
+    late: bool = False
+    ahead: bool = False
+    early: bool = False
+    done: bool = False
+    made: Place | None = None
+    seq: int = field(init=False)
+    alike: tuple[str, str | None, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        step = self.step
+        self.seq = step.seq
+        self.alike = (step.kind, step.entry.type, step.key)
 
 
 def outcome_of(value: Any) -> Outcome:

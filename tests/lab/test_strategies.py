@@ -20,7 +20,7 @@ from realtape.lab.strategies.plans import Plan
 from realtape.lab.strategies.sessions import acted
 from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.replay.responder import Responder
-from realtape.replay.watched import WatchedRecording
+from realtape.replay.watched_recording import WatchedRecording
 from realtape.schema import STANDARD, UsageError, Vocabulary, same
 from realtape.schema.codec import Codec
 from realtape.schema.entries import Kind

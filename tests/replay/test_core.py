@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.terms.acts import Approach, Complete, Deliver, End, Wait
-from realtape.replay.terms.schedule import Until
-from realtape.replay.terms.steps import Outcome
+from realtape.replay.core.machine import ReplayCore
+from realtape.replay.terms.acts import Approach, Complete, Deliver, End, Until, Wait
+from realtape.replay.terms.steps import Outcome, Step
 from realtape.schema import Kind
 from realtape.session.places import Place
 from support.course import APPLICATION, READ_LOOP, Application, Script, Take, core_of, faithful, takes
@@ -25,6 +25,12 @@ def play(take: Take, script: Script, data: st.DataObject) -> Application:
     application.pending += list(application.core.calls.live)
     application.run(choose)
     return application
+
+
+def returns(core: ReplayCore, act: Deliver) -> None:
+    """The listeners return from an event."""
+    assert isinstance(act.step, Step)
+    core.handled(act.step, Outcome())
 
 
 def received(take: Take) -> list[int]:
@@ -145,7 +151,7 @@ def test_rounds_of_the_loop_are_kept(apart: int, until: Until | None) -> None:
     assert isinstance(core.next(), Complete)
     first = core.next()
     assert isinstance(first, Deliver)
-    core.handled(first.step, Outcome())
+    returns(core, first)
     act = core.next()
     if until is not None:
         assert isinstance(act, Approach)
@@ -171,7 +177,7 @@ def test_a_stimulus_is_awaited_in_its_round() -> None:
     assert isinstance(core.next(), Complete)
     first = core.next()
     assert isinstance(first, Deliver)
-    core.handled(first.step, Outcome())
+    returns(core, first)
     act = core.next()
     assert isinstance(act, Approach)
     assert (act.until.rounds, act.patient) == (3, True)
@@ -204,7 +210,7 @@ def test_a_stimulus_that_a_listener_made_is_awaited_while_that_is_at_work(comes:
     if comes:
         assert core.call(Kind.SENT, "send_audio", "audio", event) is not None
         assert isinstance(core.next(), Complete)
-    core.handled(given.step, Outcome())
+    returns(core, given)
     act = core.next()  # nothing holds it up any more
     while isinstance(act, Approach):
         core.arrived(act)
@@ -228,7 +234,7 @@ def test_what_happened_inside_two_answers_happens_in_the_order_of_the_log() -> N
     assert isinstance(core.next(), Complete)
     first = core.next()
     assert isinstance(first, Deliver)
-    core.handled(first.step, Outcome())
+    returns(core, first)
     core.call(Kind.SENT, "send_user_input", "answer 3")
     assert isinstance(core.next(), Wait)
     core.call(Kind.SENT, "send_user_input", "answer 2")
@@ -237,7 +243,7 @@ def test_what_happened_inside_two_answers_happens_in_the_order_of_the_log() -> N
         act = core.next()
         if isinstance(act, Deliver) and act.call is not None:
             inside.append(act.call.step.key)
-            core.handled(act.step, Outcome())
+            returns(core, act)
     assert inside == ["answer 2", "answer 3"]
 
 
@@ -246,12 +252,9 @@ def test_nothing_is_kept_of_what_was_played(take: Take, data: st.DataObject) -> 
     """Or a session of a million events would grow with each."""
     application = play(take, faithful(take), data)
     assert application.ended
-    assert not application.core.not_given
-    assert not application.core.nested_in
-    assert not application.core.approached
-    assert not application.core.calls.live
-    assert not application.core.calls._due
-    kept = [call.step.kind for call in application.core.calls._by_seq.values()]
+    core = application.core
+    assert not core.calls.live
+    assert not core._delivered
+    assert not core.calls._due
+    kept = [call.step.kind for call in core.calls._by_seq.values()]
     assert kept in ([], [Kind.CLOSE])  # one that is a stimulus is where the replay ends
-    assert not application.core.handlings._running
-    assert not application.core.handlings._places

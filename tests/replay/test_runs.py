@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import sqlite3
 import tempfile
@@ -17,33 +16,22 @@ from typing import Any
 import pytest
 from hypothesis import given
 from realtape.replay import ReplayModel, run
-from realtape.replay.core import runs, straight_on
-from realtape.replay.core.course import Course
+from realtape.replay.core.machine import ReplayCore
 from realtape.replay.loop.virtual_loop import VirtualLoop
-from realtape.replay.terms.steps import Step
-from realtape.schema import CorruptRecordError
+from realtape.replay.reader import Reader
+from realtape.replay.reporting.report_builder import ReportBuilder
+from realtape.replay.terms.acts import Approach, Complete, Deliver, End, More
+from realtape.replay.terms.runs import Run
+from realtape.replay.terms.steps import RETURNED, Step
+from realtape.schema import CorruptRecordError, Kind
 from realtape.session import Recording
-from support.plain_bursts import SEVEN, Doing, Ear, Item, acting, record, replay, sessions
+from support.plain_bursts import SEVEN, Doing, Ear, Item, OneByOne, acting, record, replay, sessions
 from support.stored import only
 
 
 async def _play(model: ReplayModel) -> None:
     await model.connect({})
     await model.finished()
-
-
-@contextlib.contextmanager
-def one_by_one() -> Any:
-    """No shortcut is taken: every event is a step, which the core is asked about."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "MIN_RUN", 1 << 62)
-        for shortcut in ("pass_on", "come_to"):
-            patch.setattr(straight_on, shortcut, _decides_nothing)
-        yield
-
-
-def _decides_nothing(core: Course, way: Any, **options: Any) -> None:
-    return None
 
 
 def check(
@@ -53,16 +41,21 @@ def check(
     *,
     recorded: bool,
 ) -> None:
+    """Given as runs; one by one; and each by a task that is woken for it alone."""
     with tempfile.TemporaryDirectory() as folder:
-        store, once, twice = (Path(folder, name) for name in ("log.db", "once.db", "twice.db"))
+        store, *into = (Path(folder, f"{name}.db") for name in ("log", "runs", "one by one", "watched"))
         run(record(store, items))
-        folded = begin(replay(store, doings, once if recorded else None))
-        with one_by_one():
-            unfolded = begin(replay(store, doings, twice if recorded else None))
-        assert folded == unfolded
+        ways: list[dict[str, Any]] = [{}, {"opened": OneByOne}]
+        if not recorded and "breakpoint" not in doings.values():  # whose number is told
+            ways.append({"watched": True})
+        found = [
+            begin(replay(store, doings, path if recorded else None, **way))
+            for path, way in zip(into, ways, strict=False)
+        ]
+        assert all(one == found[0] for one in found)
         if recorded:
-            kept = [[one[:-1] for one in asyncio.run(only(into)).entries] for into in (once, twice)]
-            assert kept[0] == kept[1]
+            kept = [[one[:-1] for one in asyncio.run(only(path)).entries] for path in into[: len(ways)]]
+            assert all(one == kept[0] for one in kept)
 
 
 @given(sessions(), acting())
@@ -97,48 +90,48 @@ def test_what_comes_before_a_damaged_record_is_given(tmp_path: Path, broken: int
         connection.execute("DROP TRIGGER entries_no_update")
         connection.execute("UPDATE entries SET payload = '{' WHERE seq = ?", (broken * 7,))
 
-    async def play() -> tuple[list[Any], str]:
+    async def play(opened: type[Recording]) -> tuple[list[Any], str]:
         trace: list[Any] = []
-        async with await Recording.open(store) as recording:
+        async with await opened.open(store) as recording:
             model = ReplayModel(recording)
             model.add_listener(Ear("one", model, model, {}, trace))
             with pytest.raises(CorruptRecordError) as caught:
                 await _play(model)
         return trace, str(caught.value)
 
-    folded = run(play())
+    folded = run(play(Recording))
     assert len(folded[0]) == broken * 7 - 2 + 1  # less the connection, and an exception
-    with one_by_one():
-        assert run(play()) == folded
+    assert run(play(OneByOne)) == folded
 
 
-def test_ordinary_bursts_are_given_as_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ordinary_bursts_lie_together(tmp_path: Path) -> None:
     """Or the tests above would say nothing."""
     store = tmp_path / "log.db"
     items: list[Item] = [*SEVEN, "raw", "round"] * 200
-    run(record(store, items))
-    lengths: list[int] = []
-    given = straight_on.given
-
-    def counted(core: Course, one: runs.Run) -> Step:
-        lengths.append(len(one))
-        return given(core, one)
-
-    passed: list[int] = []
-    pass_rounds = straight_on.pass_rounds
-
-    def noted(core: Course, one: runs.Run) -> None:
-        passed.append(one.seq + one.given)
-        pass_rounds(core, one)
-
-    monkeypatch.setattr(straight_on, "given", counted)
-    monkeypatch.setattr(straight_on, "pass_rounds", noted)
-    trace, report = run(replay(store, {}, None))
-    assert report["delivered"] == 1600
-    assert len(trace) == 3200
-    assert sum(lengths) > 1200
-    assert max(lengths) > 200  # from round to round
-    assert len(passed) > 150  # and most of these at once
+    async with asyncio.timeout(60):
+        await asyncio.to_thread(lambda: run(record(store, items)))
+    async with await Recording.open(store) as recording:
+        core = ReplayCore(ReportBuilder())
+        reader = Reader(recording, core)
+        reader.fill()
+        assert core.call(Kind.CONNECT) is not None
+        lengths: list[int] = []
+        while not isinstance(act := core.next(runs=True), End):
+            match act:
+                case Approach():
+                    core.arrived(act)
+                case Deliver(Run() as events):
+                    lengths.append(len(events))
+                    events.given = len(events.rows)
+                    core.handled(core.given_last(events), RETURNED)
+                case Deliver(Step() as step):
+                    core.handled(step, RETURNED)
+                case _:
+                    assert isinstance(act, Complete | More)
+            reader.fill()
+        assert sum(lengths) > 1500
+        assert core.report.delivered == 1600
+        assert max(lengths) > 200  # from round to round
 
 
 def test_a_listener_that_cancels_its_task_hears_no_other_round(tmp_path: Path) -> None:

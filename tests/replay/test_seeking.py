@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from realtape.recorder import Recorder
 from realtape.replay import ReplayModel, Rewindable, run
 from realtape.replay.responder import Responder
-from realtape.replay.watched import WatchedRecording
+from realtape.replay.watched_recording import WatchedRecording
 from realtape.schema import Entry, Kind, RealtimeModelListener, UsageError
 from realtape.schema.addresses import locate
 from realtape.schema.rows import insert_entries, insert_session

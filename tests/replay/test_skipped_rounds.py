@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay.loop.loop_queue import UNASKED
-from realtape.replay.loop.virtual_loop import VirtualLoop
+from realtape.replay.loop.virtual_loop import UNASKED, VirtualLoop
 from realtape.schema.clocks import Round
 
 Trace = list[tuple[str, Round, int]]
@@ -63,11 +62,7 @@ class Run:
     def act(self) -> None:
         waker, self._waker = self._waker, None
         assert waker is not None
-        self.loop.soon(self._wake, waker)
-
-    def _wake(self, waker: asyncio.Future[None]) -> None:
-        with self.loop.waking():
-            waker.set_result(None)
+        self.loop.soon(self.loop.wake, waker.set_result, None)
 
     def rest(self) -> bool:
         return False

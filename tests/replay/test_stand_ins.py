@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
 from realtape.replay import ReplayModel, ReplayReport, run
+from realtape.replay.matching.live_values import LiveValues
 from realtape.replay.matching.matchers import JSON_TEXT
 from realtape.replay.matching.matching import Matching
-from realtape.replay.matching.stand_ins import LiveValues
 from realtape.schema import (
     Flag,
     Kind,

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from realtape.replay.core.machine import ReplayCore
-from realtape.replay.core.report_builder import ReportBuilder
+from realtape.replay.reporting.report_builder import ReportBuilder
 from realtape.replay.terms.acts import (
     Approach,
     CancelHandler,
@@ -18,11 +18,11 @@ from realtape.replay.terms.acts import (
     HandlerDiffers,
     More,
     Play,
-    RecordedCall,
     Stand,
     Wait,
 )
-from realtape.replay.terms.steps import START, Outcome, Step
+from realtape.replay.terms.runs import Run
+from realtape.replay.terms.steps import START, Outcome, RecordedCall, Step
 from realtape.schema import Entry, Kind
 from realtape.session.places import Place
 
@@ -178,6 +178,7 @@ class Application:
             act = self.core.next()
             match act:
                 case Deliver(step, call):
+                    assert not isinstance(step, Run), "nobody has asked for runs"
                     self.deliver(step, call)
                 case Complete(call, _):
                     self.complete(call)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from realtape.schema import (
     RealtimeModelTurnStartedEvent,
 )
 from realtape.schema.clocks import Round
+from realtape.schema.rows import Row
 from realtape.session import Recording
 
 Item = Literal["delta", "raw", "turn", "other task", "handled", "sent", "round", "rounds", "pause"]
@@ -200,13 +202,34 @@ def facts(model: ReplayModel) -> dict[str, Any]:
     return found
 
 
+class OneByOne(Recording):
+    """A recording that is read an entry at a time: so none of its events lie together as a run."""
+
+    def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
+        """As of any recording."""
+        for rows, values in super().stream_rows():
+            for row, value in zip(rows, values, strict=True):
+                yield [row], [value]
+
+
 async def replay(
-    store: Path, doings: dict[int, Doing], into: Path | None
+    store: Path,
+    doings: dict[int, Doing],
+    into: Path | None,
+    opened: type[Recording] = Recording,
+    *,
+    watched: bool = False,
 ) -> tuple[list[Any], dict[str, Any]]:
-    """What the listeners got, and the report."""
+    """What the listeners got, and the report.
+
+    Args:
+        watched: by a transport that asks after each act, and lets it go.
+    """
     trace: list[Any] = []
-    async with await Recording.open(store) as recording:
+    async with await opened.open(store) as recording:
         model = ReplayModel(recording, on_divergence="collect", at_end="hold")
+        if watched:
+            model.transport.add_breakpoint(type="never")
         async with contextlib.AsyncExitStack() as stack:
             outer: Any = model
             if into is not None:

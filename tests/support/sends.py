@@ -7,8 +7,7 @@ from typing import Any
 from realtape.replay.core.calls import Calls
 from realtape.replay.matching.matchers import Matcher, Matchers, Rule
 from realtape.replay.matching.matching import Matching
-from realtape.replay.terms.acts import RecordedCall
-from realtape.replay.terms.steps import Outcome, Step
+from realtape.replay.terms.steps import Outcome, RecordedCall, Step
 from realtape.schema import STANDARD, Entry, Kind, RealtimeModelSendToolOutput, RealtimeModelToolCallEvent
 
 
@@ -30,7 +29,7 @@ class Recorded:
 
     def send(self, type: str, event: Any) -> RecordedCall | None:
         key = self.matching.live(type, event)
-        call = self.calls.match(Kind.SENT, type, key, None, lambda seq: True)
+        call = self.calls.match(Kind.SENT, type, key, None)
         self.made += [one.seq // 2 for one in self.calls.completed]
         return call
 

@@ -29,7 +29,7 @@ from realtape.lab.variants.world import variation_settings
 from realtape.recorder import Recorder
 from realtape.replay import ReplayModel, run
 from realtape.replay.responder import Responder
-from realtape.replay.watched import WatchedRecording
+from realtape.replay.watched_recording import WatchedRecording
 from realtape.schema import Kind, UsageError
 from realtape.session import Recording
 from realtape.session.drafts import Draft

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from realtape.recorder import Recorder
 from realtape.replay import ReplayModel, run
-from realtape.replay.control.goals import Goal, Stop, steps
+from realtape.replay.transport import Goal, Stop, steps
 from realtape.schema import Kind, UsageError
 from realtape.session import Recording
 from support.controlled import Call, entries, fold, replay

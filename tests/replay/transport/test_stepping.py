@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from realtape.replay.control.goals import Stop
+from realtape.replay.transport import Stop
 from realtape.schema import Kind, UsageError
 from support.controlled import Call, entries, first, fold, received, replay
 

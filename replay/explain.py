@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from heapq import nsmallest
+from typing import Any, cast
 
-from ...schema.entries import Entry, Kind
-from ...session.spoken import Spoken
-from ...session.words import described, line, short, title
-from ..core.machine import ReplayCore
-from ..matching.excerpts import told
-from ..reporting.divergence import Candidate, Difference, Divergence
-from ..reporting.report import Awaited
-from ..terms.acts import HandlerDiffers, RecordedCall, Wait
-from ..terms.steps import Outcome, Step
-from .candidates import nearest, takes_its_place
+from ..schema.entries import Entry, Kind
+from ..session.spoken import Spoken
+from ..session.words import described, line, short, title
+from .core.machine import ReplayCore
+from .matching.excerpts import told
+from .matching.matching import tree_of
+from .reporting.divergence import Candidate, Difference, Divergence
+from .reporting.report import Awaited
+from .terms.acts import HandlerDiffers, Wait
+from .terms.steps import Outcome, RecordedCall, Step
 
 AROUND = 3
 """Recorded entries that are shown before, and after, the one that is concerned."""
+
+LOOKED_AT = 16
+"""Recorded calls whose content is held against one that nobody recorded."""
 
 _NOUNS = {
     "send_tool_output": "a tool output",
@@ -42,10 +46,10 @@ def unmatched(
         cause: the event in whose extent it was made, where that is known.
     """
     came = _came(kind, type, key)
-    candidate = nearest(core, kind, type, key, cause)
-    if candidate is not None and takes_its_place(core, candidate, key, cause):
+    candidate = _nearest(core, kind, type, key, cause)
+    if candidate is not None and _takes_its_place(core, candidate, key, cause):
         return _changed(core, candidate, came, key), candidate
-    made = core.story.made(kind, type, lambda one: one == key and core.matching.agree(one, key))
+    made = core.recent.made(kind, type, lambda one: one == key and core.matching.agree(one, key))
     noun = _noun(kind, type)
     if made is not None:
         summary = f"the application {noun} once more than when this was recorded"
@@ -65,8 +69,8 @@ def unmatched(
         seq=None if coming is None else coming.seq,
         differences=found,
         nearest=like,
-        chain=core.story.chain(cause, type or kind),
-        around=_around(core, core.window.next_seq if coming is None else coming.seq),
+        chain=core.recent.chain(cause, type or kind),
+        around=_around(core, core.next_to_read if coming is None else coming.seq),
     )
     return divergence, None
 
@@ -95,7 +99,7 @@ def overtaken(core: ReplayCore, call: RecordedCall, first: RecordedCall) -> Dive
         expected=f"first {other}",
         actual=described(call.step.entry),
         seq=first.seq,
-        chain=core.story.chain(call.step.entry.cause, call.step.entry.type or call.step.kind),
+        chain=core.recent.chain(call.step.entry.cause, call.step.entry.type or call.step.kind),
         around=_around(core, first.seq),
     )
 
@@ -114,7 +118,7 @@ def missing(core: ReplayCore, wait: Wait, overdue: float | None) -> Divergence:
         noun = _noun(step.kind, entry.type)
         summary = f"the application has not {noun} by now, but had when this was recorded"
         actual = _WAITED[waited]
-        chain = core.story.chain(entry.cause, entry.type or entry.kind)
+        chain = core.recent.chain(entry.cause, entry.type or entry.kind)
     else:
         entry = _handled(core, step)
         summary = "the application is still busy with an event that it was done with when recorded"
@@ -151,7 +155,7 @@ def handler(core: ReplayCore, act: HandlerDiffers) -> Divergence:
 
 def unheard(core: ReplayCore, seq: int) -> Divergence:
     """Events found no listener, and the application has not closed either."""
-    entry = core.story.entry(seq)
+    entry = core.recent.entry(seq)
     return _divergence(
         core,
         "unheard",
@@ -169,7 +173,7 @@ def exhausted(core: ReplayCore | None, connections: int) -> Divergence:
     Args:
         core: of the last connection.
     """
-    spoken = Spoken() if core is None else core.story.spoken()
+    spoken = Spoken() if core is None else core.recent.spoken()
     count = "1 connection" if connections == 1 else f"{connections} connections"
     return Divergence(
         "exhausted",
@@ -198,9 +202,57 @@ def _changed(core: ReplayCore, call: RecordedCall, came: str, key: str) -> Diver
         actual=came,
         seq=call.seq,
         differences=_between(core, call.step.key, key),
-        chain=core.story.chain(entry.cause, entry.type or entry.kind),
+        chain=core.recent.chain(entry.cause, entry.type or entry.kind),
         around=_around(core, call.seq),
     )
+
+
+def _nearest(
+    core: ReplayCore, kind: str, type: str | None, key: str, cause: int | None
+) -> RecordedCall | None:
+    """Of the recorded calls of its type that nobody has made: the one most like it.
+
+    One of the same occasion comes first (made because of the same event, or the answer to the same
+    call of a tool), then one that is due; then the one in which fewest fields differ.
+    """
+    alike = [call for call in core.expected if call.step.kind == kind and call.step.entry.type == type]
+
+    def remoteness(call: RecordedCall) -> tuple[bool, bool, bool, int]:
+        return (not _same_occasion(call, key, cause), call.skipped, not _due(core, call), call.seq)
+
+    def distance(call: RecordedCall) -> tuple[bool, bool, bool, int, int]:
+        other_occasion, skipped, not_due, seq = remoteness(call)
+        fields = len(core.matching.differences(call.step.key, key))
+        return (other_occasion, skipped, not_due, fields, seq)
+
+    return min(nsmallest(LOOKED_AT, alike, key=remoteness), key=distance, default=None)
+
+
+def _takes_its_place(core: ReplayCore, call: RecordedCall, key: str, cause: int | None) -> bool:
+    """Whether a live send is taken for this recorded one, though they differ: it must come, its turn has
+    come, and nothing says that they belong to different occasions."""
+    if call.step.kind != Kind.SENT or not call.required or call.skipped or not _due(core, call):
+        return False
+    return cause is None or _same_occasion(call, key, cause)
+
+
+def _due(core: ReplayCore, call: RecordedCall) -> bool:
+    return call.required and core.is_given(call.step.entry.cause)
+
+
+def _same_occasion(call: RecordedCall, key: str, cause: int | None) -> bool:
+    recorded = call.step.entry.cause
+    if cause is not None and recorded == cause:
+        return True
+    answered = _answered(call.step.key)
+    return answered is not None and answered == _answered(key)
+
+
+def _answered(key: str) -> Any:
+    """The id of the tool call that a send answers, if it answers one."""
+    tree = tree_of(getattr(key, "payload", key))
+    call = cast("dict[str, Any]", tree).get("tool_call") if isinstance(tree, dict) else None
+    return cast("dict[str, Any]", call).get("call_id") if isinstance(call, dict) else None
 
 
 def _candidate(core: ReplayCore, call: RecordedCall, key: str) -> Candidate:
@@ -218,7 +270,7 @@ def _candidate(core: ReplayCore, call: RecordedCall, key: str) -> Candidate:
 
 
 def _divergence(core: ReplayCore, kind: Any, summary: str, **facts: Any) -> Divergence:
-    spoken = core.story.spoken()
+    spoken = core.recent.spoken()
     return Divergence(kind, summary, core.turn, spoken.speaker, spoken.words, **facts)
 
 
@@ -248,12 +300,12 @@ def _how(outcome: Outcome) -> str:
 def _handled(core: ReplayCore, step: Step) -> Entry:
     """The event whose handling a `handled` ends."""
     of = step.entry.of
-    found = None if of is None else core.story.entry(of)
+    found = None if of is None else core.recent.entry(of)
     return step.entry if found is None else found
 
 
 def _around(core: ReplayCore, seq: int) -> tuple[str, ...]:
-    steps = [step for step in core.window.around(seq) if step.seq == seq or _tells(step)]
+    steps = [step for step in core.around(seq) if step.seq == seq or _tells(step)]
     before = [step for step in steps if step.seq < seq][-AROUND:]
     after = [step for step in steps if step.seq > seq][:AROUND]
     here = [step for step in steps if step.seq == seq]

@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from ...schema.errors import UsageError
-from ...session.state import State
-from ..model import ReplayBase
-from .goals import Stop
-from .transport import Transport
+from ..schema.errors import UsageError
+from ..session.state import State
+from .model import ReplayBase
+from .transport import Stop, Transport
 
 Model = TypeVar("Model", bound=ReplayBase)
 

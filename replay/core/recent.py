@@ -1,4 +1,5 @@
-"""The story so far: what the application was given and did, for whoever tells how it came to something."""
+"""The recent past of a replay: what the application was given and did, for whoever tells how it came to
+something."""
 
 from __future__ import annotations
 
@@ -38,7 +39,7 @@ _SOUND = frozenset({"audio", "send_audio"})
 _type = itemgetter(TYPE)
 
 
-class Story:
+class Recent:
     """Is told each event that is delivered and each recorded call that is made or left out, in the order
     of the replay. Keeps their rows, and looks into them only when it is asked."""
 
@@ -84,7 +85,7 @@ class Story:
         return None
 
     def entry(self, seq: int) -> Entry | None:
-        """An entry of the story, if it is not long ago."""
+        """An entry that has happened, if that is not long ago."""
         return next((entry_of(row) for row in reversed(self._recent) if row[SEQ] == seq), None)
 
     def chain(self, cause: int | None, end: str) -> tuple[str, ...]:

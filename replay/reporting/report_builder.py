@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 
-from ..reporting.divergence import Difference, Divergence
-from ..reporting.report import Awaited, ReplayReport
-from .window import Window
+from .divergence import Difference, Divergence
+from .report import Awaited, ReplayReport
+
+Played = Callable[[], tuple[int, int]]
+"""How far a connection was played: the first entry that has not happened, and when the last that has was
+recorded, in nanoseconds."""
 
 
 @dataclass
@@ -41,18 +44,18 @@ class ReportBuilder:
         if text not in self.notes:
             self.notes.append(text)
 
-    def begin(self, id: str, length: int, window: Window, weaker: Callable[[], Iterable[str]]) -> Connection:
+    def begin(self, id: str, length: int, played: Played, weaker: Callable[[], Iterable[str]]) -> Connection:
         """A connection begins to be played.
 
         Args:
             id: of its session.
             length: entries of it.
-            window: says how far it has come.
+            played: says how far it has come.
             weaker: what its event loop does not guarantee.
         """
         self.finished = False
         self.recordings.append(id)
-        connection = Connection(length, window, weaker)
+        connection = Connection(length, played, weaker)
         self.connections.append(connection)
         return connection
 
@@ -98,6 +101,10 @@ def _nothing() -> Iterable[str]:
     return ()
 
 
+def _nowhere() -> tuple[int, int]:
+    return 0, 0
+
+
 @dataclass(frozen=True)
 class Measured:
     """How far a connection was played, for how long, and what was weaker."""
@@ -111,9 +118,9 @@ class Measured:
 class Connection:
     """One connection that is being played; its arguments are those of `ReportBuilder.begin`."""
 
-    def __init__(self, length: int, window: Window, weaker: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, length: int, played: Played, weaker: Callable[[], Iterable[str]]) -> None:
         self._length = length
-        self._window = window
+        self._played = played
         self._weaker = weaker
         self._began = time.perf_counter()
         self._measured: Measured | None = None
@@ -121,17 +128,16 @@ class Connection:
     def end(self) -> None:
         """It goes no further."""
         self._measured = self.measured()
-        self._window, self._weaker = Window(), _nothing  # which may hold a lot
+        self._played, self._weaker = _nowhere, _nothing  # which may hold a lot
 
     def measured(self) -> Measured:
         """How far it has come."""
         if self._measured is not None:
             return self._measured
-        window = self._window
-        here = window.next_seq if window.first is None else window.first.seq
+        here, passed_ns = self._played()
         return Measured(
             max(self._length - here, 0),
-            window.passed_ns,
+            passed_ns,
             time.perf_counter() - self._began,
             tuple(self._weaker()),
         )

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from ...schema.entries import Entry
-from ...schema.errors import UsageError
-from ...session.fields import event_fields, mapping
-from ...session.state import State
-from ...session.words import content
+from ..schema.entries import Entry
+from ..schema.errors import UsageError
+from ..session.fields import event_fields, mapping
+from ..session.state import State
+from ..session.words import content
 
 What = Literal["deliver", "return", "play", "cancel"]
 

@@ -1,1 +1,0 @@
-"""Holding, stepping and seeking; what was true at a place."""

@@ -1,1 +1,0 @@
-"""Why a replay differs, in the words of the conversation."""

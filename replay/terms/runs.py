@@ -1,0 +1,171 @@
+"""Runs: events that come one after another from the same task, in the same burst, and nothing between.
+
+Most of what a server sends comes so, and asks nothing of a replay but to be given to the listeners,
+round by round. Such events stay rows of the log: they are read, kept and given together, and one of them
+becomes a step only where somebody looks at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import compress, islice
+from operator import itemgetter, ne
+from typing import Any
+
+from ...schema.entries import AT_NS, CAUSE, KIND, OF, SEQ, SETTLED_TICKS, TASK, TICK, TYPE, Kind
+from ...schema.rows import BARE_FIELDS, Row, entry_of
+from ...session.ended import Ended
+from ...session.places import Numbering, Place
+from .steps import Step
+
+TELLING_TYPES = frozenset({"turn_started", "end_of_stream"})
+"""Events of which the core itself takes notice."""
+
+MIN_RUN = 2
+"""Fewer events are sooner given one by one."""
+
+_alike = itemgetter(TASK, KIND, CAUSE, OF)
+_tick = itemgetter(TICK)
+_type = itemgetter(TYPE)
+
+
+class Run:
+    """Events that come one after another, of which nothing is asked but that they are given.
+
+    As long as nobody looks at one of them they lie together, from the first on that is not a step. While
+    they are given, the cursor is among them.
+
+    Attributes:
+        rows: their entries, without a hole.
+        values: the events.
+        task: that delivered them, as recorded.
+        end: the entry number behind the last.
+        seq, place: of the first that lies here.
+        approached: the model's side has set out on that.
+        at: where in `rows` that is.
+        given: so many of `rows` were given to the listeners, or are steps.
+        round_end: where in `rows` the round ends that is being given.
+        current: the one that was given last, once somebody has looked.
+    """
+
+    __slots__ = (
+        "_begins",
+        "_places",
+        "_round",
+        "approached",
+        "at",
+        "current",
+        "end",
+        "given",
+        "place",
+        "round_end",
+        "rows",
+        "seq",
+        "task",
+        "values",
+    )
+
+    kind = Kind.RECEIVED
+    call = None
+    performed = False  # not all of it
+
+    def __init__(self, rows: list[Row], values: list[Any], begins: list[int], numbering: Numbering) -> None:
+        self.rows = rows
+        self.values = values
+        self.seq: int = rows[0][SEQ]
+        self.end = self.seq + len(rows)
+        self.task: int | None = rows[0][TASK]
+        self._begins = [*begins, len(rows)]
+        self._places = [numbering.place(rows[begin][TICK], rows[begin][AT_NS]) for begin in begins]
+        self._round = 0
+        self.place = self._places[0]
+        self.round_end = self._begins[1]
+        self.approached = False
+        self.at = 0
+        self.given = 0
+        self.current: Step | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows) - self.at
+
+    def begin(self) -> None:
+        """The first of them is given."""
+        self.given = self.at + 1
+        self.approached = False
+
+    @property
+    def next_place(self) -> Place | None:
+        """All of a round was given: where in time the next one is; None where there is none."""
+        following = self._round + 1
+        return self._places[following] if following < len(self._places) else None
+
+    def begin_round(self) -> Place:
+        """The next round is there: where in time that is."""
+        self._round += 1
+        self.round_end = self._begins[self._round + 1]
+        return self._places[self._round]
+
+    def step(self) -> Step:
+        """The first of them becomes a step."""
+        step = self._step(self.at, self.place)
+        step.approached, self.approached = self.approached, False
+        self.given = self.at + 1
+        self._pass()
+        return step
+
+    def interrupt(self) -> Step:
+        """They are being given, and somebody looks: the one that was given last is a step, and so much of
+        a run is left as lies behind it."""
+        step = self.current = self._step(self.given - 1, self._places[self._round])
+        self._pass()
+        return step
+
+    def _step(self, at: int, place: Place) -> Step:
+        step = Step(entry_of(self.rows[at]), self.values[at])
+        step.place = place
+        return step
+
+    def _pass(self) -> None:
+        """They lie here from the first on that was not given."""
+        at = self.at = self.given
+        self.seq = self.end - len(self.rows) + at
+        if at < len(self.rows):
+            while at >= self.round_end:
+                self.begin_round()
+            self.place = self._places[self._round]
+
+
+def alike(rows: list[Row]) -> Iterator[tuple[int, int, list[int]]]:
+    """Where to cut rows, so that they are alike in task and kind, and in what caused and what they end,
+    and of one burst: where each part begins, where it ends, and where in it another round begins."""
+    keys = [row[TASK] if len(row) == BARE_FIELDS else _alike(row) for row in rows]
+    ticks = list(map(_tick, rows))
+    inner = range(1, len(rows))
+    cuts = set(compress(inner, map(ne, keys, islice(keys, 1, None))))
+    begin = 0
+    rounds: list[int] = []
+    for end in sorted(cuts.union(compress(inner, map(ne, ticks, islice(ticks, 1, None))))):
+        if end in cuts or not _is_soon(ticks[end - 1], ticks[end]):
+            yield begin, end, rounds
+            begin, rounds = end, []
+        else:
+            rounds.append(end)
+    yield begin, len(rows), rounds
+
+
+def _is_soon(tick: int | None, next_tick: int | None) -> bool:
+    """Whether the one is a round of the same burst as the other, or a later one of it."""
+    return tick is not None and next_tick is not None and 0 < next_tick - tick < SETTLED_TICKS
+
+
+def may_run(rows: list[Row], ended: Ended) -> bool:
+    """Whether rows that are alike may lie together as a run: what nothing caused, what nothing ended, of
+    which nobody takes notice."""
+    first = rows[0]
+    if len(rows) <= MIN_RUN or first[TICK] is None:
+        return False
+    if len(first) != BARE_FIELDS and (first[KIND], first[CAUSE], first[OF]) != (Kind.RECEIVED, None, None):
+        return False
+    if rows[-1][SEQ] - first[SEQ] != len(rows) - 1 or ended.any_of(first[SEQ], len(rows)):
+        return False
+    return TELLING_TYPES.isdisjoint(map(_type, rows))
