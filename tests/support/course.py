@@ -134,6 +134,10 @@ class Application:
         self.core = core
         self.script = script
         self.delivered: list[int] = []
+        self.made_before: dict[
+            int, set[int]
+        ] = {}  # by event: recorded calls that were made before it was given
+        self.made: set[int] = set()
         self.inside: dict[int, RecordedCall | None] = {}
         self.handling: list[Handling] = []
         self.tasks: list[tuple[str, int | None]] = [(key, None) for key in script.stimuli]
@@ -157,6 +161,7 @@ class Application:
         if call is None:
             self.unmatched.append(key)
         else:
+            self.made.add(call.seq)
             self.pending.append(call)
 
     def go_on(self, one: Handling) -> None:
@@ -169,6 +174,7 @@ class Application:
         if call is None:
             self.unmatched.append("inside")
         else:
+            self.made.add(call.seq)
             one.pending = call
             self.pending.append(call)
 
@@ -219,6 +225,7 @@ class Application:
     def deliver(self, step: Step, call: RecordedCall | None) -> None:
         """The listeners get an event."""
         self.delivered.append(step.seq)
+        self.made_before[step.seq] = set(self.made)
         self.inside[step.seq] = call
         self.handling.append(Handling(step, list(self.script.inside.get(step.seq, ()))))
         self.tasks += [(key, step.seq) for key in self.script.in_tasks.get(step.seq, ())]
