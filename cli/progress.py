@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.status import Status
 
-from ..lab.variants.hunting import Hunt
+from ..lab import Hunt
 from . import output
 
 DELAY_SECONDS = 0.7

@@ -11,8 +11,7 @@ from typing import Annotated
 
 import typer
 
-from ..lab.variants.hunting import Hunt
-from ..lab.variants.shrink import Shrinking
+from ..lab import Hunt, Shrinking
 from ..schema import UsageError
 from ..session.drafts import Draft
 from . import output

@@ -17,8 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from ..integrations.soundness import Failure
-from ..lab.variants.sweep import EVERY_MS, Swept, ranges, swept
-from ..lab.variants.world import PATIENCE_SECONDS
+from ..lab import EVERY_MS, PATIENCE_SECONDS, Swept, ranges, swept
 from ..schema import UsageError
 from ..session import Recording
 from ..session.drafts import Draft

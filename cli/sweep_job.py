@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..integrations.soundness import Failure, Observer
-from ..lab.variants.edits import varied
-from ..lab.variants.sweep import Swept
+from ..lab import Swept, varied
 from ..session.drafts import Draft
 from .check_job import Unloadable
 from .user_code import ApplicationError, load_application, traceback_of

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..lab.variants.trim import trimmed
+from ..lab import trimmed
 from ..schema import UsageError
 from . import output
 from .bounds import parse_bound

@@ -14,8 +14,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..lab import PATIENCE_SECONDS, variation_settings
 from ..lab.invariants import ALL, CallsAnsweredOnce, check
-from ..lab.variants.world import PATIENCE_SECONDS, variation_settings
 from ..recorder import Recorder
 from ..replay import Application, Played, replay, run
 from ..schema.addresses import StoreLocation

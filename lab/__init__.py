@@ -1,11 +1,28 @@
-"""Sessions made out of sessions: edits, shrinking, rules, generating, comparing.
+"""Sessions made out of sessions: edits, shrinking, sweeping, comparing. `realtape.lab.edits` has each edit,
+`realtape.lab.invariants` the rules of a sound application, `realtape.lab.strategies` generates sessions.
 
 May import `realtape.schema`, `realtape.session`, `realtape.provider` and `realtape.replay`.
 """
 
 from __future__ import annotations
 
-from .comparing.comparing import compare
-from .comparing.comparison import Aspect, Comparison, EntryDifference
+from .comparing import Aspect, Comparison, EntryDifference, compare
+from .edits import EVERY_MS, PATIENCE_SECONDS, Swept, ranges, swept, variation_settings, varied
+from .shrinking import Hunt, Shrinking, trimmed
 
-__all__ = ["Aspect", "Comparison", "EntryDifference", "compare"]
+__all__ = [
+    "EVERY_MS",
+    "PATIENCE_SECONDS",
+    "Aspect",
+    "Comparison",
+    "EntryDifference",
+    "Hunt",
+    "Shrinking",
+    "Swept",
+    "compare",
+    "ranges",
+    "swept",
+    "trimmed",
+    "variation_settings",
+    "varied",
+]

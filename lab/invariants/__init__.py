@@ -7,14 +7,12 @@ alone, and `Watch` checks entries as they come. `docs/strategies.md` has each ru
 from __future__ import annotations
 
 from .calls import CallsAnsweredOnce
-from .checking import ALL, Watch, check
+from .checking import ALL, Findings, InvariantError, NotCheckable, Violation, Watch, check
 from .ends import NothingAfterEndOfStream, NothingSentAfterClose
-from .findings import Findings, InvariantError, NotCheckable, Violation
-from .heard import HeardWithinGenerated
+from .heard import HeardWithinGenerated, TruncatedWithinReceived
 from .history import HistoryAgrees
 from .responses import OneResponseAtATime
 from .rule import Evidence, Found, Invariant, Watching
-from .truncation import TruncatedWithinReceived
 
 __all__ = [
     "ALL",

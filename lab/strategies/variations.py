@@ -11,24 +11,39 @@ from ...schema.errors import UsageError
 from ...session.drafts import Draft
 from ...session.recording import Recording
 from ...session.structure import Structure
-from ..variants.deltas import MergeDeltas, SplitDelta, deltas, following, size
-from ..variants.disconnection import Disconnect
-from ..variants.early_end import EndEarly, cuttable
-from ..variants.edits import Edit, derived_by
-from ..variants.interruption import Boundary, Heard, boundaries, heard_places, interruptions
-from ..variants.messages import (
+from ..edits import (
+    FAILED,
+    AnswerAfter,
+    Boundary,
     Delay,
     DelayResponse,
+    Disconnect,
     Drop,
     Duplicate,
+    Edit,
+    EndEarly,
+    FailTool,
+    Heard,
+    Interrupt,
+    MergeDeltas,
+    MoveInterruption,
     Reorder,
+    SlowTool,
+    SplitDelta,
+    answered,
+    at_once,
+    boundaries,
+    cuttable,
+    deltas_of,
+    derived_by,
+    following,
     freedom,
+    heard_places,
+    interruptions,
     may_lack,
     may_repeat,
+    size,
 )
-from ..variants.moving import MoveInterruption
-from ..variants.putting_in import Interrupt
-from ..variants.tools import FAILED, AnswerAfter, FailTool, SlowTool, answered, at_once
 
 Kind = Literal[
     "delay", "drop", "duplicate", "reorder", "split", "merge", "truncate", "interrupt", "tools", "disconnect"
@@ -133,7 +148,7 @@ def _reorders(structure: Structure) -> Choices:
 
 
 def _splits(structure: Structure) -> Choices:
-    sizes = {one.seqs[0]: size(structure, one) for one in deltas(structure)}
+    sizes = {one.seqs[0]: size(structure, one) for one in deltas_of(structure)}
     places = [seq for seq, length in sizes.items() if length > 1]
 
     def one(seq: int) -> st.SearchStrategy[Any]:
@@ -143,7 +158,7 @@ def _splits(structure: Structure) -> Choices:
 
 
 def _merges(structure: Structure) -> Choices:
-    heads = [one.seqs[0] for one in deltas(structure)]
+    heads = [one.seqs[0] for one in deltas_of(structure)]
     return _from([seq for seq in heads if following(structure, seq) is not None], MergeDeltas)
 
 

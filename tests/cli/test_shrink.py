@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from realtape.cli.trials import WantedFailure
-from realtape.lab.variants.checks import problems
+from realtape.lab.shrinking.checks import problems
 from support.command_line import Ran, run_on_terminal, start
 from support.long_session import record_long
 from support.recorded_drafts import drafts_of

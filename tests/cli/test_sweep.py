@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from realtape.cli.sweep_command import keep
 from realtape.integrations.soundness import observe
-from realtape.lab.variants.edits import Boundary, Heard, MoveInterruption, varied
-from realtape.lab.variants.interruption import interruptions
-from realtape.lab.variants.sweep import ranges, swept
+from realtape.lab import ranges, swept, varied
+from realtape.lab.edits import Boundary, Heard, MoveInterruption
+from realtape.lab.edits.interruption import interruptions
 from realtape.schema import Status, UsageError
 from realtape.schema.addresses import locate
 from realtape.session import Recording

@@ -10,11 +10,10 @@ import pytest
 from hypothesis import HealthCheck, find, settings
 from realtape.integrations.soundness import observe
 from realtape.integrations.testing import UnsoundError, assert_sound
+from realtape.lab import swept, varied
+from realtape.lab.edits.interruption import Boundary
+from realtape.lab.shrinking.shrink import smallest
 from realtape.lab.strategies import variations
-from realtape.lab.variants.edits import varied
-from realtape.lab.variants.interruption import Boundary
-from realtape.lab.variants.shrink import smallest
-from realtape.lab.variants.sweep import swept
 from realtape.recorder import Recorder
 from realtape.replay import Application, run
 from realtape.session import Recording

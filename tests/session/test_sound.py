@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from openai.types.realtime.realtime_audio_formats import AudioPCM, AudioPCMA, AudioPCMU
 from realtape.integrations.openai_agents import VOCABULARY
 from realtape.lab.invariants import check
-from realtape.lab.variants.checks import problems
+from realtape.lab.shrinking.checks import problems
 from realtape.recorder.playback import AssumedTracker
 from realtape.schema import Kind
 from realtape.schema.codec import Codec

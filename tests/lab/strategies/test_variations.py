@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, find, given, settings
 from realtape.integrations.openai_agents import ReplayModel
+from realtape.lab import variation_settings
+from realtape.lab.edits import Heard, Interrupt
 from realtape.lab.strategies.variations import Variation, variations
-from realtape.lab.variants.edits import Heard, Interrupt
-from realtape.lab.variants.world import variation_settings
 from realtape.replay import run
 from realtape.schema import UsageError
 from realtape.session import Recording

@@ -1,0 +1,136 @@
+"""Where a sweep puts an interruption: before every message boundary, and every so many milliseconds of what
+was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ...schema.errors import UsageError
+from ...session.drafts import Draft
+from ...session.structure import Structure
+from .interruption import (
+    Boundary,
+    Heard,
+    Interrupt,
+    Interruption,
+    MoveInterruption,
+    Where,
+    boundaries,
+    heard_places,
+    interruptions,
+)
+from .variation import Edit
+
+EVERY_MS = 20
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One place of a sweep.
+
+    Attributes:
+        number: in the sweep, from 1.
+        where: the place; None: the session as it is.
+        edit: makes the variation; None: there is nothing to change.
+    """
+
+    number: int
+    where: Where | None
+    edit: Edit | None
+
+
+def swept(draft: Draft, *, interruption: int | None = None, every_ms: int = EVERY_MS) -> list[Swept]:
+    """The places of a sweep, first the session as it is.
+
+    Up to where the interruption was, and later in the sound that it interrupted, it is moved. Elsewhere the
+    user interrupts once more. In a session without an interruption, one is put in everywhere.
+
+    Args:
+        interruption: seq of the interruption; None: the first one.
+        every_ms: milliseconds between two places in what was heard.
+
+    Raises:
+        UsageError: there is no such interruption, or nothing in the session that could be interrupted.
+    """
+    structure = Structure(draft)
+    found = interruptions(structure)
+    chosen = found[0] if found else None
+    if interruption is not None:
+        chosen = next((one for one in found if one.seq == interruption), None)
+        if chosen is None:
+            seqs = ", ".join(f"#{one.seq}" for one in found) or "none"
+            raise UsageError(f"#{interruption} is no interruption; this session's are: {seqs}")
+    places: list[Where] = [Boundary(seq) for seq in boundaries(structure)]
+    places += heard_places(structure, every_ms)
+    if not places:
+        raise UsageError(
+            f"session {draft.header.id}: the server says nothing in it that could be interrupted"
+        )
+    edits = [_edit(structure, chosen, where) for where in places]
+    return [
+        Swept(0, None, None),
+        *(Swept(number, *one) for number, one in enumerate(zip(places, edits, strict=True), 1)),
+    ]
+
+
+def ranges(places: Iterable[Swept]) -> list[str]:
+    """Places in words, those that follow one another as one: `before #12 to #18`."""
+    told: list[str] = []
+    run: list[Swept] = []
+    for place in sorted(places, key=lambda one: one.number):
+        if run and not (place.number == run[-1].number + 1 and _is_alike(run[-1], place)):
+            told.append(_range(run))
+            run = []
+        run.append(place)
+    return [*told, _range(run)] if run else told
+
+
+def _edit(structure: Structure, moved: Interruption | None, where: Where) -> Edit | None:
+    if moved is None:
+        return Interrupt(where)
+    if isinstance(where, Boundary):
+        if where.seq == moved.seq:
+            return None
+        return MoveInterruption(moved.seq, where) if where.seq < moved.seq else Interrupt(where, _like(moved))
+    before = _first_heard(structure, where) < moved.seq
+    same = (where.item_id, where.content_index) == (moved.item_id, moved.content_index)
+    if not (before or same):
+        return Interrupt(where, _like(moved))
+    if same and moved.elapsed_ms is not None and where.ms > moved.elapsed_ms:
+        return Interrupt(where, _like(moved))  # it was heard, so the recording goes on there
+    return None if same and where.ms == moved.elapsed_ms else MoveInterruption(moved.seq, where)
+
+
+def _like(moved: Interruption) -> int | None:
+    return moved.seq if moved.user_item_id is not None else None
+
+
+def _first_heard(structure: Structure, where: Heard) -> int:
+    """The entry with which the first sound of that part came."""
+    found = (
+        sound.chunks[0].seq
+        for sound in structure.sounds
+        if (sound.item_id, sound.content_index) == (where.item_id, where.content_index)
+    )
+    return next(found, 0)
+
+
+def _is_alike(one: Swept, other: Swept) -> bool:
+    if isinstance(one.where, Heard) and isinstance(other.where, Heard):
+        return (one.where.item_id, one.where.content_index) == (
+            other.where.item_id,
+            other.where.content_index,
+        )
+    return isinstance(one.where, Boundary) and isinstance(other.where, Boundary)
+
+
+def _range(run: Sequence[Swept]) -> str:
+    first, last = run[0].where, run[-1].where
+    if first is None:
+        return "as recorded"
+    if len(run) == 1 or not (isinstance(first, Heard) and isinstance(last, Heard)):
+        if isinstance(first, Boundary) and isinstance(last, Boundary) and len(run) > 1:
+            return f"before #{first.seq} to #{last.seq}"
+        return str(first)
+    return f"at {first.ms} to {last.ms} ms of {first.item_id}"
