@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..schema import RealtapeError, UsageError
-from ..schema.addresses import locate
-from ..schema.rows import fetch_sessions
-from ..schema.stores import open_for_reading, read
+from ..schema.log import fetch_sessions, locate, open_for_reading, read
 from ..session.fixture.names import SESSION
 from .targets import Target, parse_target
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..replay import replay, run
 from ..schema import UsageError
-from ..schema.addresses import locate
+from ..schema.log import locate
 from ..session import Recording
 from ..session.drafts import Draft, write_drafts
 from . import output

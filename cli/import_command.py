@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..schema import StoreError, StoreWriteError, UsageError
-from ..schema.addresses import locate
+from ..schema.log import locate
 from ..session.drafts import Draft, write_drafts
 from ..session.fixture import is_fixture, read_fixture, written_aside
 from . import output

@@ -15,9 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..schema import Header, SessionRecord, Status, StoreLocation
-from ..schema.addresses import locate
-from ..schema.rows import fetch_entries, fetch_sessions
-from ..schema.stores import open_for_reading, read
+from ..schema.log import fetch_entries, fetch_sessions, locate, open_for_reading, read
 from ..session.fixture import is_fixture, read_into_memory
 from ..session.words import short
 from . import output

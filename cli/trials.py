@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from ..replay import run
 from ..schema import UsageError
-from ..schema.addresses import locate
+from ..schema.log import locate
 from ..session import Recording
 from ..session.drafts import Draft, write_drafts
 

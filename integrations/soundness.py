@@ -18,12 +18,10 @@ from ..lab import PATIENCE_SECONDS, variation_settings
 from ..lab.invariants import ALL, CallsAnsweredOnce, check
 from ..recorder import Recorder
 from ..replay import Application, Played, replay, run
-from ..schema.addresses import StoreLocation
 from ..schema.entries import Kind
 from ..schema.errors import RealtapeError
+from ..schema.log import StoreLocation, fetch_sessions, open_blocking
 from ..schema.model import RealtimeModel
-from ..schema.rows import fetch_sessions
-from ..schema.stores import open_blocking
 from ..session import Recording
 from ..session.drafts import Draft, read_drafts
 from .classes import recorder_class, replay_class

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
+from ..schema.codec import Vocabulary, event_name
 from ..schema.playback import RealtimePlaybackState
-from ..schema.standard import event_name
-from ..schema.vocabulary import Vocabulary
 from ..session.audio import Part
 from ..session.audio_tracker import AudioTracker
 from ..session.fields import mapping, sequence

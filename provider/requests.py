@@ -22,8 +22,8 @@ from pydantic import (
     ValidationError,
 )
 
+from ..schema.codec import require_nesting
 from ..schema.errors import RealtapeError
-from ..schema.json_text import require_nesting
 
 Message: TypeAlias = dict[str, JsonValue]
 """A message of the protocol, either way. Once given away it is never changed."""

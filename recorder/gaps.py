@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..schema.codec import to_json
 from ..schema.entries import Entry, Kind
-from ..schema.json_text import to_json
 
 OVERLOAD = "overload: the writer could not keep up"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..schema.addresses import Address, MemoryDatabase
 from ..schema.entries import Entry
+from ..schema.log import Address, MemoryDatabase
 from ..session.drafts import Draft
 from .recorder import Recorder
 from .session_log import Backlog, SessionLog

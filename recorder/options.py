@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
-from ..schema.secrets import REDACTED, Secrets
+from ..schema.codec import REDACTED, Secrets
 
 HARMLESS_QUERY_KEYS = frozenset({"model", "api-version", "deployment", "intent", "language"})
 HARMLESS_HEADERS = frozenset({"openai-beta", "user-agent", "content-type", "accept", "origin"})

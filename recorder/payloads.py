@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, cast
 
-from ..schema.codec import Codec
-from ..schema.encoding import Reference
+from ..schema.codec import Codec, Reference, Secrets
 from ..schema.entries import Flag
 from ..schema.errors import EncodingError
-from ..schema.secrets import Secrets
 
 MAX_VALUE_BYTES = 256 * 1024 * 1024
 """Larger payloads and byte values are not recorded: no database takes a gigabyte in one value."""

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from ..schema.codec import Secrets
 from ..schema.entries import text_column
-from ..schema.secrets import Secrets
 from ..schema.shadows import Shadows, bare
 from ..session.audio_tracker import AudioTracker
 from ..session.sound import SoundFormats

@@ -19,15 +19,12 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Self
 
-from ..schema.addresses import StoreLocation, locate
 from ..schema.clocks import clock_here
-from ..schema.codec import Codec, TextFilter
+from ..schema.codec import STANDARD, Codec, Secrets, TextFilter, Vocabulary
 from ..schema.entries import Header, Kind, Status, new_session_id
 from ..schema.errors import StoreWriteError, UsageError
+from ..schema.log import StoreLocation, locate
 from ..schema.model import RealtimeModel, RealtimeModelListener
-from ..schema.secrets import Secrets
-from ..schema.standard import STANDARD
-from ..schema.vocabulary import Vocabulary
 from . import causes
 from .session_log import LOST, Backlog, SessionLog
 from .store import Store

@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..schema.clocks import Round, rounds_of
-from ..schema.codec import Codec
-from ..schema.encoding import Reference
+from ..schema.codec import Codec, Reference, Secrets
 from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Entry, Flag, Header, Kind, Status, text_column
-from ..schema.secrets import Secrets
 from . import causes
 from .gaps import OVERLOAD, Loss
 from .payloads import Payloads

@@ -16,20 +16,21 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError
 
-from ..schema.addresses import Address
-from ..schema.digests import entry_digest
-from ..schema.driver_errors import store_errors
 from ..schema.entries import Entry
 from ..schema.errors import NotAStoreError, StoreBusyError, StoreError, UsageError
-from ..schema.rows import (
+from ..schema.log import (
+    Address,
+    entry_digest,
     find_session,
     insert_entries,
     insert_segment,
     insert_session,
     mark_interrupted,
+    open_for_writing,
+    settle,
+    store_errors,
     update_session,
 )
-from ..schema.stores import open_for_writing, settle
 from .gaps import gap_instead
 from .session_log import Batch, Pending, SessionLog
 

@@ -13,9 +13,8 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from ..schema.codec import Vocabulary, event_name
 from ..schema.entries import Kind, Status
-from ..schema.standard import event_name
-from ..schema.vocabulary import Vocabulary
 from . import causes
 from .options import describe, known_options, observe_key, secrets_in
 from .playback import AssumedTracker, TrackerTap

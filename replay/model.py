@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
-from ..schema.codec import TextFilter
+from ..schema.codec import STANDARD, TextFilter, Vocabulary, event_name
 from ..schema.entries import Kind, Status
 from ..schema.errors import RealtapeError, UsageError
 from ..schema.model import RealtimeModel
-from ..schema.standard import STANDARD, event_name
-from ..schema.vocabulary import Vocabulary
 from ..session.provenance import Redaction
 from ..session.recording import Recording
 from .core.machine import ReplayCore

@@ -6,8 +6,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
+from ..schema.codec import Vocabulary
 from ..schema.entries import Entry, Kind
-from ..schema.vocabulary import Vocabulary
 from .terms.steps import Step
 
 _type = attrgetter("type")

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, TypedDict, Unpack, cast
 
-from ..schema.addresses import StoreLocation
 from ..schema.codec import TextFilter
 from ..schema.entries import Status
+from ..schema.log import StoreLocation
 from ..session.recording import Recording
 from .loop.virtual_loop import VirtualLoop
 from .matching.audio_tape import AudioMatching

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..schema.entries import CALL_ENDS, PAYLOAD, TASK, Kind, Status
 from ..schema.errors import RealtapeError
-from ..schema.rows import Row, entry_of
+from ..schema.log import Row, entry_of
 from ..session.payloads import AT_ONCE_ENTRIES
 from ..session.recording import Recording
 from .core.machine import ReplayCore

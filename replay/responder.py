@@ -19,9 +19,9 @@ from typing import Any
 
 from ..schema.entries import CALL_ENDS, Entry, Kind
 from ..schema.errors import UsageError
+from ..schema.log import entry_of
 from ..schema.model import RealtimeModelListener
 from ..schema.playback import RealtimePlaybackTracker
-from ..schema.rows import entry_of
 from ..session.ended import Ended
 from ..session.recording import Recording
 from .matching.matching import Expectation, must_come

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, Protocol, Self, TypeVar, cast
 
-from ..schema.addresses import Address
+from ..schema.codec import Vocabulary
 from ..schema.entries import Entry, Kind, SessionRecord
-from ..schema.rows import Row, entry_of
-from ..schema.vocabulary import Vocabulary
+from ..schema.log import Address, Row, entry_of
 from ..session.recording import Recording
 from .own_events import deliverable
 

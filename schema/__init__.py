@@ -5,11 +5,8 @@ Imports nothing of the other packages; `recorder` and `replay` import this one, 
 
 from __future__ import annotations
 
-from .addresses import StoreLocation
-from .codec import Codec
-from .described import Described, RecordedError
+from .codec import STANDARD, Codec, Described, RecordedError, Vocabulary, same
 from .entries import FORMAT, Entry, Flag, Header, Kind, SessionRecord, Status
-from .equality import same
 from .errors import (
     CodecError,
     CorruptRecordError,
@@ -48,6 +45,7 @@ from .events import (
     RealtimeModelTurnStartedEvent,
     RealtimeModelUsageEvent,
 )
+from .log import StoreLocation
 from .model import RealtimeModel, RealtimeModelConfig, RealtimeModelListener
 from .playback import RealtimePlaybackState, RealtimePlaybackTracker, audio_length_ms
 from .sends import (
@@ -59,8 +57,6 @@ from .sends import (
     RealtimeModelSendToolOutput,
     RealtimeModelSendUserInput,
 )
-from .standard import STANDARD
-from .vocabulary import Vocabulary
 
 __all__ = [
     "FORMAT",

@@ -19,25 +19,27 @@ from typing import Any, cast
 
 from sqlalchemy.engine import Connection
 
-from ..schema.addresses import Address, MemoryDatabase
-from ..schema.codec import bytes_in, references
-from ..schema.digests import entry_digest, header_digest
-from ..schema.driver_errors import store_errors
-from ..schema.encoding import Reference
+from ..schema.codec import Reference, bytes_in, from_json, references, to_json
 from ..schema.entries import Entry, Header, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, StoreBusyError, UsageError
-from ..schema.json_text import from_json, to_json
-from ..schema.rows import (
+from ..schema.log import (
+    Address,
+    MemoryDatabase,
     entry_batches,
+    entry_digest,
     fetch_segment,
     fetch_sessions,
     find_session,
+    header_digest,
     insert_entries,
     insert_segment,
     insert_session,
+    open_blocking,
+    open_for_writing,
+    settle,
+    store_errors,
     update_session,
 )
-from ..schema.stores import open_blocking, open_for_writing, settle
 from .provenance import Redaction
 
 BYTES = ("py:bytes", "py:bytearray", "py:memoryview", "base64")

@@ -10,8 +10,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ..schema.codec import from_json
 from ..schema.entries import Entry, Kind
-from ..schema.json_text import from_json
 
 RAW = "raw_server_event"
 """The event that brings a message of the server as it came."""

@@ -10,13 +10,10 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from ..schema.addresses import Address
-from ..schema.codec import REFERS, Codec, bytes_in, references
-from ..schema.driver_errors import store_errors
+from ..schema.codec import REFERS, Codec, Vocabulary, bytes_in, references
 from ..schema.entries import PAYLOAD, SEQ, Entry
 from ..schema.errors import CorruptRecordError, DecodingError, RealtapeError
-from ..schema.rows import Row, entry_of, fetch_segment, row_batches
-from ..schema.vocabulary import Vocabulary
+from ..schema.log import Address, Row, entry_of, fetch_segment, row_batches, store_errors
 
 SEGMENTS_IN_MEMORY = 8
 """Commits whose bytes are kept while a recording is read; each is what 50 ms brought."""

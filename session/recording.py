@@ -17,25 +17,29 @@ from typing import Any, Self, TypeVar
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..schema.addresses import Address, StoreLocation, locate
 from ..schema.clocks import clock_held
-from ..schema.codec import Codec
-from ..schema.digests import entry_digest, header_digest
-from ..schema.driver_errors import store_errors
+from ..schema.codec import STANDARD, Codec, Vocabulary
 from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
-from ..schema.rows import (
+from ..schema.log import (
+    Address,
     Row,
+    StoreLocation,
     entry_batches,
+    entry_digest,
     entry_of,
     fetch_ended,
     fetch_entries,
     fetch_sessions,
     has_kind,
+    header_digest,
+    locate,
+    open_blocking,
+    open_for_reading,
+    read,
+    read_each,
+    store_errors,
 )
-from ..schema.standard import STANDARD
-from ..schema.stores import open_blocking, open_for_reading, read, read_each
-from ..schema.vocabulary import Vocabulary
 from .drafts import Draft, in_memory, read_drafts
 from .ended import Ended
 from .fixture import is_fixture, read_into_memory

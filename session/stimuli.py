@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from ..schema.codec import from_json
 from ..schema.entries import CALL_ENDS, Entry, Flag, Kind
-from ..schema.json_text import from_json
 from .places import Numbering, Place
 from .recording import Recording
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
-from ..schema.encoding import MAX_DEPTH
+from ..schema.codec import MAX_DEPTH, from_json
 from ..schema.entries import Kind
-from ..schema.json_text import from_json
 from .places import Numbering
 from .recording import Recording
 from .stimuli import NANOSECONDS

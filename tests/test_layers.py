@@ -2,6 +2,7 @@
 is no circle, neither of modules nor of sub-packages."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,10 @@ WITHIN_REPLAY: dict[str, set[str]] = {
     "loop": {"terms"},
 }
 """What plays a session stands above these, in `replay/` itself."""
+FRONT_DOORS = ("schema.codec", "schema.log", "lab", "lab.comparing", "lab.edits", "lab.shrinking")
+"""Packages into which nobody from outside reaches further than to what their `__init__` exports."""
+OWN_DOORS = ("lab.invariants", "lab.strategies", "lab.client")
+"""And what in these has a door of its own."""
 SDK = {"agents", "openai"}
 SDK_USERS = ("integrations/openai_agents/", "cli/demo_")
 FILES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))
@@ -90,6 +95,20 @@ def test_inside_the_packages_imports_are_relative(path: Path):
             assert (node.module or "").split(".")[0] != "realtape"
 
 
+@pytest.mark.parametrize("door", FRONT_DOORS)
+def test_packages_are_entered_by_their_front_doors(door: str):
+    assert (ROOT / door.replace(".", "/") / "__init__.py").exists()
+    outside = [path for path in FILES if not f"{named(path)}/".startswith(f"{door.replace('.', '/')}/")]
+    for path in outside:
+        further = {
+            name.removeprefix("realtape.")
+            for name in modules()[module_of(path)]
+            if name.startswith(f"realtape.{door}.")
+        }
+        beyond = {name for name in further if not any(f"{name}.".startswith(f"{own}.") for own in OWN_DOORS)}
+        assert beyond <= set(FRONT_DOORS), named(path)
+
+
 @pytest.mark.parametrize("path", [path for path in FILES if not named(path).startswith(SDK_USERS)], ids=named)
 def test_the_sdk_is_imported_by_its_integration_and_the_demo_alone(path: Path):
     assert not {name.split(".")[0] for name in imported(path)} & SDK
@@ -104,11 +123,16 @@ def test_imports_within_replay_point_one_way(folder: str):
     assert found <= WITHIN_REPLAY[folder] | {folder}
 
 
+def module_of(path: Path) -> str:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return f"realtape.{name.removesuffix('.__init__')}"
+
+
+@functools.cache
 def modules() -> dict[str, set[str]]:
     """Each module of ours, and those that it imports. (That Python runs the front doors above a module before
     it, is no import of ours.)"""
-    paths = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in FILES}
-    paths = {f"realtape.{name.removesuffix('.__init__')}": path for name, path in paths.items()}
+    paths = {module_of(path): path for path in FILES}
     graph: dict[str, set[str]] = {}
     for name, path in paths.items():
         found = (full if (full := f"{base}.{one}") in paths else base for base, one in imports(path))
@@ -151,5 +175,5 @@ def test_there_is_no_circle():
 def test_circles_are_seen():
     graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set[str](), "e": {"a", "e"}}
     assert in_circles(graph) == {"b", "c", "e"}
-    assert "realtape.schema.decoding" in modules()["realtape.schema.codec"]
+    assert "realtape.schema.codec.decoding" in modules()["realtape.schema.codec.codec"]
     assert "realtape.session.fixture" in with_sub_packages_whole(modules())["realtape.session.recording"]

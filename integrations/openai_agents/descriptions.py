@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args
 
-from ...schema.vocabulary import Vocabulary
+from ...schema.codec import Vocabulary
 
 TOOL_FIELDS = (
     "name",

@@ -19,9 +19,7 @@ from websockets.frames import Close, CloseCode
 from websockets.http11 import Response
 
 from ...recorder.options import harmless_url
-from ...schema.described import ORIGIN
-from ...schema.secrets import REDACTED
-from ...schema.vocabulary import State, Vocabulary
+from ...schema.codec import ORIGIN, REDACTED, State, Vocabulary
 from .validation_errors import register_validation_error
 
 SDK_MODULES = (

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ...schema.vocabulary import Vocabulary
+from ...schema.codec import Vocabulary
 
 ROOT = "openai.types."
 REALTIME = "realtime."

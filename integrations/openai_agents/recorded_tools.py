@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 from agents import FunctionTool
 from agents.realtime import RealtimeAgent
 
-from ...schema.described import Described
+from ...schema.codec import Described
 from ...schema.entries import Kind
 from ...session.recording import Recording
 

@@ -12,9 +12,8 @@ from agents.realtime import RealtimeModel, RealtimeModelListener
 from ... import recorder
 from ...recorder import causes
 from ...recorder.recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, RecordingBase
-from ...schema.addresses import StoreLocation
-from ...schema.codec import TextFilter
-from ...schema.vocabulary import Vocabulary
+from ...schema.codec import TextFilter, Vocabulary
+from ...schema.log import StoreLocation
 from .event_queue import make_causal
 from .vocabulary import VOCABULARY
 

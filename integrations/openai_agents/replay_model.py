@@ -9,7 +9,7 @@ from agents.realtime import RealtimeModel
 from ...replay import Application, Played, ReplayOptions
 from ...replay import replay as _replay
 from ...replay.model import ReplayBase
-from ...schema.addresses import StoreLocation
+from ...schema.log import StoreLocation
 from ...session import Recording
 from .vocabulary import VOCABULARY
 

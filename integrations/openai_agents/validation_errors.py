@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ...schema.vocabulary import State, Vocabulary
+from ...schema.codec import State, Vocabulary
 
 
 def register_validation_error(vocabulary: Vocabulary) -> None:

@@ -15,8 +15,7 @@ from agents import usage
 from agents.realtime import items, model_events, model_inputs
 from pydantic import BaseModel
 
-from ...schema.standard import PYTHON, received_name, register_interface
-from ...schema.vocabulary import Vocabulary
+from ...schema.codec import PYTHON, Vocabulary, received_name, register_interface
 from .descriptions import register_descriptions
 from .exceptions import register_exceptions
 from .openai_types import register_openai_models

@@ -8,10 +8,8 @@ from typing import Any, cast
 
 from ...recorder import Recorder
 from ...replay import Play, ReplayOptions, ReplayReport
-from ...schema.addresses import locate
 from ...schema.errors import RealtapeError, UsageError
-from ...schema.rows import fetch_sessions
-from ...schema.stores import open_blocking
+from ...schema.log import fetch_sessions, locate, open_blocking
 from ...session import Recording
 from ...session.drafts import Draft, read_drafts
 from ...session.redaction import redacted

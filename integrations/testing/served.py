@@ -17,8 +17,8 @@ from ...provider import (
     Settings,
     parse,
 )
+from ...schema.codec import Vocabulary
 from ...schema.playback import RealtimePlaybackTracker
-from ...schema.vocabulary import Vocabulary
 
 
 class ServedModel:

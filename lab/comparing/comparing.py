@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from ...replay.matching.excerpts import MAX_DIFFERENCES, difference
 from ...replay.matching.matching import differences
 from ...replay.reporting.divergence import Difference
+from ...schema.codec import from_json
 from ...schema.entries import Entry, Kind, Status
 from ...schema.errors import CorruptRecordError
-from ...schema.json_text import from_json
 from ...session.recording import Recording
 from ...session.spoken import Spoken
 from ...session.words import line, short, title

@@ -10,8 +10,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from ...schema.codec import references
-from ...schema.encoding import Reference
+from ...schema.codec import Reference, references
 from ...schema.entries import Entry, Flag, Kind
 from ...session.fields import mapping, payload
 from ...session.recording import Recording

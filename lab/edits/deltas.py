@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ...schema.encoding import Reference
+from ...schema.codec import Reference
 from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
 from ...session.drafts import Draft, mapped, reference_in, tree_of, with_tree

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...schema.codec import to_json
 from ...schema.entries import CALL_ENDS, Entry, Kind
 from ...schema.errors import UsageError
-from ...schema.json_text import to_json
 from ...session.drafts import Draft
 from ...session.structure import Structure
 from .interruption import boundaries, reading_task

@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ...schema.codec import to_json
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.errors import UsageError
-from ...schema.json_text import to_json
 from ...session.audio import Part, part_of
 from ...session.drafts import Draft, with_tree
 from ...session.fields import RAW, facts_of, mapping, text_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from ...schema.codec import from_json
 from ...schema.entries import Entry
-from ...schema.json_text import from_json
 from ...session.drafts import mapped, tree_of, with_tree
 from ...session.fields import RAW, facts_in, facts_of, mapping, sequence, text_of
 

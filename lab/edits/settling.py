@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...schema.encoding import Reference
+from ...schema.codec import Reference
 from ...schema.entries import Entry, Flag, Kind
 from ...session.audio import Part, audio_event, part_of
 from ...session.drafts import Draft, reference_in, tree_of, with_tree

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 from typing import Any
 
-from ...schema.codec import REFERS, references
-from ...schema.encoding import Reference
+from ...schema.codec import REFERS, Reference, references
 from ...schema.entries import Entry, Kind
 from ...session.drafts import Draft, mapped, tree_of, with_tree
 from ...session.fields import facts_in

@@ -8,11 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ...schema.codec import STANDARD, Vocabulary, received_name, sent_name
 from ...schema.errors import UsageError
 from ...schema.events import RECEIVED_EVENTS
 from ...schema.sends import SENT_EVENTS
-from ...schema.standard import STANDARD, received_name, sent_name
-from ...schema.vocabulary import Vocabulary
 
 Strategy = st.SearchStrategy[Any]
 

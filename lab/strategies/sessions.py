@@ -23,10 +23,9 @@ from ...provider import (
     Settings,
     parse,
 )
+from ...schema.codec import STANDARD, Vocabulary
 from ...schema.entries import Header, Kind
 from ...schema.playback import RealtimePlaybackState, RealtimePlaybackTracker
-from ...schema.standard import STANDARD
-from ...schema.vocabulary import Vocabulary
 from ...session.drafts import Draft
 from ...session.recording import Recording
 from ..client import Client, Given, Step

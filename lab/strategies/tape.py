@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ...schema.codec import Codec
-from ...schema.encoding import Reference
+from ...schema.codec import Codec, Reference, Vocabulary, event_name
 from ...schema.entries import SETTLED_TICKS, Entry, Flag, Header, Kind, Status
 from ...schema.playback import RealtimePlaybackTracker
-from ...schema.standard import event_name
-from ...schema.vocabulary import Vocabulary
 from ...session.drafts import Draft
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...schema.entries import CALL_ENDS, CALLS, Kind
-from ...schema.rows import Row
+from ...schema.log import Row
 from ...session.places import Numbering, Place
 from ...session.words import content
 from ..matching.matching import Expectation, Matching

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from operator import itemgetter
 
 from ...schema.entries import SEQ, TYPE, Entry
-from ...schema.rows import Row, entry_of
+from ...schema.log import Row, entry_of
 from ...session.spoken import Spoken
 from ...session.words import described
 from ..terms.steps import Step

@@ -6,7 +6,7 @@ from collections import deque
 from itertools import chain, islice
 
 from ...schema.entries import AT_NS, CALLS, Kind
-from ...schema.rows import Row, entry_of
+from ...schema.log import Row, entry_of
 from ..terms.runs import Run
 from ..terms.steps import Step
 

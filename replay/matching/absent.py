@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ...schema.json_text import from_json
-from ...schema.vocabulary import Vocabulary
+from ...schema.codec import Vocabulary, from_json
 from .field_paths import Found
 
 

@@ -9,8 +9,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any, cast
 
-from ...schema.encoding import MAX_DEPTH
-from ...schema.json_text import require_nesting
+from ...schema.codec import MAX_DEPTH, require_nesting
 from .field_paths import JSON_TAG, escaped
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*")

@@ -20,9 +20,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, cast
 
+from ...schema.codec import Vocabulary, require_flatness, to_json
 from ...schema.errors import CodecError, RealtapeError, UsageError
-from ...schema.json_text import require_flatness, to_json
-from ...schema.vocabulary import Vocabulary
 from .field_paths import NORMALISED_TAG, FieldPath, Found, Name, shown, unwrapped
 from .json_values import json_tree, number_of
 

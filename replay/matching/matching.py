@@ -9,13 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Literal, cast
 
-from ...schema.codec import Codec, TextFilter
-from ...schema.encoding import Reference
+from ...schema.codec import REDACTED, STANDARD, Codec, Reference, TextFilter, to_json
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.errors import EncodingError
-from ...schema.json_text import to_json
-from ...schema.secrets import REDACTED
-from ...schema.standard import STANDARD
 from ...session.provenance import Redaction
 from ...session.stimuli import is_reaction
 from .absent import AbsentFields

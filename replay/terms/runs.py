@@ -13,7 +13,7 @@ from operator import itemgetter, ne
 from typing import Any
 
 from ...schema.entries import AT_NS, CAUSE, KIND, OF, SEQ, SETTLED_TICKS, TASK, TICK, TYPE, Kind
-from ...schema.rows import BARE_FIELDS, Row, entry_of
+from ...schema.log import BARE_FIELDS, Row, entry_of
 from ...session.ended import Ended
 from ...session.places import Numbering, Place
 from .steps import Step

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pybase64
 
-from ...schema.encoding import Reference
+from ...schema.codec import Reference
 from ..drafts import Draft
 from .views import Cell
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
-from ...schema.encoding import Reference
+from ...schema.codec import Reference
 from ..drafts import reference_in
 from .phones import HINT_CHARS
 from .views import Cell, Fixed, Joined, Slice, View

@@ -12,7 +12,8 @@ import pytest
 from realtape.cli import commands as cli_app
 from realtape.cli import main
 from realtape.cli.exit_codes import Exit
-from realtape.schema import StoreNotFoundError, stores
+from realtape.schema import StoreNotFoundError
+from realtape.schema.log import stores
 from support.command_line import Ran, run
 from support.telephone import record
 

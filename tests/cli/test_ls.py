@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from realtape.cli.ls_command import duration
 from realtape.recorder import Recorder
-from realtape.schema.addresses import locate
-from realtape.schema.stores import open_for_writing
+from realtape.schema.log import locate, open_for_writing
 from support.command_line import Ran
 from support.telephone import record
 

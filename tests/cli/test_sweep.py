@@ -14,7 +14,7 @@ from realtape.lab import ranges, swept, varied
 from realtape.lab.edits import Boundary, Heard, MoveInterruption
 from realtape.lab.edits.interruption import interruptions
 from realtape.schema import Status, UsageError
-from realtape.schema.addresses import locate
+from realtape.schema.log import locate
 from realtape.session import Recording
 from realtape.session.drafts import Draft, write_drafts
 from realtape.session.fixture import read_fixture

@@ -22,9 +22,8 @@ from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.replay.responder import Responder
 from realtape.replay.watched_recording import WatchedRecording
 from realtape.schema import STANDARD, UsageError, Vocabulary, same
-from realtape.schema.codec import Codec
+from realtape.schema.codec import Codec, event_name
 from realtape.schema.entries import Kind
-from realtape.schema.standard import event_name
 from realtape.session import Recording
 from realtape.session.drafts import Draft, tree_of
 from support.releases import of_today

@@ -83,7 +83,7 @@ async def test_flush_waits_for_what_came_while_writing_failed(
     path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     """The writer tries again what it has taken: what was appended since then is not written with that."""
-    monkeypatch.setattr("realtape.schema.stores.WRITE_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("realtape.schema.log.stores.WRITE_BUSY_SECONDS", 0.05)
     async with paced(path, Pace(max_backoff=0.02)) as recorder:
         log = begin(recorder)
         mark(log, 0)

@@ -134,7 +134,7 @@ async def test_the_application_never_waits_for_the_disk(path: Path):
 async def test_the_log_tells_when_writing_fails_and_when_it_works_again(
     path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("realtape.schema.stores.WRITE_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("realtape.schema.log.stores.WRITE_BUSY_SECONDS", 0.05)
     caplog.set_level(logging.INFO, "realtape.recorder")
     async with paced(path, Pace(max_backoff=0.02)) as recorder:
         log = begin(recorder)

@@ -167,7 +167,7 @@ async def test_connections_that_break_are_made_again(store: str, caplog: pytest.
 async def test_a_locked_table_makes_nobody_wait(
     store: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("realtape.schema.stores.WRITE_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("realtape.schema.log.stores.WRITE_BUSY_SECONDS", 0.1)
     async with Recorder(store, max_pending_bytes=50_000) as recorder:
         log = begin(recorder)
         mark(log, 0)
@@ -247,7 +247,7 @@ async def test_an_interrupted_session_is_marked(store: str):
 async def test_a_lock_that_is_never_released_does_not_hold_up_the_end(
     store: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("realtape.schema.stores.WRITE_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("realtape.schema.log.stores.WRITE_BUSY_SECONDS", 0.1)
     recorder = Recorder(store)
     log = begin(recorder)
     mark(log, 0)

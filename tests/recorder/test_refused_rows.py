@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
-from realtape.schema.codec import Codec, Encoded
+from realtape.schema.codec import Codec
+from realtape.schema.codec.codec import Encoded
 from realtape.schema.entries import Kind
 from support.stored import begin, flushed, intact, mark, not_flushed, numbers, only, until
 

@@ -20,9 +20,7 @@ from realtape.replay import ReplayModel, Rewindable, run
 from realtape.replay.responder import Responder
 from realtape.replay.watched_recording import WatchedRecording
 from realtape.schema import Entry, Kind, RealtimeModelListener, UsageError
-from realtape.schema.addresses import locate
-from realtape.schema.rows import insert_entries, insert_session
-from realtape.schema.stores import open_for_writing, settle
+from realtape.schema.log import insert_entries, insert_session, locate, open_for_writing, settle
 from realtape.session import Recording, States, state_at
 from realtape.session.state import Fold, HistoryItem, OpenCall, Played, Said, State
 from support.stored import only

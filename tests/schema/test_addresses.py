@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from realtape.schema import UsageError
-from realtape.schema.addresses import Address, locate
+from realtape.schema.log import Address, locate
 from sqlalchemy.engine import URL
 from support.stores import (
     DATA,

@@ -9,11 +9,9 @@ import pytest
 from realtape.recorder import Recorder
 from realtape.replay import run
 from realtape.schema import Kind, RealtimeModelRawServerEvent, RealtimeModelTranscriptDeltaEvent
-from realtape.schema.addresses import locate
-from realtape.schema.codec import Codec
-from realtape.schema.rows import BARE_FIELDS, entry_of, fetch_entries, fetch_rows, fetch_sessions
-from realtape.schema.standard import STANDARD
-from realtape.schema.stores import open_blocking
+from realtape.schema.codec import STANDARD, Codec
+from realtape.schema.log import BARE_FIELDS, entry_of, fetch_entries, fetch_sessions, locate, open_blocking
+from realtape.schema.log.rows import fetch_rows
 
 DELTA = '{"$":"transcript_delta","item_id":"i","delta":"%s","response_id":"r","type":"transcript_delta"}'
 

@@ -24,12 +24,10 @@ from realtape.schema import (
     Vocabulary,
     same,
 )
-from realtape.schema.codec import references
+from realtape.schema.codec import Secrets, references, register_interface
 from realtape.schema.events import RECEIVED_EVENTS
 from realtape.schema.items import ITEM_TYPES
-from realtape.schema.secrets import Secrets
 from realtape.schema.sends import SENT_EVENTS
-from realtape.schema.standard import register_interface
 from realtape.schema.usage import USAGE_TYPES
 from support.examples import (
     CODEC,

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from realtape.schema import Codec, Entry, Header, Kind
 from realtape.schema.codec import references
-from realtape.schema.digests import entry_digest, header_digest
+from realtape.schema.log import entry_digest, header_digest
 from support.examples import VOCABULARY, Shelf
 from support.strategies import octets, texts
 

@@ -8,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from realtape.schema.addresses import locate
-from realtape.schema.driver_errors import sqlite_code, store_errors
 from realtape.schema.errors import NotAStoreError, StoreBusyError, StoreError, StoreNotFoundError
+from realtape.schema.log import locate, store_errors
+from realtape.schema.log.driver_errors import sqlite_code
 from sqlalchemy.exc import OperationalError
 
 

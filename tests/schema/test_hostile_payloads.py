@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, field_validator, model_validator
 from realtape.schema import Codec, CorruptRecordError, DecodingError, StoreBusyError, Vocabulary
-from realtape.schema.vocabulary import RESERVED
+from realtape.schema.codec.vocabulary import RESERVED
 from support.examples import VOCABULARY, Shelf
 from support.failures import exceptions
 from support.strategies import texts, values

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from realtape.schema import Codec, DecodingError, Described, EncodingError, Vocabulary
-from realtape.schema.encoding import MAX_DEPTH
-from realtape.schema.json_text import MAX_NESTING, from_json, require_flatness, require_nesting
+from realtape.schema.codec import MAX_DEPTH, MAX_NESTING, from_json, require_flatness, require_nesting
 from support.examples import Shelf
 
 CODEC = Codec(Vocabulary())

@@ -19,10 +19,8 @@ from realtape.schema import (
     StoreError,
     StoreNotFoundError,
 )
-from realtape.schema import stores as schema_stores
-from realtape.schema.addresses import locate
-from realtape.schema.rows import fetch_sessions
-from realtape.schema.stores import open_for_reading, open_for_writing, read
+from realtape.schema.log import fetch_sessions, locate, open_for_reading, open_for_writing, read
+from realtape.schema.log import stores as schema_stores
 from sqlalchemy import text
 from support.stores import (
     DATA,

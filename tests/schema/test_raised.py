@@ -5,7 +5,7 @@ import json
 
 import pytest
 from realtape.schema import STANDARD, Codec, RealtimeModelErrorEvent, RecordedError, Vocabulary, same
-from realtape.schema.standard import BUILTIN_EXCEPTIONS
+from realtape.schema.codec.standard import BUILTIN_EXCEPTIONS
 from support import failures
 from support.examples import CODEC, DeviceError, Halt, RefundError, Shelf, round_trip
 

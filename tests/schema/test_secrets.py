@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from realtape.schema import Codec, Described
-from realtape.schema.secrets import MIN_SECRET_LENGTH, REDACTED, Secrets
+from realtape.schema.codec import REDACTED, Secrets
+from realtape.schema.codec.secrets import MIN_SECRET_LENGTH
 from support.examples import VOCABULARY, Note, Place, Point, Shelf
 from support.strategies import keys, texts, values
 

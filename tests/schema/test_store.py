@@ -9,18 +9,22 @@ from typing import Any
 
 import pytest
 from realtape.schema import CorruptRecordError, Status
-from realtape.schema import rows as schema_rows
-from realtape.schema import stores as schema_stores
-from realtape.schema.addresses import locate
 from realtape.schema.entries import FORMAT
-from realtape.schema.rows import (
+from realtape.schema.log import (
     entry_batches,
     fetch_segment,
     fetch_sessions,
     insert_session,
+    locate,
     mark_interrupted,
+    open_for_reading,
+    open_for_writing,
+    read,
+    read_each,
 )
-from realtape.schema.stores import APPLICATION_ID, open_for_reading, open_for_writing, read, read_each
+from realtape.schema.log import rows as schema_rows
+from realtape.schema.log import stores as schema_stores
+from realtape.schema.log.stores import APPLICATION_ID
 from sqlalchemy import text
 from support.stores import (
     DATA,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from realtape.schema import STANDARD, Codec, Described, UsageError, Vocabulary
-from realtape.schema.standard import received_name, sent_name
-from realtape.schema.vocabulary import RESERVED
+from realtape.schema.codec import received_name, sent_name
+from realtape.schema.codec.vocabulary import RESERVED
 from support.examples import Point, Shelf
 
 

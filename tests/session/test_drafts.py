@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from realtape import schema
-from realtape.schema.addresses import Address, MemoryDatabase, locate
 from realtape.schema.codec import references
 from realtape.schema.entries import Entry
-from realtape.schema.stores import open_blocking
+from realtape.schema.log import Address, MemoryDatabase, locate, open_blocking
 from realtape.session import Recording
 from realtape.session.drafts import Draft, in_memory, mapped, renumbered, tree_of, with_tree, write_drafts
 from support.golden import FIXTURES

@@ -17,11 +17,8 @@ from realtape.lab.invariants import check
 from realtape.lab.shrinking.checks import problems
 from realtape.recorder.playback import AssumedTracker
 from realtape.schema import Kind
-from realtape.schema.codec import Codec
+from realtape.schema.codec import STANDARD, Codec, Vocabulary, to_json
 from realtape.schema.entries import Entry
-from realtape.schema.json_text import to_json
-from realtape.schema.standard import STANDARD
-from realtape.schema.vocabulary import Vocabulary
 from realtape.session.audio import HeardAudio, ReceivedAudio
 from realtape.session.fixture import write_fixture
 from realtape.session.redaction import redacted

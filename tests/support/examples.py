@@ -10,8 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 from realtape.schema import STANDARD, Codec, CodecError, Vocabulary
-from realtape.schema.codec import references
-from realtape.schema.encoding import Reference
+from realtape.schema.codec import Reference, references
 
 
 class Color(enum.Enum):

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from realtape.schema import RecordedError
-from realtape.schema.standard import ASYNCIO_EXCEPTIONS, BUILTIN_EXCEPTIONS
+from realtape.schema.codec.standard import ASYNCIO_EXCEPTIONS, BUILTIN_EXCEPTIONS
 
 from .examples import DeviceError, QuotaError, RefundError
 from .strategies import Strategy, hashables, leaves, octets, texts

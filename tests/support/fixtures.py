@@ -11,11 +11,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 from realtape.schema import Header, Kind, Status
-from realtape.schema.addresses import locate
+from realtape.schema.codec import to_json
 from realtape.schema.entries import Entry, new_session_id
-from realtape.schema.json_text import to_json
-from realtape.schema.rows import fetch_sessions
-from realtape.schema.stores import open_blocking
+from realtape.schema.log import fetch_sessions, locate, open_blocking
 from realtape.session.drafts import Draft, fetch_draft
 
 Strategy = st.SearchStrategy[Any]

@@ -22,7 +22,7 @@ from realtape.schema import (
     RealtimeModelTurnStartedEvent,
 )
 from realtape.schema.clocks import Round
-from realtape.schema.rows import Row
+from realtape.schema.log import Row
 from realtape.session import Recording
 
 Item = Literal["delta", "raw", "turn", "other task", "handled", "sent", "round", "rounds", "pause"]

@@ -14,7 +14,7 @@ from realtape.schema import STANDARD, Codec, Entry, Header, Kind, Status
 from realtape.schema import events as ev
 from realtape.schema import items as it
 from realtape.schema import sends as se
-from realtape.schema.encoding import Reference
+from realtape.schema.codec import Reference
 from realtape.session.drafts import Draft
 
 EMAILS = ("ada.lovelace@example.org", "grace@navy.example.mil", "m_c+q@sub.example.co.uk", "Alan@Example.Com")

@@ -22,10 +22,15 @@ from realtape.schema import (
     RealtimeModelTurnStartedEvent,
     Status,
 )
-from realtape.schema.addresses import locate
-from realtape.schema.digests import entry_digest
-from realtape.schema.rows import insert_entries, insert_segment, insert_session, update_session
-from realtape.schema.stores import open_for_writing
+from realtape.schema.log import (
+    entry_digest,
+    insert_entries,
+    insert_segment,
+    insert_session,
+    locate,
+    open_for_writing,
+    update_session,
+)
 from realtape.session import Recording
 from support.stores import header
 

@@ -19,14 +19,21 @@ from realtape.recorder import Recorder
 from realtape.recorder.session_log import Backlog, SessionLog
 from realtape.recorder.store import Store
 from realtape.recorder.writer import Pace, Writer
-from realtape.schema.addresses import StoreLocation, locate
 from realtape.schema.codec import references
-from realtape.schema.digests import entry_digest, header_digest
 from realtape.schema.entries import Entry, Kind, SessionRecord, Status
 from realtape.schema.errors import StoreWriteError
-from realtape.schema.rows import entry_batches, fetch_segment, fetch_sessions
-from realtape.schema.stores import open_for_reading, read_each
-from realtape.schema.stores import read as ask
+from realtape.schema.log import (
+    StoreLocation,
+    entry_batches,
+    entry_digest,
+    fetch_segment,
+    fetch_sessions,
+    header_digest,
+    locate,
+    open_for_reading,
+    read_each,
+)
+from realtape.schema.log import read as ask
 
 _REFERENCE = re.compile(r'"at":\[(\d+),(\d+),(\d+)\]')
 

@@ -13,19 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from realtape.schema import Entry, Header, Kind, Status
-from realtape.schema.addresses import locate
-from realtape.schema.digests import entry_digest
 from realtape.schema.entries import new_session_id
-from realtape.schema.rows import (
+from realtape.schema.log import (
     entry_batches,
+    entry_digest,
     fetch_segment,
     fetch_sessions,
     insert_entries,
     insert_segment,
     insert_session,
+    locate,
+    open_for_reading,
+    open_for_writing,
+    read,
+    read_each,
+    settle,
     update_session,
 )
-from realtape.schema.stores import open_for_reading, open_for_writing, read, read_each, settle
 
 DATA = b"four bytes and more of them"
 NOBODY = 65534

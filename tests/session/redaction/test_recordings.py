@@ -13,7 +13,7 @@ from realtape.cli.demo_conversation import replay_demo
 from realtape.schema import Kind
 from realtape.schema import events as ev
 from realtape.schema import sends as se
-from realtape.schema.addresses import locate
+from realtape.schema.log import locate
 from realtape.session import Recording
 from realtape.session.drafts import tree_of, write_drafts
 from realtape.session.redaction import redacted

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
 
+from ..errors import NotAStoreError, StoreBusyError, StoreError, StoreNotFoundError
 from .addresses import Address
-from .errors import NotAStoreError, StoreBusyError, StoreError, StoreNotFoundError
 
 SOMETHING_ELSE = "a database of something else"
 

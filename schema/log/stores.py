@@ -16,15 +16,11 @@ from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
+from ..clocks import clock_held
+from ..entries import FORMAT
+from ..errors import NewerFormatError, NotAStoreError, UsageError
 from .addresses import Address
-from .clocks import clock_held
 from .driver_errors import SOMETHING_ELSE, sqlite_code, store_error, store_errors
-from .entries import FORMAT
-from .errors import (
-    NewerFormatError,
-    NotAStoreError,
-    UsageError,
-)
 from .tables import METADATA, STORE, create_tables
 
 APPLICATION_ID = 0x52544150

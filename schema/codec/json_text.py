@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
-from .errors import EncodingError
+from ..errors import EncodingError
 
 MAX_NESTING = 410
 """Payloads are nested no deeper: containers within containers. What is written of the deepest value, of

@@ -18,8 +18,8 @@ from typing import Any, cast
 import pybase64
 from pydantic import BaseModel
 
+from ..errors import EncodingError
 from .described import Described, RecordedError
-from .errors import EncodingError
 from .inspection import (
     dict_get,
     dict_items,

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from .errors import NotAStoreError, StoreNotFoundError, UsageError
+from ..errors import NotAStoreError, StoreNotFoundError, UsageError
 
 StoreLocation = str | os.PathLike[str] | URL
 

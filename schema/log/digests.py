@@ -10,8 +10,8 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from .codec import references
-from .entries import Entry, Header
+from ..codec import references
+from ..entries import Entry, Header
 
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
 

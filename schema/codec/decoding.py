@@ -18,9 +18,9 @@ import pybase64
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined, from_json
 
+from ..errors import CorruptRecordError, DecodingError, StoreError
 from .described import Described, RecordedError
 from .encoding import MAX_SIZE
-from .errors import CorruptRecordError, DecodingError, StoreError
 from .json_text import require_nesting
 from .raised import make, remember, text_of
 from .scalars import FROM_TREE

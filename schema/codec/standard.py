@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from . import items, usage
-from .events import RECEIVED_EVENTS
-from .sends import SENT_EVENTS
+from .. import items, usage
+from ..events import RECEIVED_EVENTS
+from ..sends import SENT_EVENTS
 from .vocabulary import Vocabulary
 
 # By name and not by `vars(builtins)`: what a newer Python adds is read by an older one, too.

@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection
 
+from ..codec import from_json
+from ..entries import SEQ, Entry, Header, Kind, SessionRecord, Status
+from ..errors import CorruptRecordError
 from .digests import header_digest
-from .entries import SEQ, Entry, Header, Kind, SessionRecord, Status
-from .errors import CorruptRecordError
-from .json_text import from_json
 from .tables import ENTRIES, SEGMENTS, SESSIONS
 
 _NAMES = [column.name for column in ENTRIES.c]

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from .errors import UsageError
+from ..errors import UsageError
 from .inspection import mro, own_attributes
 
 Shape = Literal["dataclass", "model", "enum", "exception", "custom"]

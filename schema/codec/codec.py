@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
+from ..errors import DecodingError, EncodingError
 from .decoding import Decoding
 from .encoding import Encoding, Reference
-from .errors import DecodingError, EncodingError
 from .json_text import escaped, to_json, written
 from .raised import text_of
 from .secrets import Secrets

@@ -1,0 +1,44 @@
+"""Any value of the interface ↔ a payload, JSON text, and bytes.
+
+May import the errors and the interface of `realtape.schema`.
+"""
+
+from __future__ import annotations
+
+from .codec import REFERS, Codec, TextFilter, bytes_in, references
+from .described import ORIGIN, Described, RecordedError
+from .encoding import MAX_DEPTH, Reference
+from .equality import same
+from .json_text import MAX_NESTING, from_json, require_flatness, require_nesting, to_json
+from .secrets import REDACTED, Secrets
+from .standard import PYTHON, STANDARD, event_name, received_name, register_interface, sent_name
+from .vocabulary import State, Vocabulary
+
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_NESTING",
+    "ORIGIN",
+    "PYTHON",
+    "REDACTED",
+    "REFERS",
+    "STANDARD",
+    "Codec",
+    "Described",
+    "RecordedError",
+    "Reference",
+    "Secrets",
+    "State",
+    "TextFilter",
+    "Vocabulary",
+    "bytes_in",
+    "event_name",
+    "from_json",
+    "received_name",
+    "references",
+    "register_interface",
+    "require_flatness",
+    "require_nesting",
+    "same",
+    "sent_name",
+    "to_json",
+]

@@ -1,0 +1,61 @@
+"""Where a log is, what stands in its tables, and how these are written and read.
+
+May import the rest of `realtape.schema`.
+"""
+
+from __future__ import annotations
+
+from .addresses import Address, MemoryDatabase, StoreLocation, locate
+from .digests import entry_digest, header_digest
+from .driver_errors import store_errors
+from .rows import (
+    BARE_FIELDS,
+    Row,
+    entry_batches,
+    entry_of,
+    fetch_ended,
+    fetch_entries,
+    fetch_segment,
+    fetch_sessions,
+    find_session,
+    has_kind,
+    insert_entries,
+    insert_segment,
+    insert_session,
+    mark_interrupted,
+    row_batches,
+    update_session,
+)
+from .stores import open_blocking, open_for_reading, open_for_writing, read, read_each, settle
+
+__all__ = [
+    "BARE_FIELDS",
+    "Address",
+    "MemoryDatabase",
+    "Row",
+    "StoreLocation",
+    "entry_batches",
+    "entry_digest",
+    "entry_of",
+    "fetch_ended",
+    "fetch_entries",
+    "fetch_segment",
+    "fetch_sessions",
+    "find_session",
+    "has_kind",
+    "header_digest",
+    "insert_entries",
+    "insert_segment",
+    "insert_session",
+    "locate",
+    "mark_interrupted",
+    "open_blocking",
+    "open_for_reading",
+    "open_for_writing",
+    "read",
+    "read_each",
+    "row_batches",
+    "settle",
+    "store_errors",
+    "update_session",
+]
