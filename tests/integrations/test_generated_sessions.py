@@ -206,7 +206,7 @@ async def speaks(both: Beside, number: int) -> None:
         await both.hear(server.end_item())
     if response is not None and response.open is None:
         await both.hear(server.begin_item("speech"))
-    await both.hear(server.say("word", bytes(10 + 7 * number)))
+    await both.hear(server.say("word", bytes(83 + 57 * number)))
 
 
 async def calls(both: Beside, number: int) -> None:
