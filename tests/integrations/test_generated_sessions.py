@@ -132,6 +132,7 @@ class Beside(RealtimeModelListener):
         self.real: list[tuple[str, Any]] = []
         self.ours: list[tuple[str, Any]] = []
         self.calls: list[Any] = []
+        self._held = 0  # so much of both is the same
         self._clock = clock
         self._model: Any = OpenAIRealtimeWebSocketModel()
         self._model._websocket, self._model._tracing_config = self, None
@@ -181,7 +182,8 @@ class Beside(RealtimeModelListener):
             elif step.message["type"] != "response.create":
                 self.ours.append(("told", step.message))
                 told.append(step.message)
-        assert self.ours == self.real
+        assert self.ours[self._held :] == self.real[self._held :]
+        self._held = len(self.ours)
         if self.trackers:
             assert self.trackers[0].get_state() == self.trackers[1].get_state()
         for message in told:
@@ -289,7 +291,7 @@ def test_the_sdks_model_does_the_same_whatever_happens(tracked: bool, monkeypatc
 
     @seed(1)
     @settings(
-        max_examples=25,
+        max_examples=15,
         database=None,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
