@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ..replay.model import PATIENCE_SECONDS
+from ..replay import PATIENCE_SECONDS
 from ..schema import UsageError
 from . import output
 from .check_job import Checked, Unloadable, died, prepare

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass, field
 
-from ..replay.breakpoints import Breakpoint, Moment
+from ..replay import Breakpoint, Moment
 from ..schema import UsageError
 from .bounds import parse_bound
 

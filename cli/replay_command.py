@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ..replay import Play, Played, ReplayReport
-from ..replay.model import PATIENCE_SECONDS
+from ..replay import PATIENCE_SECONDS, Play, Played, ReplayReport
 from . import output
 from .exit_codes import Exit
 from .progress import Progress

@@ -7,9 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ..integrations.classes import replay_class
-from ..replay import Application, Play, Played, run
-from ..replay.matching.matching import Expectation
-from ..replay.model import PATIENCE_SECONDS, ReplayBase, ReplayModel
+from ..replay import PATIENCE_SECONDS, Application, Expectation, Play, Played, ReplayBase, ReplayModel, run
 from ..schema import UsageError
 from ..session import Recording
 from . import output

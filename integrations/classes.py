@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..recorder import Recorder
-from ..replay import ReplayModel
-from ..replay.model import ReplayBase
+from ..replay import ReplayBase, ReplayModel
 from ..schema.errors import UsageError
 
 _SDK = "openai-agents"

@@ -8,38 +8,46 @@ from __future__ import annotations
 from .breakpoints import Breakpoint, Moment
 from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
 from .matching.matchers import IGNORE, JSON_TEXT, Matcher, MatcherError, Normalised, Tolerance
-from .model import ReplayModel
-from .play import Application, Ending, Play, Played, ReplayOptions, Verdict, replay
+from .matching.matching import Expectation
+from .model import PATIENCE_SECONDS, ReplayBase, ReplayModel
+from .play import Application, Ending, Play, Played, ReplayOptions, Verdict, comes_of, related, replay
 from .reporting.divergence import Difference, Divergence, DivergenceError
 from .reporting.report import ReplayReport
 from .rewindable import Rewindable
+from .started_tasks import StartedTasks
 from .transport import Stop, Transport
 
 __all__ = [
     "IGNORE",
     "JSON_TEXT",
+    "PATIENCE_SECONDS",
     "Application",
     "Breakpoint",
     "Difference",
     "Divergence",
     "DivergenceError",
     "Ending",
+    "Expectation",
     "Matcher",
     "MatcherError",
     "Moment",
     "Normalised",
     "Play",
     "Played",
+    "ReplayBase",
     "ReplayModel",
     "ReplayOptions",
     "ReplayReport",
     "Rewindable",
+    "StartedTasks",
     "Stop",
     "StuckLoopError",
     "Tolerance",
     "Transport",
     "Verdict",
     "VirtualLoop",
+    "comes_of",
+    "related",
     "replay",
     "run",
 ]

@@ -6,9 +6,8 @@ from typing import Unpack
 
 from agents.realtime import RealtimeModel
 
-from ...replay import Application, Played, ReplayOptions
+from ...replay import Application, Played, ReplayBase, ReplayOptions
 from ...replay import replay as _replay
-from ...replay.model import ReplayBase
 from ...schema.log import StoreLocation
 from ...session import Recording
 from .vocabulary import VOCABULARY

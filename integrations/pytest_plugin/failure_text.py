@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
-from ...replay import DivergenceError, ReplayReport, StuckLoopError
-from ...replay.play import comes_of, related
+from ...replay import DivergenceError, ReplayReport, StuckLoopError, comes_of, related
 
 _ROOT = Path(__file__).parents[2]
 _OURS = tuple(str(_ROOT / name) for name in ("schema", "recorder", "replay", "integrations", "cli"))

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
-from ...replay.loop.virtual_loop import VirtualLoop
+from ...replay import VirtualLoop
 
 _NEW_LOOP = "new_event_loop"
 

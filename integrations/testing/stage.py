@@ -10,8 +10,7 @@ from typing import Any, cast
 from ...lab.invariants import Invariant, InvariantError, Watch
 from ...recorder.memory import InMemory
 from ...recorder.recorder import Recorder
-from ...replay.loop.virtual_loop import VirtualLoop
-from ...replay.started_tasks import StartedTasks
+from ...replay import StartedTasks, VirtualLoop
 from ...session.drafts import Draft
 
 SETTLE_S = 1e-6
