@@ -6,7 +6,7 @@ from heapq import nsmallest
 from typing import Any, cast
 
 from ..schema.entries import Entry, Kind
-from ..session.spoken import Spoken
+from ..session.speech import Speech
 from ..session.words import described, line, short, title
 from .core.machine import ReplayCore
 from .matching.excerpts import told
@@ -173,7 +173,7 @@ def exhausted(core: ReplayCore | None, connections: int) -> Divergence:
     Args:
         core: of the last connection.
     """
-    spoken = Spoken() if core is None else core.recent.spoken()
+    spoken = Speech() if core is None else core.recent.spoken()
     count = "1 connection" if connections == 1 else f"{connections} connections"
     return Divergence(
         "exhausted",

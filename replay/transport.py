@@ -9,6 +9,7 @@ from typing import Literal
 
 from ..schema.entries import Entry
 from ..schema.errors import UsageError
+from ..session.messages import TURN_STARTED
 from ..session.recording import Recording
 from ..session.state import State
 from ..session.states import States
@@ -68,7 +69,7 @@ def steps(count: int) -> Goal:
 
 
 def starts_turn(moment: Moment) -> bool:
-    return moment.what == "deliver" and moment.entry.type == "turn_started"
+    return moment.what == "deliver" and moment.entry.type == TURN_STARTED
 
 
 def _moment_of(act: Doing, state: Callable[[], State]) -> Moment:

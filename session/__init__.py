@@ -1,12 +1,57 @@
 """What a recording says, read once.
 
-May import `realtape.schema` only; everything else asks this package.
+May import `realtape.schema` only; everything else asks this package. A reader that is a fold is told the
+entries in order by `read(entry)`, and can be asked at any of them; none keeps more than what it answers.
 """
 
 from __future__ import annotations
 
+from .audio import HeardAudio, HeardSound, ReceivedAudio
+from .drafts import Draft
+from .interruptions import Interruption, interruptions
+from .messages import ServerEvent, begins_turn, server_event
+from .places import Numbering, Place
 from .recording import Recording
-from .state import State
+from .sound import SoundFormat, SoundFormats, format_of
+from .speech import Speech
+from .state import HistoryItem, OpenCall, Played, Said, State
 from .states import States, state_at
+from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
+from .structure import Message, Response, Structure
+from .tool_calls import ToolCall, ToolCalls, tool_calls
 
-__all__ = ["Recording", "State", "States", "state_at"]
+__all__ = [
+    "Draft",
+    "HeardAudio",
+    "HeardSound",
+    "HistoryItem",
+    "Interruption",
+    "Message",
+    "Numbering",
+    "OpenCall",
+    "Place",
+    "Played",
+    "ReceivedAudio",
+    "Recording",
+    "Response",
+    "Said",
+    "ServerEvent",
+    "SoundFormat",
+    "SoundFormats",
+    "Speech",
+    "State",
+    "States",
+    "Stimulus",
+    "Structure",
+    "ToolCall",
+    "ToolCalls",
+    "begins_turn",
+    "format_of",
+    "interruptions",
+    "is_reaction",
+    "is_stimulus",
+    "server_event",
+    "state_at",
+    "stimuli",
+    "tool_calls",
+]

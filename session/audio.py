@@ -108,7 +108,7 @@ class ReceivedAudio:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class HeardSound:
     """What the user has heard of a sound.
 
     Attributes:
@@ -141,9 +141,9 @@ class HeardAudio:
             assumed = bool(entry.flags & Flag.ASSUMED)
             self._heard[part] = max(before_ms, entry.elapsed_ms), assumed
 
-    def heard(self) -> tuple[Heard, ...]:
+    def heard(self) -> tuple[HeardSound, ...]:
         """Of each sound, in the order in which they were heard first."""
         return tuple(
-            Heard(*part, heard_ms, self.received.ms(part), assumed)
+            HeardSound(*part, heard_ms, self.received.ms(part), assumed)
             for part, (heard_ms, assumed) in self._heard.items()
         )

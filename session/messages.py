@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..schema.entries import Entry, Kind
-from .fields import RAW, facts_of, index_of, mapping, sequence, text_of
+from .fields import RAW, event_fields, facts_of, index_of, mapping, sequence, text_of
 
 ADDED = frozenset(
     {"response.output_item.added", "conversation.item.added", "conversation.item.created", "item_updated"}
@@ -38,7 +38,10 @@ SPOKEN_DELTAS = frozenset({"transcript_delta", "output_text_delta"})
 SESSION_TOLD = frozenset({"session.created", "session.updated"})
 """The server's messages that say what its session is."""
 
-RESPONSE_BEGINS = frozenset({"response.created", "turn_started"})
+TURN_STARTED = "turn_started"
+"""With this event of the model a turn of the conversation begins."""
+
+RESPONSE_BEGINS = frozenset({"response.created", TURN_STARTED})
 RESPONSE_ENDS = frozenset({"response.done", "turn_ended"})
 
 SPEECH_STARTED = "input_audio_buffer.speech_started"
@@ -138,14 +141,37 @@ def server_event(entry: Entry) -> ServerEvent | None:
     fields = facts_of(entry)
     raw = entry.type == RAW
     type = text_of(fields.get("type")) if raw else entry.type or ""
-    item = mapping(fields.get("item"))
-    response = fields.get("response_id") or mapping(fields.get("response")).get("id")
-    item_id = fields.get("item_id") or item.get("item_id") or item.get("id")
+    response, item = ids_in(fields)
     if entry.type == "function_call":
-        item_id = fields.get("id")
-    return ServerEvent(
-        type, raw, text_of(response), text_of(item_id), index_of(fields.get("content_index")), fields
-    )
+        item = text_of(fields.get("id"))
+    return ServerEvent(type, raw, response, item, index_of(fields.get("content_index")), fields)
+
+
+def ids_in(fields: dict[str, Any]) -> tuple[str, str]:
+    """The response and the item that an event, or a message of the server, is about; empty: none."""
+    item = mapping(fields.get("item"))
+    response_id = fields.get("response_id") or mapping(fields.get("response")).get("id")
+    item_id = fields.get("item_id") or item.get("item_id") or item.get("id")
+    return text_of(response_id), text_of(item_id)
+
+
+def begins_turn(entry: Entry) -> bool:
+    """Whether a turn of the conversation begins with this entry; the first of them is turn 1."""
+    return entry.type == TURN_STARTED and entry.kind == Kind.RECEIVED
+
+
+def tool_called(entry: Entry) -> str | None:
+    """The id of the call with which an entry asks the application for a tool; None of any other."""
+    if entry.kind != Kind.RECEIVED or entry.type != "function_call":
+        return None
+    return text_of(event_fields(entry).get("call_id"))
+
+
+def tool_answered(entry: Entry) -> str | None:
+    """The id of the call whose output the application sends with an entry; None of any other."""
+    if entry.kind != Kind.SENT or entry.type != "send_tool_output":
+        return None
+    return text_of(mapping(event_fields(entry).get("tool_call")).get("call_id"))
 
 
 def answered_call(event: ServerEvent) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..schema.entries import Entry, Flag, Kind
 from .fields import event_fields, mapping, sequence
-from .messages import SPOKEN_DELTAS
+from .messages import SPOKEN_DELTAS, begins_turn, tool_answered, tool_called
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class Fold:
             self._played = Played(entry.item_id, entry.content_index, entry.elapsed_ms, assumed)
 
     def _receive(self, entry: Entry) -> None:
-        if entry.type == "turn_started":
+        if begins_turn(entry):
             self._turn += 1
         elif entry.type in SPOKEN_DELTAS:
             event = event_fields(entry)
@@ -170,17 +170,15 @@ class Fold:
             item_id = _text(event_fields(entry).get("item_id"))
             if self._history.pop(item_id, None) is not None:
                 self._order.remove(item_id)
-        elif entry.type == "function_call":
+        elif (call_id := tool_called(entry)) is not None:
             event = event_fields(entry)
-            call_id = _text(event.get("call_id"))
             self._open[call_id] = OpenCall(
                 entry.seq, call_id, _text(event.get("name")), _text(event.get("arguments"))
             )
 
     def _send(self, entry: Entry) -> None:
-        if entry.type == "send_tool_output":
-            call = mapping(event_fields(entry).get("tool_call"))
-            self._open.pop(_text(call.get("call_id")), None)
+        if (call_id := tool_answered(entry)) is not None:
+            self._open.pop(call_id, None)
         elif entry.type == "send_user_input":
             text = _input(event_fields(entry).get("user_input"))
             self._said["", len(self._said)] = Said("", "user", text)

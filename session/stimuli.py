@@ -6,12 +6,16 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from ..schema.codec import from_json
 from ..schema.entries import CALL_ENDS, Entry, Flag, Kind
+from .fields import outcome_of
+from .messages import begins_turn
 from .places import Numbering, Place
 from .recording import Recording
 
 NANOSECONDS = 1_000_000_000
+
+Outcome = Literal["returned", "raised", "cancelled", "withheld"]
+"""How a call of the application ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Stimulus:
     burst_ns: int
     rounds: int
     ended_ns: int | None
-    outcome: Literal["returned", "raised", "cancelled", "withheld"] | None
+    outcome: Outcome | None
     turn: int
     kind: Literal["sent", "close"]
     type: str | None
@@ -70,7 +74,7 @@ async def stimuli(recording: Recording) -> AsyncGenerator[Stimulus]:
     async for entry in recording.entries():
         place = numbering.place(entry.tick, entry.at_ns)
         if entry.kind == Kind.RECEIVED:
-            turn += entry.type == "turn_started"
+            turn += begins_turn(entry)
         elif is_stimulus(entry):
             found[entry.seq] = (entry, place, turn)
         elif entry.kind in CALL_ENDS and entry.of in found:
@@ -116,7 +120,6 @@ def is_reaction(entry: Entry) -> bool:
     return entry.type == "send_tool_output" or entry.cause is not None
 
 
-def _outcome(end: Entry) -> Literal["returned", "raised", "cancelled", "withheld"]:
-    payload: Any = from_json(end.payload)
-    how = cast("dict[str, Any]", payload).get("outcome") if isinstance(payload, dict) else None
-    return how if how in ("raised", "cancelled", "withheld") else "returned"
+def _outcome(end: Entry) -> Outcome:
+    how = outcome_of(end)
+    return cast("Outcome", how) if how in ("raised", "cancelled", "withheld") else "returned"

@@ -15,8 +15,11 @@ from functools import cached_property
 from typing import Any
 
 from ..schema.entries import Entry, Kind
+from .audio import Part, part_of
 from .drafts import Draft, reference_in
-from .fields import RAW, facts_of, index_of, mapping, text_of
+from .fields import RAW, facts_of, text_of
+from .messages import begins_turn, ids_in
+from .tool_calls import ToolCall, ToolCalls
 
 _BY_USER = frozenset({"audio_interrupted"})
 """Without the server's own message, this names the item that the user interrupts: it is no part of that
@@ -54,21 +57,6 @@ class Response:
     messages: tuple[int, ...]
     began: int | None
     ended: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A call of a tool.
-
-    Attributes:
-        seq: of the entry with which the application was asked.
-        outputs: seqs of the sends that answered it: one, in a healthy session.
-    """
-
-    call_id: str
-    name: str
-    seq: int
-    outputs: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,24 +144,19 @@ class Structure:
 
     @cached_property
     def calls(self) -> tuple[ToolCall, ...]:
-        """In the order in which the application was asked."""
-        asked: dict[str, Entry] = {}
-        outputs: dict[str, list[int]] = {}
+        """In the order in which the application was asked; of each id the first."""
+        reading = ToolCalls()
         for entry in self.draft.entries:
-            if entry.kind == Kind.RECEIVED and entry.type == "function_call":
-                asked.setdefault(text_of(facts_of(entry).get("call_id")), entry)
-            elif entry.kind == Kind.SENT and entry.type == "send_tool_output":
-                call_id = text_of(mapping(facts_of(entry).get("tool_call")).get("call_id"))
-                outputs.setdefault(call_id, []).append(entry.seq)
-        return tuple(
-            ToolCall(call_id, text_of(facts_of(entry).get("name")), entry.seq, (*outputs.get(call_id, ()),))
-            for call_id, entry in asked.items()
-        )
+            reading.read(entry)
+        first: dict[str, ToolCall] = {}
+        for call in reading.calls():
+            first.setdefault(call.call_id, call)
+        return tuple(first.values())
 
     @cached_property
     def sounds(self) -> tuple[Sound, ...]:
         """What the model said, in the order in which it began."""
-        found: dict[tuple[str, int], list[Chunk]] = {}
+        found: dict[Part, list[Chunk]] = {}
         for entry in self.draft.entries:
             if entry.kind != Kind.RECEIVED or entry.type != "audio":
                 continue
@@ -181,7 +164,7 @@ class Structure:
             reference = reference_in(facts.get("data"))
             if reference is None:
                 continue
-            key = (text_of(facts.get("item_id")), index_of(facts.get("content_index")))
+            key = part_of(facts)
             chunks = found.setdefault(key, [])
             begin = chunks[-1].begin + chunks[-1].length if chunks else 0
             chunks.append(Chunk(entry.seq, begin, reference[2]))
@@ -222,8 +205,8 @@ class Structure:
         response_id = item_id = None
         for entry in entries:
             if entry.kind == Kind.RECEIVED:
-                response, item = _ids_of(facts_of(entry))
-                response_id, item_id = response_id or response, item_id or item
+                response, item = ids_in(facts_of(entry))
+                response_id, item_id = response_id or response or None, item_id or item or None
         if response_id is None and item_id is not None and type not in _BY_USER:
             response_id = self._response_of_item.get(item_id)
         seqs = tuple(sorted(entry.seq for entry in entries))
@@ -234,7 +217,7 @@ class Structure:
         for place in places:
             for seq in self.messages[place].seqs:
                 entry = self.draft.entries[seq]
-                if entry.type == "turn_started":
+                if begins_turn(entry):
                     began = seq
                 elif entry.type == "turn_ended":
                     ended = seq
@@ -245,18 +228,10 @@ class Structure:
         found: dict[str, str] = {}
         for entry in self.draft.entries:
             if entry.kind == Kind.RECEIVED:
-                response_id, item_id = _ids_of(facts_of(entry))
-                if response_id is not None and item_id is not None:
+                response_id, item_id = ids_in(facts_of(entry))
+                if response_id and item_id:
                     found.setdefault(item_id, response_id)
         return found
-
-
-def _ids_of(facts: dict[str, Any]) -> tuple[str | None, str | None]:
-    """The response and the item that an event, or a message of the server, is about."""
-    item = mapping(facts.get("item"))
-    response_id = facts.get("response_id") or mapping(facts.get("response")).get("id")
-    item_id = facts.get("item_id") or item.get("item_id") or item.get("id")
-    return text_of(response_id) or None, text_of(item_id) or None
 
 
 def _by_model(entry: Entry) -> bool:

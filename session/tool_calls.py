@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
 from ..schema.codec import MAX_DEPTH, from_json
-from ..schema.entries import Kind
+from ..schema.entries import Entry
+from .fields import event_fields, text_of
+from .messages import tool_answered, tool_called
 from .places import Numbering
 from .recording import Recording
 from .stimuli import NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedToolCall:
+class ToolCall:
     """One call of a tool, and its answer.
 
     Attributes:
@@ -29,6 +31,7 @@ class RecordedToolCall:
             None where it sent none.
         seconds: from the burst of the event loop in which the call came to that in which it was
             answered: 0 where nothing was waited for in between.
+        outputs: seqs of the sends that answered its id: one, in a healthy session.
     """
 
     seq: int
@@ -39,38 +42,63 @@ class RecordedToolCall:
     output: str | None = None
     answered_ns: int | None = None
     seconds: float = 0.0
+    outputs: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name}({self.arguments}), call {self.call_id} at entry {self.seq}"
 
 
-async def tool_calls(recording: Recording) -> list[RecordedToolCall]:
+class ToolCalls:
+    """Reads along, and knows the tool calls by then."""
+
+    def __init__(self) -> None:
+        self._calls: list[ToolCall] = []
+        self._unanswered: dict[str, tuple[int, int]] = {}  # by call id: places in the list, and bursts
+        self._outputs: dict[str, list[int]] = {}
+        self._numbering = Numbering()
+
+    def read(self, entry: Entry, event: Any = None) -> None:
+        """The next entry.
+
+        Args:
+            event: the same decoded, where texts must be those that the application had to the letter.
+        """
+        burst_ns = self._numbering.place(entry.tick, entry.at_ns).ns
+        if (call_id := tool_called(entry)) is not None:
+            if "call_id" not in event_fields(entry):
+                return  # the recorder could not encode it, and says so in its place
+            fields = _values(entry, event)
+            self._unanswered[call_id] = (len(self._calls), burst_ns)
+            self._calls.append(ToolCall(entry.seq, entry.at_ns, call_id, fields("name"), fields("arguments")))
+        elif (call_id := tool_answered(entry)) is not None:
+            self._outputs.setdefault(call_id, []).append(entry.seq)
+            if call_id in self._unanswered:  # sent again after a failure, it is the same output
+                place, asked_ns = self._unanswered.pop(call_id)
+                self._calls[place] = replace(
+                    self._calls[place],
+                    output=_values(entry, event)("output"),
+                    answered_ns=entry.at_ns,
+                    seconds=(burst_ns - asked_ns) / NANOSECONDS,
+                )
+
+    def calls(self) -> tuple[ToolCall, ...]:
+        """In the order in which they were received."""
+        return tuple(replace(call, outputs=(*self._outputs.get(call.call_id, ()),)) for call in self._calls)
+
+
+async def tool_calls(recording: Recording) -> list[ToolCall]:
     """The tool calls of a recorded session, in the order in which they were received.
 
     Raises:
         CorruptRecordError: a payload cannot be decoded.
     """
-    calls: list[RecordedToolCall] = []
-    unanswered: dict[Any, tuple[int, int]] = {}  # by call id: places in the list, and bursts
-    numbering = Numbering()
+    calls = ToolCalls()
     async for entry in recording.entries():
-        burst_ns = numbering.place(entry.tick, entry.at_ns).ns
-        if entry.kind == Kind.RECEIVED and entry.type == "function_call":
-            event: Any = await recording.decode(entry)
-            if not hasattr(event, "call_id"):
-                continue  # the recorder could not encode it, and says so in its place
-            unanswered[event.call_id] = (len(calls), burst_ns)
-            calls.append(RecordedToolCall(entry.seq, entry.at_ns, event.call_id, event.name, event.arguments))
-        elif entry.kind == Kind.SENT and entry.type == "send_tool_output":
-            event = await recording.decode(entry)
-            call_id = getattr(getattr(event, "tool_call", None), "call_id", None)
-            if call_id in unanswered:  # sent again after a failure, it is the same output
-                place, asked_ns = unanswered.pop(call_id)
-                seconds = (burst_ns - asked_ns) / NANOSECONDS
-                calls[place] = replace(
-                    calls[place], output=event.output, answered_ns=entry.at_ns, seconds=seconds
-                )
-    return calls
+        if tool_called(entry) is None and tool_answered(entry) is None:
+            calls.read(entry)
+        else:
+            calls.read(entry, await recording.decode(entry))
+    return list(calls.calls())
 
 
 class ToolAnswers:
@@ -80,14 +108,14 @@ class ToolAnswers:
         calls: in the order in which they were received.
     """
 
-    def __init__(self, calls: Iterable[RecordedToolCall]) -> None:
+    def __init__(self, calls: Iterable[ToolCall]) -> None:
         self._calls = list(calls)
         self._unclaimed = list(self._calls)
-        self._by_id: dict[str, deque[RecordedToolCall]] = {}
+        self._by_id: dict[str, deque[ToolCall]] = {}
         for call in self._calls:
             self._by_id.setdefault(call.call_id, deque()).append(call)
 
-    def claim(self, call_id: str | None, name: str, arguments: str) -> RecordedToolCall | None:
+    def claim(self, call_id: str | None, name: str, arguments: str) -> ToolCall | None:
         """The recorded call that a live one is: that of its id; where the recording does not know the
         id, the first of that name and those arguments which is left. None if there is none.
 
@@ -105,13 +133,24 @@ class ToolAnswers:
                 return call
         return None
 
-    def nearest(self, name: str, arguments: str) -> RecordedToolCall | None:
+    def nearest(self, name: str, arguments: str) -> ToolCall | None:
         """The recorded call that resembles this one most, given out or not; None if there is none."""
 
-        def likeness(call: RecordedToolCall) -> tuple[float, float]:
+        def likeness(call: ToolCall) -> tuple[float, float]:
             return (_likeness(call.name, name), _likeness(call.arguments, arguments))
 
         return max(self._calls, key=likeness, default=None)
+
+
+def _values(entry: Entry, event: Any) -> Callable[[str], str]:
+    """How the texts of an event are found: in what was decoded, or in its fields."""
+    fields = event_fields(entry)
+
+    def value(name: str) -> str:
+        told = text_of(fields.get(name))
+        return told if event is None else getattr(event, name, told)
+
+    return value
 
 
 def _same_arguments(recorded: str, live: str) -> bool:

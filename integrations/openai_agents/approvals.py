@@ -10,7 +10,7 @@ from typing import Any, Self, cast
 
 from agents.realtime import RealtimeSession
 
-from ...session.tool_calls import RecordedToolCall
+from ...session.tool_calls import ToolCall
 from .event_queue import QUEUE
 
 logger = logging.getLogger("realtape.integrations.openai_agents")
@@ -37,9 +37,9 @@ class Approvals:
     def __init__(
         self,
         session: RealtimeSession,
-        calls: Iterable[RecordedToolCall],
+        calls: Iterable[ToolCall],
         *,
-        awaited: Iterable[RecordedToolCall],
+        awaited: Iterable[ToolCall],
         rejections: Collection[str],
         pace: float,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
@@ -99,12 +99,12 @@ class Approvals:
         elif kind == "raw_model_event" and event.data.type in ("end_of_stream", "exception"):
             self._passed(lambda call: True)
 
-    def _passed(self, is_it: Callable[[RecordedToolCall], bool]) -> None:
+    def _passed(self, is_it: Callable[[ToolCall], bool]) -> None:
         self._awaited = [call for call in self._awaited if not is_it(call)]
         if not self._awaited:
             self._none_awaited.set()
 
-    async def _decide(self, call: RecordedToolCall) -> None:
+    async def _decide(self, call: ToolCall) -> None:
         if call.output in self._rejections:
             await asyncio.sleep(call.seconds / self._pace)
             await self._session.reject_tool_call(call.call_id, rejection_message=call.output)

@@ -12,7 +12,7 @@ from agents import FunctionTool, Handoff
 from agents.realtime import RealtimeAgent
 
 from ...session.recording import Recording
-from ...session.tool_calls import RecordedToolCall, ToolAnswers, tool_calls
+from ...session.tool_calls import ToolAnswers, ToolCall, tool_calls
 from .recorded_tools import RecordedSettings, recorded_settings
 
 logger = logging.getLogger("realtape.integrations.openai_agents")
@@ -45,7 +45,7 @@ async def stub_tools(agent: _Agent, *recordings: Recording, pace: float | None =
     Raises:
         CorruptRecordError: a recording cannot be read.
     """
-    calls: list[RecordedToolCall] = []
+    calls: list[ToolCall] = []
     settings: list[RecordedSettings] = []
     for recording in recordings:
         calls += await tool_calls(recording)
@@ -172,7 +172,7 @@ class _Stubs:
         return invoke
 
 
-def _unknown(name: str, arguments: str, nearest: RecordedToolCall | None) -> str:
+def _unknown(name: str, arguments: str, nearest: ToolCall | None) -> str:
     resembling = "it holds none at all" if nearest is None else f"the nearest is {nearest}"
     return f"the recording holds no call {name}({arguments}) that is left to answer; {resembling}"
 

@@ -11,7 +11,7 @@ from ...schema.entries import Kind
 from ...session.places import Numbering
 from ...session.recording import Recording
 from ...session.stimuli import Stimulus, stimuli
-from ...session.tool_calls import RecordedToolCall, tool_calls
+from ...session.tool_calls import ToolCall, tool_calls
 from .recorded_tools import RecordedSettings, recorded_settings
 from .vocabulary import VOCABULARY
 
@@ -28,11 +28,11 @@ class UserPart:
 
     connected_ns: int
     stimuli: Sequence[Stimulus]
-    calls: Sequence[RecordedToolCall]
+    calls: Sequence[ToolCall]
     settings: Sequence[RecordedSettings]
 
     @property
-    def decided(self) -> list[RecordedToolCall]:
+    def decided(self) -> list[ToolCall]:
         """The calls that the user may have been asked about, and that were answered."""
         asking = {name for one in self.settings for name in one.asking}
         return [call for call in self.calls if call.name in asking and call.output is not None]

@@ -17,7 +17,7 @@ from ...schema.codec import from_json
 from ...schema.entries import Entry, Kind, Status
 from ...schema.errors import CorruptRecordError
 from ...session.recording import Recording
-from ...session.spoken import Spoken
+from ...session.speech import Speech
 from ...session.words import line, short, title
 from .alignment import align
 from .comparison import KINDS, Aspect, Comparison, DifferenceKind, EntryDifference
@@ -316,7 +316,7 @@ class Side:
         self.recording = recording
         self.lane = lane
         self.contents = Contents(recording)
-        self._spoken = Spoken()
+        self._spoken = Speech()
         self._said = ""  # before the latest entry
         self._entries = recording.entries()
         self._latest: deque[Entry] = deque(maxlen=AROUND + 1)
@@ -345,7 +345,7 @@ class Side:
         if entry is None:
             return False
         self._said = self._spoken.last
-        self._spoken.add(entry)
+        self._spoken.read(entry)
         self._latest.append(entry)
         self._unfinished = [seen for seen in self._unfinished if seen.add_after(entry)]
         return True

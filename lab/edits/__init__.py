@@ -13,7 +13,6 @@ from .interruption import (
     boundaries,
     heard_places,
     interrupt_at,
-    interruptions,
 )
 from .messages import Delay, DelayResponse, Drop, Duplicate, Reorder, freedom, may_lack, may_repeat
 from .sweep import EVERY_MS, Swept, ranges, swept
@@ -52,7 +51,6 @@ __all__ = [
     "freedom",
     "heard_places",
     "interrupt_at",
-    "interruptions",
     "may_lack",
     "may_repeat",
     "ranges",

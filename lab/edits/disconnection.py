@@ -10,8 +10,9 @@ from ...schema.codec import to_json
 from ...schema.entries import CALL_ENDS, Entry, Kind
 from ...schema.errors import UsageError
 from ...session.drafts import Draft
+from ...session.interruptions import reading_task
 from ...session.structure import Structure
-from .interruption import boundaries, reading_task
+from .interruption import boundaries
 from .sketch import Sketch
 
 _CLEAN: tuple[dict[str, Any], ...] = (

@@ -10,9 +10,10 @@ from typing import Any
 from ...schema.codec import to_json
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.errors import UsageError
-from ...session.audio import Part, part_of
+from ...session.audio import Part
 from ...session.drafts import Draft, with_tree
 from ...session.fields import RAW, facts_of, mapping, text_of
+from ...session.interruptions import Interruption, around, interruptions, reading_task
 from ...session.messages import RETRIEVED, SPEECH_STARTED, TRUNCATED
 from ...session.structure import Message, Response, Structure
 from ..sounding import columns
@@ -20,27 +21,6 @@ from .early_end import cut_off, ends_after
 from .payloads import rewritten
 from .playing import PLAYS, Hearing, played, with_played
 from .sketch import Burst, Sketch, Spot
-
-
-@dataclass(frozen=True)
-class Interruption:
-    """One interruption of a session.
-
-    Attributes:
-        seq: of the entry with which it begins: the server's `speech_started`, the `send_interrupt`, or the
-            bare `audio_interrupted`.
-        end: seq of the last entry that is of it.
-        item_id, content_index: what was interrupted.
-        elapsed_ms: how much of that had been heard; None where the log does not tell.
-        user_item_id: the item that the user's words become, where the log tells.
-    """
-
-    seq: int
-    end: int
-    item_id: str
-    content_index: int
-    elapsed_ms: float | None
-    user_item_id: str | None
 
 
 @dataclass(frozen=True)
@@ -66,29 +46,6 @@ class Heard:
 
 
 Where = Boundary | Heard
-
-
-def interruptions(structure: Structure) -> tuple[Interruption, ...]:
-    """Those of a session, in order."""
-    found: list[Interruption] = []
-    for entry in structure.draft.entries:
-        if entry.kind != Kind.RECEIVED or entry.type != "audio_interrupted":
-            continue
-        message = structure.messages[structure.message_of[entry.seq]]
-        head = structure.draft.entries[message.seqs[0]]
-        facts = facts_of(entry)
-        first, last, user = message.seqs[0], message.seqs[-1], None
-        if head.type == RAW:
-            user = text_of(facts_of(head).get("item_id")) or None
-        elif (sent := around(structure, entry)) is not None:
-            first = sent
-            ends = [
-                one for one in structure.followers.get(sent, ()) if structure.draft.entries[one].of == sent
-            ]
-            last = max([last, *ends])
-        before = structure.draft.entries[first]
-        found.append(Interruption(first, last, *part_of(facts), before.elapsed_ms, user))
-    return tuple(found)
 
 
 def boundaries(structure: Structure) -> list[int]:
@@ -119,25 +76,6 @@ def heard_places(structure: Structure, every_ms: int) -> list[Heard]:
         for (item_id, index), limit_ms in most.items()
         for ms in range(0, int(limit_ms) + 1, every_ms)
     ]
-
-
-def around(structure: Structure, entry: Entry) -> int | None:
-    """The send inside which an event was received, if it was."""
-    cause = entry.cause
-    if cause is None or entry.kind != Kind.RECEIVED:
-        return None
-    sent = structure.draft.entries[cause]
-    return cause if sent.kind == Kind.SENT and sent.task == entry.task else None
-
-
-def reading_task(structure: Structure) -> int | None:
-    """The task that reads what the server says."""
-    tasks = [
-        structure.draft.entries[message.seqs[0]].task
-        for message in structure.messages
-        if around(structure, structure.draft.entries[message.seqs[0]]) is None
-    ]
-    return max(set(tasks), key=tasks.count) if tasks else None
 
 
 def arrive(sketch: Sketch, where: Where) -> tuple[int, Burst, int]:

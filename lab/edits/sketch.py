@@ -16,7 +16,8 @@ from ...schema.entries import LONG_TICKS, SETTLED_TICKS, Entry, Kind
 from ...session.drafts import Draft, renumbered
 from ...session.fields import RAW, facts_of, mapping, text_of
 from ...session.places import Numbering
-from ...session.structure import Message, Structure, ToolCall
+from ...session.structure import Message, Structure
+from ...session.tool_calls import ToolCall
 from .playing import sources
 from .settling import Settling, falls_with_its_cause
 

@@ -8,17 +8,16 @@ from dataclasses import dataclass
 
 from ...schema.errors import UsageError
 from ...session.drafts import Draft
+from ...session.interruptions import Interruption, interruptions
 from ...session.structure import Structure
 from .interruption import (
     Boundary,
     Heard,
     Interrupt,
-    Interruption,
     MoveInterruption,
     Where,
     boundaries,
     heard_places,
-    interruptions,
 )
 from .variation import Edit
 

@@ -13,7 +13,8 @@ from ...schema.entries import Entry
 from ...schema.errors import UsageError
 from ...session.drafts import Draft, tree_of, with_tree
 from ...session.fields import RAW, facts_of, mapping
-from ...session.structure import Structure, ToolCall
+from ...session.structure import Structure
+from ...session.tool_calls import ToolCall
 from .payloads import with_message
 from .sketch import Sketch
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...schema.entries import Entry, Kind
-from ...session.fields import client_message, event_fields, mapping, outcome_of, text_of
+from ...session.fields import client_message, mapping, outcome_of, text_of
+from ...session.messages import tool_answered, tool_called
 from .rule import Found, Invariant, Watching
 
 PATIENCE_S = 30.0
@@ -66,10 +67,9 @@ class _Calls(Watching):
     def _receive(self, entry: Entry) -> None:
         # A lost connection shows as an exception after which nothing comes.
         self._over = entry.type in ("exception", "end_of_stream")
-        if entry.type == "function_call":
-            call_id = text_of(event_fields(entry).get("call_id"))
-            if call_id not in self._calls:
-                self._calls[call_id] = self._open[call_id] = entry
+        call_id = tool_called(entry)
+        if call_id is not None and call_id not in self._calls:
+            self._calls[call_id] = self._open[call_id] = entry
 
     def _send(self, entry: Entry) -> Iterator[Found]:
         call_id = self._answered(entry)
@@ -89,8 +89,9 @@ class _Calls(Watching):
 
     def _answered(self, entry: Entry) -> str | None:
         """Which call this send answers."""
-        if entry.type == "send_tool_output":
-            return text_of(mapping(event_fields(entry).get("tool_call")).get("call_id"))
+        call_id = tool_answered(entry)
+        if call_id is not None:
+            return call_id
         message = client_message(entry)
         if message is None or message.get("type") != "conversation.item.create":
             return None

@@ -13,7 +13,7 @@ from ...schema.errors import RealtapeError, UsageError
 from ...session.drafts import Draft
 from ...session.fields import server_message
 from ...session.recording import Recording
-from ...session.spoken import Spoken
+from ...session.speech import Speech
 from ...session.words import line
 from .calls import CallsAnsweredOnce
 from .ends import NothingAfterEndOfStream, NothingSentAfterClose
@@ -76,7 +76,7 @@ class Watch:
             raise UsageError(f"session {self._session} is being watched: call end() first")
         known_before = header.previous_session in (None, self._before)
         self._session = header.id
-        self._spoken = Spoken()
+        self._spoken = Speech()
         self._entries: dict[int, Entry] = {}
         self._evidence: set[Evidence] = set()
         self._at_ns = 0
@@ -100,7 +100,7 @@ class Watch:
         self._look(entry)
         if entry.type not in _SOUND:
             self._entries[entry.seq] = entry  # to be quoted
-            self._spoken.add(entry)
+            self._spoken.read(entry)
         found = [one for _, watching in self._rules for one in self._told(watching, entry)]
         self._violations += found
         return found

@@ -18,8 +18,8 @@ from ...schema.entries import Entry, Kind
 from ...schema.errors import DecodingError
 from ...session.audio import audio_event, heard_part
 from ...session.drafts import Draft
-from ...session.fields import facts_of, mapping, text_of
-from ...session.messages import RESPONSE_BEGINS, ServerEvent, TextOf, server_event
+from ...session.fields import text_of
+from ...session.messages import RESPONSE_BEGINS, ServerEvent, TextOf, server_event, tool_answered
 from ...session.sound import SoundFormats
 from ..sounding import TOLERANCE_MS
 
@@ -154,8 +154,8 @@ class _Protocol:
             found: list[Problem] = []
             if fact is not None:
                 found = [*self._received(entry, fact)]
-            elif entry.kind == Kind.SENT and entry.type == "send_tool_output":
-                found = [*self._answered(entry)]
+            elif (call_id := tool_answered(entry)) is not None:
+                found = [*self._answered(entry, call_id)]
             self._formats.read(entry)
             found += self._heard(entry)
             if self._whole:
@@ -204,8 +204,7 @@ class _Protocol:
             said = f"the text of {fact.item_id} is not what its pieces were"
             yield Problem("text", fact.item_id, entry.seq, said)
 
-    def _answered(self, entry: Entry) -> Iterable[Problem]:
-        call_id = text_of(mapping(facts_of(entry).get("tool_call")).get("call_id"))
+    def _answered(self, entry: Entry, call_id: str) -> Iterable[Problem]:
         if call_id not in self._calls:
             yield Problem("call", call_id, entry.seq, f"the output of {call_id}, which was not called")
 

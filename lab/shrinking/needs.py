@@ -13,7 +13,7 @@ from functools import cached_property
 
 from ...schema.entries import CALL_ENDS, Entry, Kind
 from ...session.drafts import Draft
-from ...session.fields import facts_of, mapping, text_of
+from ...session.fields import facts_of, text_of
 from ...session.messages import (
     RESPONSE_BEGINS,
     RESPONSE_ENDS,
@@ -24,6 +24,7 @@ from ...session.messages import (
     answered_call,
     named_items,
     server_event,
+    tool_answered,
 )
 from ...session.structure import Structure
 
@@ -190,8 +191,8 @@ class Needs:
         for item in named_items(fields):
             if item in self._added:
                 self.of[entry.seq].add(self._added[item])
-        if entry.type == "send_tool_output":
-            call_id = text_of(mapping(fields.get("tool_call")).get("call_id"))
+        call_id = tool_answered(entry)
+        if call_id is not None:
             self._outputs.setdefault(call_id, entry.seq)
 
     def _read_listener(self, entry: Entry) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ...schema.errors import UsageError
 from ...session.drafts import Draft
+from ...session.interruptions import interruptions
 from ...session.recording import Recording
 from ...session.structure import Structure
 from ..edits import (
@@ -39,7 +40,6 @@ from ..edits import (
     following,
     freedom,
     heard_places,
-    interruptions,
     may_lack,
     may_repeat,
     size,

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...schema.entries import CALL_ENDS, CALLS, Kind
 from ...schema.log import Row
+from ...session.messages import TURN_STARTED
 from ...session.places import Numbering, Place
 from ...session.words import content
 from ..matching.matching import Expectation, Matching
@@ -652,7 +653,7 @@ class ReplayCore:
         self._recent.add(step)
         self.report.delivered += 1
         type = step.entry.type
-        if type == "turn_started":
+        if type == TURN_STARTED:
             self.turn += 1
         elif type == "end_of_stream":
             self.stream_ended = True

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from ...schema.entries import SEQ, TYPE, Entry
 from ...schema.log import Row, entry_of
-from ...session.spoken import Spoken
+from ...session.speech import Speech
 from ...session.words import described
 from ..terms.steps import Step
 
@@ -69,12 +69,12 @@ class Recent:
         self.add(step)
         self._made.append(step)
 
-    def spoken(self, before: int | None = None) -> Spoken:
+    def spoken(self, before: int | None = None) -> Speech:
         """Who spoke last; before an entry, if one is named."""
-        spoken = Spoken()
+        spoken = Speech()
         for entry in map(entry_of, self._speech):
             if before is None or entry.seq < before:
-                spoken.add(entry)
+                spoken.read(entry)
         return spoken
 
     def made(self, kind: str, type: str | None, alike: Callable[[str], bool]) -> Step | None:
@@ -115,6 +115,6 @@ def _link(entry: Entry) -> str:
 
 
 def _words(entry: Entry) -> str:
-    spoken = Spoken()
-    spoken.add(entry)
+    spoken = Speech()
+    spoken.read(entry)
     return spoken.words or ""

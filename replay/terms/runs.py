@@ -15,10 +15,11 @@ from typing import Any
 from ...schema.entries import AT_NS, CAUSE, KIND, OF, SEQ, SETTLED_TICKS, TASK, TICK, TYPE, Kind
 from ...schema.log import BARE_FIELDS, Row, entry_of
 from ...session.ended import Ended
+from ...session.messages import TURN_STARTED
 from ...session.places import Numbering, Place
 from .steps import Step
 
-TELLING_TYPES = frozenset({"turn_started", "end_of_stream"})
+TELLING_TYPES = frozenset({TURN_STARTED, "end_of_stream"})
 """Events of which the core itself takes notice."""
 
 MIN_RUN = 2

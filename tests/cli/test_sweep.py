@@ -12,10 +12,9 @@ from realtape.cli.sweep_command import keep
 from realtape.integrations.soundness import observe
 from realtape.lab import ranges, swept, varied
 from realtape.lab.edits import Boundary, Heard, MoveInterruption
-from realtape.lab.edits.interruption import interruptions
 from realtape.schema import Status, UsageError
 from realtape.schema.log import locate
-from realtape.session import Recording
+from realtape.session import Recording, interruptions
 from realtape.session.drafts import Draft, write_drafts
 from realtape.session.fixture import read_fixture
 from realtape.session.structure import Structure

@@ -26,7 +26,7 @@ from realtape.schema.entries import Flag
 from realtape.session import Recording
 from realtape.session.places import Numbering, Place
 from realtape.session.stimuli import Stimulus, is_stimulus, stimuli
-from realtape.session.tool_calls import RecordedToolCall, ToolAnswers, tool_calls
+from realtape.session.tool_calls import ToolAnswers, ToolCall, tool_calls
 from support import telephone
 from support.course import Take, takes
 from support.scripted import Listening, Scripted, ScriptedModel, tool_call, tool_output
@@ -217,9 +217,7 @@ async def test_tool_calls_come_with_their_answers_and_their_time(tmp_path: Path)
 
 @given(st.permutations(range(6)))
 def test_each_recorded_call_is_given_out_once(order: list[int]) -> None:
-    calls = [
-        RecordedToolCall(n, n, f"call_{n}", "look_up", f'{{"n": {n % 2}}}', f"out {n}") for n in range(6)
-    ]
+    calls = [ToolCall(n, n, f"call_{n}", "look_up", f'{{"n": {n % 2}}}', f"out {n}") for n in range(6)]
     by_id = ToolAnswers(calls)
     assert [by_id.claim(f"call_{n}", "look_up", "whatever") for n in order] == [calls[n] for n in order]
     assert by_id.claim("call_3", "look_up", "") is calls[3]  # the same call comes again

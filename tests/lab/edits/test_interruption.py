@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from realtape.lab import varied
 from realtape.lab.edits import Boundary, Heard, Interrupt, MoveInterruption, interrupt_at
-from realtape.lab.edits.interruption import Where, boundaries, heard_places, interruptions
+from realtape.lab.edits.interruption import Where, boundaries, heard_places
 from realtape.lab.shrinking.checks import new_problems, problems
 from realtape.schema import Kind, UsageError
-from realtape.session import Recording
+from realtape.session import Recording, interruptions
 from realtape.session.drafts import Draft, renumbered
 from realtape.session.fields import RAW, facts_of
 from realtape.session.structure import Structure

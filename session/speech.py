@@ -6,7 +6,7 @@ from typing import Literal
 
 from ..schema.entries import Entry, Kind
 from .fields import event_fields, mapping
-from .messages import SPOKEN_DELTAS
+from .messages import SPOKEN_DELTAS, begins_turn
 from .words import content, item_text, short
 
 MAX_SAID = 400
@@ -16,7 +16,7 @@ MAX_ITEMS = 64
 """Items that are remembered: an update of one of them says nothing new."""
 
 
-class Spoken:
+class Speech:
     """Is told every entry of a recording, in order.
 
     Attributes:
@@ -30,10 +30,10 @@ class Spoken:
         self._item: object = None
         self._items: dict[object, None] = {}  # whose words are known
 
-    def add(self, entry: Entry) -> None:
+    def read(self, entry: Entry) -> None:
         """The next entry."""
         if entry.kind == Kind.RECEIVED:
-            if entry.type == "turn_started":
+            if begins_turn(entry):
                 self.turn += 1
             elif entry.type in SPOKEN_DELTAS:
                 self._add_delta(entry)

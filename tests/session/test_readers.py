@@ -1,0 +1,70 @@
+"""What a recording says, as the readers at the front door tell it while it is read, of the demo's conversation."""
+
+from __future__ import annotations
+
+import realtape.session as front
+from realtape.schema import Kind
+from realtape.schema.entries import Entry
+from realtape.schema.json_text import to_json
+from realtape.session import (
+    HeardAudio,
+    Interruption,
+    Speech,
+    Structure,
+    ToolCalls,
+    begins_turn,
+    interruptions,
+)
+from realtape.session.fields import client_message, event_fields, facts_of
+from support.fixtures import drafts_in, raw
+from support.golden import DEMO
+
+
+def test_the_demo_as_its_readers_tell_it() -> None:
+    (draft,) = drafts_in(DEMO)
+    speech, calls, heard = Speech(), ToolCalls(), HeardAudio()
+    for entry in draft.entries:
+        for reader in (speech, calls, heard):
+            reader.read(entry)
+    assert speech.turn == sum(map(begins_turn, draft.entries)) == 4
+    assert speech.last == "the model said 'Platform four, on the left.'"
+    (call,) = calls.calls()
+    assert (call.name, call.arguments, call.output) == (
+        "departure",
+        '{"destination": "Brno"}',
+        "9:15, platform 4",
+    )
+    assert (call.seconds, call.outputs) == (0.036797265, (231,))
+    assert Structure(draft).calls == (call,)
+    assert [(one.item_id, one.heard_ms, one.received_ms, one.assumed) for one in heard.heard()] == [
+        ("item_0002", 1360, 2100, False),
+        ("item_0006", 580, 1200, False),
+        ("item_0008", 1020, 1620, False),
+    ]
+    assert interruptions(Structure(draft)) == (
+        Interruption(155, 160, "item_0002", 0, 1360, "item_0003"),
+        Interruption(316, 321, "item_0006", 0, 580, "item_0007"),
+    )
+
+
+def test_a_tool_call_is_known_before_its_answer() -> None:
+    (draft,) = drafts_in(DEMO)
+    calls = ToolCalls()
+    for entry in draft.entries[:231]:
+        calls.read(entry)
+    assert [(call.name, call.output, call.outputs) for call in calls.calls()] == [("departure", None, ())]
+
+
+def test_what_is_kept_in_a_description_is_read_as_the_rest() -> None:
+    plain = raw({"type": "response.created"})
+    described = plain._replace(payload=to_json({"$": "described", "name": "x", "value": event_fields(plain)}))
+    assert facts_of(described) == facts_of(plain) == {"type": "response.created"}
+    message = {"message": {"type": "response.create", "other_data": {"event_id": "e"}}}
+    sent = Entry(0, 0, 0, 0, Kind.SENT, "send_raw_message", payload=to_json(message))
+    assert client_message(sent) == {"type": "response.create", "event_id": "e"}
+    assert event_fields(sent._replace(payload="[")) == {}
+
+
+def test_the_front_door_has_what_it_names() -> None:
+    assert sorted(front.__all__) == front.__all__
+    assert all(hasattr(front, name) for name in front.__all__)
