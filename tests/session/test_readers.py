@@ -6,8 +6,8 @@ from types import ModuleType
 
 import realtape.session as front
 from realtape.schema import Kind
+from realtape.schema.codec import to_json
 from realtape.schema.entries import Entry
-from realtape.schema.json_text import to_json
 from realtape.session import (
     HeardAudio,
     Interruption,
