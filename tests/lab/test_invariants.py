@@ -112,7 +112,7 @@ def truncated_too_late(entries: list[Entry]) -> list[Entry]:
 
 
 def truncated_by_hand(entries: list[Entry]) -> list[Entry]:
-    cut = {"item_id": "item_1", "content_index": 0, "audio_end_ms": 5}
+    cut = {"item_id": "item_0001", "content_index": 0, "audio_end_ms": 5}
     message = {"type": "conversation.item.truncate", "other_data": cut}
     tree = {"$": "send_raw_message", "message": message}
     send = with_tree(entries[3], tree)._replace(kind=Kind.SENT, type="send_raw_message")
@@ -131,7 +131,7 @@ def untold_item(entries: list[Entry]) -> list[Entry]:
 
 def invented_item(entries: list[Entry]) -> list[Entry]:
     number = place(entries, Kind.RECEIVED, "item_updated")
-    payload = entries[number].payload.replace("item_1", "item_of_nobody")
+    payload = entries[number].payload.replace("item_0001", "item_of_nobody")
     return [*entries[: number + 1], entries[number]._replace(payload=payload), *entries[number + 1 :]]
 
 
@@ -143,13 +143,13 @@ MUTANTS: list[tuple[Callable[[list[Entry]], list[Entry]], type[Invariant], str]]
     (without_an_answer, CallsAnsweredOnce, "was not answered within 30 s"),
     (answered_twice, CallsAnsweredOnce, "was answered more than once"),
     (answered_out_of_the_blue, CallsAnsweredOnce, "that the model did not make"),
-    (response_in_a_response, OneResponseAtATime, "was created while resp_1 was active"),
+    (response_in_a_response, OneResponseAtATime, "was created while resp_0001 was active"),
     (refused_response, OneResponseAtATime, "asked for while another one was active"),
-    (heard_too_much, HeardWithinGenerated, "90 ms of item_6 were heard, and 20 ms"),
+    (heard_too_much, HeardWithinGenerated, "90 ms of item_0006 were heard, and 20 ms"),
     (truncated_too_late, TruncatedWithinReceived, "truncated at 90 ms, and 40 ms"),
     (truncated_by_hand, TruncatedWithinReceived, "truncated at 5 ms, and 0 ms"),
     (late_event, NothingAfterEndOfStream, "came after the end of the stream"),
-    (untold_item, HistoryAgrees, "item_1 is in the conversation, and no event told of it"),
+    (untold_item, HistoryAgrees, "item_0001 is in the conversation, and no event told of it"),
     (invented_item, HistoryAgrees, "told of item_of_nobody"),
     (sent_after_close, NothingSentAfterClose, "send_user_input Hello after it had closed"),
 ]
@@ -194,10 +194,10 @@ def test_the_same_is_seen_live(mutate: Callable[[list[Entry]], list[Entry]]):
 def test_a_violation_is_told_like_a_divergence():
     (violation,) = check(changed(healthy(), answered_twice), [CallsAnsweredOnce()]).violations
     assert str(violation).splitlines()[:4] == [
-        "the tool call call_2 was answered more than once",
+        "the tool call call_0002 was answered more than once",
         "  rule:     every tool call is answered exactly once",
         "  when:     turn 1, after the user said 'Hello'",
-        f"  entries:  #{violation.seqs[0]} ◀ received function_call book({{}}) as call_2",
+        f"  entries:  #{violation.seqs[0]} ◀ received function_call book({{}}) as call_0002",
     ]
 
 

@@ -109,7 +109,7 @@ asyncio.run(main())
 def test_no_exit_waits_for_ever_for_a_disk(path: Path):
     program = """
 import sqlite3
-from realtape.schema import stores
+from realtape.schema.log import stores
 stores.WRITE_BUSY_SECONDS = 0.1
 async def main():
     recorder = Recorder(sys.argv[1])
