@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..schema import RealtapeError, UsageError
 from ..schema.log import fetch_sessions, locate, open_for_reading, read
-from ..session.fixture.names import SESSION
+from ..session.fixture import SESSION
 from .targets import Target, parse_target
 
 STORES = (".db", ".sqlite", ".sqlite3")

@@ -45,8 +45,7 @@ from ..provider import (
     silence,
 )
 from ..replay import ReplayReport
-from ..schema import same
-from ..schema.playback import audio_length_ms
+from ..schema import audio_length_ms, same
 
 API_KEY = "sk-demo-key-of-nobody"
 PACE = 0.1

@@ -8,8 +8,7 @@ from pathlib import Path
 from ..replay import replay, run
 from ..schema import UsageError
 from ..schema.log import locate
-from ..session import Recording
-from ..session.drafts import Draft, write_drafts
+from ..session import Draft, Recording, write_drafts
 from . import output
 from .exit_codes import Exit
 from .targets import Target

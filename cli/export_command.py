@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 
 from ..schema import UsageError
-from ..session import Recording
-from ..session.drafts import Draft
+from ..session import Draft, Recording
 from ..session.fixture import write_fixture
 from ..session.redaction import redacted
 from . import output

@@ -11,9 +11,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from ..schema import Entry, Kind
-from ..session import words
+from ..session import SPOKEN_DELTAS, words
 from ..session.fields import byte_count, mapping, payload
-from ..session.messages import SPOKEN_DELTAS
 from .timeline import Row, row_of, title_of
 
 PAUSE_NS = 1_000_000_000

@@ -9,7 +9,7 @@ import typer
 
 from ..schema import StoreError, StoreWriteError, UsageError
 from ..schema.log import locate
-from ..session.drafts import Draft, write_drafts
+from ..session import Draft, write_drafts
 from ..session.fixture import is_fixture, read_fixture, written_aside
 from . import output
 from .exit_codes import Exit

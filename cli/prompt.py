@@ -14,8 +14,7 @@ from types import FrameType
 
 from rich.text import Text
 
-from ..replay import Play, Played, Stop, Transport
-from ..replay.transport import Goal, starts_turn, steps
+from ..replay import Goal, Play, Played, Stop, Transport, starts_turn, steps
 from ..schema import RealtapeError, UsageError
 from ..session import words
 from . import output

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..schema import Kind, UsageError
-from ..session.drafts import Draft
+from ..session import SPOKEN_DELTAS, Draft
 from ..session.fields import facts_of, mapping, text_of
-from ..session.messages import SPOKEN_DELTAS
 from ..session.words import short
 
 WIDTH = 100

@@ -13,7 +13,7 @@ import typer
 
 from ..lab import Hunt, Shrinking
 from ..schema import UsageError
-from ..session.drafts import Draft
+from ..session import Draft
 from . import output
 from .derived import read_session, refuse_existing, replayed, write
 from .exit_codes import Exit

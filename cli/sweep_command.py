@@ -19,8 +19,7 @@ from rich.progress import Progress as Bar
 from ..integrations.soundness import Failure
 from ..lab import EVERY_MS, PATIENCE_SECONDS, Swept, ranges, swept
 from ..schema import UsageError
-from ..session import Recording
-from ..session.drafts import Draft
+from ..session import Draft, Recording
 from ..session.fixture import write_fixture
 from . import output
 from .check_job import Unloadable

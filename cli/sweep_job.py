@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..integrations.soundness import Failure, Observer
 from ..lab import Swept, varied
-from ..session.drafts import Draft
+from ..session import Draft
 from .check_job import Unloadable
 from .user_code import ApplicationError, load_application, traceback_of
 

@@ -21,8 +21,7 @@ from typing import Any, Self
 from ..replay import run
 from ..schema import UsageError
 from ..schema.log import locate
-from ..session import Recording
-from ..session.drafts import Draft, write_drafts
+from ..session import Draft, Recording, write_drafts
 
 RECORDING = "REALTAPE_RECORDING"
 """Where a command finds the path of the recording."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..replay.watched_recording import WatchedRecording
+from ..replay import WatchedRecording
 from ..schema import Kind, Status
 from . import output
 from .exit_codes import Exit

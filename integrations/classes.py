@@ -7,7 +7,7 @@ from typing import Any
 
 from ..recorder import Recorder
 from ..replay import ReplayBase, ReplayModel
-from ..schema.errors import UsageError
+from ..schema import UsageError
 
 _SDK = "openai-agents"
 _SDK_PACKAGE = "agents"

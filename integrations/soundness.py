@@ -18,12 +18,9 @@ from ..lab import PATIENCE_SECONDS, variation_settings
 from ..lab.invariants import ALL, CallsAnsweredOnce, check
 from ..recorder import Recorder
 from ..replay import Application, Played, replay, run
-from ..schema.entries import Kind
-from ..schema.errors import RealtapeError
+from ..schema import Kind, RealtapeError, RealtimeModel
 from ..schema.log import StoreLocation, fetch_sessions, open_blocking
-from ..schema.model import RealtimeModel
-from ..session import Recording
-from ..session.drafts import Draft, read_drafts
+from ..session import Draft, Recording, read_drafts
 from .classes import recorder_class, replay_class
 
 REPLAYS_IN_A_STORE = 64

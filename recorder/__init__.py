@@ -1,10 +1,20 @@
 """Recording: `Recorder(store)` and `RecordingModel(inner, recorder=…)`.
 
-May import `realtape.schema` only.
+May import `realtape.schema` and `realtape.session` only. `realtape.recorder.causes` is a door of its own.
 """
 
 from __future__ import annotations
 
-from .recorder import Recorder, RecordingModel
+from .memory import InMemory
+from .options import harmless_url
+from .recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, Recorder, RecordingBase, RecordingModel
 
-__all__ = ["Recorder", "RecordingModel"]
+__all__ = [
+    "DRAIN_SECONDS",
+    "MAX_PENDING_BYTES",
+    "InMemory",
+    "Recorder",
+    "RecordingBase",
+    "RecordingModel",
+    "harmless_url",
+]

@@ -32,8 +32,10 @@ from .tap import ModelTap
 from .writer import Writer, logger
 
 MAX_PENDING_BYTES = 64 * 1024 * 1024
+"""So much may wait for a commit, unless somebody says otherwise."""
 LARGEST_PENDING_BYTES = 512 * 1024 * 1024  # may become one value of the database
 DRAIN_SECONDS = 10.0
+"""How long `flush` and `close` wait for the disk, unless somebody says otherwise."""
 FORK_SECONDS = 5.0
 """How long `os.fork` waits for a commit."""
 

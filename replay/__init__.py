@@ -15,7 +15,8 @@ from .reporting.divergence import Difference, Divergence, DivergenceError
 from .reporting.report import ReplayReport
 from .rewindable import Rewindable
 from .started_tasks import StartedTasks
-from .transport import Stop, Transport
+from .transport import Goal, Stop, Transport, starts_turn, steps
+from .watched_recording import WatchedRecording
 
 __all__ = [
     "IGNORE",
@@ -28,6 +29,7 @@ __all__ = [
     "DivergenceError",
     "Ending",
     "Expectation",
+    "Goal",
     "Matcher",
     "MatcherError",
     "Moment",
@@ -46,8 +48,11 @@ __all__ = [
     "Transport",
     "Verdict",
     "VirtualLoop",
+    "WatchedRecording",
     "comes_of",
     "related",
     "replay",
     "run",
+    "starts_turn",
+    "steps",
 ]

@@ -69,6 +69,7 @@ def steps(count: int) -> Goal:
 
 
 def starts_turn(moment: Moment) -> bool:
+    """A turn of the model's begins: its first event is about to be delivered."""
     return moment.what == "deliver" and moment.entry.type == TURN_STARTED
 
 

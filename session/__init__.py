@@ -6,10 +6,10 @@ entries in order by `read(entry)`, and can be asked at any of them; none keeps m
 
 from __future__ import annotations
 
-from .audio import HeardAudio, HeardSound, ReceivedAudio
-from .drafts import Draft
+from .audio import HeardAudio, HeardSound, Part, ReceivedAudio
+from .drafts import Draft, read_drafts, write_drafts
 from .interruptions import Interruption, interruptions
-from .messages import ServerEvent, begins_turn, server_event
+from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, server_event
 from .places import Numbering, Place
 from .recording import Recording
 from .sound import SoundFormat, SoundFormats, format_of
@@ -18,9 +18,10 @@ from .state import HistoryItem, OpenCall, Played, Said, State
 from .states import States, state_at
 from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
 from .structure import Message, Response, Structure
-from .tool_calls import ToolCall, ToolCalls, tool_calls
+from .tool_calls import ToolAnswers, ToolCall, ToolCalls, tool_calls
 
 __all__ = [
+    "SPOKEN_DELTAS",
     "Draft",
     "HeardAudio",
     "HeardSound",
@@ -29,6 +30,7 @@ __all__ = [
     "Message",
     "Numbering",
     "OpenCall",
+    "Part",
     "Place",
     "Played",
     "ReceivedAudio",
@@ -43,6 +45,7 @@ __all__ = [
     "States",
     "Stimulus",
     "Structure",
+    "ToolAnswers",
     "ToolCall",
     "ToolCalls",
     "begins_turn",
@@ -50,8 +53,10 @@ __all__ = [
     "interruptions",
     "is_reaction",
     "is_stimulus",
+    "read_drafts",
     "server_event",
     "state_at",
     "stimuli",
     "tool_calls",
+    "write_drafts",
 ]

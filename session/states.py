@@ -123,6 +123,7 @@ class States:
 
 async def state_at(recording: Recording, seq: int) -> State:
     """The state before entry `seq` happened. For more than a few places, make `States` once.
+    Cancelled, it has changed nothing.
 
     Raises:
         UsageError: `seq` is negative.

@@ -89,6 +89,8 @@ class ToolCalls:
 async def tool_calls(recording: Recording) -> list[ToolCall]:
     """The tool calls of a recorded session, in the order in which they were received.
 
+    Cancelled, it has changed nothing.
+
     Raises:
         CorruptRecordError: a payload cannot be decoded.
     """

@@ -10,7 +10,7 @@ from typing import Any, Self, cast
 
 from agents.realtime import RealtimeSession
 
-from ...session.tool_calls import ToolCall
+from ...session import ToolCall
 from .event_queue import QUEUE
 
 logger = logging.getLogger("realtape.integrations.openai_agents")

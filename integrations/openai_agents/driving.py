@@ -18,9 +18,8 @@ from agents.realtime.model_inputs import (
 )
 from agents.tool import DEFAULT_APPROVAL_REJECTION_MESSAGE
 
-from ...schema.errors import RealtapeError, UsageError
-from ...session.recording import Recording
-from ...session.stimuli import NANOSECONDS, Stimulus
+from ...schema import RealtapeError, UsageError
+from ...session import Recording, Stimulus
 from .approvals import Approvals
 from .recorded_tools import RecordedSettings
 from .replay_model import ReplayModel
@@ -36,6 +35,8 @@ PATIENCE_SECONDS = 10.0
 
 REJECTIONS = (DEFAULT_APPROVAL_REJECTION_MESSAGE,)
 """What a session answers for a tool call that the user rejects."""
+
+_NANOSECONDS = 1_000_000_000
 
 _SENT = tuple(sent_events())
 
@@ -97,7 +98,7 @@ async def drive(
     # The replay's own recording, until it has a public name.
     played = model if isinstance(model, Recording) else model.recording
     part = read_part(played)
-    driver = _Driver(session, now - part.connected_ns / NANOSECONDS / pace, pace, agents)
+    driver = _Driver(session, now - part.connected_ns / _NANOSECONDS / pace, pace, agents)
     try:
         await driver.play(part, close=close, rejections=rejections)
     except ExceptionGroup as group:
@@ -220,7 +221,7 @@ class _Driver:
         self.notes.append(f"entry {stimulus.seq}: {stimulus.type} {what}")
 
     def _instant(self, at_ns: int) -> float:
-        return self._origin + at_ns / NANOSECONDS / self._pace
+        return self._origin + at_ns / _NANOSECONDS / self._pace
 
     async def _until_due(self, stimulus: Stimulus) -> None:
         """A send that comes ahead is held by the replay. What changes the session itself is not: it

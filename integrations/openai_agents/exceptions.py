@@ -18,7 +18,7 @@ from websockets.datastructures import Headers
 from websockets.frames import Close, CloseCode
 from websockets.http11 import Response
 
-from ...recorder.options import harmless_url
+from ...recorder import harmless_url
 from ...schema.codec import ORIGIN, REDACTED, State, Vocabulary
 from .validation_errors import register_validation_error
 

@@ -9,9 +9,9 @@ from typing import Any, Self, cast
 from agents import FunctionTool
 from agents.realtime import RealtimeAgent
 
+from ...schema import Kind
 from ...schema.codec import Described
-from ...schema.entries import Kind
-from ...session.recording import Recording
+from ...session import Recording
 
 FUNCTION_TOOL = "agents:FunctionTool"
 """The name under which `descriptions.py` describes one."""

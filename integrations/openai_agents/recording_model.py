@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 from agents.realtime import RealtimeModel, RealtimeModelListener
 
 from ... import recorder
-from ...recorder import causes
-from ...recorder.recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, RecordingBase
+from ...recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, RecordingBase, causes
 from ...schema.codec import TextFilter, Vocabulary
 from ...schema.log import StoreLocation
 from .event_queue import make_causal

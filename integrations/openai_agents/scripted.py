@@ -14,7 +14,7 @@ from agents.realtime.model_inputs import RealtimeModelSendAudio, RealtimeModelSe
 from agents.realtime.testing import RealtimeStep
 
 from ...schema import Kind, UsageError
-from ...session.recording import Recording
+from ...session import Recording
 from .source import Source, Verbatim
 from .vocabulary import VOCABULARY
 

@@ -11,8 +11,7 @@ from typing import Any, TypeVar, cast
 from agents import FunctionTool, Handoff
 from agents.realtime import RealtimeAgent
 
-from ...session.recording import Recording
-from ...session.tool_calls import ToolAnswers, ToolCall, tool_calls
+from ...session import Recording, ToolAnswers, ToolCall, tool_calls
 from .recorded_tools import RecordedSettings, recorded_settings
 
 logger = logging.getLogger("realtape.integrations.openai_agents")

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ...schema.entries import Kind
-from ...session.places import Numbering
-from ...session.recording import Recording
-from ...session.stimuli import Stimulus, stimuli
-from ...session.tool_calls import ToolCall, tool_calls
+from ...schema import Kind
+from ...session import Numbering, Recording, Stimulus, ToolCall, stimuli, tool_calls
 from .recorded_tools import RecordedSettings, recorded_settings
 from .vocabulary import VOCABULARY
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 
 from ...replay import ReplayReport, run
-from ...schema.errors import RealtapeError
+from ...schema import RealtapeError
 from .failure_text import comes_of_replay, missing, section, shown, summary
 from .guard import Guard, guarding
 from .models import RecordedModel, ReplayedModel

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Collection, Generator
 from typing import Any, cast
 
-from ...schema.errors import RealtapeError
+from ...schema import RealtapeError
 
 _CONNECTS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 _RESOLVES = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")

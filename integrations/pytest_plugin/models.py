@@ -8,10 +8,9 @@ from typing import Any, cast
 
 from ...recorder import Recorder
 from ...replay import Play, ReplayOptions, ReplayReport
-from ...schema.errors import RealtapeError, UsageError
+from ...schema import RealtapeError, UsageError
 from ...schema.log import fetch_sessions, locate, open_blocking
-from ...session import Recording
-from ...session.drafts import Draft, read_drafts
+from ...session import Draft, Recording, read_drafts
 from ...session.redaction import redacted
 from ..classes import recorder_class, replay_class
 from .plugin_options import Settings

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ...schema.errors import RealtapeError, StoreError
-from ...session.drafts import Draft
+from ...schema import RealtapeError, StoreError
+from ...session import Draft
 from ...session.fixture import read_fixture, write_fixture
 from .plugin_options import Settings
 

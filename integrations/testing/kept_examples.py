@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...session.drafts import Draft
+from ...session import Draft
 from ...session.fixture import write_fixture
 
 _ours: dict[Path, None] = {}

@@ -17,8 +17,8 @@ from ...provider import (
     Settings,
     parse,
 )
+from ...schema import RealtimePlaybackTracker
 from ...schema.codec import Vocabulary
-from ...schema.playback import RealtimePlaybackTracker
 
 
 class ServedModel:

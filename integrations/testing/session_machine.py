@@ -15,9 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ...lab.invariants import ALL, Invariant
 from ...provider import AudioFormatName, Item, RequestRefused, Response, ServerSession, Settings
-from ...recorder.recorder import Recorder
-from ...schema.errors import UsageError
-from ...session.audio import Part
+from ...recorder import Recorder
+from ...schema import UsageError
+from ...session import Part
 from .kept_examples import keep
 from .served import ServedModel
 from .stage import Stage

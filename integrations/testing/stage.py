@@ -8,10 +8,9 @@ from collections.abc import Coroutine, Generator, Sequence
 from typing import Any, cast
 
 from ...lab.invariants import Invariant, InvariantError, Watch
-from ...recorder.memory import InMemory
-from ...recorder.recorder import Recorder
+from ...recorder import InMemory, Recorder
 from ...replay import StartedTasks, VirtualLoop
-from ...session.drafts import Draft
+from ...session import Draft
 
 SETTLE_S = 1e-6
 """So much virtual time passes between two steps: everything runs that can."""

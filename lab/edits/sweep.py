@@ -22,6 +22,7 @@ from .interruption import (
 from .variation import Edit
 
 EVERY_MS = 20
+"""How far apart two places in what was heard are, unless somebody says otherwise."""
 
 
 @dataclass(frozen=True)

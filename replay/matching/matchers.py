@@ -79,7 +79,9 @@ class Tolerance:
 
 
 IGNORE = Ignore()
+"""The rule that takes whatever is there, or nothing."""
 JSON_TEXT = JsonText()
+"""The rule that compares texts as the JSON that they hold."""
 
 Rule = Ignore | JsonText | Normalised | Tolerance | Custom
 

@@ -219,7 +219,10 @@ async def read(
     *args: _P.args,
     **facts: _P.kwargs,
 ) -> _T:
-    """What a function of a blocking connection fetches, without blocking the event loop."""
+    """What a function of a blocking connection fetches, without blocking the event loop.
+
+    Cancelled, it fetches nothing more; a statement that already runs ends in the driver's thread.
+    """
     with clock_held():
         return await connection.run_sync(fetch, *args, **facts)
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, find, given, seed, settings
 from hypothesis import strategies as st
 from realtape.integrations.openai_agents import VOCABULARY
-from realtape.lab import strategies
 from realtape.lab.invariants import Findings, check
 from realtape.lab.strategies import EVENT_TYPES, SEND_TYPES, events, plans, sends, sessions
 from realtape.lab.strategies.plans import Plan
@@ -328,11 +327,3 @@ def test_without_hypothesis_the_strategies_say_what_to_install():
     hidden = "import sys; sys.modules['hypothesis'] = None\nimport realtape.lab.strategies"
     done = python(hidden)
     assert "UsageError: realtape.lab.strategies needs hypothesis: pip install" in done.stderr
-
-
-def test_the_front_door_is_complete():
-    assert sorted(strategies.__all__) == sorted(
-        ["EVENT_TYPES", "SEND_TYPES", "Variation", "events", "plans", "sends", "sessions", "variations"]
-    )
-    for name in strategies.__all__:
-        assert getattr(strategies, name)

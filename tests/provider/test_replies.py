@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from pydantic import JsonValue
-from realtape import provider as local_provider
 from realtape.provider import AFTERWARDS, ASSISTANT_ANSWER, Ending, FunctionCall, Reply, Speech, silence
 from support.protocol_talk import (
     HELLO,
@@ -20,39 +19,6 @@ from support.protocol_talk import (
     types,
     user_text,
 )
-
-
-def test_the_front_door() -> None:
-    assert sorted(local_provider.__all__) == [
-        "AFTERWARDS",
-        "ASSISTANT_ANSWER",
-        "AudioFormatName",
-        "ConnectionLog",
-        "Conversation",
-        "ConversationRequest",
-        "Ended",
-        "Ending",
-        "FunctionCall",
-        "Item",
-        "LocalProvider",
-        "Message",
-        "Outgoing",
-        "RealtimeProtocol",
-        "Reply",
-        "RequestRefused",
-        "Response",
-        "Script",
-        "ServerSession",
-        "Settings",
-        "Speech",
-        "Text",
-        "USER_INTERRUPTION",
-        "USER_QUESTION",
-        "Utterance",
-        "chunks",
-        "parse",
-        "silence",
-    ]
 
 
 def test_the_session_is_announced_unasked() -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
-import realtape.session as front
 from realtape.schema import Kind
 from realtape.schema.codec import to_json
 from realtape.schema.entries import Entry
@@ -65,12 +62,3 @@ def test_what_is_kept_in_a_description_is_read_as_the_rest() -> None:
     sent = Entry(0, 0, 0, 0, Kind.SENT, "send_raw_message", payload=to_json(message))
     assert client_message(sent) == {"type": "response.create", "event_id": "e"}
     assert event_fields(sent._replace(payload="[")) == {}
-
-
-def test_the_front_door_has_what_it_names() -> None:
-    public = {
-        name
-        for name, value in vars(front).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "annotations"
-    }
-    assert sorted(public) == front.__all__

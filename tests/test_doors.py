@@ -1,0 +1,96 @@
+"""The front doors: a package's `__init__` exports what it imports and nothing else, sorted and documented."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import inspect
+import typing
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("schema", "session", "recorder", "replay", "provider", "lab", "integrations", "cli")
+FOLDERS = {
+    ".".join(path.parent.relative_to(ROOT).parts): path
+    for package in PACKAGES
+    for path in sorted((ROOT / package).rglob("__init__.py"))
+}
+NO_DOORS = {
+    "integrations",
+    *(f"replay.{part}" for part in ("core", "loop", "matching", "reporting", "terms")),
+}
+"""A namespace, and the inner parts of the replayer."""
+DOORS = sorted(FOLDERS.keys() - NO_DOORS)
+
+
+def door(name: str) -> ModuleType:
+    return importlib.import_module(f"realtape.{name}")
+
+
+def exported(name: str) -> Iterator[tuple[str, Any]]:
+    module = door(name)
+    return ((one, getattr(module, one)) for one in module.__all__)
+
+
+def public_names(body: list[ast.stmt]) -> Iterator[str]:
+    """What of ours a door imports at once or, for the type checker, says that it has; and what it defines."""
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.If):
+            yield from public_names(node.body)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name[0] != "_":
+            yield node.name
+
+
+def sort_key(name: str) -> tuple[int, str]:
+    """As ruff sorts `__all__`: constants, then classes, then the rest."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
+
+
+@functools.cache
+def documented_names() -> set[str]:
+    """Names of our constants and aliases that a string literal follows."""
+    found: set[str] = set()
+    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        for node, after in pairwise(ast.parse(path.read_text()).body):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+                found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_what_is_imported_is_exported_and_nothing_else(name: str) -> None:
+    names = list(public_names(ast.parse(FOLDERS[name].read_text()).body))
+    assert door(name).__all__ == sorted(set(names), key=sort_key)
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", sorted(NO_DOORS))
+def test_what_is_no_door_exports_nothing(name: str) -> None:
+    assert not list(public_names(ast.parse(FOLDERS[name].read_text()).body))
+
+
+def lacks(name: str, value: Any) -> str:
+    """What its documentation does not say, or ""."""
+    if not inspect.isclass(value) and not inspect.isfunction(value):
+        return "" if name in documented_names() or typing.get_args(value) else "what it is"
+    said = value.__doc__ or ""
+    if not said or said.startswith(f"{name}("):  # a dataclass's own: nobody wrote one
+        return "what it is"
+    return "what cancelling does" if inspect.iscoroutinefunction(value) and "ancel" not in said else ""
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_what_is_exported_is_documented(name: str) -> None:
+    values = dict(exported(name))
+    assert values
+    assert not {one: lack for one, value in values.items() if (lack := lacks(one, value))}
