@@ -266,17 +266,15 @@ class ReplayCore:
             self._delivered.pop(step.seq, None)
         if step.ends or outcome.how == "raised":
             step.taken = outcome
-        call, step.call = step.call, None
-        if call is not None and call.running is step:
-            call.running = None
+        self._leave_call(step)
 
     def cancelled(self, call: RecordedCall) -> None:
         """A live call was cancelled by the application."""
         self._look()
         self.calls.finish(call)
         self._release_nested(call)
-        if call.end is not None:
-            self.begun(call.end)
+        if call.end is not None and self._window.head is call.end:
+            self._schedule.happened(call.end.place, self._now())
 
     def arrived(self, act: Approach) -> None:
         """The time and the rounds of an `Approach` have passed."""
@@ -309,6 +307,7 @@ class ReplayCore:
         else:  # whenever they return, nobody waits for it any more
             step = wait.step
             step.at_work = False
+            self._leave_call(step)
             if not step.ends:
                 step.ends = True
                 self._delivered.pop(step.seq, None)
@@ -428,6 +427,7 @@ class ReplayCore:
     @property
     def hungry(self) -> bool:
         """Whether it must be fed before a call can be judged."""
+        self._look()
         return self._window.spare < 0
 
     @property
@@ -703,6 +703,12 @@ class ReplayCore:
         for step in call.nested:
             step.call = None
         call.nested.clear()
+
+    def _leave_call(self, step: Step) -> None:
+        """The call inside which this event was given waits no longer for its listeners."""
+        call, step.call = step.call, None
+        if call is not None and call.running is step:
+            call.running = None
 
     def _passed(self, step: Step) -> None:
         """The cursor has passed an entry that is no event for the listeners."""

@@ -257,3 +257,94 @@ def test_nothing_is_kept_of_what_was_played(take: Take, data: st.DataObject) -> 
     assert not core.calls._due
     kept = [call.step.kind for call in core.calls._by_seq.values()]
     assert kept in ([], [Kind.CLOSE])  # one that is a stimulus is where the replay ends
+
+
+def _two_inside_a_call() -> tuple[ReplayCore, Take, Deliver]:
+    """The listeners are at the first of two events that a call brought, and were when the second came."""
+    take = Take()
+    connect = take.add(Kind.CONNECT)
+    take.add(Kind.CONNECTED, of=connect)
+    sent = take.add(Kind.SENT, task=2, type="send_user_input", key="hello")
+    first = take.add(Kind.RECEIVED, task=2, cause=sent)
+    second = take.add(Kind.RECEIVED, task=2, cause=sent)
+    take.add(Kind.HANDLED, task=2, of=first)
+    take.add(Kind.HANDLED, task=2, of=second)
+    take.add(Kind.SENT_DONE, task=2, of=sent)
+    core = core_of(take)
+    assert isinstance(core.next(), Complete)
+    assert core.call(Kind.SENT, "send_user_input", "hello") is not None
+    act = core.next()
+    assert isinstance(act, Deliver)
+    assert act.step is take.steps[first]
+    return core, take, act
+
+
+def test_an_event_inside_a_call_waits_for_the_one_before_it() -> None:
+    """The task of the call gives both: it cannot, as long as the listeners keep it."""
+    core, take, first = _two_inside_a_call()
+    assert core.next() == Wait("handler", take.steps[3])
+    assert core.quiescent() is None, "there is nothing to let go: the call is at work"
+    assert not core.report.early
+    returns(core, first)
+    second = core.next()
+    assert isinstance(second, Deliver)
+    assert (second.step, second.call) == (take.steps[4], first.call)
+
+
+def test_who_is_given_up_inside_a_call_is_not_awaited_again() -> None:
+    """Neither by the event after it, nor by the call's return."""
+    core, take, _ = _two_inside_a_call()
+    for step in take.steps[3:5]:
+        wait = core.next()
+        assert wait == Wait("handler", step)
+        assert isinstance(wait, Wait)
+        core.give_up(wait)
+        if step is take.steps[3]:
+            assert isinstance(core.next(), Deliver)
+    act = core.next()
+    assert isinstance(act, Complete)
+    assert act.call.step is take.steps[2]
+    assert isinstance(core.next(), End)
+
+
+def test_of_equal_calls_what_is_not_due_yet_goes_last() -> None:
+    """A reaction to what was not given yet stands before the stimulus in the log, and is not meant."""
+    take = Take()
+    connect = take.add(Kind.CONNECT)
+    take.add(Kind.CONNECTED, of=connect)
+    event = take.add(Kind.RECEIVED)
+    sends = [take.add(Kind.SENT, task=2, type="send_user_input", key="hello", cause=event)]
+    take.add(Kind.SENT_DONE, task=2, of=sends[0])
+    sends.append(take.add(Kind.SENT, task=APPLICATION, type="send_user_input", key="hello"))
+    take.add(Kind.SENT_DONE, task=APPLICATION, of=sends[1])
+    core = core_of(take)
+    assert isinstance(core.next(), Complete)
+    call = core.call(Kind.SENT, "send_user_input", "hello")
+    assert call is not None
+    assert call.seq == sends[1]
+
+
+def test_a_call_that_is_cancelled_early_brings_its_place_here() -> None:
+    """In the very round in which something else happened, too: what follows keeps its distance to it."""
+    now = Place(0, 0, 0)
+    take = Take()
+    connect = take.add(Kind.CONNECT)
+    take.add(Kind.CONNECTED, of=connect)
+    event = take.add(Kind.RECEIVED)
+    sent = take.add(Kind.SENT, task=2, type="send_user_input", key="hello", cause=event)
+    take.tick += 5
+    take.add(Kind.SENT_DONE, task=2, of=sent, outcome=Outcome("cancelled"))
+    take.tick += 2
+    take.add(Kind.RECEIVED)
+    core = core_of(take, now=lambda: now)
+    assert isinstance(core.next(), Complete)
+    given = core.next()
+    assert isinstance(given, Deliver)
+    call = core.call(Kind.SENT, "send_user_input", "hello", event)
+    assert call is not None
+    returns(core, given)
+    assert isinstance(core.next(), Approach)
+    core.cancelled(call)
+    act = core.next()
+    assert isinstance(act, Approach)
+    assert act.until.rounds == 2
