@@ -499,10 +499,12 @@ class Player:
                 act = core.next(runs=runs)
                 if way is not None and isinstance(act, Approach) and act.seq == way.seq:
                     left = pacer.pass_rounds(way.until.rounds, way.seq, task, self._soon)
-                    way = way._replace(until=Until(None, left)) if left else None
-                    if way is None:
+                    if not left:
+                        way = None
                         core.arrived(act)
                         act = core.next(runs=runs)
+                    elif left < way.until.rounds:
+                        way = way._replace(until=Until(None, left))
                 if isinstance(act, Deliver) and act.call is None and act.step.task == step.task:
                     pacer.happens()
                     return act

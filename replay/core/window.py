@@ -99,14 +99,16 @@ class Window:
         """Of the run that comes first, so many were given that it is a run no longer; the cursor is at the
         one that was given last."""
         before = run.at
-        step = run.interrupt()
+        step, rest = run.interrupt()
         self.spare -= run.given - 1 - before
         self._passed.extend(run.rows[max(before, run.given - 1 - PASSED) : run.given - 1])
-        self._put_before(step, run)
+        self._put_before(step, rest)
         return step
 
     def _put_before(self, step: Step, run: Run) -> None:
+        """They come first, in place of what did."""
         if len(run):
+            self._steps[0] = run
             self._steps.appendleft(step)
         else:
             self._steps[0] = step

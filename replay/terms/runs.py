@@ -114,12 +114,21 @@ class Run:
         self._pass()
         return step
 
-    def interrupt(self) -> Step:
+    def interrupt(self) -> tuple[Step, Run]:
         """They are being given, and somebody looks: the one that was given last is a step, and so much of
-        a run is left as lies behind it."""
+        a run is left as lies behind it. That is another one: who gives this one may come back to it after
+        those were given to him, too."""
         step = self.current = self._step(self.given - 1, self._places[self._round])
-        self._pass()
-        return step
+        return step, self._rest()
+
+    def _rest(self) -> Run:
+        rest = Run.__new__(Run)
+        rest.rows, rest.values, rest.task, rest.end = self.rows, self.values, self.task, self.end
+        rest._begins, rest._places = self._begins, self._places
+        rest._round, rest.round_end, rest.given = self._round, self.round_end, self.given
+        rest.approached, rest.current = False, None
+        rest._pass()
+        return rest
 
     def _step(self, at: int, place: Place) -> Step:
         step = Step(entry_of(self.rows[at]), self.values[at])
@@ -133,7 +142,7 @@ class Run:
         if at < len(self.rows):
             while at >= self.round_end:
                 self.begin_round()
-            self.place = self._places[self._round]
+        self.place = self._places[self._round]
 
 
 def alike(rows: list[Row]) -> Iterator[tuple[int, int, list[int]]]:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from realtape.replay import ReplayModel, run
 from realtape.replay.core.machine import ReplayCore
+from realtape.replay.core.window import LOOK_AHEAD
 from realtape.replay.loop.virtual_loop import VirtualLoop
 from realtape.replay.reader import Reader
 from realtape.replay.reporting.report_builder import ReportBuilder
@@ -132,6 +133,57 @@ async def test_ordinary_bursts_lie_together(tmp_path: Path) -> None:
         assert sum(lengths) > 1500
         assert core.report.delivered == 1600
         assert max(lengths) > 200  # from round to round
+
+
+async def test_in_the_midst_of_a_run_as_much_is_in_memory_as_ever(tmp_path: Path) -> None:
+    """Before a call is judged that a listener makes there: it may be one that is recorded far ahead."""
+    store = tmp_path / "log.db"
+    items: list[Item] = ["delta"] * 1500
+    await asyncio.to_thread(lambda: run(record(store, items)))
+    async with await Recording.open(store) as recording:
+        core = ReplayCore(ReportBuilder())
+        reader = Reader(recording, core)
+        reader.fill()
+        assert core.call(Kind.CONNECT) is not None
+        ahead: list[int] = []
+        while core.next_to_read < len(items):
+            match core.next(runs=True):
+                case Deliver(Run() as events):
+                    events.given = len(events.rows)
+                    reader.fill()
+                    if core.next_to_read < len(items):  # else there is no more
+                        ahead.append(core.next_to_read - core.cursor)
+                    core.handled(core.given_last(events), RETURNED)
+                case More():
+                    reader.read()
+                case act:
+                    assert isinstance(act, Complete)
+        assert len(ahead) > 2
+        assert min(ahead) >= LOOK_AHEAD // 2
+
+
+@pytest.mark.parametrize("at", [0, 3, 7])
+def test_a_listener_that_is_given_up_gets_the_rest_in_order(tmp_path: Path, at: int) -> None:
+    """What comes behind an event that keeps it busy for longer than it is awaited waits, one by one."""
+    store, heard = tmp_path / "log.db", list[str]()
+    items: list[Item] = [*["delta"] * 4, "round", *["delta"] * 4]  # pyright: ignore[reportAssignmentType]
+    run(record(store, items))
+
+    class Slow:
+        async def on_event(self, event: Any) -> None:
+            heard.append(event.delta)
+            if len(heard) == at + 1:
+                await asyncio.sleep(100)
+
+    async def main() -> None:
+        async with await Recording.open(store) as recording:
+            model = ReplayModel(recording, on_divergence="collect", at_end="hold", patience=10)
+            model.add_listener(Slow())
+            await _play(model)
+            await asyncio.sleep(1000)
+
+    run(main())
+    assert heard == [f"{number} " for number, item in enumerate(items) if item == "delta"]
 
 
 def test_a_listener_that_cancels_its_task_hears_no_other_round(tmp_path: Path) -> None:
