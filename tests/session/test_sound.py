@@ -28,6 +28,10 @@ from support.fixtures import bytes_tree, draft, raw
 SECOND = 8_000
 """Bytes of a second of G.711."""
 
+KNOWS_PCMU = calculate_audio_length_ms("audio/pcmu", bytes(SECOND)) == 1_000
+"""The SDK's older releases took G.711 for PCM16 where it was not spelled `g711_…`. What sounds is G.711 all
+the same."""
+
 GA_NAMES = ["audio/pcm", "audio/pcmu", "audio/pcma"]
 NAMES = ["pcm16", "g711_ulaw", "g711_alaw", "pcm", "pcmu", "pcma", *GA_NAMES]
 ODD: list[Any] = [AudioPCMU(), AudioPCMA(), "G711_ULAW", "g711_other", "PCMA", {"type": "PCMU"}]
@@ -132,7 +136,9 @@ def test_what_a_tracker_is_told_is_what_the_sdk_takes_it_for(format: Any, vocabu
     )
     formats = SoundFormats()
     formats.read(entry)
-    assert formats.model.ms(SECOND) == calculate_audio_length_ms(format, bytes(SECOND))
+    spelled_new = "pcmu" in str(format).lower() or "pcma" in str(format).lower()
+    known = KNOWS_PCMU or not spelled_new
+    assert formats.model.ms(SECOND) == (calculate_audio_length_ms(format, bytes(SECOND)) if known else 1_000)
 
 
 @given(st.sampled_from(FORMATS), st.booleans(), st.sampled_from([STANDARD, VOCABULARY]))
