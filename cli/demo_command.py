@@ -18,7 +18,7 @@ from .targets import Target
 
 if TYPE_CHECKING:
     from ..replay import ReplayReport
-    from .demo_conversation import Comparison
+    from .demo_conversation import Compared
 
 STORE = Path("realtape-demo.db")
 
@@ -60,7 +60,7 @@ async def _demo(store: Path, as_json: bool) -> int:
     return Exit.SAME if equal else Exit.DIVERGED
 
 
-def _tell(comparisons: list[Comparison], report: ReplayReport, seconds: float) -> None:
+def _tell(comparisons: list[Compared], report: ReplayReport, seconds: float) -> None:
     output.put(f"  {str(report).splitlines()[0]}, in {seconds:.1f} s")
     rows = [[f"  {one.name}", str(one.count), "equal" if one.equal else "DIFFERENT"] for one in comparisons]
     output.put_aligned(rows)
@@ -74,7 +74,7 @@ def _verdict(equal: bool, store: Path) -> str:
     return f"The recorded and the replayed session DIFFER. Please report this, with {store}"
 
 
-def _facts(comparisons: list[Comparison], report: ReplayReport, equal: bool) -> dict[str, Any]:
+def _facts(comparisons: list[Compared], report: ReplayReport, equal: bool) -> dict[str, Any]:
     return {
         "equal": equal,
         "comparisons": [asdict(comparison) for comparison in comparisons],

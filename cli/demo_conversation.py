@@ -118,7 +118,7 @@ async def converse(model: RealtimeModel, url: str) -> Story:
     model.add_listener(_Ear(tracker, story))
     runner = RealtimeRunner(agent, model=model, config={"tracing_disabled": True})
     async with await runner.run(model_config=config) as session, asyncio.TaskGroup() as group:
-        player = Player(tracker)
+        player = Loudspeaker(tracker)
         playing = group.create_task(player.play())
         await session.send_message("Good morning!")
         await _listen(session, player, story, group)
@@ -127,7 +127,9 @@ async def converse(model: RealtimeModel, url: str) -> Story:
     return story
 
 
-async def _listen(session: RealtimeSession, player: Player, story: Story, group: asyncio.TaskGroup) -> None:
+async def _listen(
+    session: RealtimeSession, player: Loudspeaker, story: Story, group: asyncio.TaskGroup
+) -> None:
     """The user: asks by voice after the greeting, and interrupts the answer."""
     turns = 0
     interrupted = False
@@ -156,7 +158,7 @@ async def speak(session: RealtimeSession, pcm: bytes, *, after_ms: int = 0) -> N
         await asyncio.sleep(CHUNK_MS / 1000 * PACE)
 
 
-class Player:
+class Loudspeaker:
     """A loudspeaker that plays at the demo's pace, and reports what was heard."""
 
     def __init__(self, tracker: RealtimePlaybackTracker) -> None:
@@ -204,7 +206,7 @@ def facts(event: RealtimeSessionEvent) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Compared:
     """One aspect of the two runs.
 
     Attributes:
@@ -252,7 +254,7 @@ async def replay_demo(store: Path) -> tuple[Story, ReplayReport, float]:
     return stories[0], played.report, time.perf_counter() - began
 
 
-def compare(recorded: Story, replayed: Story) -> list[Comparison]:
+def compare(recorded: Story, replayed: Story) -> list[Compared]:
     """Hold the two runs against each other."""
     pairs: list[tuple[str, list[Any], list[Any]]] = [
         ("session events", recorded.events, replayed.events),
@@ -260,4 +262,4 @@ def compare(recorded: Story, replayed: Story) -> list[Comparison]:
         ("tool calls", recorded.tool_calls, replayed.tool_calls),
         ("playback states", recorded.heard, replayed.heard),
     ]
-    return [Comparison(name, len(before), same(before, after)) for name, before, after in pairs]
+    return [Compared(name, len(before), same(before, after)) for name, before, after in pairs]

@@ -19,7 +19,7 @@ from .pytest_file import pytest_file
 from .targets import Target, parse_target
 
 
-class Audio(StrEnum):
+class AudioChoice(StrEnum):
     """What becomes of the sound in a redacted fixture."""
 
     KEEP = "keep"
@@ -38,7 +38,7 @@ def export(
         bool, typer.Option("--no-redact", help="Keep everything: the same entries and digests.")
     ] = False,
     audio: Annotated[
-        Audio | None,
+        AudioChoice | None,
         typer.Option(metavar="WHAT", help="keep (default), silence or drop what was said aloud."),
     ] = None,
     only_this_session: Annotated[
@@ -59,7 +59,7 @@ def export(
     ] = False,
 ) -> int:
     """Write a recording as a fixture, without e-mail addresses, phone and card numbers."""
-    if no_redact and audio not in (None, Audio.KEEP):
+    if no_redact and audio not in (None, AudioChoice.KEEP):
         raise UsageError(f"--no-redact keeps everything: leave out --audio {audio}, or --no-redact")
     if as_pytest and as_scripted:
         raise UsageError("--pytest and --scripted write different files: choose one")
@@ -69,13 +69,13 @@ def export(
     if only_this_session:
         drafts = drafts[:1]
     if not no_redact:
-        drafts = redacted(drafts, audio=(audio or Audio.KEEP).value)
+        drafts = redacted(drafts, audio=(audio or AudioChoice.KEEP).value)
     if as_scripted:
         written = _write_scripted(drafts, place)
     elif app is not None:
-        written = _write_test(drafts, place, app, audio is not Audio.DROP)
+        written = _write_test(drafts, place, app, audio is not AudioChoice.DROP)
     else:
-        write_fixture(drafts, place, audio_files=audio is not Audio.DROP)
+        write_fixture(drafts, place, audio_files=audio is not AudioChoice.DROP)
         written = str(place)
     more = f", and {len(drafts) - 1} that followed" if len(drafts) > 1 else ""
     count = sum(len(draft.entries) for draft in drafts)

@@ -20,7 +20,7 @@ from .folding import Folder
 from .ls_command import SDK, started_at
 from .targets import Target, parse_target
 from .timeline import row_of, seconds
-from .timeline_views import PlainView, TerminalView, View
+from .timeline_views import PlainView, TerminalView, TimelineView
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ async def _show(target: Target, selection: Selection, everything: bool, as_json:
     return Exit.SAME
 
 
-async def _show_rows(recording: Recording, selection: Selection, view: View, everything: bool) -> str:
+async def _show_rows(recording: Recording, selection: Selection, view: TimelineView, everything: bool) -> str:
     """Fill the view; returns a sentence on what it does not show."""
     folder = None if everything or selection.picks else Folder()
     shown = 0
@@ -122,7 +122,7 @@ async def _selected(recording: Recording, selection: Selection) -> AsyncIterator
             yield entry
 
 
-async def _view(recording: Recording) -> View:
+async def _view(recording: Recording) -> TimelineView:
     last_seq, last_time = max(recording.length - 1, 0), seconds(0)
     async for entry in recording.entries(last_seq):
         last_time = seconds(entry.at_ns)

@@ -25,7 +25,7 @@ TITLE, HEARD = 28, 22
 _HEADINGS = ("seq", "time", "", "type", "heard", "cause", "content")
 
 
-class View(Protocol):
+class TimelineView(Protocol):
     """Takes rows, writes them to stdout."""
 
     def begin(self, title: str) -> None:

@@ -48,7 +48,7 @@ class SegmentBuffer:
         return segment, parts
 
 
-class Payloads:
+class PayloadEncoder:
     """Encodes the values of one session's entries. One thread at a time.
 
     Attributes:

@@ -19,7 +19,7 @@ from ..schema.codec import Codec, Reference, Secrets
 from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Entry, Flag, Header, Kind, Status, text_column
 from . import causes
 from .gaps import OVERLOAD, Loss
-from .payloads import Payloads
+from .payloads import PayloadEncoder
 from .playback import NO_PLAYBACK, Playback, PlaybackColumns
 
 logger = logging.getLogger("realtape.recorder")
@@ -155,7 +155,7 @@ class SessionLog:
         self.listed = False
         self.committed: tuple[int, bytes] | None = None
         self._columns = PlaybackColumns(secrets)
-        self._payloads = Payloads(codec, secrets)
+        self._payloads = PayloadEncoder(codec, secrets)
         self._places = _Places()
         self._backlog = backlog
         self._lock = threading.RLock()

@@ -335,7 +335,7 @@ class Player:
                 self._verdicts.diverge(explain.handler(self.core, act))
             case acts.CancelHandler(step):
                 self._cancel(step)
-            case acts.Play(step):
+            case acts.CallTracker(step):
                 if self.tracker is not None:
                     self.tracker.play(step)
         return True

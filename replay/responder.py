@@ -22,7 +22,7 @@ from ..schema.errors import UsageError
 from ..schema.log import entry_of
 from ..schema.model import RealtimeModelListener
 from ..schema.playback import RealtimePlaybackTracker
-from ..session.ended import Ended
+from ..session.ended import EndedEntries
 from ..session.recording import Recording
 from .matching.matching import Expectation, must_come
 from .model import ReplayBase
@@ -94,7 +94,7 @@ class Responder(RealtimeModelListener):
         self._model = model
         self._recording = recording
         self._expect: Expectation = expect
-        self._ended = Ended(0)
+        self._ended = EndedEntries(0)
         self._handlings: dict[int, Handling] = {}  # by the identity of the event
         self._undelivered: dict[int, None] = {}  # seqs, ascending
         self._open: dict[int | None, list[Answer | Handling]] = {}  # by recorded task

@@ -16,11 +16,11 @@ from ..session.states import States
 from .breakpoints import Breakpoint, Breakpoints, Moment, Predicate
 from .core.machine import NOWHERE, ReplayCore
 from .loop.pacing import Pacer
-from .terms.acts import CancelHandler, Complete, Deliver, Play
+from .terms.acts import CallTracker, CancelHandler, Complete, Deliver
 from .terms.steps import Step
 
 Reason = Literal["paused", "stepped", "reached", "breakpoint", "waits", "ended", "failed"]
-Doing = Deliver | Complete | CancelHandler | Play
+Doing = Deliver | Complete | CancelHandler | CallTracker
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _moment_of(act: Doing, state: Callable[[], State]) -> Moment:
             return Moment("return", call.step.entry, call.seq if call.end is None else call.end.seq, state)
         case CancelHandler(step):
             return Moment("cancel", step.entry, step.seq, state)
-        case Play(step):
+        case CallTracker(step):
             return Moment("play", step.entry, step.seq, state)
 
 

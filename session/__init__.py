@@ -14,7 +14,7 @@ from .places import Numbering, Place
 from .recording import Recording
 from .sound import SoundFormat, SoundFormats, format_of
 from .speech import Speech
-from .state import HistoryItem, OpenCall, Played, Said, State
+from .state import HeardSoFar, HistoryItem, OpenCall, Said, State
 from .states import States, state_at
 from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
 from .structure import Message, Response, Structure
@@ -24,6 +24,7 @@ __all__ = [
     "SPOKEN_DELTAS",
     "Draft",
     "HeardAudio",
+    "HeardSoFar",
     "HeardSound",
     "HistoryItem",
     "Interruption",
@@ -32,7 +33,6 @@ __all__ = [
     "OpenCall",
     "Part",
     "Place",
-    "Played",
     "ReceivedAudio",
     "Recording",
     "Response",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Ended:
+class EndedEntries:
     """A set of entry numbers: a bit for each, however long the session."""
 
     def __init__(self, length: int) -> None:

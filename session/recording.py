@@ -41,7 +41,7 @@ from ..schema.log import (
     store_errors,
 )
 from .drafts import Draft, in_memory, read_drafts
-from .ended import Ended
+from .ended import EndedEntries
 from .fixture import is_fixture, read_into_memory
 from .payloads import Payloads
 
@@ -246,9 +246,9 @@ class Recording:
         with open_blocking(self._address) as connection, store_errors(self._address):
             return fetch_entries(connection, self._session.key, first)
 
-    def ended(self) -> Ended:
+    def ended(self) -> EndedEntries:
         """Which entries the log holds an end of; blocking."""
-        ended = Ended(self.length)
+        ended = EndedEntries(self.length)
         with store_errors(self._address):
             for seq in fetch_ended(self._connected_blocking(), self._session.key):
                 ended.add(seq)

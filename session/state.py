@@ -45,7 +45,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class HeardSoFar:
     """What the user has heard.
 
     Attributes:
@@ -93,7 +93,7 @@ class State:
     turn: int = 0
     history: tuple[HistoryItem, ...] = ()
     transcript: tuple[Said, ...] = ()
-    played: Played | None = None
+    played: HeardSoFar | None = None
     open_calls: tuple[OpenCall, ...] = ()
 
 
@@ -150,7 +150,7 @@ class Fold:
             or before.content_index != entry.content_index
         ):
             assumed = bool(entry.flags & Flag.ASSUMED)
-            self._played = Played(entry.item_id, entry.content_index, entry.elapsed_ms, assumed)
+            self._played = HeardSoFar(entry.item_id, entry.content_index, entry.elapsed_ms, assumed)
 
     def _receive(self, entry: Entry) -> None:
         if begins_turn(entry):

@@ -15,7 +15,7 @@ from agents.realtime.testing import RealtimeStep
 
 from ...schema import Kind, UsageError
 from ...session import Recording
-from .source import Source, Verbatim
+from .source import PythonSource, Verbatim
 from .vocabulary import VOCABULARY
 
 _BY_TYPE = (RealtimeModelSendAudio, RealtimeModelSendSessionUpdate)
@@ -62,7 +62,7 @@ async def scripted_source(recording: Recording, data_name: str) -> ScriptedSourc
         CorruptRecordError: it cannot be read.
     """
     connect_events, steps = await _steps(recording)
-    source = Source()
+    source = PythonSource()
     events = source.expression(tuple(connect_events), before=len("CONNECT_EVENTS = "))
     told = [_step_source(source, step) for step in steps]
     body = "".join(f"    {step},\n" for step in told)
@@ -91,7 +91,7 @@ async def scripted_source(recording: Recording, data_name: str) -> ScriptedSourc
     return ScriptedSource("\n".join(lines) + "\n", bytes(source.data))
 
 
-def _step_source(source: Source, step: _Step) -> str:
+def _step_source(source: PythonSource, step: _Step) -> str:
     expect: Any = step.expect
     if isinstance(expect, _BY_TYPE):
         expect = Verbatim(source.name(type(expect)))

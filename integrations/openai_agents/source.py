@@ -24,7 +24,7 @@ _FRONT_DOORS = ("agents.realtime",)
 _INDENT = "    "
 
 
-class Source:
+class PythonSource:
     """Writes values as expressions, and remembers what they need.
 
     Attributes:

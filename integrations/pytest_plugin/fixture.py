@@ -21,7 +21,7 @@ from .failure_text import comes_of_replay, missing, section, shown, summary
 from .guard import Guard, guarding
 from .models import RecordedModel, ReplayedModel
 from .plugin_options import REPLAY_OPTIONS
-from .recording_plan import Plan
+from .recording_plan import RecordingPlan
 from .recordings import UnreadableRecordingError, exists, exists_any, keep, require_place
 
 _Result = TypeVar("_Result")
@@ -30,7 +30,7 @@ _Result = TypeVar("_Result")
 class Realtape:
     """The models of one test: `realtape.model(…)` gives the application one."""
 
-    def __init__(self, plan: Plan, config: pytest.Config) -> None:
+    def __init__(self, plan: RecordingPlan, config: pytest.Config) -> None:
         self._plan = plan
         self._config = config
         self._here = Path(config.invocation_params.dir)

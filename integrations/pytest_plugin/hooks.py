@@ -13,12 +13,12 @@ import pytest
 from .fixture import Realtape
 from .plugin import ACTIVE, FIXTURE
 from .plugin_options import settings_of
-from .recording_plan import Plan
+from .recording_plan import RecordingPlan
 from .recordings import Claims, UnreadableRecordingError, recording_path
 from .unused_recordings import Unused
 from .virtual_loops import VirtualLoops
 
-_PLAN = pytest.StashKey[Plan]()
+_PLAN = pytest.StashKey[RecordingPlan]()
 _RUN = pytest.StashKey[Realtape]()
 
 
@@ -73,7 +73,7 @@ class Active:
         finally:
             del item.stash[_RUN]
 
-    def _plan(self, item: pytest.Item) -> Plan:
+    def _plan(self, item: pytest.Item) -> RecordingPlan:
         other = self._shared.get(item.nodeid)
         if other is not None:
             pytest.fail(
@@ -82,7 +82,7 @@ class Active:
                 pytrace=False,
             )
         try:
-            return Plan.of(item)
+            return RecordingPlan.of(item)
         except (pytest.UsageError, UnreadableRecordingError) as error:
             pytest.fail(str(error), pytrace=False)
 

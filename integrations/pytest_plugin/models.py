@@ -13,7 +13,7 @@ from ...schema.log import fetch_sessions, locate, open_blocking
 from ...session import Draft, Recording, read_drafts
 from ...session.redaction import redacted
 from ..classes import recorder_class, replay_class
-from .plugin_options import Settings
+from .plugin_options import PluginOptions
 from .recordings import put, read
 
 
@@ -38,7 +38,7 @@ class RecordedModel:
             raise UsageError("REALTAPE_DISABLED=1: nothing can be recorded; unset it")
         self.model: Any = self.recorder.wrap(inner, labels=labels)
 
-    def put(self, settings: Settings) -> None:
+    def put(self, settings: PluginOptions) -> None:
         """Move the recording into place.
 
         Raises:

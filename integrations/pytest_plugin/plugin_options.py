@@ -31,7 +31,7 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True)
-class Settings:
+class PluginOptions:
     """What counts for one test.
 
     Attributes:
@@ -61,7 +61,7 @@ class Settings:
     replay: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
 
-def settings_of(item: pytest.Item) -> Settings:
+def settings_of(item: pytest.Item) -> PluginOptions:
     """What counts for this test: of several markers the closest.
 
     Raises:
@@ -74,7 +74,7 @@ def settings_of(item: pytest.Item) -> Settings:
         told |= marker.kwargs
         name = _name(marker) or name
     replay = {option: told.pop(option) for option in REPLAY_OPTIONS if option in told}
-    settings = Settings(
+    settings = PluginOptions(
         mode=Mode(_one_of("realtape_record", _mode(config), MODES)),
         folder=str(config.getini("realtape_recordings")),
         name=name,

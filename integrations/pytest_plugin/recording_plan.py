@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from .failure_text import shown
-from .plugin_options import Mode, Settings, settings_of
+from .plugin_options import Mode, PluginOptions, settings_of
 from .recordings import exists, exists_any, model_path, recording_path
 
 
 @dataclass(frozen=True)
-class Plan:
+class RecordingPlan:
     """What is to be done for one test.
 
     Attributes:
@@ -23,12 +23,12 @@ class Plan:
     """
 
     test: str
-    settings: Settings
+    settings: PluginOptions
     path: Path
     begins_recording: bool
 
     @classmethod
-    def of(cls, item: pytest.Item) -> Plan:
+    def of(cls, item: pytest.Item) -> RecordingPlan:
         """Decide.
 
         Raises:

@@ -19,7 +19,7 @@ import pytest
 from ...schema import RealtapeError, StoreError
 from ...session import Draft
 from ...session.fixture import read_fixture, write_fixture
-from .plugin_options import Settings
+from .plugin_options import PluginOptions
 
 _SESSION = "session.json"
 """The file that every fixture has."""
@@ -52,7 +52,7 @@ def own_name(item: pytest.Item) -> str:
     return "-".join([*classes, item.name])
 
 
-def recording_name(item: pytest.Item, settings: Settings) -> str:
+def recording_name(item: pytest.Item, settings: PluginOptions) -> str:
     """The name of the test's recording: the marker's, or the test's own.
 
     A marker's name is shared by all examples of a parametrised test, so the example's id follows it.
@@ -63,7 +63,7 @@ def recording_name(item: pytest.Item, settings: Settings) -> str:
     return safe_name(settings.name if callspec is None else f"{settings.name}[{callspec.id}]")
 
 
-def module_folder(item: pytest.Item, settings: Settings) -> Path:
+def module_folder(item: pytest.Item, settings: PluginOptions) -> Path:
     """The folder in which the recordings of this test's module lie."""
     folder = Path(settings.folder)
     if not folder.is_absolute():
@@ -75,7 +75,7 @@ def module_folder(item: pytest.Item, settings: Settings) -> Path:
     return folder / below / item.path.stem
 
 
-def recording_path(item: pytest.Item, settings: Settings) -> Path:
+def recording_path(item: pytest.Item, settings: PluginOptions) -> Path:
     """Where the recording of the test's first model lies, or is to lie."""
     return module_folder(item, settings) / recording_name(item, settings)
 

@@ -85,7 +85,7 @@ async def compare(
     )
 
 
-class _Told(NamedTuple):
+class _Difference(NamedTuple):
     """A difference; the entries around it are complete once the walk is over."""
 
     order: tuple[int, int]
@@ -111,7 +111,7 @@ class _Walk:
         self.counts: Counter[DifferenceKind] = Counter()
         self.columns: Counter[str] = Counter()
         self.missing = self.gaps_alone = 0
-        self.told: list[_Told] = []
+        self.told: list[_Difference] = []
         self._here = 0  # the seq of A to which the walk has come
 
     async def walk(self) -> None:
@@ -185,7 +185,7 @@ class _Walk:
             differences=tuple(found),
         )
         order = (self._here if a is None else a.entry.seq, -1 if b is None else b.entry.seq)
-        self.told.append(_Told(order, facts, seen))
+        self.told.append(_Difference(order, facts, seen))
 
     def _alike(self, i: int, j: int) -> bool:
         return self.a.lane.exact[i] == self.b.lane.exact[j] and not self._referring(i, j)

@@ -151,7 +151,7 @@ def mended(before: Sequence[Entry], left: Sequence[Entry]) -> list[Entry]:
     gone = items_of(before) - items_of(left)
     order = items_before(before) if gone else {}
     mending = _Mending(texts, gone, order)
-    cut = _Truncations()
+    cut = _CutsWithinSound()
     return [cut.entry(mending.entry(entry)) for entry in left]
 
 
@@ -206,7 +206,7 @@ class _Mending:
         return None
 
 
-class _Truncations:
+class _CutsWithinSound:
     """No item was cut behind its end."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from ...schema.entries import Entry, Kind
-from ..matching.audio_tape import Audio, AudioTape
+from ..matching.audio_tape import AudioTape, SentAudio
 from ..matching.matching import AUDIO_TYPE, Content, Expectation, Matching, is_redacted, must_come
 from ..terms.steps import RecordedCall, Step
 
@@ -21,7 +21,7 @@ MAX_CANDIDATES = 256
 _Alike = tuple[str, str | None, str]
 
 
-class Calls:
+class RecordedCalls:
     """Keeps account of the calls in memory.
 
     Args:
@@ -177,7 +177,9 @@ class Calls:
 
         return remoteness
 
-    def _match_audio(self, audio: Audio, same: RecordedCall | None, cause: int | None) -> RecordedCall | None:
+    def _match_audio(
+        self, audio: SentAudio, same: RecordedCall | None, cause: int | None
+    ) -> RecordedCall | None:
         """The recorded call that a live chunk of audio completes; one of our own, if it is but a part.
 
         Args:

@@ -21,20 +21,20 @@ from ..reporting.report_builder import ReportBuilder
 from ..terms.acts import (
     Act,
     Approach,
+    CallTracker,
     CancelHandler,
     Complete,
     Deliver,
     End,
     HandlerDiffers,
     More,
-    Play,
     Stand,
     Until,
     Wait,
 )
 from ..terms.runs import Run
 from ..terms.steps import RETURNED, START, Outcome, RecordedCall, Step
-from .calls import Calls
+from .calls import RecordedCalls
 from .recent import Recent
 from .window import Window
 
@@ -142,7 +142,7 @@ class ReplayCore:
     ) -> None:
         self.report = report
         self.matching = matching or Matching()
-        self.calls = Calls(
+        self.calls = RecordedCalls(
             expect,
             self.matching,
             is_given=self.is_given,
@@ -215,7 +215,7 @@ class ReplayCore:
     def call(
         self, kind: str, type: str | None = None, key: str = "", cause: int | None = None
     ) -> RecordedCall | None:
-        """The application made a call; which recorded one that is, or None. See `Calls.match`.
+        """The application made a call; which recorded one that is, or None. See `RecordedCalls.match`.
 
         Args:
             cause: the event in whose dynamic extent the live call was made, where that is known.
@@ -320,7 +320,7 @@ class ReplayCore:
     # --- what to do next ----------------------------------------------------------------------------
 
     def next(self, *, runs: bool = False) -> Act:
-        """The next thing to do. Deliver, Complete, CancelHandler and Play are taken as done.
+        """The next thing to do. Deliver, Complete, CancelHandler and CallTracker are taken as done.
 
         Args:
             runs: what lies together may be delivered so.
@@ -612,7 +612,7 @@ class ReplayCore:
         step.performed = True
         self._played = step
         self._schedule.happened(step.place, self._here)
-        return Play(step)
+        return CallTracker(step)
 
     def _approach(self, step: Step | Run, *, patient: bool = False) -> Approach | None:
         """What has to pass before this has its place; None: nothing."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ...schema.codec import Vocabulary, from_json
-from .field_paths import Found
+from .field_paths import FoundField
 
 
 class AbsentFields:
@@ -37,7 +37,7 @@ class AbsentFields:
         elif isinstance(tree, dict):
             facts = cast("dict[str, Any]", tree)
             for name in self._fields.get(str(facts.get("$")), frozenset()) & facts.keys():
-                Found(facts, name, (name,)).remove()
+                FoundField(facts, name, (name,)).remove()
             for item in facts.values():
                 self.take_out(item)
 

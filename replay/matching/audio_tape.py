@@ -23,7 +23,7 @@ SOUGHT_WITHIN_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
-class Audio:
+class SentAudio:
     """What one `send_audio` holds."""
 
     data: bytes
@@ -33,7 +33,7 @@ class Audio:
 @dataclass(slots=True)
 class _Chunk:
     call: RecordedCall
-    audio: Audio
+    audio: SentAudio
     sent: int = 0  # bytes, from its beginning on without a break
 
 
@@ -67,7 +67,7 @@ class AudioTape:
     def __len__(self) -> int:
         return len(self._chunks)
 
-    def add(self, call: RecordedCall, audio: Audio) -> None:
+    def add(self, call: RecordedCall, audio: SentAudio) -> None:
         """A recorded chunk."""
         self._chunks.append(_Chunk(call, audio))
 
@@ -81,7 +81,7 @@ class AudioTape:
             self._offset = 0
         self._at -= index < self._at
 
-    def take(self, audio: Audio, same: RecordedCall | None) -> Taken | None:
+    def take(self, audio: SentAudio, same: RecordedCall | None) -> Taken | None:
         """Move on by a live chunk; None where the tape holds no such sound.
 
         Args:
@@ -91,7 +91,7 @@ class AudioTape:
         self._drift = 0 if taken is not None else self._drift + len(audio.data)
         return taken
 
-    def _take(self, audio: Audio, same: RecordedCall | None) -> Taken | None:
+    def _take(self, audio: SentAudio, same: RecordedCall | None) -> Taken | None:
         # What differed stood in the place of what was recorded, or else it was put in.
         taken = None
         near = self._drift if self._drift <= SOUGHT_WITHIN_BYTES else 0
@@ -104,7 +104,7 @@ class AudioTape:
             taken = self._seek(audio)
         return taken
 
-    def _fit(self, first: int, offset: int, audio: Audio) -> Taken | None:
+    def _fit(self, first: int, offset: int, audio: SentAudio) -> Taken | None:
         """Lay a live chunk on the tape from a place on; moves there if it is the same sound."""
         data, position, index = audio.data, 0, first
         whole: list[int] = []
@@ -154,7 +154,7 @@ class AudioTape:
             index, offset, drift = index + 1, 0, drift - rest
         return index, offset
 
-    def _seek(self, audio: Audio) -> Taken | None:
+    def _seek(self, audio: SentAudio) -> Taken | None:
         """Find a live chunk ahead, or in what was left out."""
         for first in dict.fromkeys((self._first_to_come(), self._at)):
             joined = bytearray()

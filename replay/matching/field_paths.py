@@ -32,7 +32,7 @@ class AnyPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundField:
     """A place in a tree where a value stands: `holder[key]`.
 
     Attributes:
@@ -98,7 +98,7 @@ class FieldPath:
         names = [part for part in self.parts if isinstance(part, str) and part.strip("*?")]
         return names[-1] if names else None
 
-    def find(self, tree: Any) -> list[Found]:
+    def find(self, tree: Any) -> list[FoundField]:
         """Where in a tree it leads."""
         return list(_find(tree, self.parts, ()))
 
@@ -136,13 +136,13 @@ def unescaped(key: str) -> str:
     return key[:-1] if len(key) > 1 and not key.strip("$") else key
 
 
-def _find(tree: Any, parts: tuple[str | int | AnyPlace, ...], path: tuple[Name, ...]) -> Iterator[Found]:
+def _find(tree: Any, parts: tuple[str | int | AnyPlace, ...], path: tuple[Name, ...]) -> Iterator[FoundField]:
     for name, holder, key in _children(tree):
         if not _fits(parts[0], name):
             continue
         inner = (*path, name)
         if len(parts) == 1:
-            yield Found(holder, key, inner)
+            yield FoundField(holder, key, inner)
         else:
             yield from _find(holder[key], parts[1:], inner)
 

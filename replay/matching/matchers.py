@@ -22,7 +22,7 @@ from typing import Any, cast
 
 from ...schema.codec import Vocabulary, require_flatness, to_json
 from ...schema.errors import CodecError, RealtapeError, UsageError
-from .field_paths import NORMALISED_TAG, FieldPath, Found, Name, shown, unwrapped
+from .field_paths import NORMALISED_TAG, FieldPath, FoundField, Name, shown, unwrapped
 from .json_values import json_tree, number_of
 
 Custom = Callable[[Any, Any], bool]
@@ -206,7 +206,7 @@ class Matchers:
             for found in path.find(tree):
                 if isinstance(found.value, str):
                     found.put(json_tree(found.value))
-        places: dict[tuple[Name, ...], tuple[Matcher, Found]] = {}
+        places: dict[tuple[Name, ...], tuple[Matcher, FoundField]] = {}
         for matcher, path in mine:
             if not isinstance(matcher.rule, JsonText):
                 places.update({found.path: (matcher, found) for found in path.find(tree)})

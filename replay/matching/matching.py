@@ -15,7 +15,7 @@ from ...schema.errors import EncodingError
 from ...session.provenance import Redaction
 from ...session.stimuli import is_reaction
 from .absent import AbsentFields
-from .audio_tape import Audio, AudioMatching
+from .audio_tape import AudioMatching, SentAudio
 from .client_ids import ClientIds, Minted
 from .field_paths import unwrapped
 from .live_values import LiveValues
@@ -48,7 +48,7 @@ class Content(str):
     payload: str
     apart: tuple[Apart, ...]
     minted: Minted
-    audio: Audio | None
+    audio: SentAudio | None
 
     def __new__(
         cls,
@@ -57,7 +57,7 @@ class Content(str):
         *,
         apart: tuple[Apart, ...] = (),
         minted: Minted = (),
-        audio: Audio | None = None,
+        audio: SentAudio | None = None,
     ) -> Content:
         """See the attributes."""
         content = super().__new__(cls, text)
@@ -165,13 +165,13 @@ class Matching:
             f"{to_json(tree)} {' '.join(digests)}", payload, apart=apart, minted=minted, audio=audio
         )
 
-    def _audio(self, event: Any) -> Audio | None:
+    def _audio(self, event: Any) -> SentAudio | None:
         data: Any = getattr(event, "audio", None)
         if self.audio == "exact" or not isinstance(data, bytes | bytearray | memoryview):
             return None
         commit = bool(getattr(event, "commit", False))
         sound = bytes(cast("bytes", data))
-        return Audio(bytes(len(sound)) if self._silent else sound, commit)
+        return SentAudio(bytes(len(sound)) if self._silent else sound, commit)
 
     # --- comparing --------------------------------------------------------------------------------------
 

@@ -37,14 +37,16 @@ class ReportBuilder:
     gaps: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
     finished: bool = False
-    connections: list[Connection] = field(default_factory=list["Connection"])
+    connections: list[PlayedConnection] = field(default_factory=list["PlayedConnection"])
 
     def note(self, text: str) -> None:
         """Add a note, once."""
         if text not in self.notes:
             self.notes.append(text)
 
-    def begin(self, id: str, length: int, played: Played, weaker: Callable[[], Iterable[str]]) -> Connection:
+    def begin(
+        self, id: str, length: int, played: Played, weaker: Callable[[], Iterable[str]]
+    ) -> PlayedConnection:
         """A connection begins to be played.
 
         Args:
@@ -55,7 +57,7 @@ class ReportBuilder:
         """
         self.finished = False
         self.recordings.append(id)
-        connection = Connection(length, played, weaker)
+        connection = PlayedConnection(length, played, weaker)
         self.connections.append(connection)
         return connection
 
@@ -115,7 +117,7 @@ class Measured:
     weaker: tuple[str, ...]
 
 
-class Connection:
+class PlayedConnection:
     """One connection that is being played; its arguments are those of `ReportBuilder.begin`."""
 
     def __init__(self, length: int, played: Played, weaker: Callable[[], Iterable[str]]) -> None:

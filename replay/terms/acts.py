@@ -43,7 +43,7 @@ class HandlerDiffers:
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
+class CallTracker:
     """Make a call on the playback tracker."""
 
     step: Step
@@ -113,4 +113,4 @@ class End:
     closed: bool
 
 
-Act = Deliver | Complete | CancelHandler | HandlerDiffers | Play | Approach | More | Stand | Wait | End
+Act = Deliver | Complete | CancelHandler | HandlerDiffers | CallTracker | Approach | More | Stand | Wait | End

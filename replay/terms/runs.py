@@ -14,7 +14,7 @@ from typing import Any
 
 from ...schema.entries import AT_NS, CAUSE, KIND, OF, SEQ, SETTLED_TICKS, TASK, TICK, TYPE, Kind
 from ...schema.log import BARE_FIELDS, Row, entry_of
-from ...session.ended import Ended
+from ...session.ended import EndedEntries
 from ...session.messages import TURN_STARTED
 from ...session.places import Numbering, Place
 from .steps import Step
@@ -168,7 +168,7 @@ def _is_soon(tick: int | None, next_tick: int | None) -> bool:
     return tick is not None and next_tick is not None and 0 < next_tick - tick < SETTLED_TICKS
 
 
-def may_run(rows: list[Row], ended: Ended) -> bool:
+def may_run(rows: list[Row], ended: EndedEntries) -> bool:
     """Whether rows that are alike may lie together as a run: what nothing caused, what nothing ended, of
     which nobody takes notice."""
     first = rows[0]

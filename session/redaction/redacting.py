@@ -14,7 +14,7 @@ from ..sound import SoundFormats
 from .finding import DEFAULT, Finder, Match
 from .new_bytes import NewBytes, silence_within
 from .stand_ins import StandIns
-from .texts import PayloadTexts, Stream, Text
+from .texts import PayloadTexts, SearchedText, Stream
 from .views import Cell, Joined, View
 
 _FREE = frozenset({Kind.MARKER, Kind.FAULT})
@@ -78,7 +78,7 @@ class _Session:
         self._draft = draft
         self._bytes = NewBytes(draft)
         self._payloads: list[PayloadTexts] = []
-        self._texts: list[Text] = []
+        self._texts: list[SearchedText] = []
         self._streams: dict[Stream, list[View]] = {}
         self._items: dict[int, Cell] = {}
         self._found: list[Match] = []
@@ -87,7 +87,7 @@ class _Session:
         for entry in draft.entries:
             self._read(entry)
         for parts in self._streams.values():
-            self._texts.append(Text(Joined(parts), "", True))
+            self._texts.append(SearchedText(Joined(parts), "", True))
 
     def _read(self, entry: Entry) -> None:
         payload = PayloadTexts(tree_of(entry), free=entry.kind in _FREE, frame=entry.kind in _FRAMES)
@@ -98,11 +98,11 @@ class _Session:
         for found in payload.bytes:
             cell = None if found.audio else self._bytes.text(found.reference)
             if cell is not None:
-                self._texts.append(Text(cell, "", True))
+                self._texts.append(SearchedText(cell, "", True))
         if entry.item_id is not None:
             cell = Cell(entry.item_id, lambda text: None)
             self._items[entry.seq] = cell
-            self._texts.append(Text(cell, "item_id", False))
+            self._texts.append(SearchedText(cell, "item_id", False))
 
     def matches(self, finder: Finder) -> list[Match]:
         """What is found in it."""

@@ -46,7 +46,7 @@ _ARGUMENTS = frozenset({"args", "arguments", "metadata", "variables"})
 """Under these keys an object is the user's own, whatever is around it."""
 
 
-class Text(NamedTuple):
+class SearchedText(NamedTuple):
     """A text of a payload.
 
     Attributes:
@@ -91,7 +91,7 @@ class PayloadTexts:
     """
 
     def __init__(self, tree: Any, *, free: bool = False, frame: bool = False) -> None:
-        self.texts: list[Text] = []
+        self.texts: list[SearchedText] = []
         self.pieces: list[tuple[Stream, View]] = []
         self.bytes: list[Bytes] = []
         self.encoded: list[Cell] = []
@@ -137,7 +137,7 @@ class PayloadTexts:
         if isinstance(value, str):
             if value:
                 numbers = _may_hold_numbers(value, structural)
-                self.texts.append(Text(self._cell(value, change), key, numbers))
+                self.texts.append(SearchedText(self._cell(value, change), key, numbers))
         elif isinstance(value, dict):
             self._object(cast("dict[str, Any]", value), key, path)
         elif isinstance(value, list):
@@ -149,7 +149,7 @@ class PayloadTexts:
             if digits is not None:
                 number = float if isinstance(value, float) else int
                 cell = self._cell(digits, lambda text: change(number(int(text))))
-                self.texts.append(Text(cell, key, True))
+                self.texts.append(SearchedText(cell, key, True))
 
     def _object(self, facts: dict[str, Any], key: str, path: tuple[str, ...]) -> None:
         reference = reference_in(facts)
@@ -171,7 +171,7 @@ class PayloadTexts:
             if tag is not None and name in ("$", "$set"):
                 continue
             if tag is None and (self._free or not _is_identifier(name)):
-                self.texts.append(Text(self._cell(name, partial(names.__setitem__, name)), key, True))
+                self.texts.append(SearchedText(self._cell(name, partial(names.__setitem__, name)), key, True))
             set_item = partial(facts.__setitem__, name)
             if not self._free and name in _NAMES and (isinstance(item, str) or name == "trace"):
                 continue
@@ -233,7 +233,7 @@ class PayloadTexts:
                 self._value(piece, "", False, change, ())
         whole = Joined(views)
         if not whole.text.lstrip().startswith(("{", "[")):
-            self.texts.append(Text(whole, "", True))
+            self.texts.append(SearchedText(whole, "", True))
             return
         facts: dict[str, str] = {}
         delta: View | None = None
@@ -243,7 +243,7 @@ class PayloadTexts:
             if token[2] is not None:
                 key = token[1]
                 if not _is_identifier(key):
-                    self.texts.append(Text(Slice(whole, *token.span(1)), "", True))
+                    self.texts.append(SearchedText(Slice(whole, *token.span(1)), "", True))
                 continue
             if _OF_STREAM.fullmatch(key):
                 facts.setdefault(key, token[0])
@@ -253,7 +253,7 @@ class PayloadTexts:
             elif key == "token" and token[1] is not None:
                 tokens.append(view)
             elif key not in _NAMES:
-                self.texts.append(Text(view, key, _may_hold_numbers(view.text, _is_structural(key))))
+                self.texts.append(SearchedText(view, key, _may_hold_numbers(view.text, _is_structural(key))))
         if delta is not None and not _AUDIO_TYPE.fullmatch(facts.get("type", "").strip('"')):
             self.pieces.append((_stream_of(("frame",), facts), delta))
         self.pieces += [((*_stream_of(("frame",), facts), "token"), view) for view in tokens]

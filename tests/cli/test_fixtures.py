@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from realtape.cli.export_command import Audio
+from realtape.cli.export_command import AudioChoice
 from realtape.session.fixture import read_fixture, write_fixture
 from support.command_line import REALTAPE, Ran, environment
 from support.fixtures import audio as heard
@@ -150,9 +150,9 @@ def test_a_full_disk_leaves_no_store_behind(fixture: Path, tmp_path: Path) -> No
     assert os.listdir(tmp_path) == ["call"]
 
 
-@pytest.mark.parametrize("audio", Audio)
+@pytest.mark.parametrize("audio", AudioChoice)
 def test_without_further_words_an_export_is_redacted(
-    audio: Audio, realtape: Realtape, tmp_path: Path
+    audio: AudioChoice, realtape: Realtape, tmp_path: Path
 ) -> None:
     """And what is dropped leaves no file, but as many bytes."""
     secret = "jane.doe@example.org"
@@ -164,6 +164,6 @@ def test_without_further_words_an_export_is_redacted(
     assert not any(secret.encode() in path.read_bytes() for path in files)
     (found,) = read_fixture(tmp_path / "fixture")
     assert found.header.id != one.header.id
-    assert found.segments == ({0: b"\1\2\3\4" * 2} if audio is Audio.KEEP else {0: bytes(8)})
-    assert (tmp_path / "fixture/audio").exists() is (audio is not Audio.DROP)
+    assert found.segments == ({0: b"\1\2\3\4" * 2} if audio is AudioChoice.KEEP else {0: bytes(8)})
+    assert (tmp_path / "fixture/audio").exists() is (audio is not AudioChoice.DROP)
     assert realtape("verify", tmp_path / "fixture").code == 0

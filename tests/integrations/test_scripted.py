@@ -14,7 +14,7 @@ from agents.realtime import RealtimeAgent, RealtimeSession
 from hypothesis import given
 from hypothesis import strategies as st
 from realtape.integrations.openai_agents import VOCABULARY
-from realtape.integrations.openai_agents.source import Source
+from realtape.integrations.openai_agents.source import PythonSource
 from realtape.provider import FunctionCall, Reply, Script, Speech
 from realtape.schema import Kind, UsageError, same
 from realtape.session import Recording
@@ -138,7 +138,7 @@ values = st.recursive(
 
 @given(values)
 def test_an_expression_makes_an_equal_value(value: Any) -> None:
-    source = Source()
+    source = PythonSource()
     text = source.expression(value)
     names: dict[str, Any] = {"AUDIO": bytes(source.data)}
     exec("\n".join(source.imports()), names)

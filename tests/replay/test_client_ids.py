@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
-from realtape.replay.core.calls import Calls
+from realtape.replay.core.calls import RecordedCalls
 from realtape.replay.matching import client_ids
 from realtape.replay.matching.client_ids import ClientIds
 from realtape.replay.matching.matchers import IGNORE, Matcher, Matchers
@@ -43,7 +43,7 @@ class Session:
 
     def __init__(self, *recorded: Any, matching: Matching | None = None) -> None:
         self.matching = matching or Matching()
-        self.calls = Calls("none", self.matching)
+        self.calls = RecordedCalls("none", self.matching)
         for seq, event in enumerate(recorded):
             nothing = (None, None, None, None)
             if isinstance(event, str):

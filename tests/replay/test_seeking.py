@@ -22,7 +22,7 @@ from realtape.replay.watched_recording import WatchedRecording
 from realtape.schema import Entry, Kind, RealtimeModelListener, UsageError
 from realtape.schema.log import insert_entries, insert_session, locate, open_for_writing, settle
 from realtape.session import Recording, States, state_at
-from realtape.session.state import Fold, HistoryItem, OpenCall, Played, Said, State
+from realtape.session.state import Fold, HeardSoFar, HistoryItem, OpenCall, Said, State
 from support.stored import only
 from support.stores import header
 from support.telephone import Telephone, app
@@ -92,10 +92,10 @@ def test_the_state_is_what_the_entries_say() -> None:
             HistoryItem("i4", "tool", "look_up({})", "completed"),
         ),
         (Said("", "user", "hello"), Said("i2", "assistant", "Good day"), Said("i1", "user", "hi")),
-        Played("i2", 0, 60.0),
+        HeardSoFar("i2", 0, 60.0),
         (OpenCall(8, "c1", "look_up", "{}"),),
     )
-    assert (states[5].played, states[4].played) == (Played("i2", 0, 20.0), None)
+    assert (states[5].played, states[4].played) == (HeardSoFar("i2", 0, 20.0), None)
     fold = Fold(states[-1])
     fold.add(entry(10, Kind.SENT, {"type": "send_tool_output", "tool_call": call}))
     fold.add(entry(11, received, {"type": "item_deleted", "item_id": "i3"}))

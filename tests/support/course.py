@@ -11,13 +11,13 @@ from realtape.replay.core.machine import ReplayCore
 from realtape.replay.reporting.report_builder import ReportBuilder
 from realtape.replay.terms.acts import (
     Approach,
+    CallTracker,
     CancelHandler,
     Complete,
     Deliver,
     End,
     HandlerDiffers,
     More,
-    Play,
     Stand,
     Wait,
 )
@@ -196,7 +196,7 @@ class Application:
                         continue
                     self.ended = True
                     return
-                case More() | Play() | CancelHandler() | HandlerDiffers() | Stand():
+                case More() | CallTracker() | CancelHandler() | HandlerDiffers() | Stand():
                     raise AssertionError(f"not in a generated session: {act}")
         raise AssertionError("it does not come to an end")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from realtape.replay.core.calls import Calls
+from realtape.replay.core.calls import RecordedCalls
 from realtape.replay.matching.matchers import Matcher, Matchers, Rule
 from realtape.replay.matching.matching import Matching
 from realtape.replay.terms.steps import Outcome, RecordedCall, Step
@@ -18,7 +18,7 @@ class Recorded:
         self, events: list[tuple[str, Any]], matching: Matching | None = None, flags: int = 0
     ) -> None:
         self.matching = matching or Matching()
-        self.calls = Calls("none", self.matching)
+        self.calls = RecordedCalls("none", self.matching)
         self.made: list[int] = []
         for seq, (type, event) in enumerate(events):
             place = (0, 0, 1, Kind.SENT, type, None, None, None, None, None, None, None, "{}", flags)

@@ -20,7 +20,7 @@ from agents.realtime import (
     RealtimeRunner,
     RealtimeSession,
 )
-from realtape.cli.demo_conversation import Player, speak
+from realtape.cli.demo_conversation import Loudspeaker, speak
 from realtape.provider import USER_INTERRUPTION, USER_QUESTION
 
 from .canonical import line
@@ -48,7 +48,7 @@ class Switchboard(RealtimeModelListener):
         self._write = write
         self._noise = noise
         self._tracker = RealtimePlaybackTracker()
-        self._player = Player(self._tracker)
+        self._player = Loudspeaker(self._tracker)
         self._turns = 0
         self._tools = 0
         self._errors = 0
