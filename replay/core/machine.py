@@ -373,8 +373,11 @@ class ReplayCore:
     def upcoming(self, call: RecordedCall) -> list[Approach]:
         """While a call returns: what the model has begun in it, and does later in this burst."""
         self._look()
-        steps = self._window.caused_by(call.step)
-        second = self._window.second
+        window = self._window
+        if isinstance(window.head, Run):
+            window.unfold()  # what comes after the first of a run is the next of it
+        steps = window.caused_by(call.step)
+        second = window.second
         if second is not None and second.kind == Kind.RECEIVED and second not in steps:
             steps.append(second)
         begun = [self._begins(step) for step in steps if step.call is None]

@@ -162,6 +162,26 @@ async def test_in_the_midst_of_a_run_as_much_is_in_memory_as_ever(tmp_path: Path
         assert min(ahead) >= LOOK_AHEAD // 2
 
 
+@pytest.mark.parametrize("opened", [Recording, OneByOne])
+async def test_what_comes_after_the_first_of_a_run_is_the_next_of_it(
+    tmp_path: Path, opened: type[Recording]
+) -> None:
+    """Also where a call returns that was let go before its place: the model sets out on that, and on nothing
+    that is far from it."""
+    store = tmp_path / "log.db"
+    items: list[Item] = ["round", "delta", "round", "delta", "delta", "round", "other task", "round", "delta"]
+    await asyncio.to_thread(lambda: run(record(store, items)))
+    async with await opened.open(store) as recording:
+        core = ReplayCore(ReportBuilder())
+        Reader(recording, core).fill()
+        call = core.call(Kind.CONNECT)
+        assert call is not None
+        while not isinstance(act := core.next(runs=True), Approach):
+            assert isinstance(act, Complete | More)
+        assert act.seq == 2
+        assert [one.seq for one in core.upcoming(call)] == [3]
+
+
 @pytest.mark.parametrize("at", [0, 3, 7])
 def test_a_listener_that_is_given_up_gets_the_rest_in_order(tmp_path: Path, at: int) -> None:
     """What comes behind an event that keeps it busy for longer than it is awaited waits, one by one."""
