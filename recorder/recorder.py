@@ -94,7 +94,6 @@ class Recorder:
         self._drain_seconds = drain_seconds
         self._package_versions: dict[str, str] | None = None
         self._open: weakref.WeakSet[SessionLog] = weakref.WeakSet()
-        self._received = causes.EventCauses()
         self._begun = False
         self._closed = False
         self._renew()
@@ -104,6 +103,7 @@ class Recorder:
         self._backlog = Backlog(self._max_pending_bytes)
         self._writer = self._new_writer(self._backlog)
         self._lock = threading.RLock()  # a signal handler may `mark` while its thread is in here
+        self._received = causes.EventCauses()
 
     def _new_writer(self, backlog: Backlog) -> Writer:
         return Writer(Store(self.address), backlog)
