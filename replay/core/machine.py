@@ -251,9 +251,10 @@ class ReplayCore:
     def begun(self, step: Step | Run) -> None:
         """What the last act said happens just now: a delivery, or the return of a call."""
         now = self._now()
+        first = step.current or step if isinstance(step, Run) else step  # somebody may have looked at it
         # Else that was said already, or it is ahead of its place.
-        if now is not self._schedule.live and self._window.head is step:
-            self._schedule.happened(step.place, now)
+        if now is not self._schedule.live and self._window.head is first:
+            self._schedule.happened(first.place, now)
 
     def handled(self, step: Step, outcome: Outcome) -> None:
         """The listeners returned from an event, or raised."""

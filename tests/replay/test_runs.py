@@ -25,6 +25,7 @@ from realtape.replay.terms.acts import Approach, Complete, Deliver, End, More
 from realtape.replay.terms.runs import Run
 from realtape.replay.terms.steps import RETURNED, Step
 from realtape.schema import CorruptRecordError, Kind
+from realtape.schema.clocks import Round
 from realtape.session import Recording
 from support.plain_bursts import SEVEN, Doing, Ear, Item, OneByOne, acting, record, replay, sessions
 from support.stored import only
@@ -204,6 +205,33 @@ def test_a_listener_that_is_given_up_gets_the_rest_in_order(tmp_path: Path, at: 
 
     run(main())
     assert heard == [f"{number} " for number, item in enumerate(items) if item == "delta"]
+
+
+def test_what_was_given_up_counts_from_where_the_listeners_get_it(tmp_path: Path) -> None:
+    """They keep their distances from there on, and not from where they would have got it."""
+    store, heard = tmp_path / "log.db", list[Round]()
+    items: list[Item] = ["delta", "round"] * 6
+    run(record(store, items))
+
+    class Slow:
+        async def on_event(self, event: Any) -> None:
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualLoop)
+            heard.append(loop.here)
+            if len(heard) == 2:
+                await asyncio.sleep(100)
+
+    async def main() -> None:
+        async with await Recording.open(store) as recording:
+            model = ReplayModel(recording, on_divergence="collect", at_end="hold", patience=60)
+            model.add_listener(Slow())
+            await _play(model)
+            await asyncio.sleep(1000)
+
+    run(main())
+    burst, number = heard[2]
+    assert burst > heard[1].burst
+    assert heard[2:] == [Round(burst, number + more) for more in range(4)]
 
 
 def test_a_listener_that_cancels_its_task_hears_no_other_round(tmp_path: Path) -> None:
