@@ -307,6 +307,7 @@ async def test_what_a_process_left_half_done_is_undone(path: Path):
     assert await content(path) == [("0", 3, DATA)]
 
 
+@pytest.mark.real_time  # aiosqlite's thread, asked past what holds the clock
 async def test_nothing_can_be_written_by_a_reader(path: Path):
     fill(path)
     async with open_for_reading(locate(path)) as connection:
@@ -328,6 +329,7 @@ async def test_what_the_body_raises_is_its_own(path: Path, error: Exception):
     assert caught.value is error
 
 
+@pytest.mark.real_time  # aiosqlite's thread, asked past what holds the clock
 async def test_what_the_database_says_in_the_body_is_translated(path: Path):
     fill(path)
     with pytest.raises(NotAStoreError) as caught:
