@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from realtape.recorder import Recorder
 from realtape.schema.entries import Status
-from support.stored import Stored, begin, intact, mark, numbers, until
+from support.stored import Stored, begin, intact, mark, numbers, until, writer_of
 
 pytestmark = pytest.mark.real_time
 
@@ -55,7 +55,8 @@ async def test_the_dead_are_marked_by_the_next_recorder_and_the_living_are_not(t
     living = Recorder(path)
     log = begin(living, "living")
     mark(log, 0)
-    await living.flush()
+    # The other process writes as fast as it can, and SQLite's lock is not fair.
+    await asyncio.to_thread(writer_of(living).flush, 120)
     await until(lambda: statuses(path, "dead") == {"recording"}, seconds=30)
     process.send_signal(signal.SIGKILL)
     await process.wait()
