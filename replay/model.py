@@ -249,6 +249,12 @@ class ReplayBase:
         """Whether the replay has ended with an error."""
         return self._verdicts.error is not None
 
+    @property
+    def escaped(self) -> BaseException | None:
+        """What a listener raised that is no `Exception`, such as `pytest.fail`: it has ended the replay."""
+        error = self._verdicts.error
+        return None if isinstance(error, Exception) else error
+
     async def finished(self) -> ReplayReport:
         """Wait until the session that was connected to last is played; returns the report.
 
@@ -257,6 +263,7 @@ class ReplayBase:
         Raises:
             DivergenceError: the replay has diverged, unless divergences are collected.
             CorruptRecordError: the recording cannot be read any further.
+            BaseException: what a listener raised that is no `Exception`, such as `pytest.fail`.
         """
         self.transport.let_go()
         await self._done.wait()
@@ -334,10 +341,11 @@ class ReplayBase:
         assert error is not None
         if player is not None:
             self._report.end()
-            if error is player.core.unreadable:
-                player.recording.broken_off(error)
+            if player.core.unreadable is not None and error is player.core.unreadable:
+                player.recording.broken_off(player.core.unreadable)
             player.fail(error)
-            player.give(own_step(exception_event(self.vocabulary, error)))
+            if isinstance(error, Exception):
+                player.give(own_step(exception_event(self.vocabulary, error)))
         self._done.set()
 
     def _halt(self) -> None:

@@ -234,7 +234,8 @@ class Play:
     def played(self) -> Played:
         """What came of it, up to now."""
         lacks = tuple(_lacks_of(self._recording))
-        return Played(self._model.report, self._ending or "left", self._error, self._waited, lacks)
+        error = self._error or self._model.escaped
+        return Played(self._model.report, self._ending or "left", error, self._waited, lacks)
 
     async def perform(self, app: Application | None) -> None:
         """Call the application, and return when it has ended, and all was played that it left to be played.
@@ -269,8 +270,13 @@ class Play:
             CorruptRecordError, MatcherError: as `replay`.
         """
         if self._model.failed or (self._model.report.recordings and not self._recording.latest.closed):
-            with contextlib.suppress(DivergenceError):  # it is in the report
+            try:
                 await self._model.finished()
+            except DivergenceError:  # it is in the report
+                pass
+            except BaseException as error:
+                if error is not self._model.escaped:  # which is told by `played`
+                    raise
 
     def leave(self) -> None:
         """End it where it is: `perform` cancels the application, and returns."""

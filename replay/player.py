@@ -168,7 +168,7 @@ class Player:
         self._tasks = DeliveryTasks(self._give, self._shut_down)
         self._givings: list[Giving] = []
         self._cancelled: set[asyncio.Task[Any]] = set()  # by us, as recorded
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._doomed: list[asyncio.Task[None]] = []
         # What is happening: what the core said last. Until it has begun, nothing else does.
         self._acting: Deliver | Complete | None = None
@@ -248,7 +248,7 @@ class Player:
         task = asyncio.current_task()
         return task is not None and any(one.task is task for one in self._givings)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Stop playing; every call that waits raises."""
         self._failure = error
         self._end("failed")
@@ -427,6 +427,13 @@ class Player:
                 raise
             except Exception as error:  # noqa: BLE001 - as in the recorded model, it goes no further
                 outcome = Outcome("raised", error=error)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # a test's verdict, such as `pytest.fail`: for who runs the replay
+                self._verdicts.end(error)
+                if in_call:
+                    raise
+                return
             finally:
                 _cause.reset(token)
                 self._givings.remove(giving)

@@ -45,7 +45,7 @@ class Verdicts:
         ends: Callable[[], None],
     ) -> None:
         self.core: ReplayCore | None = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._report = report
         self._raises = raises
         self._strict = strict
@@ -63,7 +63,7 @@ class Verdicts:
         if self._raises:
             self.end(DivergenceError(divergence))
 
-    def end(self, error: Exception) -> None:
+    def end(self, error: BaseException) -> None:
         """This ends the replay, if nothing has: whoever waits must hear of it."""
         if self.error is None:
             self.error = error
@@ -74,7 +74,7 @@ class Verdicts:
         if self.error is not None:
             raise self.error
 
-    def exhausted(self) -> Exception:
+    def exhausted(self) -> BaseException:
         """The application connects once more than it did when this was recorded."""
         exhausted = explain.exhausted(self.core, len(self._report.recordings))
         self.diverge(exhausted)

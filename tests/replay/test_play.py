@@ -13,7 +13,13 @@ from typing import Any
 
 import pytest
 from realtape.replay import IGNORE, DivergenceError, Play, Played, StuckLoopError, replay, run
-from realtape.schema import CorruptRecordError, RealtimeModelSendUserInput, SessionNotFoundError, UsageError
+from realtape.schema import (
+    CorruptRecordError,
+    RealtimeModelListener,
+    RealtimeModelSendUserInput,
+    SessionNotFoundError,
+    UsageError,
+)
 from realtape.session import Recording
 from support import telephone
 
@@ -279,3 +285,21 @@ def _empty(store: Path, folder: Path) -> Path:
         for table in ("entries", "segments", "sessions"):
             connection.execute(f"DELETE FROM {table}")
     return copy
+
+
+@ON_BOTH
+def test_a_tests_verdict_in_a_listener_is_what_the_application_raised(recorded: Path, loop_of: Runs) -> None:
+    async def app(model: Any) -> None:
+        class Strict(RealtimeModelListener):
+            async def on_event(self, event: Any) -> None:
+                if event.type == "function_call":
+                    pytest.fail("no tool was to be called")
+
+        model.add_listener(Strict())
+        await model.connect({})
+        await asyncio.sleep(3600)
+
+    played = loop_of(replay(recorded, app))
+    assert (played.verdict, played.ending) == ("failed", "cancelled")
+    assert played.problem == "the application raised Failed: no tool was to be called"
+    assert not played.report.divergences
