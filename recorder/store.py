@@ -10,18 +10,33 @@ import random
 import threading
 import time
 import weakref
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NotSupportedError,
+    ProgrammingError,
+)
 
 from ..schema.entries import Entry
-from ..schema.errors import NotAStoreError, StoreBusyError, StoreError, UsageError
+from ..schema.errors import StoreBusyError, StoreError, UsageError
 from ..schema.log import (
     Address,
+    advance_session,
+    count_kinds,
     entry_digest,
+    fetch_segment_numbers,
     find_session,
+    header_digest,
     insert_entries,
     insert_segment,
     insert_session,
@@ -29,9 +44,9 @@ from ..schema.log import (
     open_for_writing,
     settle,
     store_errors,
-    update_session,
 )
-from .gaps import gap_instead
+from .chains import OLDER, REMOVED, Chain
+from .gaps import Loss, gap_instead
 from .session_log import Batch, Pending, SessionLog
 
 logger = logging.getLogger("realtape.recorder")
@@ -59,6 +74,8 @@ class Store:
 
     Attributes:
         address: the same.
+        moved_entries: how many went with files that were removed or replaced, so far.
+        refused: why a session was given up, if one was.
         lock: held while we are in the database, whose library has locks of its own: a child that is
             forked meanwhile would find them taken for ever. `os.fork` waits for this one.
     """
@@ -66,28 +83,42 @@ class Store:
     def __init__(self, address: Address) -> None:
         self.lock = threading.Lock()
         self.address = address
+        self.moved_entries = 0
+        self.refused: StoreError | None = None
         self._engine: Engine | None = None
         self._in_use = False  # from before it is opened until after it is closed
-        self._file: tuple[int, int] | None = None
-        self._gone: weakref.WeakSet[SessionLog] = weakref.WeakSet()  # begun in a file that is no more
-        self._unsure = False  # whether the last commit arrived: a server's answer can be lost
+        self._files: dict[str, tuple[int, int]] = {}  # what we have open: the file, and what lies beside it
+        self._opening = 0
+        self._chains: weakref.WeakKeyDictionary[SessionLog, Chain] = weakref.WeakKeyDictionary()
+        # Of the commit that was tried last: its answer can be lost, and it may have arrived.
+        self._tried: weakref.WeakKeyDictionary[SessionLog, Chain] = weakref.WeakKeyDictionary()
+        self._doubted: weakref.WeakSet[SessionLog] = weakref.WeakSet()
+        self._given_up: weakref.WeakSet[SessionLog] = weakref.WeakSet()
 
-    def commit(self, batches: list[Batch]) -> None:
-        """Write batches, all or none. Entries that the database refuses become gaps.
+    def commit(self, batches: Sequence[Batch]) -> list[tuple[Batch, StoreError]]:
+        """Write batches. Entries that the database refuses become gaps. One batch that cannot be written
+        does not keep the others from it: then each is a transaction of its own.
+
+        Returns:
+            Those that were not written, and why; try the same again.
 
         Raises:
             StoreError: nothing was written, as far as we know; try the same again.
         """
         try:
             with self.lock, store_errors(self.address):
-                self._commit_or_sift(batches)
+                engine = self._opened()
+                try:
+                    self._commit(engine, batches)
+                except _REFUSED:
+                    return self._commit_each(engine, batches)
+                return []
         except StoreError as error:
-            self._unsure = True
-            if self.address.path is not None and not isinstance(error, StoreBusyError):
+            self._doubted.update(batch.log for batch in batches)
+            if not isinstance(error, StoreBusyError):
                 with self.lock:
                     self._release()
             raise
-        self._unsure = False
 
     def close(self) -> None:
         """Leave one file that stands for itself, also on a read-only disk, if we are the last to
@@ -109,92 +140,174 @@ class Store:
 
     # --- helpers ------------------------------------------------------------------------------------
 
-    def _commit_or_sift(self, batches: list[Batch]) -> None:
-        engine = self._opened()
-        try:
-            self._commit(engine, batches)
-        except _REFUSED:
-            self._unsure = True
-            self._sift(engine, batches)
-            self._commit(engine, batches)
+    def _commit_each(self, engine: Engine, batches: Sequence[Batch]) -> list[tuple[Batch, StoreError]]:
+        failed: list[tuple[Batch, StoreError]] = []
+        self._doubted.update(batch.log for batch in batches)
+        for batch in batches:
+            try:
+                with store_errors(self.address):
+                    try:
+                        self._commit(engine, [batch])
+                    except _REFUSED:
+                        self._sift(engine, batch)
+                        self._commit(engine, [batch])
+            except StoreBusyError:
+                raise  # it is not this one's
+            except StoreError as error:
+                self._doubted.add(batch.log)
+                failed.append((batch, error))
+        return failed
 
-    def _commit(self, engine: Engine, batches: list[Batch]) -> None:
-        with engine.begin() as connection:
-            places = [self._write(connection, batch) for batch in batches]
-        for batch, place in zip(batches, places, strict=True):
-            if place is not None:
-                batch.log.committed = place
+    def _commit(self, engine: Engine, batches: Sequence[Batch]) -> None:
+        doubted: set[SessionLog] = set()
+        while True:
+            try:
+                with engine.begin() as connection:
+                    chains = [self._write(connection, batch) for batch in batches]
+            except _Doubt as doubt:
+                if doubt.log in doubted:  # looked up in that very transaction
+                    raise StoreError(
+                        str(self.address), "a session does not stand where it was found", "please report this"
+                    ) from None
+                doubted.add(doubt.log)
+                self._doubted.add(doubt.log)
+            else:
+                break
+        for batch, chain in zip(batches, chains, strict=True):
+            if chain is not None:
+                self.moved_entries += chain.lost - self._chains.get(batch.log, chain).lost
+                self._chains[batch.log] = chain
+            self._doubted.discard(batch.log)
+            self._tried.pop(batch.log, None)
 
-    def _write(self, connection: Connection, batch: Batch) -> tuple[int, bytes] | None:
-        place = self._place(connection, batch)
-        if place is None:
-            return None
-        key, digest = place
-        if self._unsure and batch.entries and digest == batch.last_digest:
-            return place  # it had arrived
-        if batch.parts:
-            insert_segment(connection, key, batch.segment, b"".join(batch.parts))
-        for start in range(0, len(batch.entries), SLICE_ROWS):
-            rows: list[Entry] = []
-            for pending in batch.entries[start : start + SLICE_ROWS]:
-                digest = entry_digest(digest, pending.entry, pending.bytes_at)
-                rows.append(pending.entry._replace(digest=digest))
-            insert_entries(connection, key, rows)
-            time.sleep(0)  # the event loop's turn
-        batch.last_digest = digest
-        update_session(connection, key, batch.status, digest)
-        return key, digest
-
-    def _place(self, connection: Connection, batch: Batch) -> tuple[int, bytes] | None:
-        """Key and last digest of the batch's session, which its first batch adds; None where a
-        session that we had begun is no longer there."""
+    def _write(self, connection: Connection, batch: Batch) -> Chain | None:
+        """Where the session stands after the batch; None where it is given up."""
         log = batch.log
-        if log in self._gone:
+        stand = self._stand(connection, log)
+        if stand is None:
             return None
-        if log.committed is not None and not self._unsure:
-            return log.committed
-        header = log.scrubbed_header() if log.committed is None else log.header
-        found = find_session(connection, header.id) if self._unsure else None
-        if found is not None:
-            return found
-        if log.committed is not None:
-            log.refuse()
-            self._gone.add(log)
-            logger.error(
-                "%s: session %s is no longer there; it is not recorded further", self.address, header.id
-            )
-            return None
-        return insert_session(connection, header)
+        chain, lost, arrived = stand
+        if arrived:
+            return chain
+        if lost is not None:
+            self._tell(log, lost)
+        if batch.parts:
+            insert_segment(connection, chain.key, batch.segment, b"".join(batch.parts))
+        digest, kinds = chain.digest, Counter[str]()
+        pending = self._placed(connection, chain, batch.entries) if chain.moved else batch.entries
+        if lost is not None:
+            first = batch.entries[0].entry.at_ns if batch.entries else lost.to_ns
+            gap = lost.gap(chain.rows, max(first, lost.to_ns), None, None)
+            pending = [Pending(gap, {}), *pending]
+        for start in range(0, len(pending), SLICE_ROWS):
+            rows: list[Entry] = []
+            for one in pending[start : start + SLICE_ROWS]:
+                digest = entry_digest(digest, one.entry, one.bytes_at)
+                rows.append(one.entry._replace(digest=digest))
+            insert_entries(connection, chain.key, rows)
+            time.sleep(0)  # the event loop's turn
+        kinds.update(one.entry.kind for one in batch.entries)
+        if not advance_session(connection, chain.key, log.header.id, chain.digest, digest, batch.status):
+            raise _Doubt(log)
+        latest_ns = batch.entries[-1].entry.at_ns if batch.entries else 0
+        after = self._tried[log] = chain.grown(digest, kinds, latest_ns, 0 if lost is None else 1)
+        return after
 
-    def _sift(self, engine: Engine, batches: list[Batch]) -> None:
+    def _stand(self, connection: Connection, log: SessionLog) -> _Stand | None:
+        """Where the session stands in this file, and what the file lacks of it; None where it is given up.
+
+        A key is trusted within the file that it came from, and in doubt sought again by the session's id.
+        """
+        if log in self._given_up:
+            return None
+        chain, doubted = self._chains.get(log), log in self._doubted
+        if chain is not None and chain.opening == self._opening and not doubted:
+            return _Stand(chain)
+        header = log.scrubbed_header() if chain is None else log.header
+        place = find_session(connection, header.id) if chain is not None or doubted else None
+        if place is None:
+            key, digest = insert_session(connection, header)
+            if chain is None:
+                return _Stand(Chain(key, digest, self._opening))
+            return _Stand(*chain.into(key, digest, self._opening, None, REMOVED))
+        key, digest = place
+        tried = self._tried.get(log)
+        if chain is None:
+            chain = Chain(key, header_digest(header), self._opening)
+        if chain.digest == digest:
+            return _Stand(replace(chain, key=key, opening=self._opening))
+        if tried is not None and tried.digest == digest:
+            return _Stand(replace(tried, key=key, opening=self._opening), arrived=True)
+        part = chain.found(digest)
+        if part is None:
+            kinds, latest_ns = count_kinds(connection, key)
+            parts = (one.cut(kinds.total(), kinds, latest_ns) for one in (chain, *reversed(chain.left)))
+            part = next((one for one in parts if one is not None), None)
+        if part is None:
+            self._give_up(log)
+            return None
+        return _Stand(*chain.into(key, digest, self._opening, part, OLDER))
+
+    def _placed(self, connection: Connection, chain: Chain, entries: Sequence[Pending]) -> list[Pending]:
+        """Entries as they stand in another file than the session began in. Bytes that lie in a segment
+        of that one are not here."""
+        here = fetch_segment_numbers(connection, chain.key)
+        placed: list[Pending] = []
+        for pending in entries:
+            entry = chain.placed(pending.entry)
+            if all(segment in here for segment, _, _ in pending.blobs):
+                placed.append(Pending(entry, pending.blobs))
+            else:
+                placed.append(Pending(gap_instead(entry, REMOVED), {}))
+        return placed
+
+    def _give_up(self, log: SessionLog) -> None:
+        log.refuse()
+        self._given_up.add(log)
+        self.refused = StoreError(
+            str(self.address),
+            f"session {log.header.id} does not stand in it as it was written",
+            "restore an older copy, or record into another store",
+        )
+        logger.error("%s; it is not recorded further", self.refused)
+
+    def _tell(self, log: SessionLog, lost: Loss) -> None:
+        logger.error(
+            "%s: session %s goes on, without %d entries: %s",
+            *(self.address, log.header.id, lost.count, lost.reason),
+        )
+
+    def _sift(self, engine: Engine, batch: Batch) -> None:
         """Find the entries that the database refuses, and put gaps in their places. Writes nothing."""
         refused = 0
         with engine.connect() as connection:
-            for batch in batches:
-                place = self._place(connection, batch)
-                if place is None:
+            stand = self._stand(connection, batch.log)
+            if stand is None:
+                return
+            chain = stand.chain
+            key, digest = chain.key, chain.digest
+            # Begins the transaction.
+            advance_session(connection, key, batch.log.header.id, digest, digest, batch.status)
+            for index, pending in enumerate(batch.entries):
+                error = _refusal(connection, chain, pending)
+                if error is None:
                     continue
-                update_session(connection, place[0], batch.status, place[1])  # begins the transaction
-                for index, pending in enumerate(batch.entries):
-                    error = _refusal(connection, place[0], pending)
-                    if error is None:
-                        continue
-                    name = type(error).__name__  # its text may quote what was to be recorded
-                    gap = Pending(gap_instead(pending.entry, f"the database refused it: {name}"), {})
-                    if _refusal(connection, place[0], gap) is not None:
-                        raise error  # so it is not because of the entry
-                    batch.entries[index] = gap
-                    refused += 1
+                name = type(error).__name__  # its text may quote what was to be recorded
+                gap = Pending(gap_instead(pending.entry, f"the database refused it: {name}"), {})
+                if _refusal(connection, chain, gap) is not None:
+                    raise error  # so it is not because of the entry
+                batch.entries[index] = gap
+                refused += 1
             connection.rollback()
         if refused:
             logger.error("%s: refused %d entries; gaps stand in their places", self.address, refused)
 
     def _opened(self) -> Engine:
-        found = _file_at(self.address)
-        if found != self._file and self._file is not None:
-            self._moved_away(found)
+        path = self.address.path
+        if self._engine is not None and path is not None and _file_at(path) != self._files.get(""):
+            self._let_go()
         if self._engine is None:
-            self._unsure = self._in_use = True
+            self._in_use = True
             self._refuse_inherited()
             engine = open_for_writing(self.address)
             try:
@@ -203,7 +316,8 @@ class Store:
             except BaseException:
                 engine.dispose()
                 raise
-            self._engine, self._file = engine, _file_at(self.address)
+            self._engine, self._opening = engine, self._opening + 1
+            self._files = _files_of(self.address)
         return self._engine
 
     def _refuse_inherited(self) -> None:
@@ -214,23 +328,40 @@ class Store:
                 "or fork before the first session"
             )
 
-    def _moved_away(self, found: tuple[int, int] | None) -> None:
-        """What we had opened is no longer at the path: SQLite would write into nobody's file."""
+    def _let_go(self) -> None:
+        """What we have open no longer lies at the path: what comes goes into what lies there now."""
+        path, files = str(self.address.path), self._files
+        found = _file_at(path)
+        if found is None:
+            with suppress(OSError):
+                os.unlink(path)  # emptied: else its closing would write into it
+        # Whoever moved it away has all of it, and what lies beside the path holds nothing more.
+        merged = found == files[""] or self._merge()
         self._release()
-        if found is not None and os.path.exists(f"{self.address.path}-wal"):
+        for suffix in ("-wal", "-shm"):
             # It is of the old file, and SQLite would merge it into whatever lies there now.
-            raise NotAStoreError(
-                str(self.address),
-                "replaced by another file while it was recorded into",
-                "put the old one back, or remove the -wal beside it, which is of the old one",
-            )
-        logger.error("%s: was removed; its sessions end, new ones go on in a new file", self.address)
-        self._file = None
+            beside = path + suffix
+            if _file_at(beside, empty=True) == files.get(suffix):
+                os.rename(
+                    beside, f"{beside}-{time.time_ns()}"
+                ) if suffix == "-wal" and not merged else os.unlink(beside)
+        logger.error(
+            "%s: was %s while it was recorded into; its sessions go on in what lies there now",
+            *(self.address, "removed" if found is None else "replaced"),
+        )
+
+    def _merge(self) -> bool:
+        assert self._engine is not None
+        try:
+            with self._engine.connect() as connection:
+                return connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar_one() == 0
+        except DBAPIError:
+            return False
 
     def _release_and_settle(self) -> None:
-        file = self._file
+        files = self._files
         self._release()
-        if self.address.path is None or file != _file_at(self.address):
+        if self.address.path is None or files.get("") != _file_at(self.address.path):
             return
         for _ in range(SETTLE_TRIES):
             try:
@@ -252,23 +383,56 @@ class Store:
             engine.dispose()
 
 
-def _refusal(connection: Connection, key: int, pending: Pending) -> Exception | None:
+class _Doubt(Exception):
+    """A session does not stand where we think."""
+
+    def __init__(self, log: SessionLog) -> None:
+        super().__init__()
+        self.log = log
+
+
+class _Stand(NamedTuple):
+    """A session in the file that is open.
+
+    Attributes:
+        chain: where it stands.
+        lost: what the file lacks of it.
+        arrived: whether that is where the commit that was tried last leaves it.
+    """
+
+    chain: Chain
+    lost: Loss | None = None
+    arrived: bool = False
+
+
+def _refusal(connection: Connection, chain: Chain, pending: Pending) -> Exception | None:
     """Why the database does not take this entry, or None if it does."""
     try:
         with connection.begin_nested():
-            digest = entry_digest(b"", pending.entry, pending.bytes_at)
-            insert_entries(connection, key, [pending.entry._replace(digest=digest)])
+            entry = chain.placed(pending.entry) if chain.moved else pending.entry
+            digest = entry_digest(b"", entry, pending.bytes_at)
+            insert_entries(connection, chain.key, [entry._replace(digest=digest)])
     except _REFUSED as error:
         return error
     return None
 
 
-def _file_at(address: Address) -> tuple[int, int] | None:
-    """Which file lies at the path: it may be another one than we opened."""
+def _files_of(address: Address) -> dict[str, tuple[int, int]]:
+    """Which files a store consists of, by what their names end with."""
     if address.path is None:
-        return None
+        return {}
+    found = {suffix: _file_at(f"{address.path}{suffix}", empty=True) for suffix in ("", "-wal", "-shm")}
+    return {suffix: file for suffix, file in found.items() if file is not None}
+
+
+def _file_at(path: str | os.PathLike[str], *, empty: bool = False) -> tuple[int, int] | None:
+    """Which file lies at a path; None where there is none, or only an empty one.
+
+    Args:
+        empty: whether it may be; no store is.
+    """
     try:
-        found: Any = os.stat(address.path)
+        found: Any = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return (found.st_dev, found.st_ino) if found.st_size or empty else None

@@ -63,7 +63,8 @@ class Writer:
         self._ended = False
         self._asked = 0
         self._drained = 0
-        self._taken: list[Batch] = []  # from the sessions, and not written yet
+        self._taken: dict[SessionLog, Batch] = {}  # and not written yet
+        self._held_up: dict[SessionLog, tuple[float, float]] = {}  # until when, and for how long next
         self._quiet_since = time.monotonic()
         self._failure: Exception | None = None
         backlog.wake = self.wake
@@ -122,7 +123,14 @@ class Writer:
             self._run()  # at the end of the interpreter no thread can be started
         with self._lock:
             self._thread = None
-        if first and (self._failure is not None or (thread is not None and thread.is_alive())):
+        if not first:
+            return
+        if self.store.moved_entries:
+            logger.warning(
+                "%s: %d entries went with the files that were removed or replaced; gaps say so",
+                *(self.store.address, self.store.moved_entries),
+            )
+        if self._failure is not None or self.store.refused or (thread is not None and thread.is_alive()):
             raise self._write_error(
                 "the end of the recording is lost", "what the store holds of it is intact"
             )
@@ -151,9 +159,10 @@ class Writer:
         return isinstance(self._failure, NotAStoreError | NewerFormatError | UsageError)
 
     def _write_error(self, what: str, consequence: str) -> StoreWriteError:
-        problem, remedy = _told(self._failure)
+        failure = self._failure or self.store.refused
+        problem, remedy = _told(failure)
         error = StoreWriteError(str(self.store.address), f"{what}: {problem}", f"{remedy}; {consequence}")
-        error.__cause__ = self._failure
+        error.__cause__ = failure
         return error
 
     # --- the thread -----------------------------------------------------------------------------
@@ -185,39 +194,70 @@ class Writer:
 
         What was taken, and could not be written, is tried again by the next round.
         """
-        trouble = None
         with self._lock:
             asked, closing, logs = self._asked, self._closing, list(self._logs)
         again = bool(self._taken)
-        if not again:
-            for log in logs:
-                try:
-                    batch = log.take()
-                except Exception as error:  # noqa: BLE001 - one session's trouble is not the others'
-                    trouble = error
-                else:
-                    self._taken += [] if batch is None else [batch]
-        if self._taken:
-            self.store.commit(self._taken)
-            self._written(self._taken)
-            self._taken = []
-            self._quiet_since = time.monotonic()
-        elif closing and trouble is None:
-            return False
-        if trouble is not None:
-            raise trouble
-        if self._failure is not None:
+        trouble = self._take(logs)
+        wrote = bool(self._taken)
+        trouble = self._commit(time.monotonic(), closing) or trouble
+        if trouble is None and self._failure is not None:
             logger.warning("%s: writing again", self.store.address)
             self._failure = None
-        if again:
+        if trouble is not None:  # of some sessions, which is not the others'
+            self._failed(trouble)
+            if self._give_up:
+                return False
+        elif again:
             return True  # what was appended meanwhile
-        with self._lock:
-            self._drained = asked
-            self._lock.notify_all()
-        if not closing:
+        elif closing and not wrote:
+            return False
+        else:
+            with self._lock:
+                self._drained = asked
+                self._lock.notify_all()
+        if trouble is not None:
+            self._wait(self._pace.linger)
+        elif not closing:
             self._rest()
-            self._unlist_ended()
+        self._unlist_ended()
         return True
+
+    def _take(self, logs: list[SessionLog]) -> Exception | None:
+        """What the sessions hold, of those that wait for nothing; returns what went wrong."""
+        trouble = None
+        for log in logs:
+            if log in self._taken:
+                continue
+            try:
+                batch = log.take()
+            except Exception as error:  # noqa: BLE001 - one session's trouble is not the others'
+                trouble = error
+            else:
+                if batch is not None:
+                    self._taken[log] = batch
+        return trouble
+
+    def _commit(self, now: float, closing: bool) -> Exception | None:
+        due = [
+            batch
+            for log, batch in self._taken.items()
+            if closing or self._held_up.get(log, (now, 0))[0] <= now
+        ]
+        if not due:
+            return self._failure if self._taken else None
+        failed = {batch.log: error for batch, error in self.store.commit(due)}
+        for batch in due:
+            log = batch.log
+            if log in failed:
+                pause = self._held_up.get(log, (0.0, self._pace.linger))[1]
+                self._held_up[log] = (now + pause, min(pause * 2, self._pace.max_backoff))
+                continue
+            self._written(batch)
+            del self._taken[log]
+            self._held_up.pop(log, None)
+        if len(failed) < len(due):
+            self._quiet_since = time.monotonic()
+        return next(iter(failed.values()), self._failure if self._taken else None)
 
     def _failed(self, error: Exception) -> None:
         problem, remedy = _told(error)
@@ -230,19 +270,18 @@ class Writer:
             self._failure = error
             self._lock.notify_all()
 
-    def _written(self, batches: list[Batch]) -> None:
-        for batch in batches:
-            self.backlog.release(batch.weight_bytes)
-            if batch.lost:
-                session = batch.log.header.id
-                logger.warning("%s: session %s lost %d entries", self.store.address, session, batch.lost)
+    def _written(self, batch: Batch) -> None:
+        self.backlog.release(batch.weight_bytes)
+        if batch.lost:
+            session = batch.log.header.id
+            logger.warning("%s: session %s lost %d entries", self.store.address, session, batch.lost)
 
     def _unlist_ended(self) -> None:
         """Let go of sessions that have ended; an entry that follows all the same lists them again."""
         with self._lock:
             for log in [log for log in self._logs if log.status is not Status.RECORDING]:
                 log.listed = False
-                if log.pending:  # appended before it could see that
+                if log.pending or log in self._taken:  # appended before it could see that
                     log.listed = True
                 else:
                     del self._logs[log]

@@ -25,6 +25,7 @@ from ..schema.errors import CorruptRecordError, DecodingError, StoreBusyError, U
 from ..schema.log import (
     Address,
     MemoryDatabase,
+    advance_session,
     entry_batches,
     entry_digest,
     fetch_segment,
@@ -38,7 +39,6 @@ from ..schema.log import (
     open_for_writing,
     settle,
     store_errors,
-    update_session,
 )
 from .provenance import Redaction
 
@@ -290,9 +290,9 @@ def in_memory(drafts: Sequence[Draft], name: str) -> Address:
 
 
 def _insert_draft(connection: Connection, draft: Draft) -> None:
-    key, _ = insert_session(connection, draft.header)
+    key, first = insert_session(connection, draft.header)
     for segment, data in sorted(draft.segments.items()):
         insert_segment(connection, key, segment, data)
     if draft.entries:  # nothing was recorded, or all was cut away
         insert_entries(connection, key, draft.entries)
-    update_session(connection, key, draft.status, draft.last_digest)
+    advance_session(connection, key, draft.header.id, first, draft.last_digest, draft.status)

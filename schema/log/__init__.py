@@ -11,11 +11,14 @@ from .driver_errors import store_errors
 from .rows import (
     BARE_FIELDS,
     Row,
+    advance_session,
+    count_kinds,
     entry_batches,
     entry_of,
     fetch_ended,
     fetch_entries,
     fetch_segment,
+    fetch_segment_numbers,
     fetch_sessions,
     find_session,
     has_kind,
@@ -24,7 +27,6 @@ from .rows import (
     insert_session,
     mark_interrupted,
     row_batches,
-    update_session,
 )
 from .stores import open_blocking, open_for_reading, open_for_writing, read, read_each, settle
 
@@ -34,12 +36,15 @@ __all__ = [
     "MemoryDatabase",
     "Row",
     "StoreLocation",
+    "advance_session",
+    "count_kinds",
     "entry_batches",
     "entry_digest",
     "entry_of",
     "fetch_ended",
     "fetch_entries",
     "fetch_segment",
+    "fetch_segment_numbers",
     "fetch_sessions",
     "find_session",
     "has_kind",
@@ -57,5 +62,4 @@ __all__ = [
     "row_batches",
     "settle",
     "store_errors",
-    "update_session",
 ]

@@ -7,6 +7,7 @@ import os
 import socket
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Collection, Generator, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
@@ -110,11 +111,31 @@ def find_session(connection: Connection, session_id: str) -> tuple[int, bytes] |
     return None if row is None else (int(row.key), bytes(row.last_digest))
 
 
-def update_session(connection: Connection, key: int, status: Status, last_digest: bytes) -> None:
-    """Note how far the session's log goes, and whether it has ended."""
-    connection.execute(
-        update(SESSIONS).where(SESSIONS.c.key == key).values(status=status, last_digest=last_digest)
+def count_kinds(connection: Connection, key: int) -> tuple[Counter[str], int]:
+    """How many entries of each kind a session has, and when the last of them was appended."""
+    query = select(ENTRIES.c.kind, func.count(), func.max(ENTRIES.c.at_ns)).where(ENTRIES.c.session == key)
+    rows = connection.execute(query.group_by(ENTRIES.c.kind)).all()
+    return Counter({row[0]: row[1] for row in rows}), max((row[2] for row in rows), default=0)
+
+
+def fetch_segment_numbers(connection: Connection, key: int) -> set[int]:
+    """Which segments a session has."""
+    return set(connection.execute(select(SEGMENTS.c.segment).where(SEGMENTS.c.session == key)).scalars())
+
+
+def advance_session(
+    connection: Connection, key: int, session_id: str, before: bytes, after: bytes, status: Status
+) -> bool:
+    """Note how far the session's log goes, and whether it has ended.
+
+    Returns:
+        Whether it stood where it was thought to stand. If not, the key is another session's, or the file
+        another one than it was: roll back.
+    """
+    found = update(SESSIONS).where(
+        SESSIONS.c.key == key, SESSIONS.c.id == session_id, SESSIONS.c.last_digest == before
     )
+    return connection.execute(found.values(status=status, last_digest=after)).rowcount == 1
 
 
 def mark_interrupted(connection: Connection) -> None:

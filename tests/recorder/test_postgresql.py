@@ -262,3 +262,38 @@ async def test_a_lock_that_is_never_released_does_not_hold_up_the_end(
     engine.dispose()
     await until(lambda: not any(t.name == "realtape-writer" for t in threading.enumerate()))
     assert numbers(await only(store))[0] == 0
+
+
+def administer(store: str, *statements: str) -> None:
+    """From the server's other database, outside transactions."""
+    server, _, name = store.replace("postgresql://", "postgresql+psycopg://").rpartition("/")
+    engine = create_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement.format(name=name)))
+    engine.dispose()
+
+
+@pytest.mark.parametrize("way", ["database", "schema"])
+async def test_sessions_go_on_in_a_database_that_was_made_again(store: str, way: str):
+    """Each under its own key, whatever was recorded there first; and a gap says what is gone."""
+    async with Recorder(store) as recorder:
+        busy, idle = begin(recorder, "busy"), begin(recorder, "idle")
+        mark(busy, 0, 1)
+        mark(idle, 0, 1, 2)
+        await recorder.flush()
+        if way == "database":
+            administer(store, "DROP DATABASE {name} WITH (FORCE)", "CREATE DATABASE {name}")
+        else:
+            execute(store, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+        async with Recorder(store) as other:
+            mark(begin(other, "other"), 7)
+        mark(idle, 3)
+        await flushed(recorder)
+        mark(busy, 2)
+    found = {stored.label: stored for stored in await intact(store)}
+    assert {name: numbers(stored) for name, stored in found.items()} == {
+        **{"other": [7], "idle": [3], "busy": [2]}
+    }
+    assert [gap["lost"] for gap in found["idle"].payloads(Kind.GAP)] == [3]
+    assert [gap["lost"] for gap in found["busy"].payloads(Kind.GAP)] == [2]

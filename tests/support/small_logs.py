@@ -23,13 +23,13 @@ from realtape.schema import (
     Status,
 )
 from realtape.schema.log import (
+    advance_session,
     entry_digest,
     insert_entries,
     insert_segment,
     insert_session,
     locate,
     open_for_writing,
-    update_session,
 )
 from realtape.session import Recording
 from support.stores import header
@@ -135,7 +135,7 @@ def write(path: Path, entries: Log, cuts: Sequence[bool] = ()) -> str:
     engine = open_for_writing(locate(path))
     segments, facts = Segments(cuts), header()
     with engine.begin() as connection:
-        key, digest = insert_session(connection, facts)
+        key, digest = first = insert_session(connection, facts)
         rows: list[Entry] = []
         for row in segments.filled(entries):
             digest = entry_digest(digest, row, segments.get)
@@ -144,7 +144,7 @@ def write(path: Path, entries: Log, cuts: Sequence[bool] = ()) -> str:
             insert_entries(connection, key, rows)
         for number, data in enumerate(segments.data):
             insert_segment(connection, key, number, data)
-        update_session(connection, key, Status.CLOSED, digest)
+        advance_session(connection, key, facts.id, first[1], digest, Status.CLOSED)
     engine.dispose()
     return facts.id
 

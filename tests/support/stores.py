@@ -15,6 +15,7 @@ from typing import Any
 from realtape.schema import Entry, Header, Kind, Status
 from realtape.schema.entries import new_session_id
 from realtape.schema.log import (
+    advance_session,
     entry_batches,
     entry_digest,
     fetch_segment,
@@ -28,7 +29,6 @@ from realtape.schema.log import (
     read,
     read_each,
     settle,
-    update_session,
 )
 
 DATA = b"four bytes and more of them"
@@ -63,14 +63,15 @@ def fill(path: Path, sessions: int = 1, entries: int = 3, *, settled: bool = Tru
     keys: list[int] = []
     with engine.begin() as connection:
         for number in range(sessions):
-            key, digest = insert_session(connection, header(number=str(number)))
+            facts = header(number=str(number))
+            key, digest = first = insert_session(connection, facts)
             insert_segment(connection, key, 0, DATA)
             rows: list[Entry] = []
             for seq in range(entries):
                 digest = entry_digest(digest, entry(seq), lambda segment, offset, length: DATA[:length])
                 rows.append(entry(seq)._replace(digest=digest))
             insert_entries(connection, key, rows)
-            update_session(connection, key, Status.CLOSED, digest)
+            advance_session(connection, key, facts.id, first[1], digest, Status.CLOSED)
             keys.append(key)
     engine.dispose()
     if settled:
