@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from ..schema.clocks import clock_here
 from ..schema.codec import STANDARD, Codec, Secrets, TextFilter, Vocabulary
-from ..schema.entries import Header, Kind, Status, new_session_id
+from ..schema.entries import FORMAT, Header, Kind, Status, new_session_id
 from ..schema.errors import StoreWriteError, UsageError
 from ..schema.log import StoreLocation, locate
 from ..schema.model import RealtimeModel, RealtimeModelListener
@@ -171,11 +171,16 @@ class Recorder:
 
     # --- for taps -------------------------------------------------------------------------------------
 
-    def begin(self, labels: Mapping[str, str], previous: SessionLog | None = None) -> SessionLog:
+    def begin(
+        self, labels: Mapping[str, str], previous: SessionLog | None = None, *, format: int = FORMAT
+    ) -> SessionLog:
         """Begin a session; of a model that had one before, the next.
 
         Its secrets are its own, the recorder's, and those of the session before: a process that takes
         calls for weeks, each with a key of its own, must not seek them all.
+
+        Args:
+            format: WIRE_FORMAT where what crosses sockets will be recorded; a header cannot be changed later.
         """
         header = Header(
             id=new_session_id(),
@@ -186,6 +191,7 @@ class Recorder:
             source="recorder",
             versions=self._versions(),
             labels={_text(name): _text(value) for name, value in labels.items()},
+            format=format,
         )
         clock = self.clock or clock_here()
         secrets = Secrets(self.secrets, *(() if previous is None else (previous.secrets,)))

@@ -184,12 +184,14 @@ class SessionLog:
         method: str | None = None,
         of: int | None = None,
         cause: int | None = None,
+        connection: int | None = None,
     ) -> int | None:
         """Append an entry; returns its seq, or None if it had to be dropped. Raises nothing.
 
         Args:
             value: what becomes the payload; encoded before this returns.
             cause: where the data tell it; else it is taken from the context.
+            connection: number of the socket within the session; None above the socket.
         """
         if self.refusing:
             return None
@@ -210,13 +212,13 @@ class SessionLog:
                 # A signal handler, a finalizer or a redactor, in the middle of another append of
                 # this thread: its turn comes when that one is whole.
                 if len(self._deferred) < MAX_DEFERRED:
-                    self._deferred.append((kind, value, type, method, of, cause, playback))
+                    self._deferred.append((kind, value, type, method, of, cause, connection, playback))
                 else:
                     self._lose(kind, self._latest_ns, "more were appended within one append than are kept")
                 return None
             self._busy = True
             try:
-                seq = self._append(kind, value, type, method, of, cause, playback)
+                seq = self._append(kind, value, type, method, of, cause, connection, playback)
                 if self._deferred:
                     self._append_deferred()
             finally:
@@ -298,6 +300,7 @@ class SessionLog:
         method: str | None,
         of: int | None,
         cause: int | None,
+        connection: int | None,
         playback: Playback,
     ) -> int | None:
         at_ns = self._latest_ns
@@ -327,7 +330,7 @@ class SessionLog:
             if of == LOST:
                 of = None
             seq = self.count
-            place = (seq, at_ns, tick, task, kind, text_column(type), method, cause, of, None)
+            place = (seq, at_ns, tick, task, kind, text_column(type), method, cause, of, connection)
             entry = Entry(*place, item_id, content_index, elapsed_ms, payload, flags)
             self._add(entry, self._payloads.blobs)
         except Exception as error:  # noqa: BLE001 - the application goes on, whatever happens here

@@ -6,7 +6,7 @@ Imports nothing of the other packages; `recorder` and `replay` import this one, 
 from __future__ import annotations
 
 from .codec import STANDARD, Codec, Described, RecordedError, Vocabulary, same
-from .entries import FORMAT, Entry, Flag, Header, Kind, SessionRecord, Status
+from .entries import FORMAT, WIRE_FORMAT, Entry, Flag, Header, Kind, SessionRecord, Status
 from .errors import (
     CodecError,
     CorruptRecordError,
@@ -45,6 +45,7 @@ from .events import (
     RealtimeModelTurnStartedEvent,
     RealtimeModelUsageEvent,
 )
+from .frames import Frame
 from .log import StoreLocation
 from .model import RealtimeModel, RealtimeModelConfig, RealtimeModelListener
 from .playback import RealtimePlaybackState, RealtimePlaybackTracker, audio_length_ms
@@ -61,6 +62,7 @@ from .sends import (
 __all__ = [
     "FORMAT",
     "STANDARD",
+    "WIRE_FORMAT",
     "Codec",
     "CodecError",
     "CorruptRecordError",
@@ -70,6 +72,7 @@ __all__ = [
     "Entry",
     "FixtureError",
     "Flag",
+    "Frame",
     "Header",
     "Kind",
     "NewerFormatError",

@@ -1,4 +1,4 @@
-"""What the log holds: entries of a session, and the session's header. Format 1: `docs/format.md`."""
+"""What the log holds: entries of a session, and the session's header. Formats 1 and 2: `docs/format.md`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from enum import IntFlag, StrEnum
 from typing import NamedTuple
 
 FORMAT = 1
-"""The format that this release writes. It reads every format up to it."""
+"""The format of a store, and of a session without frames."""
+
+WIRE_FORMAT = 2
+"""The format of a session that holds what crossed sockets. This release reads every format up to it."""
 
 
 SETTLED_TICKS = 16
@@ -39,8 +42,15 @@ class Kind(StrEnum):
     SENT_DONE = "sent_done"
     PLAYBACK = "playback"
     CLOCK = "clock"
+    SOCKET = "socket"
+    SOCKET_OPENED = "socket_opened"
+    SOCKET_FAILED = "socket_failed"
     FRAME_IN = "frame_in"
     FRAME_OUT = "frame_out"
+    FRAME_DONE = "frame_done"
+    SOCKET_ENDED = "socket_ended"
+    SOCKET_CLOSE = "socket_close"
+    SOCKET_CLOSED = "socket_closed"
     FAULT = "fault"
     MARKER = "marker"
     GAP = "gap"

@@ -102,9 +102,20 @@ def client_message_in(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": message.get("type"), **mapping(message.get("other_data"))}
 
 
+def frame_pieces(tree: Any) -> list[Any]:
+    """The pieces of a frame's text, in the tree of its payload: texts, and references to the bytes of base64.
+    Empty where the frame holds bytes. (In format 1 a frame is nothing but its pieces.)"""
+    return sequence(tree) or sequence(mapping(tree).get("pieces"))
+
+
 def frame_message(entry: Entry) -> dict[str, Any]:
     """The message in a frame; empty if the frame holds none. Bytes are left as references."""
-    pieces = sequence(payload(entry))
+    return frame_message_in(payload(entry))
+
+
+def frame_message_in(tree: Any) -> dict[str, Any]:
+    """The same in the tree of its payload, whose own references are left."""
+    pieces = frame_pieces(tree)
     references = [piece for piece in pieces if not isinstance(piece, str)]
     numbers = iter(range(len(references)))
     text = "".join(piece if isinstance(piece, str) else f"\ue000{next(numbers)}" for piece in pieces)

@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..schema.clocks import clock_held
 from ..schema.codec import STANDARD, Codec, Vocabulary
-from ..schema.entries import Entry, Header, Kind, SessionRecord, Status
-from ..schema.errors import CorruptRecordError, DecodingError, SessionNotFoundError
+from ..schema.entries import WIRE_FORMAT, Entry, Header, Kind, SessionRecord, Status
+from ..schema.errors import CorruptRecordError, DecodingError, NewerFormatError, SessionNotFoundError
 from ..schema.log import (
     Address,
     Row,
@@ -309,6 +309,18 @@ class Recording:
 
 
 def _choose(address: Address, sessions: list[SessionRecord], session_id: str | None) -> SessionRecord:
+    chosen = _named(address, sessions, session_id)
+    if chosen.header.format > WIRE_FORMAT:
+        raise NewerFormatError(
+            str(address),
+            f"session {chosen.header.id} was recorded in format {chosen.header.format}, "
+            f"and this release reads up to {WIRE_FORMAT}",
+            "upgrade: pip install --upgrade realtape",
+        )
+    return chosen
+
+
+def _named(address: Address, sessions: list[SessionRecord], session_id: str | None) -> SessionRecord:
     if not sessions:
         raise SessionNotFoundError(str(address), "holds no session yet", "record one into it first")
     if session_id is None:

@@ -19,6 +19,8 @@ CLASSES = {
     "InputAudio": {"schema/items.py", "provider/requests.py"},
     "InputImage": {"schema/items.py", "provider/requests.py"},
     "InputText": {"schema/items.py", "provider/requests.py"},
+    # A message on a socket, and the extent of an entry: the words that sockets and stacks have for them.
+    "Frame": {"schema/frames.py", "recorder/causes.py"},
     # A response as a recording tells it, and one that a server is giving.
     "Response": {"session/structure.py", "provider/session.py"},
     # Speech that is read, that a script says, and that a plan has said: each the word of its own language.

@@ -14,7 +14,7 @@ from .encoding import Encoding, Reference
 from .json_text import escaped, to_json, written
 from .raised import text_of
 from .secrets import Secrets
-from .vocabulary import Vocabulary
+from .vocabulary import FRAME, Vocabulary
 
 TextFilter = Callable[[str], str]
 """Takes a text out of a payload, returns what may be kept of it."""
@@ -58,7 +58,7 @@ class Codec:
 
     def __init__(self, vocabulary: Vocabulary, filters: Sequence[TextFilter] = ()) -> None:
         self.vocabulary = vocabulary
-        self._filters = tuple(filters)
+        self.filters = tuple(filters)
 
     def encode(
         self, value: Any, put: Callable[[bytes], Reference], secrets: Secrets | None = None
@@ -80,7 +80,7 @@ class Codec:
             if not payload.isascii():
                 payload = escaped(tree, payload)
             redacted = False
-            if self._filters or (secrets is not None and secrets.within(payload)):
+            if self.filters or (secrets is not None and secrets.within(payload)):
                 filtered = to_json(self._filtered(tree, secrets))
                 redacted = filtered != payload
                 payload = filtered
@@ -111,22 +111,36 @@ class Codec:
         values = decoding.values(payloads)
         return None if values is None else (values, decoding.notes)
 
-    def _filtered(self, tree: Any, secrets: Secrets | None) -> Any:
+    def filtered(self, tree: Any) -> Any:
+        """A JSON tree as the filters leave it: a frame's message, which they are given text by text.
+
+        Raises:
+            EncodingError: a filter answered something else than a text, or raised.
+        """
+        try:
+            return self._filtered(tree, None)
+        except EncodingError:
+            raise
+        except Exception as error:
+            raise EncodingError(f"a redactor raised {type(error).__name__}") from error
+
+    def _filtered(self, tree: Any, secrets: Secrets | None, *, framed: bool = False) -> Any:
         if isinstance(tree, str):
             text = tree if secrets is None else secrets.scrub(tree)
-            for text_filter in self._filters:
+            for text_filter in () if framed else self.filters:
                 text = text_filter(text)
                 if type(text) is not str:
                     raise EncodingError(f"a redactor answered {type(text).__name__}: a text was expected")
             return text
         if isinstance(tree, list):
-            return [self._filtered(item, secrets) for item in cast("list[Any]", tree)]
+            return [self._filtered(item, secrets, framed=framed) for item in cast("list[Any]", tree)]
         if not isinstance(tree, dict):
             return tree
         facts = cast("dict[str, Any]", tree)
         if "$" in facts:  # the keys are the fields of a class, which are in its source
+            framed = framed or facts["$"] == FRAME  # a protocol's text: filtered before it was cut
             return {
-                key: item if key in ("$", "$set") else self._filtered(item, secrets)
+                key: item if key in ("$", "$set") else self._filtered(item, secrets, framed=framed)
                 for key, item in facts.items()
             }
         filtered: dict[str, Any] = {}

@@ -19,6 +19,7 @@ import pybase64
 from pydantic import BaseModel
 
 from ..errors import EncodingError
+from ..frames import Base64
 from .described import Described, RecordedError
 from .inspection import (
     dict_get,
@@ -215,6 +216,10 @@ class Encoding:
         self.spend(1, len(value))
         return {"$": "py:bytes", "at": list(self._put(value))}
 
+    def _base64(self, value: Base64) -> Any:
+        self.spend(1, len(value.data))
+        return {"$": "base64", "at": list(self._put(value.data))}
+
     def buffer(self, value: Any) -> Any:
         """Bytes of another class than `bytes`."""
         actual = cast("type[Any]", type(value))
@@ -384,6 +389,7 @@ PLAIN: dict[int, _Method] = {
     id(set): Encoding.members,
     id(frozenset): Encoding.members,
     id(bytes): Encoding._bytes,
+    id(Base64): Encoding._base64,
     id(bytearray): Encoding.buffer,
     id(memoryview): Encoding.buffer,
     **{id(cls): Encoding._scalar for cls in TO_TREE},

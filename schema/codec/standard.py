@@ -11,8 +11,9 @@ from typing import Any
 
 from .. import items, usage
 from ..events import RECEIVED_EVENTS
+from ..frames import Frame, frame_of, frame_state
 from ..sends import SENT_EVENTS
-from .vocabulary import Vocabulary
+from .vocabulary import FRAME, Vocabulary
 
 # By name and not by `vars(builtins)`: what a newer Python adds is read by an older one, too.
 BUILTIN_EXCEPTIONS = (
@@ -144,6 +145,7 @@ def _python() -> Vocabulary:
     for cls in ASYNCIO_EXCEPTIONS:
         vocabulary.register(f"asyncio:{cls.__name__}", cls)
     vocabulary.register("json:JSONDecodeError", json.JSONDecodeError)
+    vocabulary.register(FRAME, Frame, to_state=frame_state, from_state=frame_of)
     return vocabulary
 
 

@@ -21,6 +21,9 @@ from .inspection import mro, own_attributes
 Shape = Literal["dataclass", "model", "enum", "exception", "custom"]
 State = dict[str, Any]
 
+FRAME = "frame"
+"""The name of a frame: its text is a protocol's, and no text of the payload."""
+
 RESERVED = frozenset(
     {"described", "recorded_error", "base64"}
     | {f"py:{name}" for name in ("str", "int", "float", "complex", "Decimal", "UUID")}

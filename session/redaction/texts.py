@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from ...schema.codec import Reference
 from ..drafts import reference_in
+from ..fields import frame_pieces
 from .phones import HINT_CHARS
 from .views import Cell, Fixed, Joined, Slice, View
 
@@ -220,12 +221,10 @@ class PayloadTexts:
 
     def _frame(self, tree: Any) -> None:
         """A frame is JSON text, in pieces: its texts are found without taking it apart."""
-        pieces: list[Any] = cast("list[Any]", tree) if isinstance(tree, list) else [tree]
+        pieces = frame_pieces(tree) or self._holder
         views: list[View] = []
         for index, piece in enumerate(pieces):
-            change: Callable[[Any], None] = (
-                partial(pieces.__setitem__, index) if pieces is tree else partial(self._holder.__setitem__, 0)
-            )
+            change: Callable[[Any], None] = partial(pieces.__setitem__, index)
             if isinstance(piece, str):
                 views.append(self._cell(piece, change))
             else:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from realtape.schema import (
 )
 from realtape.schema.log import fetch_sessions, locate, open_for_reading, open_for_writing, read
 from realtape.schema.log import stores as schema_stores
+from realtape.session import Recording
 from sqlalchemy import text
 from support.stores import (
     DATA,
@@ -336,3 +338,15 @@ async def test_what_the_database_says_in_the_body_is_translated(path: Path):
         async with open_for_reading(locate(path)) as connection:
             await connection.execute(text("SELECT missing FROM entries"))
     assert_told(caught.value, path, "no such column")
+
+
+async def test_a_session_of_a_newer_format_is_refused_and_the_others_are_read(path: Path):
+    fill(path, sessions=2)
+    with closing(sqlite3.connect(path)) as connection:
+        ids = [row[0] for row in connection.execute("SELECT id FROM sessions ORDER BY key")]
+        connection.execute("UPDATE sessions SET format = 3 WHERE id = ?", (ids[1],))
+        connection.commit()
+    async with await Recording.open(path, ids[0]) as recording:
+        assert recording.header.format == 1
+    with pytest.raises(NewerFormatError, match=r"format 3.*reads up to 2.*pip install --upgrade"):
+        await Recording.open(path, ids[1])

@@ -1,0 +1,125 @@
+"""`Frame`: one message on a websocket, as a log of format 2 holds it.
+
+Its text is cut at the base64 in it, so that audio lies in the log as bytes, once for the frame and for what
+was made of it. Only where encoding the bytes gives the very characters back is a text cut, so joining the
+pieces gives the very text back, always.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pybase64
+
+Opcode = Literal["text", "binary"]
+
+MIN_CUT_CHARS = 24
+"""Shorter base64 stays in the text."""
+
+_BEFORE_BASE64 = re.compile(r'"(?:delta|audio|data|payload)"\s*:\s*"(?=[A-Za-z0-9+/]{24})')
+"""Keys under which the realtime protocols carry audio: OpenAI's, Gemini's `inlineData.data`, and those of
+telephone companies. (A text under `delta` that looks like base64 is cut, too, and comes back.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Base64:
+    """Bytes that stand in a text as canonical base64."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message.
+
+    Attributes:
+        data: exactly what crossed the wire: a text, or bytes.
+        opcode: `text`, or `binary`, which a text may be sent as, too: some providers do.
+        suspended: the read, or the send, gave way to others before it returned; None where that is not known.
+    """
+
+    data: str | bytes
+    opcode: Opcode = "text"
+    suspended: bool | None = None
+
+    @classmethod
+    def of(cls, message: str | bytes, *, suspended: bool | None = None) -> Frame:
+        """The frame of a message as a websocket library gives it: text, or bytes."""
+        return cls(message, "text" if isinstance(message, str) else "binary", suspended)
+
+    @property
+    def text(self) -> str | None:
+        """What it says, if it is text by its opcode or by its bytes."""
+        if isinstance(self.data, str):
+            return self.data
+        try:
+            return self.data.decode()
+        except UnicodeDecodeError:
+            return None
+
+    @property
+    def message(self) -> str | bytes:
+        """As a websocket library takes it."""
+        if self.opcode == "text" or isinstance(self.data, bytes):
+            return self.data
+        return self.data.encode()
+
+
+def cut(text: str) -> list[str | Base64]:
+    """The text in pieces, which joined are the very text."""
+    pieces: list[str | Base64] = []
+    done = 0
+    for found in _BEFORE_BASE64.finditer(text):
+        begin = found.end()
+        end = text.find('"', begin)
+        if begin < done or end - begin < MIN_CUT_CHARS or (end - begin) % 4:
+            continue
+        base64 = text[begin:end]
+        try:
+            data = pybase64.b64decode(base64, validate=True)
+        except ValueError:
+            continue
+        if pybase64.b64encode_as_string(data) == base64:
+            pieces += [text[done:begin], Base64(data)]
+            done = end
+    pieces.append(text[done:])
+    return pieces
+
+
+def frame_state(frame: Frame) -> dict[str, Any]:
+    """What a payload holds of a frame."""
+    state: dict[str, Any] = {"opcode": frame.opcode}
+    text = frame.data if isinstance(frame.data, str) else _json_in(frame.data)
+    if text is None:
+        state["bytes"] = frame.data
+    else:
+        state["pieces"] = cut(text)
+    if frame.suspended is not None:
+        state["suspended"] = frame.suspended
+    return state
+
+
+def frame_of(state: dict[str, Any]) -> Frame:
+    """The frame of a payload's fields."""
+    opcode: Opcode = "binary" if state.get("opcode") == "binary" else "text"
+    suspended = state.get("suspended")
+    data: str | bytes
+    if "pieces" in state:
+        data = "".join(state["pieces"])
+        if opcode == "binary":
+            data = data.encode()
+    else:
+        data = bytes(state["bytes"])
+    return Frame(data, opcode, suspended if isinstance(suspended, bool) else None)
+
+
+def _json_in(data: bytes) -> str | None:
+    """Bytes that are text: Gemini sends its JSON so. None of all else, such as bare audio."""
+    if data[:1] not in (b"{", b"["):
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
