@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 from ..clocks import clock_held
 from ..entries import FORMAT
 from ..errors import NewerFormatError, NotAStoreError, UsageError
+from .additions import impostors, make_additions
 from .addresses import Address
 from .driver_errors import SOMETHING_ELSE, sqlite_code, store_error, store_errors
 from .tables import METADATA, STORE, create_tables
@@ -149,8 +150,9 @@ def _make_or_check(address: Address, connection: Connection) -> None:
         connection.execute(STORE.insert().values(format=FORMAT, created_ns=time.time_ns()))
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
-        return
-    _require_log(address, connection, existing, "record into one of its own")
+    else:
+        _require_log(address, connection, existing, "record into one of its own")
+    make_additions(connection)
 
 
 def _tables(connection: Connection) -> set[str]:
@@ -159,8 +161,13 @@ def _tables(connection: Connection) -> set[str]:
 
 def _require_log(address: Address, connection: Connection, tables: set[str], remedy: str) -> None:
     """Check that the database is a log, of a format that we know."""
+    if not tables:
+        raise NotAStoreError(
+            str(address), "no log yet: its tables were not made", "record into it, or name another store"
+        )
     formats: list[Any] = []
-    if STORE.name in tables:  # looked at first: a newer format may have other tables
+    false = impostors(connection)
+    if STORE.name in tables - false:  # looked at first: a newer format may have other tables
         formats = [*connection.execute(select(STORE.c.format)).scalars()]
     known = len(formats) == 1 and type(formats[0]) is int and formats[0] > 0
     if known and formats[0] > FORMAT:
@@ -169,8 +176,11 @@ def _require_log(address: Address, connection: Connection, tables: set[str], rem
             f"written in format {formats[0]}, and this release reads up to {FORMAT}",
             "upgrade: pip install --upgrade realtape",
         )
-    if not known or not tables >= _TABLES:
+    if not known or not tables - false >= _TABLES:
         raise NotAStoreError(str(address), SOMETHING_ELSE, remedy)
+    if false:
+        names = ", ".join(sorted(false))
+        raise NotAStoreError(str(address), f"{SOMETHING_ELSE} ({names} of another make)", remedy)
 
 
 @contextmanager

@@ -1,0 +1,81 @@
+"""What stands in a store beside the five tables of format 1.
+
+An addition is a table of its own: a reader that does not know it passes it over, and a store that lacks it is
+whole. All of them are listed here, with the exact statement that makes each. What has the name of one, or of
+one of the five, and is something else, is no store of ours.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import delete, inspect, literal_column, table, text
+from sqlalchemy.engine import Connection
+
+from .tables import METADATA, STORE
+
+
+class Addition(NamedTuple):
+    """One table.
+
+    Attributes:
+        name: of the table.
+        sql: the statement that makes it; the same on SQLite and PostgreSQL.
+        owner: the module that alone reads and writes it.
+        session: the column with a session's key, whose rows are deleted with the session; None where rows
+            outlive it.
+    """
+
+    name: str
+    sql: str
+    owner: str
+    session: str | None
+
+
+ADDITIONS: tuple[Addition, ...] = ()
+
+
+def make_additions(connection: Connection) -> None:
+    """Make those that a store lacks, in the caller's transaction."""
+    missing = {addition.name for addition in ADDITIONS} - set(inspect(connection).get_table_names())
+    for addition in ADDITIONS:
+        if addition.name in missing:
+            connection.execute(text(addition.sql))
+
+
+def delete_from_additions(connection: Connection, key: int) -> None:
+    """Delete what they hold of a session, in the transaction that removes the session."""
+    present = set(inspect(connection).get_table_names())
+    for addition in ADDITIONS:
+        if addition.session is not None and addition.name in present:
+            rows = delete(table(addition.name))
+            connection.execute(rows.where(literal_column(f'"{addition.session}"') == key))
+
+
+_COLUMNS = {name: [column.name for column in one.columns] for name, one in METADATA.tables.items()}
+del _COLUMNS[STORE.name]  # which tells the format, and another one may have more to tell
+_SCHEMA = """
+SELECT m.name, m.type, m.sql, x.name, x.hidden
+FROM sqlite_master AS m LEFT JOIN pragma_table_xinfo(m.name) AS x
+WHERE m.name IN ({names}) AND m.type IN ('table', 'view') ORDER BY m.name, x.cid
+"""
+
+
+def impostors(connection: Connection) -> set[str]:
+    """The names of what is not the table of ours that it is called.
+
+    Only SQLite's: a file may come from anybody, a server's tables were made by who may write to it.
+    """
+    if connection.dialect.name != "sqlite":
+        return set()
+    names = [STORE.name, *_COLUMNS, *(addition.name for addition in ADDITIONS)]
+    statement = _SCHEMA.format(names=", ".join("?" * len(names)))
+    found: set[str] = set()
+    columns: dict[str, list[str]] = {}
+    for name, kind, sql, column, hidden in connection.exec_driver_sql(statement, tuple(names)):
+        virtual = str(sql).upper().startswith("CREATE VIRTUAL")
+        other = any(addition.name == name and addition.sql.strip() != sql for addition in ADDITIONS)
+        if kind != "table" or hidden or virtual or other:
+            found.add(name)
+        columns.setdefault(name, []).append(column)
+    return found | {name for name, cols in columns.items() if cols != _COLUMNS.get(name, cols)}

@@ -1,0 +1,105 @@
+"""Additions to a store are tables of a registry; what only has the name of one, or of one of the five, is
+no store of ours."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from realtape.schema import NotAStoreError
+from realtape.schema.log import additions, fetch_sessions, locate, open_blocking, open_for_writing
+from realtape.schema.log.additions import Addition, delete_from_additions
+from support.stores import fill, sql
+
+NOTES = Addition(
+    "notes", "CREATE TABLE notes (session INTEGER NOT NULL, note TEXT NOT NULL)", "schema/log", "session"
+)
+TALLIES = Addition("tallies", "CREATE TABLE tallies (count INTEGER NOT NULL)", "schema/log", None)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+@pytest.fixture
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(additions, "ADDITIONS", (NOTES, TALLIES))
+
+
+def execute(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def sessions(path: Path) -> int:
+    with open_blocking(locate(path)) as connection:
+        return len(fetch_sessions(connection))
+
+
+@pytest.mark.usefixtures("_registered")
+def test_a_store_of_before_is_given_what_it_lacks(path: Path, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as before:
+        before.setattr(additions, "ADDITIONS", ())
+        fill(path, 2)
+    assert sessions(path) == 2  # reading changes nothing
+    assert sql(path, "SELECT name FROM sqlite_master WHERE name IN ('notes', 'tallies')") == []
+    fill(path, 2)
+    assert sql(path, "SELECT sql FROM sqlite_master WHERE name = 'notes'") == [(NOTES.sql,)]
+    assert sessions(path) == 4
+
+
+def test_a_reader_passes_over_what_it_does_not_know(path: Path):
+    fill(path, 2)
+    execute(
+        path, NOTES.sql, "CREATE VIEW talk AS SELECT payload FROM entries", "CREATE INDEX i ON entries (type)"
+    )
+    assert sessions(path) == 2
+    fill(path, 2)
+
+
+@pytest.mark.usefixtures("_registered")
+def test_rows_go_with_their_session_or_outlive_it(path: Path):
+    first, second = fill(path, 2)
+    for key in (first, second):
+        execute(path, f"INSERT INTO notes VALUES ({key}, 'x')", "INSERT INTO tallies VALUES (1)")
+    engine = open_for_writing(locate(path))
+    with engine.begin() as connection:
+        delete_from_additions(connection, first)
+    engine.dispose()
+    assert sql(path, "SELECT session FROM notes") == [(second,)]
+    assert sql(path, "SELECT count(*) FROM tallies") == [(2,)]
+
+
+@pytest.mark.usefixtures("_registered")
+@pytest.mark.parametrize(
+    "forged",
+    [
+        ["ALTER TABLE segments RENAME TO s", "CREATE VIEW segments AS SELECT * FROM s"],
+        ["ALTER TABLE store RENAME TO s", "CREATE VIEW store AS SELECT * FROM s"],
+        ["ALTER TABLE sessions ADD COLUMN more TEXT AS (printf('%.*c', 1000000000, 'x')) VIRTUAL"],
+        ["DROP TABLE prunings", "CREATE VIRTUAL TABLE prunings USING fts5(session, id, reason)"],
+        ["DROP TABLE notes", "CREATE TABLE notes (session INTEGER, note TEXT)"],
+        ["DROP TABLE notes", "CREATE VIEW notes AS SELECT key AS session, id AS note FROM sessions"],
+    ],
+)
+def test_what_only_has_the_name_is_refused(path: Path, forged: list[str]):
+    fill(path, 2)
+    execute(path, "PRAGMA legacy_alter_table=ON", *forged)
+    with pytest.raises(NotAStoreError, match="a database of something else"):
+        sessions(path)
+    with pytest.raises(NotAStoreError, match="a database of something else"):
+        open_for_writing(locate(path))
+
+
+def test_a_store_that_died_before_its_tables(path: Path):
+    """It is nothing foreign: the next recorder makes them."""
+    execute(path, "PRAGMA journal_mode=WAL")
+    with pytest.raises(NotAStoreError, match="no log yet: its tables were not made"):
+        sessions(path)
+    fill(path, 2)
+    assert sessions(path) == 2
