@@ -1,7 +1,7 @@
 """Connection options: what of them goes into the log, and which secrets they hold.
 
-Credentials never reach the log: of the key only whether there was one, of headers the names, of a
-URL the host, the path and the query keys that are known to be harmless.
+Of the key only whether there was one, of headers the names, of a URL the host, the path without what
+looks like a token, and the query keys that are known to be harmless.
 """
 
 from __future__ import annotations
@@ -9,17 +9,25 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
-from ..schema.codec import REDACTED, Secrets
+from ..schema.codec import HARMLESS_HEADERS, REDACTED, Codec, Secrets, credentials_in, from_json
 
 HARMLESS_QUERY_KEYS = frozenset({"model", "api-version", "deployment", "intent", "language"})
-HARMLESS_HEADERS = frozenset({"openai-beta", "user-agent", "content-type", "accept", "origin"})
 HARMLESS_OPTIONS = frozenset({"initial_model_settings"})
 SUBPROTOCOL_KEY = "openai-insecure-api-key."
 """Browser-style clients put the key behind this, in a subprotocol."""
+
+_SECRET_VARIABLE = re.compile(
+    r"(?:.*_)?(?:API_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|SECRET_KEY|ACCESS_KEY|PRIVATE_KEY|AUTH_KEY)",
+    re.IGNORECASE,
+)
+_A_WORD = re.compile(r"[a-z]{0,15}|[A-Z]{0,15}|[A-Z]?[a-z]{0,14}|\d{0,7}|[/~.].*")
+"""No secret, whatever a variable is called: `disabled`, `4096`, the path of a file."""
+MIN_TELLING_LENGTH = 8
 
 
 def known_options(options: Any) -> Mapping[str, Any]:
@@ -33,8 +41,8 @@ def describe(options: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         if name == "api_key":
             described[name] = "callable" if callable(value) else "given"
-        elif name == "headers" and isinstance(value, Mapping):
-            described[name] = sorted(str(header) for header in known_options(value))
+        elif name == "headers" and isinstance(value, Mapping | list | tuple):
+            described[name] = sorted(header for header, _ in headers_in(value))
         elif name == "url" and isinstance(value, str):
             described[name] = harmless_url(value)
         elif name == "playback_tracker":
@@ -48,30 +56,62 @@ def describe(options: Mapping[str, Any]) -> dict[str, Any]:
     return described
 
 
+def headers_in(headers: Any) -> Iterator[tuple[str, str]]:
+    """Names and values of headers, given as a mapping, as pairs, or as lines."""
+    if isinstance(headers, Mapping):
+        yield from ((_text(name), _text(value)) for name, value in known_options(headers).items())
+        return
+    for header in cast("Sequence[Any]", headers) if isinstance(headers, list | tuple) else ():
+        if isinstance(header, list | tuple) and len(cast("Sequence[Any]", header)) == 2:
+            yield _text(header[0]), _text(header[1])
+        elif isinstance(header, str):
+            name, _, value = header.partition(":")
+            yield name.strip(), value.strip()
+
+
+def _text(part: Any) -> str:
+    return part.decode("latin-1") if isinstance(part, bytes) else str(part)
+
+
 def secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
     """Every secret that the options, or the environment, hold by themselves."""
-    key = options.get("api_key")
-    if isinstance(key, str):
-        yield key
-    yield from _environment_secrets()
-    for name, value in known_options(options.get("headers")).items():
-        lower = str(name).lower()
-        if lower == "sec-websocket-protocol":
-            yield from _subprotocol_secrets(str(value))
-        elif lower not in HARMLESS_HEADERS:
-            yield from _header_secrets(str(value))
-    url = options.get("url")
-    if isinstance(url, str):
-        yield from _url_secrets(url)
-    call_id = options.get("call_id")
-    if isinstance(call_id, str):
-        yield call_id
+    yield from environment_secrets()
+    for name, value in options.items():
+        if name == "api_key" or name == "call_id":
+            if isinstance(value, str):
+                yield value
+        elif name == "headers":
+            for header, text in headers_in(value):
+                yield from _header_secrets(header, text)
+        elif name == "url":
+            if isinstance(value, str):
+                yield from _url_secrets(value)
+        elif name == "subprotocols" and isinstance(value, list | tuple):
+            for protocol in cast("Sequence[Any]", value):
+                yield from _subprotocol_secrets(_text(protocol))
 
 
-def _environment_secrets() -> Iterator[str]:
+def settings_secrets(settings: Any, codec: Codec) -> Iterator[str]:
+    """What settings hold that is sought wherever it stands: tools on other servers (MCP) are called with
+    an authorization and with headers of their own.
+
+    Raises:
+        EncodingError: they cannot be recorded.
+    """
+    for text in credentials_in(from_json(codec.encode(settings, lambda data: (0, 0, 0)).payload)):
+        for part in (text, *text.split()):  # `Bearer …`
+            if len(part) >= MIN_TELLING_LENGTH and not _A_WORD.fullmatch(part):
+                yield part
+
+
+def environment_secrets() -> Iterator[str]:
+    """What variables of the environment hold whose names say that it is a secret, of whatever vendor."""
     yield os.environ.get("OPENAI_API_KEY", "")
     for name, value in os.environ.items():
-        if name.lower().endswith("_proxy") and "@" in value:  # websockets quotes it when it is invalid
+        if _SECRET_VARIABLE.fullmatch(name):
+            if len(value) >= MIN_TELLING_LENGTH and not _A_WORD.fullmatch(value):
+                yield value
+        elif name.lower().endswith("_proxy") and "@" in value:  # websockets quotes it when it is invalid
             yield from _url_secrets(value)
 
 
@@ -107,24 +147,26 @@ def _observed(key: Callable[[], Any], secrets: Secrets) -> Callable[[], Any]:
 
 
 def harmless_url(url: str) -> str:
-    """A URL without user information, and without the values of query keys that we do not know."""
+    """A URL without user information, without what looks like a token in its path, and without the values of
+    query keys that we do not know; of those that look like a token themselves, without the key."""
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
         query = [
-            (key, value if key.lower() in HARMLESS_QUERY_KEYS else REDACTED)
+            (REDACTED if _is_token(key) else key, value if key.lower() in HARMLESS_QUERY_KEYS else REDACTED)
             for key, value in parse_qsl(parts.query, keep_blank_values=True)
         ]
     except ValueError:
         return REDACTED
-    harmless = SplitResult(parts.scheme, host, parts.path, urlencode(query, safe="[]"), "")
+    path = "/".join(REDACTED if _is_token(unquote(part)) else part for part in parts.path.split("/"))
+    harmless = SplitResult(parts.scheme, host, path, urlencode(query, safe="[]"), "")
     return harmless.geturl()
 
 
 def _url_secrets(url: str) -> Iterator[str]:
     try:
         parts = urlsplit(url)
-        query = parse_qsl(parts.query)
+        query = parse_qsl(parts.query, keep_blank_values=True)
         account = [parts.username or "", parts.password or ""]
     except ValueError:
         yield url
@@ -132,21 +174,41 @@ def _url_secrets(url: str) -> Iterator[str]:
     for key, value in query:
         if key.lower() not in HARMLESS_QUERY_KEYS:
             yield value
-            yield quote(value, safe="")
+        if _is_token(key):
+            yield key
     for pair in parts.query.split("&"):  # as it is written, which other tools may quote differently
         key, _, value = pair.partition("=")
         if key.lower() not in HARMLESS_QUERY_KEYS:
             yield value
+    for part in parts.path.split("/"):
+        if _is_token(unquote(part)):
+            yield part
+            yield unquote(part)
     yield from account
     yield from map(unquote, account)
     yield parts.fragment
 
 
-def _header_secrets(value: str) -> Iterator[str]:
-    yield value
-    for part in value.replace(",", " ").split():  # `Bearer …`
-        if len(part) >= 8:
-            yield part
+_NAME_OR_NUMBER = re.compile(r"[A-Za-z]+\d{0,4}[a-z]?|\d+[a-z]?|[0-9a-f]{4}|[0-9a-f]{8}|[0-9a-f]{12}|")
+
+
+def _is_token(part: str) -> bool:
+    """Whether a part of a URL is no name, version, date or UUID, but something that nobody wrote by hand."""
+    if any(credentials_in(part)):
+        return True
+    pieces = re.split(r"[-_.:~=@ ]", part)
+    return len(part) >= 12 and not all(map(_NAME_OR_NUMBER.fullmatch, pieces))
+
+
+def _header_secrets(name: str, value: str) -> Iterator[str]:
+    lower = name.lower()
+    if lower == "sec-websocket-protocol":
+        yield from _subprotocol_secrets(value)
+    elif lower not in HARMLESS_HEADERS:
+        yield value
+        for part in value.replace(",", " ").split():  # `Bearer …`
+            if len(part) >= 8:
+                yield part
 
 
 def _subprotocol_secrets(value: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..schema.clocks import clock_here
-from ..schema.codec import STANDARD, Codec, Secrets, TextFilter, Vocabulary
+from ..schema.codec import STANDARD, Codec, Secrets, SecretsInUse, TextFilter, Vocabulary
 from ..schema.entries import FORMAT, Header, Kind, Status, new_session_id
 from ..schema.errors import StoreWriteError, UsageError
 from ..schema.log import StoreLocation, locate
@@ -61,6 +61,9 @@ class Recorder:
             that is on virtual time, else `time.monotonic_ns`.
         max_pending_bytes: of all sessions together, not written yet; beyond it entries are dropped.
         drain_seconds: how long `flush` and `close` wait for the disk.
+        scrub_tools: seek credentials by their names in the arguments and outputs of tools, too: a replay then
+            gives the tools other arguments than they were given. What is known, or has the prefix of a key,
+            is taken out of them in any case.
 
     With `REALTAPE_DISABLED=1` in the environment nothing is recorded, and models are passed through.
 
@@ -82,6 +85,7 @@ class Recorder:
         clock: Callable[[], int] | None = None,
         max_pending_bytes: int = MAX_PENDING_BYTES,
         drain_seconds: float = DRAIN_SECONDS,
+        scrub_tools: bool = False,
     ) -> None:
         self.address = locate(store)
         if not 0 <= max_pending_bytes <= LARGEST_PENDING_BYTES:
@@ -89,6 +93,8 @@ class Recorder:
         self._disabled = os.environ.get("REALTAPE_DISABLED") == "1"
         self.codec = Codec(vocabulary, redactors)
         self.secrets = Secrets()
+        self._in_use = SecretsInUse()
+        self._scrub_tools = scrub_tools
         self.clock = clock
         self._max_pending_bytes = max_pending_bytes
         self._drain_seconds = drain_seconds
@@ -176,8 +182,9 @@ class Recorder:
     ) -> SessionLog:
         """Begin a session; of a model that had one before, the next.
 
-        Its secrets are its own, the recorder's, and those of the session before: a process that takes
-        calls for weeks, each with a key of its own, must not seek them all.
+        Its secrets are its own, the recorder's, those of the session before, and those of all sessions
+        that are going on: a process that takes calls for weeks, each with a key of its own, must not seek
+        them all.
 
         Args:
             format: WIRE_FORMAT where what crosses sockets will be recorded; a header cannot be changed later.
@@ -194,7 +201,8 @@ class Recorder:
             format=format,
         )
         clock = self.clock or clock_here()
-        secrets = Secrets(self.secrets, *(() if previous is None else (previous.secrets,)))
+        before = () if previous is None else (previous.secrets,)
+        secrets = Secrets(self.secrets, *before, among=self._in_use, strict=self._scrub_tools)
         log = SessionLog(header, self.codec, secrets, clock, self._backlog, self._received)
         with self._lock:
             if self._closed:

@@ -252,6 +252,7 @@ class SessionLog:
         with self._lock:
             self.status = status
             self._touched = True
+        self.secrets.leave()
         self._backlog.wake(self)
 
     def refuse(self) -> None:
@@ -285,8 +286,7 @@ class SessionLog:
 
     def scrubbed_header(self) -> Header:
         """The header as it goes into the store: no secret in a label either."""
-        scrub = self.secrets.scrub
-        labels = {scrub(name): scrub(value) for name, value in self.header.labels.items()}
+        labels = self.secrets.scrub_tree(dict(self.header.labels))
         self.header = dataclasses.replace(self.header, labels=labels)
         return self.header
 

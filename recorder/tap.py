@@ -7,16 +7,18 @@ result, exception and cancellation. The classes that applications use are thin s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from ..schema.codec import Vocabulary, event_name
+from ..schema.codec import Codec, Vocabulary, event_name
 from ..schema.entries import Kind, Status
+from ..schema.errors import EncodingError
 from . import causes
-from .options import describe, known_options, observe_key, secrets_in
+from .options import describe, known_options, observe_key, secrets_in, settings_secrets
 from .playback import AssumedTracker, TrackerTap
 from .session_log import LOST, SessionLog
 
@@ -50,6 +52,7 @@ class ModelTap:
         self._number = next(_numbers)
         self._begin_session = begin
         self._vocabulary = vocabulary
+        self._codec = Codec(vocabulary)
         self._relay = relay(self._on_event)
         self._log: SessionLog | None = None
         self._tracker: TrackerTap | AssumedTracker | None = None
@@ -174,8 +177,11 @@ class ModelTap:
         call_id = getattr(getattr(event, "tool_call", None), "call_id", None)
         cause = log.call(call_id) if isinstance(call_id, str) else None
         type_ = self._type_of(cast("type[Any]", type(event)))
-        if type_ == "send_session_update" and isinstance(self._tracker, AssumedTracker):
-            self._tracker.ask(getattr(event, "session_settings", None))
+        if type_ == "send_session_update":
+            settings = getattr(event, "session_settings", None)
+            self._learn(settings, log)
+            if isinstance(self._tracker, AssumedTracker):
+                self._tracker.ask(settings)
         sent = _or_lost(log.append(Kind.SENT, event, type=type_, method=method, cause=cause))
         try:
             with self._inside(log, sent):
@@ -201,12 +207,17 @@ class ModelTap:
         try:
             known = known_options(options)
             log.secrets.add([*secrets_in(known)])  # and those of the environment
+            self._learn(known.get("initial_model_settings"), log)
             describe(known)
         except Exception as error:  # noqa: BLE001 - the options are the application's, and may be anything
             # What must not be recorded is not known, so nothing is.
             logger.error("a session is not recorded, its options cannot be read: %s", type(error).__name__)
             log.refuse()
         return log
+
+    def _learn(self, settings: Any, log: SessionLog) -> None:
+        with contextlib.suppress(EncodingError):  # then nothing of them is recorded
+            log.secrets.add([*settings_secrets(settings, self._codec)])
 
     def _resume(self, log: SessionLog, tracker: TrackerTap | AssumedTracker | None) -> None:
         self._forget_tracker()

@@ -97,6 +97,7 @@ class Recorder(recorder.Recorder):
         clock: Callable[[], int] | None = None,
         max_pending_bytes: int = MAX_PENDING_BYTES,
         drain_seconds: float = DRAIN_SECONDS,
+        scrub_tools: bool = False,
     ) -> None:
         super().__init__(
             store,
@@ -105,6 +106,7 @@ class Recorder(recorder.Recorder):
             clock=clock,
             max_pending_bytes=max_pending_bytes,
             drain_seconds=drain_seconds,
+            scrub_tools=scrub_tools,
         )
         self.event_causes = causes.EventCauses()
 

@@ -6,15 +6,18 @@ May import the errors and the interface of `realtape.schema`.
 from __future__ import annotations
 
 from .codec import REFERS, Codec, TextFilter, bytes_in, references
+from .credentials import REDACTED
 from .described import ORIGIN, Described, RecordedError
 from .encoding import MAX_DEPTH, Reference
 from .equality import same
 from .json_text import MAX_NESTING, from_json, require_flatness, require_nesting, to_json
-from .secrets import REDACTED, Secrets
+from .secrets import Secrets, SecretsInUse, credentials_in
 from .standard import PYTHON, STANDARD, event_name, received_name, register_interface, sent_name
+from .text_places import HARMLESS_HEADERS
 from .vocabulary import State, Vocabulary
 
 __all__ = [
+    "HARMLESS_HEADERS",
     "MAX_DEPTH",
     "MAX_NESTING",
     "ORIGIN",
@@ -27,10 +30,12 @@ __all__ = [
     "RecordedError",
     "Reference",
     "Secrets",
+    "SecretsInUse",
     "State",
     "TextFilter",
     "Vocabulary",
     "bytes_in",
+    "credentials_in",
     "event_name",
     "from_json",
     "received_name",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from ..errors import DecodingError, EncodingError
 from .decoding import Decoding
@@ -14,7 +13,8 @@ from .encoding import Encoding, Reference
 from .json_text import escaped, to_json, written
 from .raised import text_of
 from .secrets import Secrets
-from .vocabulary import FRAME, Vocabulary
+from .text_places import TextPlace, changed
+from .vocabulary import Vocabulary
 
 TextFilter = Callable[[str], str]
 """Takes a text out of a payload, returns what may be kept of it."""
@@ -80,7 +80,7 @@ class Codec:
             if not payload.isascii():
                 payload = escaped(tree, payload)
             redacted = False
-            if self.filters or (secrets is not None and secrets.within(payload)):
+            if self.filters or (secrets is not None and secrets.within(tree)):
                 filtered = to_json(self._filtered(tree, secrets))
                 redacted = filtered != payload
                 payload = filtered
@@ -124,41 +124,18 @@ class Codec:
         except Exception as error:
             raise EncodingError(f"a redactor raised {type(error).__name__}") from error
 
-    def _filtered(self, tree: Any, secrets: Secrets | None, *, framed: bool = False) -> Any:
-        if isinstance(tree, str):
-            text = tree if secrets is None else secrets.scrub(tree)
-            for text_filter in () if framed else self.filters:
+    def _filtered(self, tree: Any, secrets: Secrets | None) -> Any:
+        def change(text: str, place: TextPlace) -> str:
+            if secrets is not None:
+                text = secrets.scrub(text, place)
+            # What stands in a frame is a protocol's text: it was filtered before it was cut.
+            for text_filter in () if place is TextPlace.FRAME else self.filters:
                 text = text_filter(text)
                 if type(text) is not str:
                     raise EncodingError(f"a redactor answered {type(text).__name__}: a text was expected")
             return text
-        if isinstance(tree, list):
-            return [self._filtered(item, secrets, framed=framed) for item in cast("list[Any]", tree)]
-        if not isinstance(tree, dict):
-            return tree
-        facts = cast("dict[str, Any]", tree)
-        if "$" in facts:  # the keys are the fields of a class, which are in its source
-            framed = framed or facts["$"] == FRAME  # a protocol's text: filtered before it was cut
-            return {
-                key: item if key in ("$", "$set") else self._filtered(item, secrets, framed=framed)
-                for key, item in facts.items()
-            }
-        filtered: dict[str, Any] = {}
-        for key, item in facts.items():
-            name = self._filtered(key, secrets)
-            if name != key:
-                name = _unused(name, facts, filtered)
-            filtered[name] = self._filtered(item, secrets)
-        return filtered
 
-
-def _unused(name: str, *taken: dict[str, Any]) -> str:
-    """A key that replaces none: two that differ in nothing but a secret are still two."""
-    numbers = itertools.count(2)
-    unused = name
-    while unused == "$" or any(unused in each for each in taken):
-        unused = f"{name} ({next(numbers)})"
-    return unused
+        return changed(tree, change, strict=secrets is not None and secrets.strict)
 
 
 def bytes_in(segments: Mapping[int, bytes], segment: int, offset: int, length: int) -> bytes:

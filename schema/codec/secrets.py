@@ -1,92 +1,310 @@
-"""Texts that must never reach the log, whatever carries them."""
+"""Texts that must not reach the log: secrets that are known, in all encodings, and what looks like one.
+
+`Secrets.spans` is the one place that says what of a text is a credential.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+import weakref
 from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, quote_plus
 
-from .json_text import SPLIT_STRING, to_json
+import pybase64
+
+from .credentials import MIN_CREDENTIAL_LENGTH, REDACTED, find_credentials, is_id
+from .text_places import TextPlace, changed, is_telling, place_of
 
 MIN_SECRET_LENGTH = 6
 """Shorter texts are no secrets, and scrubbing them would take ordinary words out of the log."""
 
-REDACTED = "[redacted]"
-"""What stands where a secret stood."""
+MAX_CLEAN = 256
+MAX_CLEAN_LENGTH = 128
+"""So many texts of so many characters are remembered to hold nothing: ids and names of types come again
+with every delta."""
 
-_SPLIT = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+MAX_TEXT_BYTES = 1 << 20
+"""Bytes that are ASCII are sought through as a text, if they are so few."""
+
+_OF_TOOL = re.compile(r"function_?(?:call|response)|mcp_call|tool_?(?:call|response)", re.IGNORECASE)
+"""In frames of which a tool gets arguments, or that hold its output."""
+
+_SILENCE = b"\0\0\0\0"
+_changes = itertools.count(1)
+
+
+class _Latest:
+    """The last change of anybody's secrets, in this process."""
+
+    change = 0
 
 
 class _Known:
-    """What is sought, in all its forms; made anew for every secret that is added."""
+    """What is sought, in all its forms; made anew for every secret that is added.
 
-    def __init__(self, texts: tuple[str, ...]) -> None:
-        # The longest first: a token that begins with another must not be left in half.
-        self.forms = sorted({form for text in texts for form in _forms(text)}, key=len, reverse=True)
-        self.count = len(texts)
-        self.bytes = [form.encode("utf-8", "surrogatepass") for form in self.forms]
-        self.escaped = [to_json(form)[1:-1] for form in self.forms if not _SPLIT.search(form)]
-        self._pattern: re.Pattern[str] | None = None
+    Attributes:
+        stamp: the state of those who know them.
+        forms: the shortest first.
+    """
 
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        if self._pattern is None:
-            self._pattern = re.compile("|".join(map(re.escape, self.forms)))
-        return self._pattern
+    def __init__(self, texts: Iterable[str] = (), stamp: tuple[int, ...] = ()) -> None:
+        known = dict.fromkeys(texts)
+        self.stamp = stamp
+        self.forms = sorted({form for text in known for form in forms_of(text)}, key=len)
+        self.shortest = min([MIN_CREDENTIAL_LENGTH, *map(len, self.forms[:1])])
+        self.bytes = [form for text in known for form in _in_bytes(text)]
+        self.clean: set[str] = set()
+        self.clean_keys: set[str] = set()
+
+    def within(self, text: str) -> list[str]:
+        """The forms that stand in a text, the shortest first."""
+        length, found = len(text), list[str]()
+        for form in self.forms:
+            if len(form) > length:
+                break
+            if form in text:
+                found.append(form)
+        return found
 
 
 class Secrets:
-    """A growing set of secrets, each sought by value.
+    """A growing set of secrets, each sought by value in every common encoding; and what looks like one.
 
-    A secret is also sought as JSON writes it inside a text: a frame that carries it is such a text.
     Safe from any thread, and without a lock: a signal handler or a finalizer may record at any
     moment, and a process that forks leaves its other threads' locks held.
 
     Args:
         others: their own are sought, too, also those that are added there later.
+        among: those of all that are among the same are sought, as long as they are held by somebody and
+            have not left.
+
+    Attributes:
+        strict: names mean in the arguments and outputs of tools what they mean elsewhere.
     """
 
-    def __init__(self, *others: Secrets) -> None:
+    def __init__(self, *others: Secrets, among: SecretsInUse | None = None, strict: bool = False) -> None:
+        self.strict = strict
         self._texts: dict[str, None] = {}
-        self._others = [other._texts for other in others]
-        self._made = _Known(())
+        self._others = others
+        self._among = among
+        self._stamp = self._seen = 0
+        self._made = _Known()
+        if among is not None:
+            among.join(self)
 
     def add(self, texts: Iterable[str]) -> None:
         """Remember texts; what is shorter than MIN_SECRET_LENGTH is not taken for a secret."""
         if isinstance(texts, str):
             texts = (texts,)
         for text in texts:
-            if len(text) >= MIN_SECRET_LENGTH:
-                self._texts.setdefault(text)
+            if len(text) >= MIN_SECRET_LENGTH and text not in self._texts:
+                self._texts[text] = None
+                self._stamp = next(_changes)
+                if self._among is not None:
+                    self._among.stamp = next(_changes)
+                _Latest.change = next(_changes)  # at last: who sees it sees the others
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Those that were added here."""
+        return tuple(self._texts)
+
+    def leave(self) -> None:
+        """The others need not seek what was added here any longer."""
+        if self._among is not None:
+            self._among.part(self)
 
     @property
     def _known(self) -> _Known:
-        # Whoever replaces what a faster thread made sees that it is behind, and does it again.
-        while self._made.count < len(self._texts) + sum(map(len, self._others)):
-            self._made = _Known((*self._texts, *(text for texts in self._others for text in texts)))
+        latest = _Latest.change
+        if self._seen != latest:  # somebody's secrets are other ones: perhaps not ours
+            self._know_again()
+            self._seen = latest
         return self._made
 
-    def within(self, payload: str) -> bool:
-        """Whether a payload (JSON text) may hold any of them; False is certain."""
-        known = self._known
-        for text in known.escaped:
-            if text in payload:
-                return True
-        return bool(known.count) and SPLIT_STRING in payload
+    def _know_again(self) -> None:
+        among = self._among
+        stamp = (self._stamp, 0 if among is None else among.stamp, *(other._stamp for other in self._others))
+        if self._made.stamp != stamp:
+            beside = self._others if among is None else (*self._others, *among.members())
+            self._made = _Known((text for each in (self, *beside) for text in each.own), stamp)
 
-    def scrub(self, text: str) -> str:
-        """The text without them."""
+    def spans(self, text: str, place: TextPlace = TextPlace.FREE) -> list[tuple[int, int]]:
+        """Where secrets stand in a text: (start, end) in order, none within another.
+
+        Args:
+            place: what stands in a secret's place is one whatever it is; in a tool's arguments and outputs
+                only what is known, or has a prefix that nothing else has.
+        """
+        if place is TextPlace.SECRET:
+            return [(0, len(text))] if is_telling(text) else []
         known = self._known
-        return known.pattern.sub(REDACTED, text) if known.count else text
+        found: list[tuple[int, int]] = []
+        if len(text) >= known.shortest:
+            forms = known.within(text)
+            if forms:  # the longest first: a token that begins with another must not be left in half
+                pattern = "|".join(map(re.escape, reversed(forms)))
+                found += [match.span() for match in re.finditer(pattern, text)]
+            if len(text) >= MIN_CREDENTIAL_LENGTH:
+                tool = place is TextPlace.TOOL or (
+                    place is TextPlace.FRAME and _OF_TOOL.search(text) is not None
+                )
+                found += find_credentials(text, named=self.strict or not tool)
+        return _merged(found) if len(found) > 1 else found
+
+    def scrub(self, text: str, place: TextPlace = TextPlace.FREE) -> str:
+        """The text without them."""
+        parts: list[str] = []
+        done = 0
+        for start, end in self.spans(text, place):
+            parts += text[done:start], REDACTED
+            done = end
+        return text if not done else "".join(parts) + text[done:]
+
+    def scrub_tree(self, tree: Any) -> Any:
+        """A payload's tree without them; keys that were different stay so."""
+        return changed(tree, self.scrub, strict=self.strict)
+
+    def within(self, tree: Any) -> bool:
+        """Whether a payload's tree may hold any of them; False is certain."""
+        known = self._known
+        clean, keys, shortest = known.clean, known.clean_keys, known.shortest
+        trees: list[Any] = [tree]
+        for each in trees:
+            cls: Any = each.__class__
+            if cls is dict:
+                if not keys.issuperset(each):
+                    for key in each:
+                        if key not in keys:
+                            if place_of(key) is not None or self.spans(key):
+                                return True
+                            _remember(keys, key)
+                items: Iterable[Any] = each.values()
+            else:
+                items = each if cls is list else (each,)
+            for item in items:
+                cls = item.__class__
+                if cls is str:
+                    if len(item) >= shortest and item not in clean:
+                        if known.within(item) or (is_id(item) is None and self._looks_like_one(item)):
+                            return True
+                        _remember(clean, item)
+                elif cls is dict or cls is list:
+                    trees.append(item)
+        return False
+
+    def _looks_like_one(self, text: str) -> bool:
+        return place_of(text) is not None or bool(self.spans(text))
 
     def scrub_bytes(self, data: bytes) -> bytes:
-        """The bytes without them, of the same length: audio arithmetic must survive."""
+        """The bytes without them, of the same length: audio arithmetic must survive.
+
+        What is no text is sought through for the known ones alone, as UTF-8 and UTF-16.
+        """
+        if data.isascii() and not data.startswith(_SILENCE) and len(data) <= MAX_TEXT_BYTES:
+            for start, end in self.spans(data.decode("ascii")):
+                data = data[:start] + b"*" * (end - start) + data[end:]
         for secret in self._known.bytes:
             if secret in data:
                 data = data.replace(secret, b"*" * len(secret))
         return data
 
 
-def _forms(text: str) -> set[str]:
-    """A secret as it is, and as it stands in a text that is itself JSON."""
-    return {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+class SecretsInUse:
+    """The secrets of all sessions that are going on: one's key may be spoken in another.
+
+    Attributes:
+        stamp: changes with what is known.
+    """
+
+    def __init__(self) -> None:
+        self.stamp = 0
+        self._members: dict[int, weakref.ref[Secrets]] = {}
+
+    def join(self, secrets: Secrets) -> None:
+        """They are among these until they leave, or nobody holds them."""
+        number = id(secrets)
+        self._members[number] = weakref.ref(secrets, lambda gone: self._forget(number))
+
+    def part(self, secrets: Secrets) -> None:
+        """They are not among these any longer."""
+        self._forget(id(secrets))
+
+    def members(self) -> list[Secrets]:
+        """All that are among these."""
+        held = [reference() for reference in list(self._members.values())]
+        return [secrets for secrets in held if secrets is not None]
+
+    def _forget(self, number: int) -> None:
+        if self._members.pop(number, None) is not None:
+            self.stamp = next(_changes)
+            _Latest.change = next(_changes)
+
+
+def credentials_in(tree: Any) -> list[str]:
+    """The texts of a payload's tree that look like credentials, or stand where one does."""
+    found: list[str] = []
+    seeking = Secrets()
+
+    def note(text: str, place: TextPlace) -> str:
+        found.extend(text[start:end] for start, end in seeking.spans(text, place))
+        return text
+
+    changed(tree, note)
+    return found
+
+
+def forms_of(text: str) -> set[str]:
+    """A secret as it is, and in every common encoding."""
+    data = text.encode("utf-8", "surrogatepass")
+    written = {text, *_in_json(text)}
+    forms = {*written, *(again for form in written for again in _in_json(form))}
+    forms |= {text.upper(), text.lower(), text.replace("/", "\\/")}
+    for url in (quote(data, safe=""), quote(data), quote_plus(data)):
+        forms |= {url, re.sub("%..", lambda found: found[0].lower(), url)}
+    forms |= {data.hex(), data.hex().upper()}
+    for before in range(3):
+        # Whatever stands before it and behind it: the characters that hold bits of nothing else.
+        encoded = pybase64.b64encode(bytes(before) + data)
+        first, last = (before * 8 + 5) // 6, (before + len(data)) * 8 // 6
+        core = encoded[first:last].decode()
+        forms |= {
+            core,
+            core.replace("/", "\\/"),
+            quote(core, safe=""),
+            core.replace("+", "-").replace("/", "_"),
+        }
+    return {form for form in forms if len(form) >= MIN_SECRET_LENGTH}
+
+
+def _in_json(text: str) -> set[str]:
+    return {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+
+
+def _in_bytes(text: str) -> set[bytes]:
+    # UTF-16 without its last byte: so it stands in the other order of bytes, too.
+    plain = {text, *_in_json(text)}
+    return {form.encode("utf-8", "surrogatepass") for form in plain} | {
+        text.encode("utf-16-le", "surrogatepass")[:-1]
+    }
+
+
+def _remember(clean: set[str], text: str) -> None:
+    if len(text) <= MAX_CLEAN_LENGTH:
+        if len(clean) >= MAX_CLEAN:
+            clean.clear()
+        clean.add(text)
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Without overlaps; what only touches stays apart."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
