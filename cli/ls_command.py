@@ -14,8 +14,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..schema import Header, SessionRecord, Status, StoreLocation
-from ..schema.log import fetch_entries, fetch_sessions, locate, open_for_reading, read
+from ..schema import CorruptRecordError, Header, SessionRecord, Status, StoreLocation
+from ..schema.log import fetch_entries, fetch_headers, locate, open_for_reading, read
 from ..session.fixture import is_fixture, read_into_memory
 from ..session.words import short
 from . import output
@@ -46,31 +46,41 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False,
 ) -> int:
     """List the sessions of a store, the oldest first."""
-    sessions = asyncio.run(_read(parse_store(store)))
+    sessions, damaged = asyncio.run(_read(parse_store(store)))
+    for error in damaged:
+        output.note(str(error))
+    code = Exit.INCOMPLETE if damaged else Exit.SAME
     if as_json:
         output.put_json([_facts(one) for one in sessions], indent=2)
-        return Exit.SAME
+        return code
     console = output.console(sys.stdout)
-    if not sessions:
+    if not sessions and not damaged:
         output.note(f"{store}: holds no session yet; record one into it first")
     elif console.is_terminal:
         ids = _shortest([one.record.header.id for one in sessions])
         console.print(_table([_cells(one, ids) for one in sessions], console.width))
     else:
         output.put_aligned([_HEADINGS, *(_cells(one, {}) for one in sessions)])
-    return Exit.SAME
+    return code
 
 
-async def _read(store: StoreLocation) -> list[Listed]:
+async def _read(store: StoreLocation) -> tuple[list[Listed], list[CorruptRecordError]]:
     address = read_into_memory(store)[0] if is_fixture(store) else locate(store)
     async with open_for_reading(address) as connection:
         listed: list[Listed] = []
-        for record in await read(connection, fetch_sessions):
+        damaged: list[CorruptRecordError] = []
+        for record in await read(connection, fetch_headers):
+            if isinstance(record, CorruptRecordError):
+                damaged.append(record)
+                continue
             duration_ns = None
-            for entry in await read(connection, fetch_entries, record.key, max(record.entries - 1, 0)):
-                duration_ns = entry.at_ns
+            try:
+                for entry in await read(connection, fetch_entries, record.key, max(record.entries - 1, 0)):
+                    duration_ns = entry.at_ns
+            except CorruptRecordError as error:
+                damaged.append(error)
             listed.append(Listed(record, duration_ns))
-        return listed
+        return listed, damaged
 
 
 def started_at(header: Header) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-from ..schema import Entry, Kind
+from ..schema import CorruptRecordError, Entry, Kind
 from ..session import Recording, words
 from ..session.fields import payload
 from . import output
@@ -124,8 +125,9 @@ async def _selected(recording: Recording, selection: Selection) -> AsyncIterator
 
 async def _view(recording: Recording) -> TimelineView:
     last_seq, last_time = max(recording.length - 1, 0), seconds(0)
-    async for entry in recording.entries(last_seq):
-        last_time = seconds(entry.at_ns)
+    with suppress(CorruptRecordError):  # what comes before it is shown all the same
+        async for entry in recording.entries(last_seq):
+            last_time = seconds(entry.at_ns)
     console = output.console(sys.stdout)
     if console.is_terminal:
         return TerminalView(console, last_seq, last_time)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
+from sqlalchemy.engine import Connection
 
-from ..replay import WatchedRecording
-from ..schema import Kind, Status
+from ..schema import CorruptRecordError, Kind, NewerFormatError, SessionRecord, Status
+from ..schema.log import Address, fetch_headers, file_damage, locate, open_blocking
+from ..session import choose, verified_batches
+from ..session.fixture import is_fixture, read_into_memory
 from . import output
 from .exit_codes import Exit
 from .progress import Progress
-from .targets import Target, parse_target
+from .targets import parse_target
 
 MAX_GAPS = 5
 """Gaps that are named; of the rest, how many."""
@@ -20,26 +23,73 @@ MAX_GAPS = 5
 
 def verify(
     target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
+        str,
+        typer.Argument(metavar="STORE[#SESSION]", help="The store, or one recording in it."),
     ],
 ) -> int:
-    """Check a recording against its digest chain.
+    """Check a store against the digest chains of its sessions.
 
-    Finds what was changed, taken out, swapped or cut off after it was recorded.
+    Finds what was changed, taken out, swapped or cut off after it was recorded, and says what is still good.
     """
-    return asyncio.run(_verify(parse_target(target)))
+    words = parse_target(target)
+    address = read_into_memory(words.store)[0] if is_fixture(words.store) else locate(words.store)
+    with open_blocking(address) as connection:
+        sessions = fetch_headers(connection, strays=True)
+        if not sessions or words.session is not None:
+            sessions = [choose(address, sessions, words.session)]
+        code = _verify(connection, address, sessions)
+        if words.session is not None:
+            return code
+        damage = file_damage(connection) if code is Exit.SAME else None
+    if damage is None:
+        return code
+    output.note(
+        f"{address}: every entry is intact, but the file is damaged elsewhere ({damage}); "
+        "`realtape recover` writes them into a new one"
+    )
+    return Exit.INCOMPLETE
 
 
-async def _verify(target: Target) -> int:
-    async with await WatchedRecording.open(target.store, target.session) as recording:
-        gaps: list[int] = []
-        recording.on_entry = lambda entry: gaps.append(entry.seq) if entry.kind == Kind.GAP else None
-        with Progress(lambda: (recording.position, recording.length), "verifying"):
-            await recording.verify()
-        missing = _missing(recording.status, gaps)
-        place = f"session {recording.header.id}: intact, {recording.length} entries"
-        output.put(f"{place}; {missing}" if missing else place)
-        return Exit.INCOMPLETE if missing else Exit.SAME
+def _verify(
+    connection: Connection, address: Address, sessions: Sequence[SessionRecord | CorruptRecordError]
+) -> Exit:
+    intact, lacking = 0, 0
+    position, length = 0, sum(one.entries for one in sessions if isinstance(one, SessionRecord))
+
+    def passed(count: int) -> None:
+        nonlocal position
+        position += count
+
+    with Progress(lambda: (position, length), "verifying"):
+        for session in sessions:
+            try:
+                missing = _verified(connection, choose(address, [session], None), passed)
+            except (CorruptRecordError, NewerFormatError) as error:
+                output.note(str(error))
+                continue
+            intact += 1
+            lacking += bool(missing)
+    if len(sessions) > 1:
+        output.put(f"{len(sessions)} sessions: {intact} intact, {lacking} of these incomplete")
+    return Exit.SAME if intact == len(sessions) and not lacking else Exit.INCOMPLETE
+
+
+def _verified(connection: Connection, session: SessionRecord, passed: Callable[[int], None]) -> str:
+    """What an intact session lacks all the same; said, too.
+
+    Raises:
+        CorruptRecordError: it is not intact.
+    """
+    gaps: list[int] = []
+    length = 0
+    for batch in verified_batches(connection, session):
+        gaps += [entry.seq for entry in batch if entry.kind == Kind.GAP]
+        length += len(batch)
+        passed(len(batch))
+    missing = _missing(session.status, gaps)
+    place = f"session {session.header.id}: intact, {length} entries"
+    output.put(f"{place}; {missing}" if missing else place)
+    return missing
 
 
 def _missing(status: Status, gaps: list[int]) -> str:

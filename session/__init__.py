@@ -11,7 +11,7 @@ from .drafts import Draft, read_drafts, write_drafts
 from .interruptions import Interruption, interruptions
 from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, server_event
 from .places import Numbering, Place
-from .recording import Recording
+from .recording import Recording, choose
 from .sound import SoundFormat, SoundFormats, format_of
 from .speech import Speech
 from .state import HeardSoFar, HistoryItem, OpenCall, Said, State
@@ -19,6 +19,7 @@ from .states import States, state_at
 from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
 from .structure import Message, Response, Structure
 from .tool_calls import ToolAnswers, ToolCall, ToolCalls, tool_calls
+from .verifying import verified_batches
 
 __all__ = [
     "SPOKEN_DELTAS",
@@ -49,6 +50,7 @@ __all__ = [
     "ToolCall",
     "ToolCalls",
     "begins_turn",
+    "choose",
     "format_of",
     "interruptions",
     "is_reaction",
@@ -58,5 +60,6 @@ __all__ = [
     "state_at",
     "stimuli",
     "tool_calls",
+    "verified_batches",
     "write_drafts",
 ]

@@ -225,8 +225,6 @@ def fetch_draft(connection: Connection, session: SessionRecord) -> Draft:
     entries: list[Entry] = []
     segments: dict[int, bytes] = {}
     for entry in itertools.chain.from_iterable(entry_batches(connection, session.key)):
-        if entry.seq != len(entries):
-            raise CorruptRecordError(session.header.id, len(entries), f"missing; {entry.seq} follows")
         entries.append(entry)
         for segment, _, _ in references(entry.payload):
             if segment not in segments:

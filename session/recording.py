@@ -20,19 +20,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..schema.clocks import clock_held
 from ..schema.codec import STANDARD, Codec, Vocabulary
 from ..schema.entries import WIRE_FORMAT, Entry, Header, Kind, SessionRecord, Status
-from ..schema.errors import CorruptRecordError, DecodingError, NewerFormatError, SessionNotFoundError
+from ..schema.errors import CorruptRecordError, NewerFormatError, SessionNotFoundError
 from ..schema.log import (
     Address,
     Row,
     StoreLocation,
     entry_batches,
-    entry_digest,
     entry_of,
     fetch_ended,
     fetch_entries,
+    fetch_headers,
     fetch_sessions,
     has_kind,
-    header_digest,
     locate,
     open_blocking,
     open_for_reading,
@@ -44,6 +43,7 @@ from .drafts import Draft, in_memory, read_drafts
 from .ended import EndedEntries
 from .fixture import is_fixture, read_into_memory
 from .payloads import Payloads
+from .verifying import verified_batches
 
 _T = TypeVar("_T")
 
@@ -90,7 +90,7 @@ class Recording:
         else:
             address, first_id = locate(store), None
         async with open_for_reading(address) as connection:
-            session = _choose(address, await read(connection, fetch_sessions), session_id or first_id)
+            session = choose(address, await read(connection, fetch_headers), session_id or first_id)
         return cls(address, session, vocabulary)
 
     @classmethod
@@ -102,7 +102,7 @@ class Recording:
         """
         address = in_memory(drafts, name)
         with open_blocking(address) as connection:
-            session = _choose(address, fetch_sessions(connection), drafts[0].header.id)
+            session = choose(address, fetch_headers(connection), drafts[0].header.id)
         return cls(address, session, vocabulary)
 
     @classmethod
@@ -270,24 +270,10 @@ class Recording:
         Raises:
             CorruptRecordError: names the first entry that is not what was appended.
         """
-        session = self._session
-        digest = header_digest(session.header)
-        if digest != session.first_digest:
-            raise CorruptRecordError(session.header.id, None, "the header was changed")
-        expected = 0
-        async for entry in self.entries():
-            if entry.seq != expected:
-                raise CorruptRecordError(session.header.id, expected, f"missing; {entry.seq} follows")
-            await self._load(entry)
-            try:
-                digest = entry_digest(digest, entry, self.bytes_at)
-            except DecodingError as error:
-                raise CorruptRecordError(session.header.id, entry.seq, str(error)) from error
-            if digest != entry.digest:
-                raise CorruptRecordError(session.header.id, entry.seq, "changed after it was appended")
-            expected += 1
-        if digest != session.last_digest and session.status is not Status.RECORDING:
-            raise CorruptRecordError(session.header.id, expected, "the end was cut off")
+        connection = await self._connected()
+        with store_errors(self._address):
+            async for _ in read_each(connection, verified_batches, self._session):
+                pass
 
     # --- helpers ----------------------------------------------------------------------------------------
 
@@ -308,8 +294,19 @@ class Recording:
                 await read(connection, self._payloads.load, self._session.key, [entry.payload])
 
 
-def _choose(address: Address, sessions: list[SessionRecord], session_id: str | None) -> SessionRecord:
+def choose(
+    address: Address, sessions: Sequence[SessionRecord | CorruptRecordError], session_id: str | None
+) -> SessionRecord:
+    """The session of an id, which may be cut short; the newest, if there is none.
+
+    Raises:
+        SessionNotFoundError: there is no such session.
+        CorruptRecordError: its header cannot be read.
+        NewerFormatError: its format is not known here.
+    """
     chosen = _named(address, sessions, session_id)
+    if isinstance(chosen, CorruptRecordError):
+        raise chosen
     if chosen.header.format > WIRE_FORMAT:
         raise NewerFormatError(
             str(address),
@@ -320,24 +317,29 @@ def _choose(address: Address, sessions: list[SessionRecord], session_id: str | N
     return chosen
 
 
-def _named(address: Address, sessions: list[SessionRecord], session_id: str | None) -> SessionRecord:
+def _named(
+    address: Address, sessions: Sequence[SessionRecord | CorruptRecordError], session_id: str | None
+) -> SessionRecord | CorruptRecordError:
     if not sessions:
         raise SessionNotFoundError(str(address), "holds no session yet", "record one into it first")
     if session_id is None:
         return sessions[-1]
-    matches = [session for session in sessions if session.header.id.startswith(session_id)]
-    exact = [session for session in matches if session.header.id == session_id]
+    matches = [session for session in sessions if _id(session).startswith(session_id)]
+    exact = [session for session in matches if _id(session) == session_id]
     if exact:
         return exact[0]
     if not matches:
-        newest = sessions[-1].header.id
         raise SessionNotFoundError(
             str(address),
             f"no session {session_id} among its {len(sessions)}",
-            f"list them with `realtape ls`; the newest is {newest}",
+            f"list them with `realtape ls`; the newest is {_id(sessions[-1])}",
         )
     if len(matches) > 1:
         raise SessionNotFoundError(
             str(address), f"{len(matches)} sessions begin with {session_id}", "give more of the id"
         )
     return matches[0]
+
+
+def _id(session: SessionRecord | CorruptRecordError) -> str:
+    return session.session_id if isinstance(session, CorruptRecordError) else session.header.id

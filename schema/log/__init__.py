@@ -6,6 +6,7 @@ May import the rest of `realtape.schema`.
 from __future__ import annotations
 
 from .addresses import Address, MemoryDatabase, StoreLocation, locate
+from .digest_chain import DigestChain
 from .digests import entry_digest, header_digest
 from .driver_errors import store_errors
 from .rows import (
@@ -17,6 +18,7 @@ from .rows import (
     entry_of,
     fetch_ended,
     fetch_entries,
+    fetch_headers,
     fetch_segment,
     fetch_segment_numbers,
     fetch_sessions,
@@ -28,11 +30,12 @@ from .rows import (
     mark_interrupted,
     row_batches,
 )
-from .stores import open_blocking, open_for_reading, open_for_writing, read, read_each, settle
+from .stores import file_damage, open_blocking, open_for_reading, open_for_writing, read, read_each, settle
 
 __all__ = [
     "BARE_FIELDS",
     "Address",
+    "DigestChain",
     "MemoryDatabase",
     "Row",
     "StoreLocation",
@@ -43,9 +46,11 @@ __all__ = [
     "entry_of",
     "fetch_ended",
     "fetch_entries",
+    "fetch_headers",
     "fetch_segment",
     "fetch_segment_numbers",
     "fetch_sessions",
+    "file_damage",
     "find_session",
     "has_kind",
     "header_digest",

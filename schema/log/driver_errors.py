@@ -12,6 +12,7 @@ from ..errors import NotAStoreError, StoreBusyError, StoreError, StoreNotFoundEr
 from .addresses import Address
 
 SOMETHING_ELSE = "a database of something else"
+_SAVE = "`realtape recover` saves what is still good; it was left as it is"
 
 _KINDS = {
     # SQLite's primary result codes (https://www.sqlite.org/rescode.html).
@@ -38,10 +39,36 @@ def sqlite_code(error: BaseException) -> str:
     return "_".join(getattr(error, "sqlite_errorname", "").split("_")[:2])
 
 
+REFUSALS = (sqlite3.Error, DBAPIError, StoreError, UnicodeDecodeError)
+"""What reading a row raises: of the driver itself, of SQLAlchemy, and as ours. And what Python's driver
+raises instead of an error whose text quotes bytes of a damaged schema."""
+
+_OF_THE_FILE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR")
+
+
+def damage_of(error: BaseException) -> str | None:
+    """What one of REFUSALS says of the file, where that is what is wrong; else None."""
+    original = error.__cause__ if isinstance(error, StoreError) else getattr(error, "orig", error)
+    if isinstance(original, UnicodeDecodeError):
+        return "no text"
+    if not isinstance(original, sqlite3.Error):
+        return None
+    code = sqlite_code(original)
+    if code in _OF_THE_FILE:
+        return str(original)
+    if not code and isinstance(
+        original, sqlite3.OperationalError
+    ):  # Python's own: `Could not decode to UTF-8`
+        return "a text in it is not UTF-8"
+    return None
+
+
 def store_error(address: Address, error: BaseException) -> StoreError:
     """Our error for one of a driver's."""
     store, text = str(address), str(error).partition("\n")[0]  # what follows quotes the row
     kind = _KINDS.get(sqlite_code(error) or getattr(error, "sqlstate", None) or "")
+    if isinstance(error, UnicodeDecodeError):
+        kind, text = "damaged", "no text"
     if kind == "busy":
         return StoreBusyError(store, "held by another process", "close the other one, or wait for it")
     if kind == "closed":
@@ -53,7 +80,7 @@ def store_error(address: Address, error: BaseException) -> StoreError:
     if kind == "foreign":
         return NotAStoreError(store, f"{SOMETHING_ELSE} ({text})", "name the store that was recorded into")
     if kind == "damaged":
-        return NotAStoreError(store, f"damaged ({text})", "restore it from a copy; it was left as it is")
+        return NotAStoreError(store, f"damaged ({text})", _SAVE)
     if kind == "full":
         return StoreError(store, text, "free space on the disk, or check it")
     return StoreError(store, text, "see the database's own message")
@@ -66,7 +93,7 @@ def store_errors(address: Address) -> Generator[None]:
         yield
     except DBAPIError as error:
         raise store_error(address, error.orig or error) from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise store_error(address, error) from error
     except OSError as error:
         raise StoreError(str(address), str(error), "check that the server is up and reachable") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
@@ -10,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Generator, Iterator, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection
@@ -19,7 +20,9 @@ from ..codec import from_json
 from ..entries import SEQ, Entry, Header, Kind, SessionRecord, Status
 from ..errors import CorruptRecordError
 from .digests import header_digest
+from .driver_errors import REFUSALS, damage_of
 from .tables import ENTRIES, SEGMENTS, SESSIONS
+from .untyped import ENTRY_TYPES, SESSION_TYPES, fit, read_entries, read_session, session_keys
 
 _NAMES = [column.name for column in ENTRIES.c]
 _QUOTED = ", ".join(f'"{name}"' for name in _NAMES)
@@ -35,14 +38,26 @@ _FIELDS = ", ".join(f'"{name}"' for name in Entry._fields)
 _FROM = f"FROM entries WHERE session = ? AND seq >= ? ORDER BY seq LIMIT {READ_BATCH}"
 _SELECT_ENTRIES = f"SELECT {_FIELDS} {_FROM}"
 
+_HEADER = ", ".join(SESSION_TYPES)
+_SELECT_SESSIONS = (
+    f"SELECT {_HEADER}, (SELECT max(seq) FROM entries WHERE session = key) "
+    "FROM sessions ORDER BY started_ns, key"
+)  # one look into the index, where a GROUP BY would read all of it
+_SELECT_SEGMENT = "SELECT data FROM segments WHERE session = ? AND segment = ?"
+_SELECT_LAST = "SELECT max(seq) FROM entries WHERE session = ?"
+_SELECT_SEQS = f"SELECT seq {_FROM}"
+
 _BARE = (
     'coalesce(method, cause, "of", connection, item_id, content_index, elapsed_ms) IS NULL '
     f"AND kind = '{Kind.RECEIVED}' AND flags = 0"
 )
-_SELECT_BARE = f'SELECT "seq", "at_ns", "tick", "task", "payload", "type", {_BARE} {_FROM}'
-_SELECT_OTHERS = f"SELECT {_FIELDS} FROM entries WHERE session = ? AND seq BETWEEN ? AND ? AND NOT ({_BARE})"
+_BARE_COLUMNS = ("seq", "at_ns", "tick", "task", "payload", "type")
+_SELECT_BARE = f"SELECT {', '.join(_BARE_COLUMNS)}, CASE WHEN {_BARE} THEN digest END {_FROM}"
+_SELECT_OTHERS = (
+    f"SELECT {_FIELDS} FROM entries WHERE session = ? AND seq BETWEEN ? AND ? AND ({_BARE}) IS NOT TRUE"
+)
 BARE_FIELDS = 7
-"""So many has the row of a bare event: seq, at_ns, tick, task, payload, type, and a truth. The first four,
+"""So many has the row of a bare event: seq, at_ns, tick, task, payload, type, digest. The first four,
 the type and the payload stand where they stand in any row."""
 
 _MOSTLY_BARE = (BARE_FIELDS + len(Entry._fields)) / 2
@@ -50,6 +65,8 @@ _MOSTLY_BARE = (BARE_FIELDS + len(Entry._fields)) / 2
 
 _RECEIVED, _NOTHING = Kind.RECEIVED.value, (None,) * 7
 _is_bare = itemgetter(-1)
+_ROW_TYPES = [*ENTRY_TYPES.values()]
+_BARE_TYPES = [*(ENTRY_TYPES[name] for name in _BARE_COLUMNS), ENTRY_TYPES["digest"] | {type(None)}]
 
 Row = tuple[Any, ...]
 """The fields of an `Entry`, in its order; or BARE_FIELDS of a received event that has nothing but these.
@@ -57,11 +74,11 @@ Row = tuple[Any, ...]
 
 
 def entry_of(row: Row) -> Entry:
-    """What a row holds. The digest of a bare event is not read."""
+    """What a row holds."""
     if len(row) != BARE_FIELDS:
         return Entry._make(row)
-    seq, at_ns, tick, task, payload, type, _ = row
-    return Entry._make((seq, at_ns, tick, task, _RECEIVED, type, *_NOTHING, payload, 0, b""))
+    seq, at_ns, tick, task, payload, type, digest = row
+    return Entry._make((seq, at_ns, tick, task, _RECEIVED, type, *_NOTHING, payload, 0, digest))
 
 
 # --- writing: by the one thread that owns the connection, in its transaction ----------------------
@@ -154,37 +171,126 @@ def mark_interrupted(connection: Connection) -> None:
 
 
 def fetch_sessions(connection: Connection) -> list[SessionRecord]:
-    """All sessions, oldest first, each with its number of entries.
+    """All sessions whose header can be read, oldest first, each with its number of entries."""
+    return [one for one in fetch_headers(connection) if isinstance(one, SessionRecord)]
 
-    Raises:
-        CorruptRecordError: a header that no release wrote.
+
+def fetch_headers(
+    connection: Connection, *, strays: bool = False
+) -> list[SessionRecord | CorruptRecordError]:
+    """All sessions, oldest first, each with its number of entries; or why its header cannot be read.
+
+    Args:
+        strays: look also for entries whose session has no header any more.
     """
-    last = (
-        select(func.max(ENTRIES.c.seq)).where(ENTRIES.c.session == SESSIONS.c.key).scalar_subquery()
-    )  # one look into the index, where a GROUP BY would read all of it
-    query = select(SESSIONS, last.label("last")).order_by(SESSIONS.c.started_ns, SESSIONS.c.key)
-    return [_session(row) for row in connection.execute(query).mappings()]
+    if connection.dialect.name != "sqlite":
+        last = select(func.max(ENTRIES.c.seq)).where(ENTRIES.c.session == SESSIONS.c.key).scalar_subquery()
+        query = select(SESSIONS, last).order_by(SESSIONS.c.started_ns, SESSIONS.c.key)
+        return [_header(row) for row in connection.execute(query)]
+    try:
+        rows = connection.exec_driver_sql(_SELECT_SESSIONS).fetchall()
+        whole = not strays or set(session_keys(connection)) <= {row[0] for row in rows}
+        if whole and fit([*SESSION_TYPES.values(), ENTRY_TYPES["tick"]], rows):
+            return [_header(row) for row in rows]
+    except REFUSALS as error:
+        if damage_of(error) is None:
+            raise
+    return _headers_one_by_one(connection)
+
+
+def _headers_one_by_one(connection: Connection) -> list[SessionRecord | CorruptRecordError]:
+    found: dict[int, SessionRecord] = {}
+    damaged: dict[int, CorruptRecordError] = {}
+    for key in session_keys(connection):
+        one = read_session(connection, key, lambda row: _session([*row, _last(connection, row[0])]))
+        if isinstance(one, SessionRecord):
+            found[key] = one
+        else:
+            damaged[key] = one
+    ordered: list[SessionRecord | CorruptRecordError] = []
+    for record in sorted(found.values(), key=lambda record: (record.header.started_ns, record.key)):
+        ordered += [damaged.pop(key) for key in [*damaged] if key < record.key]  # when it began is not known
+        ordered.append(record)
+    return [*ordered, *damaged.values()]
+
+
+def _last(connection: Connection, key: int) -> int | None:
+    """The last entry of a session that can be found, if any."""
+    last: int | None = None
+    first = 0
+    try:
+        found = connection.exec_driver_sql(_SELECT_LAST, (key,)).scalar()
+        if found is None or type(found) is int:
+            return found
+        while seqs := connection.exec_driver_sql(_SELECT_SEQS, (key, first)).scalars().all():
+            numbers = [seq for seq in seqs if type(seq) is int]
+            if max(numbers, default=-1) < first:
+                break
+            last = max(numbers)
+            first = last + 1
+    except REFUSALS as error:
+        if damage_of(error) is None:
+            raise
+    return last
 
 
 def fetch_rows(connection: Connection, key: int, first: int, *, bare: bool = False) -> list[Row]:
-    """READ_BATCH entries of a session from `first` on, as rows; fewer where it ends.
+    """READ_BATCH entries of a session from `first` on, as rows. Fewer where it ends, and before what is
+    not an entry as we write them, which then raises.
 
     Args:
         bare: received events that have nothing but BARE_FIELDS may come as these: twice as fast.
+
+    Raises:
+        CorruptRecordError: entry `first` is missing or cannot be read, and the log does not end there.
     """
+    if connection.dialect.name != "sqlite":
+        query = select(*_ENTRY_COLUMNS).where(ENTRIES.c.session == key, ENTRIES.c.seq >= first)
+        found: Any = connection.execute(query.order_by(ENTRIES.c.seq).limit(READ_BATCH))
+        return _consecutive(connection, key, list(map(tuple, found)), first)
+    try:
+        rows = _bare_rows(connection, key, first) if bare else _whole_rows(connection, key, first)
+    except REFUSALS as error:
+        if damage_of(error) is None:
+            raise
+        rows = None
+    if rows is None or [row[SEQ] for row in rows] != list(range(first, first + len(rows))):
+        return [*read_entries(connection, key, first, READ_BATCH)]
+    return rows
+
+
+def _whole_rows(connection: Connection, key: int, first: int) -> list[Row] | None:
+    rows = _rows(connection, _SELECT_ENTRIES, (key, first))
+    return rows if fit(_ROW_TYPES, rows) else None
+
+
+def _bare_rows(connection: Connection, key: int, first: int) -> list[Row] | None:
+    rows = _rows(connection, _SELECT_BARE, (key, first))
+    if not fit(_BARE_TYPES, rows):
+        return None
+    if all(map(_is_bare, rows)):
+        return rows
+    found = _rows(connection, _SELECT_OTHERS, (key, rows[0][SEQ], rows[-1][SEQ]))
+    others = {row[SEQ]: row for row in found}
+    if not fit(_ROW_TYPES, found) or any(not row[-1] and row[SEQ] not in others for row in rows):
+        return None
+    return [row if row[-1] else others[row[SEQ]] for row in rows]
+
+
+def _rows(connection: Connection, query: str, parameters: tuple[int, ...]) -> list[Row]:
     raw = connection.connection.driver_connection
     if isinstance(raw, sqlite3.Connection):  # past the compiler: a replay must not wait for its log
-        if not bare:
-            return raw.execute(_SELECT_ENTRIES, (key, first)).fetchall()
-        rows: list[Row] = raw.execute(_SELECT_BARE, (key, first)).fetchall()
-        if all(map(_is_bare, rows)):
-            return rows
-        among = (key, rows[0][SEQ], rows[-1][SEQ])
-        others = {row[SEQ]: row for row in raw.execute(_SELECT_OTHERS, among)}
-        return [row if row[-1] else others[row[SEQ]] for row in rows]
-    query = select(*_ENTRY_COLUMNS).where(ENTRIES.c.session == key, ENTRIES.c.seq >= first)
-    found: Any = connection.execute(query.order_by(ENTRIES.c.seq).limit(READ_BATCH))
-    return list(map(tuple, found))
+        return raw.execute(query, parameters).fetchall()
+    return list(map(tuple, connection.exec_driver_sql(query, parameters)))
+
+
+def _consecutive(connection: Connection, key: int, rows: list[Row], first: int) -> list[Row]:
+    """The rows up to the first that is missing."""
+    whole = [row for number, row in enumerate(rows, first) if row[SEQ] == number]
+    if rows and not whole:
+        session_id = connection.execute(select(SESSIONS.c.id).where(SESSIONS.c.key == key)).scalar()
+        raise CorruptRecordError(str(session_id), first, f"missing; {rows[0][SEQ]} follows")
+    return whole
 
 
 def fetch_entries(connection: Connection, key: int, first: int) -> list[Entry]:
@@ -203,8 +309,6 @@ def row_batches(
     while rows := fetch_rows(connection, key, first, bare=bare):
         bare = bare and sum(map(len, rows)) < _MOSTLY_BARE * len(rows)
         yield rows
-        if len(rows) < READ_BATCH:
-            return
         first = rows[-1][SEQ] + 1
 
 
@@ -215,17 +319,30 @@ def entry_batches(connection: Connection, key: int, first: int = 0) -> Generator
 
 
 def fetch_segment(connection: Connection, key: int, segment: int) -> bytes | None:
-    """The bytes of one commit, or None where the log lacks them."""
-    query = select(SEGMENTS.c.data).where(SEGMENTS.c.session == key, SEGMENTS.c.segment == segment)
-    data = connection.execute(query).scalar_one_or_none()
-    return None if data is None else bytes(data)
+    """The bytes of one commit, or None where the log lacks them, or they cannot be read."""
+    if connection.dialect.name != "sqlite":
+        query = select(SEGMENTS.c.data).where(SEGMENTS.c.session == key, SEGMENTS.c.segment == segment)
+        data = connection.execute(query).scalar_one_or_none()
+        return None if data is None else bytes(data)
+    try:
+        found = _rows(connection, _SELECT_SEGMENT, (key, segment))
+    except REFUSALS as error:
+        if damage_of(error) is None:
+            raise
+        return None
+    return found[0][0] if len(found) == 1 and type(found[0][0]) is bytes else None
 
 
 def fetch_ended(connection: Connection, key: int) -> Iterator[int]:
-    """The numbers of the entries that others end, in any order."""
+    """The numbers of the entries that others end, in any order; as far as the log can be read."""
     query = select(ENTRIES.c.of).where(ENTRIES.c.session == key, ENTRIES.c.of.is_not(None))
-    for row in connection.execute(query.execution_options(yield_per=READ_BATCH)):
-        yield row[0]
+    try:
+        for row in connection.execute(query.execution_options(yield_per=READ_BATCH)):
+            if type(row[0]) is int:
+                yield row[0]
+    except REFUSALS as error:
+        if damage_of(error) is None:
+            raise
 
 
 def has_kind(connection: Connection, key: int, kind: str, types: Collection[str] | None = None) -> bool:
@@ -233,34 +350,57 @@ def has_kind(connection: Connection, key: int, kind: str, types: Collection[str]
     query = select(ENTRIES.c.seq).where(ENTRIES.c.session == key, ENTRIES.c.kind == kind).limit(1)
     if types is not None:
         query = query.where(ENTRIES.c.type.in_(types))
-    return connection.execute(query).first() is not None
-
-
-def _session(row: Any) -> SessionRecord:
     try:
-        status = Status(row["status"])
-        if status is Status.RECORDING and _is_dead(row["host"], row["pid"], row["started_ns"]):
-            status = Status.INTERRUPTED
-        return SessionRecord(
-            key=row["key"],
-            header=Header(
-                id=row["id"],
-                previous_session=row["previous_session"],
-                started_ns=row["started_ns"],
-                host=row["host"],
-                pid=row["pid"],
-                source=row["source"],
-                versions=dict(from_json(row["versions"])),
-                labels=dict(from_json(row["labels"])),
-                format=row["format"],
-            ),
-            status=status,
-            first_digest=bytes(row["first_digest"]),
-            last_digest=bytes(row["last_digest"]),
-            entries=0 if row["last"] is None else row["last"] + 1,
+        return connection.execute(query).first() is not None
+    except REFUSALS as error:
+        if damage_of(error) is None:
+            raise
+    try:  # its index is damaged
+        entries = itertools.chain.from_iterable(entry_batches(connection, key))
+        return any(entry.kind == kind and (types is None or entry.type in types) for entry in entries)
+    except CorruptRecordError:  # which whoever reads the entries will come to
+        return False
+
+
+def _header(row: Sequence[Any]) -> SessionRecord | CorruptRecordError:
+    try:
+        return _session(row)
+    except CorruptRecordError as error:
+        return error
+
+
+def _session(row: Sequence[Any]) -> SessionRecord:
+    """What a row of `sessions`, and the last entry's number, come to."""
+    key, id, previous, started_ns, host, pid, source, versions, labels, form, word, first, head, last = row
+    try:
+        status = Status(word)
+        header = Header(
+            id=id,
+            previous_session=previous,
+            started_ns=started_ns,
+            host=host,
+            pid=pid,
+            source=source,
+            versions=_texts(versions),
+            labels=_texts(labels),
+            format=form,
         )
     except (TypeError, ValueError) as error:
-        raise CorruptRecordError(str(row["id"]), None, f"it cannot be read ({error})") from error
+        raise CorruptRecordError(id, None, f"it cannot be read ({error})") from error
+    if status is Status.RECORDING and _is_dead(host, pid, started_ns):
+        status = Status.INTERRUPTED
+    return SessionRecord(key, header, status, bytes(first), bytes(head), 0 if last is None else last + 1)
+
+
+def _texts(written: str) -> dict[str, str]:
+    """A JSON object of texts."""
+    texts = from_json(written)
+    if not isinstance(texts, dict):
+        raise TypeError("an object was expected")
+    named = cast("dict[str, Any]", texts)
+    if not all(type(text) is str for text in named.values()):
+        raise TypeError("an object of texts was expected")
+    return named
 
 
 def _is_dead(host: str, pid: int, started_ns: int) -> bool:

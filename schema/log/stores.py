@@ -18,10 +18,10 @@ from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from ..clocks import clock_held
 from ..entries import FORMAT
-from ..errors import NewerFormatError, NotAStoreError, UsageError
+from ..errors import NewerFormatError, NotAStoreError, StoreError, UsageError
 from .additions import impostors, make_additions
 from .addresses import Address
-from .driver_errors import SOMETHING_ELSE, sqlite_code, store_error, store_errors
+from .driver_errors import SOMETHING_ELSE, damage_of, sqlite_code, store_error, store_errors
 from .tables import METADATA, STORE, create_tables
 
 APPLICATION_ID = 0x52544150
@@ -223,6 +223,19 @@ async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
         yield connection
 
 
+def file_damage(connection: Connection) -> str | None:
+    """What SQLite finds wrong with its file, first of all; None where it is in order. It reads all of it."""
+    if connection.dialect.name != "sqlite":
+        return None
+    try:
+        found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
+    except StoreError as error:
+        found = damage_of(error)
+        if found is None:
+            raise
+    return None if found == "ok" else found
+
+
 async def read(
     connection: AsyncConnection,
     fetch: Callable[Concatenate[Connection, _P], _T],
@@ -268,6 +281,13 @@ def _translating(engine: Engine, address: Address) -> Engine:
 def _begin_reading(connection: Connection, address: Address) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA query_only=ON")
+        try:
+            connection.exec_driver_sql("SELECT 1 FROM sqlite_master").fetchone()
+        except StoreError as error:
+            if damage_of(error) is None:
+                raise
+            # A file that was cut: with this SQLite reads of it what there is.
+            connection.exec_driver_sql("PRAGMA writable_schema=ON")
     _require_log(address, connection, _tables(connection), "name the store that was recorded into")
 
 
@@ -296,6 +316,8 @@ def _reading_uri(address: Address) -> str:
     try:
         with closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except UnicodeDecodeError:  # in the words of an error, which quote a damaged schema
+        return uri
     except sqlite3.Error as error:
         if not beside and sqlite_code(error) in ("SQLITE_CANTOPEN", "SQLITE_READONLY"):
             # Nobody can write where not even SQLite's own files can be made.

@@ -15,12 +15,21 @@ import pytest
 from realtape.schema import (
     NewerFormatError,
     NotAStoreError,
+    SessionRecord,
     Status,
     StoreBusyError,
     StoreError,
     StoreNotFoundError,
 )
-from realtape.schema.log import fetch_sessions, locate, open_for_reading, open_for_writing, read
+from realtape.schema.log import (
+    fetch_headers,
+    fetch_sessions,
+    file_damage,
+    locate,
+    open_for_reading,
+    open_for_writing,
+    read,
+)
 from realtape.schema.log import stores as schema_stores
 from realtape.session import Recording
 from sqlalchemy import text
@@ -129,8 +138,9 @@ UNREADABLE: list[tuple[Callable[[Path], None], type[StoreError], str]] = [
     (of_no_format, NotAStoreError, "something else"),
     (of_a_newer_format, NewerFormatError, "format 2.*reads up to 1.*pip install --upgrade"),
     (of_a_newer_format_with_other_tables, NewerFormatError, "format 3"),
-    *((cut_to(share), NotAStoreError, "damaged|not an SQLite") for share in (0, 0.1, 0.5, 0.9)),
+    (cut_to(0), NotAStoreError, "damaged|not an SQLite"),
 ]
+CUT = [(cut_to(share), NotAStoreError, "damaged.*recover") for share in (0.1, 0.5, 0.9)]
 
 
 def assert_told(error: StoreError, path: Path, match: str) -> None:
@@ -159,7 +169,9 @@ async def test_what_cannot_be_read_is_told_and_left_as_it_is(
 
 
 @pytest.mark.parametrize(
-    ("make", "expected", "match"), [case for case in UNREADABLE if case[0] not in (nothing, empty)], ids=named
+    ("make", "expected", "match"),
+    [*(case for case in UNREADABLE if case[0] not in (nothing, empty)), *CUT],
+    ids=named,
 )
 def test_what_cannot_be_recorded_into_is_told_and_left_as_it_is(
     path: Path, make: Callable[[Path], None], expected: type[StoreError], match: str
@@ -169,6 +181,21 @@ def test_what_cannot_be_recorded_into_is_told_and_left_as_it_is(
     with pytest.raises(expected) as caught:
         open_for_writing(locate(path))
     assert_told(caught.value, path, match)
+    assert state_of(path.parent) == before
+
+
+@pytest.mark.parametrize("make", [case[0] for case in CUT], ids=named)
+async def test_of_a_file_that_was_cut_the_rest_is_read(path: Path, make: Callable[[Path], None]):
+    make(path)
+    before = state_of(path.parent)
+    async with open_for_reading(locate(path)) as connection:
+        assert await read(connection, file_damage) is not None
+        sessions = await read(connection, fetch_headers)
+        assert [session.entries for session in sessions if isinstance(session, SessionRecord)] in (
+            [200],
+            [0],
+            [],
+        )
     assert state_of(path.parent) == before
 
 

@@ -12,6 +12,7 @@ from realtape.schema import CorruptRecordError, Status
 from realtape.schema.entries import FORMAT
 from realtape.schema.log import (
     entry_batches,
+    fetch_headers,
     fetch_segment,
     fetch_sessions,
     insert_session,
@@ -25,6 +26,7 @@ from realtape.schema.log import (
 from realtape.schema.log import rows as schema_rows
 from realtape.schema.log import stores as schema_stores
 from realtape.schema.log.stores import APPLICATION_ID
+from realtape.session import Recording
 from sqlalchemy import text
 from support.stores import (
     DATA,
@@ -186,6 +188,9 @@ async def test_a_header_that_cannot_be_read_is_corrupt(path: Path, change: str):
     sql(path, f"UPDATE sessions SET {change}")
     (session_id,) = sql(path, "SELECT id FROM sessions")[0]
     async with open_for_reading(locate(path)) as connection:
-        with pytest.raises(CorruptRecordError, match="header") as caught:
-            await read(connection, fetch_sessions)
-    assert (caught.value.session_id, caught.value.seq) == (session_id, None)
+        (error,) = await read(connection, fetch_headers)
+        assert not await read(connection, fetch_sessions)
+    assert isinstance(error, CorruptRecordError)
+    assert (error.session_id, error.seq) == (session_id, None)
+    with pytest.raises(CorruptRecordError, match="header"):
+        await Recording.open(path)
