@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from .breakpoints import Breakpoint, Moment
 from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
+from .matching.client_ids import CLIENT_IDS, ClientIds
+from .matching.excerpts import differing
 from .matching.matchers import IGNORE, JSON_TEXT, Matcher, MatcherError, Normalised, Tolerance
 from .matching.matching import Expectation
 from .model import PATIENCE_SECONDS, ReplayBase, ReplayModel
@@ -19,11 +21,13 @@ from .transport import Goal, Stop, Transport, starts_turn, steps
 from .watched_recording import WatchedRecording
 
 __all__ = [
+    "CLIENT_IDS",
     "IGNORE",
     "JSON_TEXT",
     "PATIENCE_SECONDS",
     "Application",
     "Breakpoint",
+    "ClientIds",
     "Difference",
     "Divergence",
     "DivergenceError",
@@ -50,6 +54,7 @@ __all__ = [
     "VirtualLoop",
     "WatchedRecording",
     "comes_of",
+    "differing",
     "related",
     "replay",
     "run",

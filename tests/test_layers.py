@@ -1,5 +1,5 @@
-"""The import arrows hold: schema ← session ← recorder, replay, provider ← lab ← integrations ← cli; and there
-is no circle, neither of modules nor of sub-packages."""
+"""The import arrows hold: schema ← session ← recorder, replay, provider ← wire ← lab ← integrations ← cli;
+and there is no circle, neither of modules nor of sub-packages."""
 
 import ast
 import functools
@@ -16,9 +16,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "recorder": _READERS,
     "replay": _READERS,
     "provider": _READERS,
-    "lab": _READERS | {"replay", "provider"},
-    "integrations": _READERS | {"recorder", "replay", "provider", "lab"},
-    "cli": _READERS | {"recorder", "replay", "provider", "lab", "integrations"},
+    "wire": _READERS | {"recorder", "replay"},
+    "lab": _READERS | {"replay", "provider", "wire"},
+    "integrations": _READERS | {"recorder", "replay", "provider", "wire", "lab"},
+    "cli": _READERS | {"recorder", "replay", "provider", "wire", "lab", "integrations"},
 }
 WITHIN_REPLAY: dict[str, set[str]] = {
     "terms": set(),
@@ -43,6 +44,8 @@ MODULES_AS_DOORS = (
     "integrations.soundness",
     "integrations.openai_agents.scripted",  # the SDK's testing module, which is not loaded for anything else
 )
+WITHOUT_IO = ("dialects", "recorded", "gates", "implied", "outbound", "server_side", "client_run")
+"""The core of `wire/`: these import no recorder, no loop and no socket."""
 SDK = {"agents", "openai"}
 SDK_USERS = ("integrations/openai_agents/", "cli/demo_")
 FILES = sorted(path for folder in MAY_IMPORT for path in (ROOT / folder).rglob("*.py"))
@@ -153,6 +156,15 @@ def test_imports_within_replay_point_one_way(folder: str):
     found = {part[2] for part in parts if part[:2] == ["realtape", "replay"] and len(part) > 2}
     assert len(files) > 2
     assert found <= WITHIN_REPLAY[folder] | {folder}
+
+
+@pytest.mark.parametrize("module", WITHOUT_IO)
+def test_the_core_of_the_wire_has_no_io(module: str):
+    found = set(imported(ROOT / "wire" / f"{module}.py"))
+    assert not {name.split(".")[0] for name in found} & {"asyncio", "websockets", "socket", "time", "random"}
+    assert "recorder" not in packages_of_ours(iter(found))
+    within = {name.split(".")[2] for name in found if name.startswith("realtape.wire.")}
+    assert within <= set(WITHOUT_IO)
 
 
 def module_of(path: Path) -> str:

@@ -33,6 +33,11 @@ def told(found: list[tuple[str, Any, Any]]) -> tuple[Difference, ...]:
     return tuple(difference(*one) for one in precise[:MAX_DIFFERENCES])
 
 
+def differing(recorded: Any, live: Any) -> tuple[Difference, ...]:
+    """The first fields in which two JSON trees differ."""
+    return told(differences(recorded, live))
+
+
 def _inside(path: str, recorded: Any, live: Any) -> list[tuple[str, Any, Any]]:
     if isinstance(recorded, str) and isinstance(live, str):
         trees = unwrapped(json_tree(recorded)), unwrapped(json_tree(live))

@@ -1,0 +1,36 @@
+"""Below the interface: what crosses sockets, recorded by a proxy and replayed by a server, for any client.
+
+May import `realtape.schema`, `realtape.session`, and the front doors of `realtape.recorder` and
+`realtape.replay`. Inside: `server_side` is the core, without I/O; what it stands on imports no recorder.
+"""
+
+from __future__ import annotations
+
+from .client_run import ClientRun, ClientRuns
+from .connections import connections_of
+from .dialects import DIALECTS, AnswerRow, Dialect, dialect_of
+from .gates import Gate, gates_of
+from .recorded import RecordedConnection, RecordedEnd, Refusal, WireFrame
+from .server_side import EndNow, Finding, SendFrame, ServerSide, WaitUntil, decisive
+
+__all__ = [
+    "DIALECTS",
+    "AnswerRow",
+    "ClientRun",
+    "ClientRuns",
+    "Dialect",
+    "EndNow",
+    "Finding",
+    "Gate",
+    "RecordedConnection",
+    "RecordedEnd",
+    "Refusal",
+    "SendFrame",
+    "ServerSide",
+    "WaitUntil",
+    "WireFrame",
+    "connections_of",
+    "decisive",
+    "dialect_of",
+    "gates_of",
+]

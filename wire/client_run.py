@@ -1,0 +1,95 @@
+"""Runs: which recorded connection a client gets that connects, and whose ids are whose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..schema.errors import UsageError
+from .outbound import ids_for
+from .recorded import RecordedConnection
+from .server_side import PATIENCE_NS, ServerSide
+
+
+class ClientRun:
+    """One client's way through a recording.
+
+    Args:
+        connections: of the recording, in the order in which they began.
+        name: as the client calls the run, or None.
+
+    Attributes:
+        sides: the connections that were played, or are.
+    """
+
+    def __init__(self, connections: Sequence[RecordedConnection], name: str | None = None) -> None:
+        self.name = name
+        self.sides: list[ServerSide] = []
+        self.open: set[ServerSide] = set()
+        self._connections = connections
+        self._ids = ids_for(connections[0].dialect)
+        self._next = 0
+
+    @property
+    def upcoming(self) -> RecordedConnection | None:
+        """The recorded connection that comes next, or None."""
+        return self._connections[self._next] if self._next < len(self._connections) else None
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether the next recorded connection began while those were open that are open here."""
+        upcoming = self.upcoming
+        if upcoming is None:
+            return False
+        return all(upcoming.begun_ns < _ended_ns(side.connection) for side in self.open)
+
+    def connect(self, now_ns: int, *, pace: float = 1.0, patience_ns: int | None = PATIENCE_NS) -> ServerSide:
+        """The client connects once more. There must be an upcoming connection."""
+        upcoming = self.upcoming
+        assert upcoming is not None, "who connects has asked"
+        self._next += 1
+        side = ServerSide(upcoming, self._ids, now_ns, pace=pace, patience_ns=patience_ns)
+        self.sides.append(side)
+        self.open.add(side)
+        return side
+
+    def ended(self, side: ServerSide, now_ns: int) -> None:
+        """One of its connections is over."""
+        side.left(now_ns)
+        self.open.discard(side)
+
+
+class ClientRuns:
+    """All runs of one recording.
+
+    A run is named, or it is the latest: while a recorded connection of it is played, another client is a
+    new run, unless the recording had two open at once there; after it ended, the next recorded connection
+    is played; and where none is left, it is a new run.
+
+    Args:
+        connections: of the recording.
+
+    Raises:
+        UsageError: there are none.
+    """
+
+    def __init__(self, connections: Sequence[RecordedConnection]) -> None:
+        if not connections:
+            raise UsageError(
+                "the recording holds no connection and no message of a provider: record with the proxy, "
+                "or with a model whose raw events are recorded"
+            )
+        self.runs: list[ClientRun] = []
+        self._connections = tuple(connections)
+
+    def for_client(self, name: str | None) -> ClientRun:
+        """The run of a client that connects now; its `upcoming` connection is the one to play."""
+        found = next((run for run in reversed(self.runs) if run.name == name), None)
+        if found is not None and found.upcoming is not None and (not found.open or found.overlaps):
+            return found
+        run = ClientRun(self._connections, name)
+        self.runs.append(run)
+        return run
+
+
+def _ended_ns(connection: RecordedConnection) -> int:
+    return connection.begun_ns + connection.end.at_ns

@@ -1,0 +1,192 @@
+"""What a recording holds of connections: frames in their order, and how each ended.
+
+Two sources: the socket's own entries, where a tap was on it; else the provider's messages as they came
+above the socket, with the client's frames that those answer put in their places. That is weaker, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pybase64
+
+from ..schema.codec import to_json
+from ..schema.entries import Entry, Kind
+from ..schema.frames import Frame
+from ..session import Draft, Recording
+from ..session.fields import RAW, mapping, sequence, text_of
+from .dialects import DIALECTS, Dialect, dialect_of, message_in
+from .implied import with_implied
+from .recorded import RecordedConnection, RecordedEnd, Refusal, WireFrame
+
+
+def connections_of(recording: Recording | Sequence[Draft]) -> list[RecordedConnection]:
+    """All connections of a recording and of the sessions that followed it, in the order in which they began;
+    blocking.
+
+    Raises:
+        StoreError, CorruptRecordError: it cannot be read.
+    """
+    drafts = recording.drafts() if isinstance(recording, Recording) else recording
+    found: list[RecordedConnection] = []
+    start_ns = drafts[0].header.started_ns if drafts else 0
+    for draft in drafts:
+        offset_ns = draft.header.started_ns - start_ns
+        with_values = Recording.of(draft)
+        try:
+            found += _connections(draft.header.id, list(with_values.stream()), offset_ns)
+        finally:
+            with_values.close_blocking()
+    begun = min((one.begun_ns for one in found), default=0)
+    return sorted(
+        (replace(one, begun_ns=one.begun_ns - begun) for one in found), key=lambda one: one.begun_ns
+    )
+
+
+@dataclass
+class _Reading:
+    """A connection that is being read."""
+
+    session: str
+    number: int
+    begun_ns: int
+    offset_ns: int
+    dialect: Dialect | None = None
+    frames: list[WireFrame] = field(default_factory=list[WireFrame])
+    end: RecordedEnd = field(default_factory=RecordedEnd)
+    subprotocol: str | None = None
+    refusal: Refusal | None = None
+    path: str = ""
+    weaker: list[str] = field(default_factory=list[str])
+
+    def add(self, entry: Entry, inbound: bool, data: Frame, *, hidden: bool = False) -> None:
+        message = message_in(data.text)
+        at_ns = entry.at_ns - self.begun_ns
+        self.frames.append(WireFrame(entry.seq, at_ns, inbound, data, message, "", hidden=hidden))
+
+    def whole(self) -> RecordedConnection:
+        dialect = self.dialect or dialect_of(frame.message for frame in self.frames)
+        typed = (replace(frame, type=dialect.type_of(frame.message)) for frame in self.frames)
+        return RecordedConnection(
+            self.session,
+            self.number,
+            self.offset_ns + self.begun_ns,
+            dialect,
+            tuple(typed),
+            self.end,
+            self.subprotocol,
+            self.refusal,
+            self.path,
+            tuple(dict.fromkeys(self.weaker)),
+        )
+
+
+def _connections(
+    session: str, entries: Sequence[tuple[Entry, Any]], offset_ns: int
+) -> Iterable[RecordedConnection]:
+    kinds = {entry.kind for entry, _ in entries}
+    if not kinds & {Kind.SOCKET, Kind.FRAME_IN, Kind.FRAME_OUT}:
+        return _from_above(session, entries, offset_ns)
+    return _from_frames(session, entries, offset_ns)
+
+
+def _from_frames(
+    session: str, entries: Iterable[tuple[Entry, Any]], offset_ns: int
+) -> Iterable[RecordedConnection]:
+    reading: dict[int, _Reading] = {}
+    last_ns = 0
+    for entry, value in entries:
+        last_ns = entry.at_ns
+        number = entry.connection or 1
+        facts = mapping(value)
+        one = reading.get(number)
+        if entry.kind == Kind.SOCKET:
+            named = DIALECTS.get(text_of(facts.get("dialect")))
+            one = reading[number] = _Reading(session, number, entry.at_ns, offset_ns, named)
+            one.path = text_of(facts.get("path"))
+        elif entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT):
+            if one is None:
+                one = reading[number] = _Reading(session, number, entry.at_ns, offset_ns)
+            data = _data(value)
+            if data is None:
+                one.weaker.append("frames that were not kept whole are not played")
+            one.add(entry, entry.kind == Kind.FRAME_IN, data or Frame(""), hidden=data is None)
+        elif one is None:
+            if entry.kind == Kind.GAP:
+                reading[number] = one = _Reading(session, number, entry.at_ns, offset_ns)
+                one.weaker.append("the recording has a gap: what was lost there is not played")
+        elif entry.kind == Kind.GAP:
+            for each in reading.values():
+                each.weaker.append("the recording has a gap: what was lost there is not played")
+        elif entry.kind == Kind.SOCKET_OPENED:
+            one.subprotocol = text_of(facts.get("subprotocol")) or None
+        elif entry.kind == Kind.SOCKET_FAILED:
+            status = facts.get("status")
+            one.refusal = Refusal(status if isinstance(status, int) else None, text_of(facts.get("body")))
+        elif entry.kind in (Kind.SOCKET_ENDED, Kind.SOCKET_CLOSE) and one.end.by is None:
+            one.end = _end(entry, facts, one.begun_ns)
+    for one in reading.values():
+        if one.end.by is None:
+            one.end = RecordedEnd(at_ns=last_ns - one.begun_ns)
+        yield one.whole()
+
+
+def _end(entry: Entry, facts: dict[str, Any], begun_ns: int) -> RecordedEnd:
+    how = facts.get("how")
+    code = facts.get("code")
+    return RecordedEnd(
+        "server" if entry.kind == Kind.SOCKET_ENDED else "client",
+        how if how in ("eof", "error") else "closed",
+        code if isinstance(code, int) else None,
+        text_of(facts.get("reason")),
+        entry.at_ns - begun_ns,
+    )
+
+
+def _data(value: Any) -> Frame | None:
+    """A frame's payload, decoded, in either format; None where only its length was kept."""
+    if isinstance(value, Frame):
+        return value
+    pieces = sequence(value)
+    if pieces and all(isinstance(piece, str) for piece in pieces):
+        return Frame("".join(pieces))
+    return None
+
+
+# --- recorded above the socket ----------------------------------------------------------------------------
+
+
+def _from_above(
+    session: str, entries: Iterable[tuple[Entry, Any]], offset_ns: int
+) -> Iterable[RecordedConnection]:
+    one: _Reading | None = None
+    for entry, value in entries:
+        if one is None and entry.kind in (Kind.CONNECT, Kind.RECEIVED):
+            one = _Reading(session, 1, entry.at_ns, offset_ns)
+        if one is None:
+            continue
+        if entry.kind == Kind.RECEIVED and entry.type == RAW:
+            data = getattr(value, "data", None)
+            if isinstance(data, dict):
+                one.add(entry, True, Frame(to_json(data)))
+        elif entry.kind == Kind.SENT and entry.type == "send_audio":
+            audio = getattr(value, "audio", None)
+            if isinstance(audio, bytes):
+                one.frames.append(_appended(entry, one.begun_ns, audio))
+        elif entry.kind == Kind.CLOSE and one.end.by is None:
+            one.end = RecordedEnd("client", "closed", 1000, "", entry.at_ns - one.begun_ns)
+    if one is None or not one.frames:
+        return
+    one.weaker.append(
+        "it was recorded above the socket: the provider's messages are played as they were parsed, and of "
+        "the client's frames only those are known that a message answers"
+    )
+    yield with_implied(one.whole())
+
+
+def _appended(entry: Entry, begun_ns: int, audio: bytes) -> WireFrame:
+    message = {"type": "input_audio_buffer.append", "audio": pybase64.b64encode_as_string(audio)}
+    at_ns = entry.at_ns - begun_ns
+    return WireFrame(entry.seq, at_ns, False, Frame(to_json(message)), message, "", implied=True)

@@ -1,0 +1,96 @@
+"""The words of a recorded connection: its frames in their order, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..schema.frames import Frame
+from .dialects import Dialect, Message
+
+How = Literal["closed", "eof", "error", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class WireFrame:
+    """A recorded frame.
+
+    Attributes:
+        seq: of its entry.
+        at_ns: since the connection began.
+        inbound: from the server.
+        data: what crossed the wire.
+        message: the JSON object in it, or None.
+        type: in the connection's dialect, or empty.
+        implied: it is not in the log: an answer to it is.
+        hidden: what it held was not kept: it cannot be played.
+    """
+
+    seq: int
+    at_ns: int
+    inbound: bool
+    data: Frame
+    message: Message | None
+    type: str
+    implied: bool = False
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEnd:
+    """How a connection ended.
+
+    Attributes:
+        by: who ended it, or None where the log has no end.
+        how: with a close frame, without one, by an error; or it was open still.
+        code, reason: of the close frame.
+        at_ns: since the connection began.
+    """
+
+    by: Literal["server", "client"] | None = None
+    how: How = "open"
+    code: int | None = None
+    reason: str = ""
+    at_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer to the handshake that opened nothing.
+
+    Attributes:
+        status: of HTTP; None where there was no answer at all.
+        body: as text.
+    """
+
+    status: int | None
+    body: str = ""
+
+
+@dataclass(frozen=True)
+class RecordedConnection:
+    """One connection.
+
+    Attributes:
+        session: id of the session that holds it.
+        number: of the connection in the session.
+        begun_ns: since the first connection of the recording began.
+        dialect: of its frames.
+        frames: in order, of both directions.
+        end: how it ended.
+        subprotocol: that was agreed on, or None.
+        refusal: the server's, where it was never open.
+        path: of the client's handshake, or empty.
+        weaker: what a replay of it is weaker in, a sentence each.
+    """
+
+    session: str
+    number: int
+    begun_ns: int
+    dialect: Dialect
+    frames: tuple[WireFrame, ...]
+    end: RecordedEnd = field(default_factory=RecordedEnd)
+    subprotocol: str | None = None
+    refusal: Refusal | None = None
+    path: str = ""
+    weaker: tuple[str, ...] = ()

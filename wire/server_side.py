@@ -1,0 +1,368 @@
+"""The core: the server's side of one recorded connection, played to a live client. No I/O, no clock, no
+tasks.
+
+Told what the client sends and what time it is, it answers what comes next. `docs/wire.md` has its states and
+invariants. Times are integer nanoseconds of the caller's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..replay import ClientIds, Difference
+from ..schema.frames import Frame
+from ..session.fields import mapping, text_of
+from .dialects import message_in
+from .gates import Appended, Gate, gates_of
+from .outbound import Outbound, renamed
+from .recorded import RecordedConnection, RecordedEnd
+
+FindingKind = Literal["changed", "missing", "unexpected", "moved", "given up"]
+
+PATIENCE_NS = 2_000_000_000
+"""How long an inbound frame waits for a client that sends nothing, unless somebody says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One point at which the client and the recording part.
+
+    Attributes:
+        kind: as in `docs/wire.md`.
+        seq: of the recorded frame concerned, or None.
+        type: of the frame.
+        summary: one sentence.
+        after: the inbound frame that was delivered last: the type of what may have caused it.
+        differences: fields that differ.
+    """
+
+    kind: FindingKind
+    seq: int | None
+    type: str
+    summary: str
+    after: str = ""
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SendFrame:
+    """Send this to the client.
+
+    Attributes:
+        place: of the recorded frame.
+        message: as a websocket library takes it.
+    """
+
+    place: int
+    message: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WaitUntil:
+    """Nothing is to be done before this instant, or until the client sends; None: only the client can go
+    on."""
+
+    until_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndNow:
+    """End the connection as it was ended."""
+
+    end: RecordedEnd
+
+
+Next = SendFrame | WaitUntil | EndNow
+
+
+class ServerSide:
+    """One connection on its way.
+
+    Args:
+        connection: as it was recorded.
+        ids: of the run, shared by its connections.
+        now_ns: when the live connection begins.
+        pace: live seconds for a recorded second; 0: as fast as the client goes.
+        patience_ns: how long a frame waits for one that does not come; None: for ever.
+
+    Attributes:
+        findings: so far.
+        weaker: what of this replay is weaker, a sentence each.
+        delivered: places of the inbound frames that were sent.
+        skipped: places of those that were given up, or fell.
+        matched: how many of the client's frames were recorded ones, audio aside.
+        audio: how many frames of audio came.
+        over: nothing is left to be played.
+    """
+
+    def __init__(
+        self,
+        connection: RecordedConnection,
+        ids: ClientIds,
+        now_ns: int,
+        *,
+        pace: float = 1.0,
+        patience_ns: int | None = PATIENCE_NS,
+    ) -> None:
+        self.connection = connection
+        self.findings: list[Finding] = []
+        self.weaker: dict[str, None] = dict.fromkeys(connection.weaker)
+        self.delivered: list[int] = []
+        self.skipped: list[int] = []
+        self.matched = 0
+        self.audio = 0
+        self.over = False
+        self._frames = connection.frames
+        self._gates = gates_of(connection.frames, connection.dialect)
+        self._ids = ids
+        self._pace = pace
+        self._patience_ns = patience_ns
+        self._appended = Appended(connection.dialect)
+        self._outbound = Outbound(connection.frames, _audio_places(connection), ids)
+        self._inbound = [
+            place for place, frame in enumerate(self._frames) if frame.inbound and not frame.hidden
+        ]
+        self._next = 0  # in `_inbound`
+        self._nominal_ns = now_ns  # when the last inbound frame was due
+        self._recorded_ns = 0  # its recorded time
+        self._begun_ns = now_ns
+        self._answered: dict[int, int] = {}  # recorded place of a client's frame → when it came
+        self._sent = 0  # the client's frames, audio aside
+        self._sent_ns = now_ns  # when the last of them came
+        self._heard_ns: int | None = None  # when audio came last
+        self._head_ns: int | None = None  # since when the head could have gone, but for its gate
+        self._fallen: set[str] = set()
+        self._numbers: dict[int, Finding] = {}
+        self._left = False
+        self._given_up_for: set[int] = (
+            set()
+        )  # client's frames whose absence was told with what waited for them
+        self._gave_up = False  # since the client sent last
+
+    # --- what the client does -----------------------------------------------------------------------
+
+    def receive(self, frame: Frame, now_ns: int) -> None:
+        """The client sent a frame."""
+        message = message_in(frame.text)
+        type = self.connection.dialect.type_of(message)
+        if self._appended.client(type, message):
+            self.audio += 1
+            self._heard_ns = now_ns
+            return
+        self._sent += 1
+        self._sent_ns = now_ns
+        self._gave_up = False
+        match = self._outbound.match(self._sent, frame.data, type, message)
+        if match.freed is not None:
+            extra = self._numbers.pop(match.freed, None)
+            if extra is not None:
+                self.findings.remove(extra)
+                self._tell(
+                    Finding("unexpected", None, extra.type, f"{extra.type or 'a frame'} came once more")
+                )
+        if match.place is None:
+            what = type or "a frame"
+            self._tell(
+                Finding("unexpected", None, type, f"{what} came, and the recording holds no such frame")
+            )
+            return
+        place = match.place
+        self._bind(place, match.minted)
+        self._answered.setdefault(place, now_ns)
+        self.matched += 1
+        if match.differences:
+            summary = f"{type or 'a frame'} came with other fields than recorded"
+            finding = Finding("changed", self._frames[place].seq, type, summary, "", match.differences)
+            self._numbers[self._sent] = self._tell(finding)
+        self._look_for_move(place, type)
+
+    def left(self, now_ns: int) -> None:
+        """The client ended the connection, or vanished."""
+        self._left = True
+        self.finish()
+
+    # --- what comes next ------------------------------------------------------------------------------
+
+    def next(self, now_ns: int) -> Next:
+        """What is to be done now. To be asked again after whatever it was, and whenever the client sends."""
+        while self._next < len(self._inbound):
+            place = self._inbound[self._next]
+            gate = self._gates[place]
+            if gate.named & self._fallen:
+                self._skip(place, gate)
+                continue
+            due_ns = self._due(place, gate)
+            opened_ns = self._opened(gate)
+            if opened_ns is not None:
+                due_ns = max(due_ns, opened_ns)
+            if now_ns < due_ns:
+                return WaitUntil(due_ns)
+            if opened_ns is None:
+                given_up_ns = self._given_up_at(gate, max(due_ns, self._head_ns or 0))
+                if given_up_ns is None:
+                    return WaitUntil(None)
+                if now_ns < given_up_ns:
+                    self._head_ns = self._head_ns or due_ns
+                    return WaitUntil(given_up_ns)
+                if self._give_up(place, gate):
+                    continue
+                due_ns = now_ns
+            return self._deliver(place, due_ns)
+        return self._end(now_ns)
+
+    def finish(self) -> None:
+        """Nothing more will come: tell what is missing. May be called again."""
+        reached = self._inbound[self._next] if self._next < len(self._inbound) else len(self._frames)
+        for place in list(self._outbound.unmatched):
+            frame = self._frames[place]
+            if frame.implied:
+                continue  # what answers it tells
+            if place > reached:
+                break
+            del self._outbound.unmatched[place]
+            if place not in self._given_up_for:
+                what = frame.type or "a frame"
+                self._tell(
+                    Finding("missing", frame.seq, frame.type, f"{what} was recorded, and did not come")
+                )
+
+    @property
+    def unplayed(self) -> int:
+        """How many inbound frames are left."""
+        return len(self._inbound) - self._next
+
+    # --- helpers --------------------------------------------------------------------------------------
+
+    def _due(self, place: int, gate: Gate) -> int:
+        """When a frame is to go, by the recorded gaps: after what it answers, or after the frame before
+        it."""
+        frame = self._frames[place]
+        asked = gate.answers
+        if asked is not None and asked in self._answered:
+            gap_ns = frame.at_ns - self._frames[asked].at_ns
+            return max(self._nominal_ns, self._answered[asked] + int(max(gap_ns, 0) * self._pace))
+        gap_ns = max(frame.at_ns - self._recorded_ns, 0)
+        return self._nominal_ns + int(gap_ns * self._pace)
+
+    def _opened(self, gate: Gate) -> int | None:
+        """Since when the gate is open; None: it is not."""
+        if gate.answers is not None:
+            return self._answered.get(gate.answers)
+        if gate.count > self._sent:
+            return None
+        if gate.heard_ms and self._appended.ms + 0.5 < gate.heard_ms:
+            return None
+        if gate.heard_ms:
+            return self._heard_ns if self._heard_ns is not None else self._begun_ns
+        return self._sent_ns if gate.count else self._begun_ns
+
+    def _given_up_at(self, gate: Gate, head_ns: int) -> int | None:
+        if self._patience_ns is None:
+            return None
+        if self._gave_up:  # it has waited for this client already
+            return head_ns
+        last_ns = self._sent_ns
+        if gate.heard_ms and self._heard_ns is not None:
+            last_ns = max(last_ns, self._heard_ns)
+        return max(head_ns, last_ns) + self._patience_ns
+
+    def _give_up(self, place: int, gate: Gate) -> bool:
+        """The gate of the head will not open; whether the frame is left out."""
+        frame = self._frames[place]
+        if gate.answers is None and gate.heard_ms:
+            self._gave_up = True
+            self.weaker["speech was played at its recorded time: the client appended less audio"] = None
+            return False
+        self._gave_up = True
+        waited = "the frames that came before it"
+        if gate.answers is not None:
+            asked = self._frames[gate.answers]
+            waited = f"{asked.type or 'the frame'} that it answers"
+            self._given_up_for.add(gate.answers)
+        played = frame.type == "response.done" and not gate.made
+        how = "was delivered without it" if played else "was given up"
+        summary = f"{frame.type or 'a frame'} {how}: {waited} did not come"
+        self._tell(Finding("given up", frame.seq, frame.type, summary))
+        if not played:
+            self._skip(place, gate)
+        return not played
+
+    def _skip(self, place: int, gate: Gate) -> None:
+        self.skipped.append(place)
+        self._fallen |= gate.made
+        self._next += 1
+        self._head_ns = None
+
+    def _deliver(self, place: int, due_ns: int) -> SendFrame:
+        frame = self._frames[place]
+        self._nominal_ns = due_ns
+        self._recorded_ns = frame.at_ns
+        self._head_ns = None
+        self._next += 1
+        self.delivered.append(place)
+        self._appended.server(frame.message)
+        return SendFrame(place, renamed(frame, self._ids))
+
+    def _end(self, now_ns: int) -> Next:
+        end = self.connection.end
+        self.over = True
+        if end.by != "server" or self._left:
+            return WaitUntil(None)
+        due_ns = self._nominal_ns + int(max(end.at_ns - self._recorded_ns, 0) * self._pace)
+        waiting = [place for place in self._outbound.unmatched if not self._frames[place].implied]
+        if waiting and self._patience_ns is not None:  # the client is not done: an end would cut it off
+            due_ns = max(due_ns, self._sent_ns + self._patience_ns)
+        return EndNow(end) if now_ns >= due_ns else WaitUntil(due_ns)
+
+    def _tell(self, finding: Finding) -> Finding:
+        after = self._frames[self.delivered[-1]].type if self.delivered else ""
+        told = Finding(finding.kind, finding.seq, finding.type, finding.summary, after, finding.differences)
+        self.findings.append(told)
+        return told
+
+    def _bind(self, place: int, minted: tuple[tuple[str, str], ...]) -> None:
+        """Where the client names an item now, and the server did: the name stands for the server's."""
+        for answer, gate in enumerate(self._gates):
+            if minted and gate.answers == place and self._frames[answer].inbound:
+                item = mapping((self._frames[answer].message or {}).get("item"))
+                if text_of(item.get("id")):
+                    self._outbound.bind(place, minted, text_of(item.get("id")))
+                return
+
+    def _look_for_move(self, place: int, type: str) -> None:
+        """A frame that came on the other side of a landmark. Of one that is implied, nobody knows its
+        place."""
+        if self._frames[place].implied:
+            return
+        landmarks = self.connection.dialect.landmarks
+        before = [one for one in self._inbound if one < place and self._frames[one].type in landmarks]
+        passed = {*self.delivered, *self.skipped}
+        ahead = next((one for one in before if one not in passed), None)
+        if ahead is not None:
+            other = self._frames[ahead].type
+            summary = f"{type or 'a frame'} came before {other}; it was recorded after it"
+            self._tell(Finding("moved", self._frames[place].seq, type, summary))
+            return
+        behind = next(
+            (one for one in self.delivered if one > place and self._frames[one].type in landmarks), None
+        )
+        if behind is not None:
+            other = self._frames[behind].type
+            summary = f"{type or 'a frame'} came after {other}; it was recorded before it"
+            self._tell(Finding("moved", self._frames[place].seq, type, summary))
+
+
+def _audio_places(connection: RecordedConnection) -> set[int]:
+    dialect = connection.dialect
+    return {
+        place
+        for place, frame in enumerate(connection.frames)
+        if not frame.inbound and next(iter(dialect.appended(frame.type, frame.message)), None) is not None
+    }
+
+
+def decisive(findings: Sequence[Finding], *, strict: bool = False) -> list[Finding]:
+    """Those that make a verdict; where a frame came in relation to others is known only in the client."""
+    return [finding for finding in findings if strict or finding.kind != "moved"]
