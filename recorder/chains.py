@@ -56,7 +56,7 @@ class Chain:
         kept: how many of each kind are in this file.
         latest_ns: when the last of them was appended.
         pieces: of its entries that are in this file, in order.
-        lost: how many of its entries went with other files.
+        lost: how many of its entries are not in this file.
         left: its parts of the files before.
     """
 
@@ -92,7 +92,7 @@ class Chain:
             self,
             **{"key": key, "digest": digest, "opening": opening, "rows": part.rows, "kept": part.kept},
             pieces=pieces,
-            lost=self.lost + lost.count,
+            lost=lost.count,
             left=(*self.left, replace(self, left=()))[-MOVES_REMEMBERED:],
         )
         return after, lost if lost.count else None

@@ -27,10 +27,11 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 
-from ..schema.entries import Entry
+from ..schema.entries import Entry, Status
 from ..schema.errors import StoreBusyError, StoreError, UsageError
 from ..schema.log import (
     Address,
+    Lock,
     advance_session,
     count_kinds,
     entry_digest,
@@ -89,6 +90,8 @@ class Store:
         self._in_use = False  # from before it is opened until after it is closed
         self._files: dict[str, tuple[int, int]] = {}  # what we have open: the file, and what lies beside it
         self._opening = 0
+        self._lock = Lock()
+        self._unlocked = False
         self._chains: weakref.WeakKeyDictionary[SessionLog, Chain] = weakref.WeakKeyDictionary()
         # Of the commit that was tried last: its answer can be lost, and it may have arrived.
         self._tried: weakref.WeakKeyDictionary[SessionLog, Chain] = weakref.WeakKeyDictionary()
@@ -126,6 +129,7 @@ class Store:
         with self.lock:
             if self._engine is not None:
                 self._release_and_settle()
+            self._lock.close()
             self._in_use = False
 
     def abandon(self) -> None:
@@ -133,6 +137,7 @@ class Store:
         shared memory are the parent's too, so this file is not to be opened here again; nor may
         the connection be closed here, not even by the end of the interpreter: it may be in the
         middle of a transaction (https://www.sqlite.org/howtocorrupt.html, section 2.6)."""
+        self._lock.abandon()
         if self._engine is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
         if self._in_use and self.address.path is not None:
@@ -164,6 +169,7 @@ class Store:
             try:
                 with engine.begin() as connection:
                     chains = [self._write(connection, batch) for batch in batches]
+                    ended = [batch.log for batch in batches if batch.status is not Status.RECORDING]
             except _Doubt as doubt:
                 if doubt.log in doubted:  # looked up in that very transaction
                     raise StoreError(
@@ -179,6 +185,21 @@ class Store:
                 self._chains[batch.log] = chain
             self._doubted.discard(batch.log)
             self._tried.pop(batch.log, None)
+        if ended:
+            self._free(engine, ended)
+
+    def _hold(self, connection: Connection, log: SessionLog, key: int, *, begun: bool) -> None:
+        try:
+            self._lock.hold(connection, log, key, begun=begun)
+        except OSError as error:
+            if not self._unlocked:
+                logger.warning("%s: no lock beside it, on which others see us alive: %s", self.address, error)
+            self._unlocked = True
+
+    def _free(self, engine: Engine, ended: Sequence[SessionLog]) -> None:
+        with suppress(DBAPIError), engine.connect() as connection:
+            for log in ended:
+                self._lock.release(connection, log)
 
     def _write(self, connection: Connection, batch: Batch) -> Chain | None:
         """Where the session stands after the batch; None where it is given up."""
@@ -227,10 +248,12 @@ class Store:
         place = find_session(connection, header.id) if chain is not None or doubted else None
         if place is None:
             key, digest = insert_session(connection, header)
+            self._hold(connection, log, key, begun=True)
             if chain is None:
                 return _Stand(Chain(key, digest, self._opening))
             return _Stand(*chain.into(key, digest, self._opening, None, REMOVED))
         key, digest = place
+        self._hold(connection, log, key, begun=False)
         tried = self._tried.get(log)
         if chain is None:
             chain = Chain(key, header_digest(header), self._opening)
@@ -311,12 +334,14 @@ class Store:
             self._refuse_inherited()
             engine = open_for_writing(self.address)
             try:
+                self._opening += 1
                 with engine.begin() as connection:
+                    self._regain(connection)
                     mark_interrupted(connection)
             except BaseException:
                 engine.dispose()
                 raise
-            self._engine, self._opening = engine, self._opening + 1
+            self._engine = engine
             self._files = _files_of(self.address)
         return self._engine
 
@@ -328,6 +353,15 @@ class Store:
                 "or fork before the first session"
             )
 
+    def _regain(self, connection: Connection) -> None:
+        """Sessions that go on in what we have opened again are ours from the beginning, though they rest."""
+        for log, chain in list(self._chains.items()):
+            place = find_session(connection, log.header.id) if log.status is Status.RECORDING else None
+            if place is not None:
+                self._hold(connection, log, place[0], begun=False)
+                if place[1] == chain.digest:
+                    self._chains[log] = replace(chain, key=place[0], opening=self._opening)
+
     def _let_go(self) -> None:
         """What we have open no longer lies at the path: what comes goes into what lies there now."""
         path, files = str(self.address.path), self._files
@@ -338,6 +372,7 @@ class Store:
         # Whoever moved it away has all of it, and what lies beside the path holds nothing more.
         merged = found == files[""] or self._merge()
         self._release()
+        self._lock.close()
         for suffix in ("-wal", "-shm"):
             # It is of the old file, and SQLite would merge it into whatever lies there now.
             beside = path + suffix
@@ -381,6 +416,7 @@ class Store:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.dispose()
+            self._lock.lost()
 
 
 class _Doubt(Exception):

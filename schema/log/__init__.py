@@ -9,6 +9,7 @@ from .addresses import Address, MemoryDatabase, StoreLocation, locate
 from .digest_chain import DigestChain
 from .digests import entry_digest, header_digest
 from .driver_errors import store_errors
+from .liveness import Lock, mark_interrupted
 from .rows import (
     BARE_FIELDS,
     Row,
@@ -27,7 +28,6 @@ from .rows import (
     insert_entries,
     insert_segment,
     insert_session,
-    mark_interrupted,
     row_batches,
 )
 from .stores import file_damage, open_blocking, open_for_reading, open_for_writing, read, read_each, settle
@@ -36,6 +36,7 @@ __all__ = [
     "BARE_FIELDS",
     "Address",
     "DigestChain",
+    "Lock",
     "MemoryDatabase",
     "Row",
     "StoreLocation",

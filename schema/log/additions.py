@@ -1,8 +1,9 @@
 """What stands in a store beside the five tables of format 1.
 
 An addition is a table of its own: a reader that does not know it passes it over, and a store that lacks it is
-whole. All of them are listed here, with the exact statement that makes each. What has the name of one, or of
-one of the five, and is something else, is no store of ours.
+whole. All of them are listed here, with the exact statement that makes each: what has the name of one and was
+made otherwise is passed over, too. What has the name of one of the five and is something else makes it no
+store of ours.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, inspect, literal_column, table, text
 from sqlalchemy.engine import Connection
 
-from .tables import METADATA, STORE
+from .tables import APPLICATION_ID, METADATA, STORE
 
 
 class Addition(NamedTuple):
@@ -32,22 +33,40 @@ class Addition(NamedTuple):
     session: str | None
 
 
-ADDITIONS: tuple[Addition, ...] = ()
+LOCKS = Addition(
+    "locks",
+    "CREATE TABLE locks (session INTEGER NOT NULL PRIMARY KEY)",
+    "schema/log/liveness.py",
+    "session",
+)
+"""The sessions whose recorder holds a lock while it lives."""
+
+ADDITIONS: tuple[Addition, ...] = (LOCKS,)
 
 
 def make_additions(connection: Connection) -> None:
     """Make those that a store lacks, in the caller's transaction."""
-    missing = {addition.name for addition in ADDITIONS} - set(inspect(connection).get_table_names())
-    for addition in ADDITIONS:
-        if addition.name in missing:
-            connection.execute(text(addition.sql))
+    there = set(inspect(connection).get_table_names()) | set(inspect(connection).get_view_names())
+    missing = [addition for addition in ADDITIONS if addition.name not in there]
+    if missing and connection.dialect.name == "postgresql":  # another recorder may be making them, too
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})"))
+    for addition in missing:
+        # SQLite keeps the statement without these words.
+        connection.execute(text(addition.sql.replace("TABLE", "TABLE IF NOT EXISTS", 1)))
+
+
+def has_addition(connection: Connection, addition: Addition) -> bool:
+    """Whether a store has this addition, and not something else by its name."""
+    if connection.dialect.name != "sqlite":
+        return inspect(connection).has_table(addition.name)
+    query = "SELECT count(*) FROM sqlite_master WHERE name = ? AND type = 'table' AND sql = ?"
+    return bool(connection.exec_driver_sql(query, (addition.name, addition.sql)).scalar_one())
 
 
 def delete_from_additions(connection: Connection, key: int) -> None:
     """Delete what they hold of a session, in the transaction that removes the session."""
-    present = set(inspect(connection).get_table_names())
     for addition in ADDITIONS:
-        if addition.session is not None and addition.name in present:
+        if addition.session is not None and has_addition(connection, addition):
             rows = delete(table(addition.name))
             connection.execute(rows.where(literal_column(f'"{addition.session}"') == key))
 
@@ -62,20 +81,18 @@ WHERE m.name IN ({names}) AND m.type IN ('table', 'view') ORDER BY m.name, x.cid
 
 
 def impostors(connection: Connection) -> set[str]:
-    """The names of what is not the table of ours that it is called.
+    """The names of what is not the table of format 1 that it is called.
 
     Only SQLite's: a file may come from anybody, a server's tables were made by who may write to it.
     """
     if connection.dialect.name != "sqlite":
         return set()
-    names = [STORE.name, *_COLUMNS, *(addition.name for addition in ADDITIONS)]
+    names = (STORE.name, *_COLUMNS)
     statement = _SCHEMA.format(names=", ".join("?" * len(names)))
     found: set[str] = set()
     columns: dict[str, list[str]] = {}
-    for name, kind, sql, column, hidden in connection.exec_driver_sql(statement, tuple(names)):
-        virtual = str(sql).upper().startswith("CREATE VIRTUAL")
-        other = any(addition.name == name and addition.sql.strip() != sql for addition in ADDITIONS)
-        if kind != "table" or hidden or virtual or other:
+    for name, kind, sql, column, hidden in connection.exec_driver_sql(statement, names):
+        if kind != "table" or hidden or str(sql).upper().startswith("CREATE VIRTUAL"):
             found.add(name)
         columns.setdefault(name, []).append(column)
     return found | {name for name, cols in columns.items() if cols != _COLUMNS.get(name, cols)}

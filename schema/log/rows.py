@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import socket
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Collection, Generator, Iterator, Sequence
 from operator import itemgetter
@@ -21,6 +18,7 @@ from ..entries import SEQ, Entry, Header, Kind, SessionRecord, Status
 from ..errors import CorruptRecordError
 from .digests import header_digest
 from .driver_errors import REFUSALS, damage_of
+from .liveness import judged
 from .tables import ENTRIES, SEGMENTS, SESSIONS
 from .untyped import ENTRY_TYPES, SESSION_TYPES, fit, read_entries, read_session, session_keys
 
@@ -28,9 +26,6 @@ _NAMES = [column.name for column in ENTRIES.c]
 _QUOTED = ", ".join(f'"{name}"' for name in _NAMES)
 _INSERT_ENTRIES = f"INSERT INTO entries ({_QUOTED}) VALUES ({', '.join('?' * len(_NAMES))})"
 _ENTRY_COLUMNS = [ENTRIES.c[name] for name in Entry._fields]
-_IMPORTED_NS = time.time_ns()
-"""Before any session of this process."""
-
 READ_BATCH = 512
 """Rows that one reading step takes; bounds the memory of a stream."""
 
@@ -155,18 +150,6 @@ def advance_session(
     return connection.execute(found.values(status=status, last_digest=after)).rowcount == 1
 
 
-def mark_interrupted(connection: Connection) -> None:
-    """Give sessions whose process is dead their status."""
-    rows = connection.execute(
-        select(SESSIONS.c.key, SESSIONS.c.host, SESSIONS.c.pid, SESSIONS.c.started_ns).where(
-            SESSIONS.c.status == Status.RECORDING
-        )
-    ).all()
-    dead = [row.key for row in rows if _is_dead(row.host, row.pid, row.started_ns)]
-    if dead:
-        connection.execute(update(SESSIONS).where(SESSIONS.c.key.in_(dead)).values(status=Status.INTERRUPTED))
-
-
 # --- reading: blocking; `stores.read` asks the same without blocking the event loop -----------------
 
 
@@ -183,6 +166,13 @@ def fetch_headers(
     Args:
         strays: look also for entries whose session has no header any more.
     """
+    headers = _headers(connection, strays=strays)
+    records = judged(connection, [one for one in headers if isinstance(one, SessionRecord)])
+    by_key = {record.key: record for record in records}
+    return [by_key[one.key] if isinstance(one, SessionRecord) else one for one in headers]
+
+
+def _headers(connection: Connection, *, strays: bool) -> list[SessionRecord | CorruptRecordError]:
     if connection.dialect.name != "sqlite":
         last = select(func.max(ENTRIES.c.seq)).where(ENTRIES.c.session == SESSIONS.c.key).scalar_subquery()
         query = select(SESSIONS, last).order_by(SESSIONS.c.started_ns, SESSIONS.c.key)
@@ -387,8 +377,6 @@ def _session(row: Sequence[Any]) -> SessionRecord:
         )
     except (TypeError, ValueError) as error:
         raise CorruptRecordError(id, None, f"it cannot be read ({error})") from error
-    if status is Status.RECORDING and _is_dead(host, pid, started_ns):
-        status = Status.INTERRUPTED
     return SessionRecord(key, header, status, bytes(first), bytes(head), 0 if last is None else last + 1)
 
 
@@ -401,22 +389,3 @@ def _texts(written: str) -> dict[str, str]:
     if not all(type(text) is str for text in named.values()):
         raise TypeError("an object of texts was expected")
     return named
-
-
-def _is_dead(host: str, pid: int, started_ns: int) -> bool:
-    """Whether a recording process is known to be gone; of another machine's nothing is known."""
-    if host != socket.gethostname():
-        return False
-    if pid == os.getpid():  # ours, or that of a former life: containers number theirs alike
-        return started_ns < _IMPORTED_NS
-    if os.name != "posix":  # elsewhere signal 0 is not a question
-        return False
-    if not 0 < pid < 1 << 31:  # no process has such a number
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

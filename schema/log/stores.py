@@ -22,10 +22,7 @@ from ..errors import NewerFormatError, NotAStoreError, StoreError, UsageError
 from .additions import impostors, make_additions
 from .addresses import Address
 from .driver_errors import SOMETHING_ELSE, damage_of, sqlite_code, store_error, store_errors
-from .tables import METADATA, STORE, create_tables
-
-APPLICATION_ID = 0x52544150
-"""`RTAP`: marks our files for `file(1)` and SQLite's tools."""
+from .tables import APPLICATION_ID, METADATA, STORE, create_tables
 
 WRITE_BUSY_SECONDS = 2.0
 READ_BUSY_SECONDS = 5.0

@@ -18,6 +18,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection
 
+APPLICATION_ID = 0x52544150
+"""`RTAP`: marks our files for `file(1)` and SQLite's tools."""
+
 METADATA = MetaData()
 
 STORE = Table(

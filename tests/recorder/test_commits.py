@@ -150,7 +150,7 @@ async def test_one_file_is_left(path: Path):
     async with Recorder(path) as recorder:
         mark(begin(recorder), 1)
         await recorder.flush()
-        assert beside(path) == {"log.db", "log.db-wal", "log.db-shm"}
+        assert beside(path) == {"log.db", "log.db-wal", "log.db-shm", "log.db-live"}
     assert beside(path) == {"log.db"}
 
 

@@ -177,7 +177,7 @@ async def test_a_file_that_is_put_back(path: Path):
     assert gap_of(stored)["lost"] == 1
     between = await only(path.with_name("between.db"))
     assert numbers(between) == [2]
-    assert between.status is Status.RECORDING
+    assert between.status is Status.INTERRUPTED
 
 
 def appended(log: SessionLog, value: object, because: int | None = None) -> int:

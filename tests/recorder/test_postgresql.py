@@ -229,13 +229,39 @@ async def test_a_database_of_something_else_is_left_alone(store: str):
 
 
 async def test_an_interrupted_session_is_marked(store: str):
+    """Whoever recorded it holds a lock on it, as long as its connection lives, wherever it is."""
+    living = Recorder(store)
+    resting, ended = begin(living, "resting"), begin(living, "ended")
+    mark(resting, 1)
+    mark(ended, 1)
+    ended.finish(Status.CLOSED)
+    await living.flush()
+    execute(store, "UPDATE sessions SET status = 'recording', host = 'elsewhere', pid = 2147483646")
+    async with Recorder(store) as recorder:
+        mark(begin(recorder, "next"), 1)
+    found = {stored.label: stored.status for stored in await read(store)}
+    assert found == {"resting": Status.RECORDING, "ended": Status.INTERRUPTED, "next": Status.CLOSED}
+    execute(
+        store,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    # Until the recorder has a connection again, nobody knows better.
+    assert {stored.status for stored in await read(store)} == {Status.CLOSED, Status.INTERRUPTED}
+    mark(begin(living, "another"), 1)
+    await flushed(living)
+    assert {stored.label: stored.status for stored in await read(store)}["resting"] is Status.RECORDING
+    await living.close()
+
+
+async def test_a_session_of_an_older_release_is_judged_by_its_process(store: str):
     async with Recorder(store) as recorder:
         mark(begin(recorder, "dead"), 1)
         mark(begin(recorder, "elsewhere"), 1)
-    dead = "status = 'recording', pid = 2147483646"
     execute(
         store,
-        f"UPDATE sessions SET {dead}",
+        "DELETE FROM locks",
+        "UPDATE sessions SET status = 'recording', pid = 2147483646",
         "UPDATE sessions SET host = 'elsewhere' WHERE labels LIKE '%elsewhere%'",
     )
     async with Recorder(store) as recorder:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from realtape.schema import NotAStoreError
 from realtape.schema.log import additions, fetch_sessions, locate, open_blocking, open_for_writing
-from realtape.schema.log.additions import Addition, delete_from_additions
+from realtape.schema.log.additions import Addition, delete_from_additions, has_addition
 from support.stores import fill, sql
 
 NOTES = Addition(
@@ -79,12 +79,28 @@ def test_rows_go_with_their_session_or_outlive_it(path: Path):
 @pytest.mark.parametrize(
     "forged",
     [
+        "CREATE TABLE notes (session INTEGER, note TEXT)",
+        "CREATE VIEW notes AS SELECT key AS session, id AS note FROM sessions",
+    ],
+)
+def test_what_only_has_the_name_of_an_addition_is_passed_over(path: Path, forged: str):
+    (key,) = fill(path)
+    execute(path, "DROP TABLE notes", forged)
+    fill(path)
+    assert sessions(path) == 2
+    with open_blocking(locate(path)) as connection:
+        assert has_addition(connection, TALLIES)
+        assert not has_addition(connection, NOTES)
+        delete_from_additions(connection, key)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
         ["ALTER TABLE segments RENAME TO s", "CREATE VIEW segments AS SELECT * FROM s"],
         ["ALTER TABLE store RENAME TO s", "CREATE VIEW store AS SELECT * FROM s"],
         ["ALTER TABLE sessions ADD COLUMN more TEXT AS (printf('%.*c', 1000000000, 'x')) VIRTUAL"],
         ["DROP TABLE prunings", "CREATE VIRTUAL TABLE prunings USING fts5(session, id, reason)"],
-        ["DROP TABLE notes", "CREATE TABLE notes (session INTEGER, note TEXT)"],
-        ["DROP TABLE notes", "CREATE VIEW notes AS SELECT key AS session, id AS note FROM sessions"],
     ],
 )
 def test_what_only_has_the_name_is_refused(path: Path, forged: list[str]):

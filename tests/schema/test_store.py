@@ -16,6 +16,7 @@ from realtape.schema.log import (
     fetch_segment,
     fetch_sessions,
     insert_session,
+    liveness,
     locate,
     mark_interrupted,
     open_for_reading,
@@ -25,7 +26,7 @@ from realtape.schema.log import (
 )
 from realtape.schema.log import rows as schema_rows
 from realtape.schema.log import stores as schema_stores
-from realtape.schema.log.stores import APPLICATION_ID
+from realtape.schema.log.tables import APPLICATION_ID
 from realtape.session import Recording
 from sqlalchemy import text
 from support.stores import (
@@ -169,7 +170,7 @@ async def test_sessions_come_back_with_all_that_was_written(path: Path):
 def test_a_number_that_no_process_has_is_that_of_a_dead_one(
     path: Path, pid: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(schema_rows.socket, "gethostname", lambda: "elsewhere")
+    monkeypatch.setattr(liveness.socket, "gethostname", lambda: "elsewhere")
     fill(path)
     sql(path, f"UPDATE sessions SET status = 'recording', pid = {pid}")
     engine = open_for_writing(locate(path))

@@ -1,0 +1,229 @@
+"""Whether a session that is `recording` still is: who records it holds a lock, which ends with the process.
+
+Beside an SQLite file it is a lock on a byte of another file, the one whose number is the session's key: that
+holds across containers, whose processes have numbers and host names of their own. On a server it is an
+advisory lock of the connection. Which sessions are under it, the table `locks` says; of others, which are of
+older releases, host and process are asked.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import column, insert, select, table, text, update
+from sqlalchemy.engine import Connection
+
+from ..entries import SessionRecord, Status
+from .additions import LOCKS, has_addition
+from .tables import SESSIONS
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl: Any = None
+
+SUFFIX = "-live"
+"""What the lock's file is called, after the store's name."""
+
+_IMPORTED_NS = time.time_ns()
+"""Before any session of this process."""
+
+_ADVISORY = 0x52544C4B  # "RTLK"
+# Of the open file, not of the process: a reader of this process may open and close it, too.
+_SET: int | None = getattr(fcntl, "F_OFD_SETLK", None)
+_ASK: int | None = getattr(fcntl, "F_OFD_GETLK", None)
+_FLOCK = struct.Struct("hhqqi0q")
+_locks = table(LOCKS.name, column("session"))
+
+
+class Lock:
+    """The lock of one recorder on its sessions of one store. One thread at a time."""
+
+    def __init__(self) -> None:
+        self._file: int | None = None
+        self._path = ""
+        self._held: dict[object, int] = {}
+
+    def hold(self, connection: Connection, owner: object, key: int, *, begun: bool) -> None:
+        """Hold a session's lock from now on, in the transaction in which it is added or found.
+
+        Args:
+            owner: whose key it is; another key that it held is let go.
+            begun: whether the session is new in this store.
+
+        Raises:
+            OSError: the file cannot be made; the session is judged by host and process, as of old.
+        """
+        if self._held.get(owner, key) != key:
+            self.release(connection, owner)
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_lock({_ADVISORY}, {key})"))
+        elif not self._hold_byte(_path_of(connection), key):
+            return
+        self._held[owner] = key
+        if begun and has_addition(connection, LOCKS):
+            connection.execute(insert(_locks).values(session=key))
+
+    def release(self, connection: Connection, owner: object) -> None:
+        """Let go of a session that has ended, or moved."""
+        key = self._held.pop(owner, None)
+        if key is None:
+            return
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_unlock({_ADVISORY}, {key})"))
+        elif self._file is not None:
+            _ask(self._file, _SET, fcntl.F_UNLCK, key)
+
+    def close(self) -> None:
+        """Let go of all, and remove the file if nobody else uses it."""
+        self._held.clear()
+        file, self._file = self._file, None
+        if file is None:
+            return
+        with suppress(OSError):  # somebody else uses it, or its folder may not be written any more
+            _ask(file, _SET, fcntl.F_UNLCK, 0, 0)  # whoever was forked and did not let go of it holds it, too
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _same_file(file, self._path):
+                os.unlink(self._path)
+        os.close(file)
+
+    def lost(self) -> None:
+        """The connection was: on a server its locks end with it."""
+        if self._file is None:
+            self._held.clear()
+
+    def abandon(self) -> None:
+        """In a forked child: the locks are the parent's, and stay."""
+        self._held.clear()
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
+
+    def _hold_byte(self, path: str, key: int) -> bool:
+        if _SET is None or not path:
+            return False
+        if self._file is None or not _same_file(self._file, self._path):
+            self._reopen(path + SUFFIX, os.stat(path).st_mode & 0o666)
+        assert self._file is not None
+        _ask(self._file, _SET, fcntl.F_RDLCK, key)  # shared: for that, one need not write to the file
+        return True
+
+    def _reopen(self, path: str, mode: int) -> None:
+        """Open the file, and say that it is in use; what was held in one that is no more is held here."""
+        if self._file is not None:
+            os.close(self._file)
+        self._path = path
+        while True:
+            self._file = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, mode)
+            fcntl.flock(self._file, fcntl.LOCK_SH)
+            if _same_file(self._file, path):
+                break
+            os.close(self._file)  # whoever was the last to use it has just removed it
+        for key in self._held.values():
+            _ask(self._file, _SET, fcntl.F_RDLCK, key)
+
+
+def judged(connection: Connection, records: Sequence[SessionRecord]) -> list[SessionRecord]:
+    """Sessions as they are: one whose recorder is dead was interrupted."""
+    going_on = [record for record in records if record.status is Status.RECORDING]
+    facts = ((one.key, one.header.host, one.header.pid, one.header.started_ns) for one in going_on)
+    dead = _dead(connection, facts)
+    return [replace(one, status=Status.INTERRUPTED) if one.key in dead else one for one in records]
+
+
+def mark_interrupted(connection: Connection) -> None:
+    """Give sessions whose recorder is dead their status."""
+    query = select(SESSIONS.c.key, SESSIONS.c.host, SESSIONS.c.pid, SESSIONS.c.started_ns)
+    rows = connection.execute(query.where(SESSIONS.c.status == Status.RECORDING)).all()
+    dead = _dead(connection, [(row.key, row.host, row.pid, row.started_ns) for row in rows])
+    if dead:
+        connection.execute(update(SESSIONS).where(SESSIONS.c.key.in_(dead)).values(status=Status.INTERRUPTED))
+
+
+# --- asking -----------------------------------------------------------------------------------------
+
+
+def _dead(connection: Connection, sessions: Iterable[tuple[int, str, int, int]]) -> set[int]:
+    """Keys of those whose recorder is known to be gone."""
+    going_on = list(sessions)
+    if not going_on:
+        return set()
+    locked: set[int] = set()
+    if has_addition(connection, LOCKS):
+        among = select(SESSIONS.c.key).where(SESSIONS.c.status == Status.RECORDING)
+        locked = set(
+            connection.execute(select(_locks.c.session).where(_locks.c.session.in_(among))).scalars()
+        )
+    dead = {key for key, host, pid, began in going_on if key not in locked and _is_dead(host, pid, began)}
+    asked = [one[0] for one in going_on if one[0] in locked]
+    return dead | (set(asked) - _held(connection, asked) if asked else set())
+
+
+def _held(connection: Connection, keys: list[int]) -> set[int]:
+    """Those whose lock somebody holds; all of them where that cannot be found out."""
+    if connection.dialect.name == "postgresql":
+        held = text(
+            "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted "
+            f"AND classid = {_ADVISORY} "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return set(connection.execute(held).scalars())
+    path = _path_of(connection)
+    if _ASK is None or not path:
+        return set(keys)
+    try:
+        file = os.open(path + SUFFIX, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return set()
+    except OSError:
+        return set(keys)
+    try:
+        return {key for key in keys if _ask(file, _ASK, fcntl.F_WRLCK, key) != fcntl.F_UNLCK}
+    finally:
+        os.close(file)
+
+
+def _path_of(connection: Connection) -> str:
+    """The file that SQLite has open, with no links in between; "" in memory."""
+    query = "SELECT file FROM pragma_database_list WHERE name = 'main'"
+    return str(connection.exec_driver_sql(query).scalar_one() or "")
+
+
+def _ask(file: int, command: int | None, kind: int, start: int, length: int = 1) -> int:
+    """`fcntl(2)` of an open file description's lock; returns the kind that it answers."""
+    assert command is not None
+    found = fcntl.fcntl(file, command, _FLOCK.pack(kind, os.SEEK_SET, start, length, 0))
+    return int(_FLOCK.unpack(found)[0])
+
+
+def _same_file(file: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except OSError:
+        return False
+
+
+def _is_dead(host: str, pid: int, started_ns: int) -> bool:
+    """Of an older release: whether its process is known to be gone; of another machine's nothing is known."""
+    if host != socket.gethostname():
+        return False
+    if pid == os.getpid():  # ours, or that of a former life: containers number theirs alike
+        return started_ns < _IMPORTED_NS
+    if os.name != "posix":  # elsewhere signal 0 is not a question
+        return False
+    if not 0 < pid < 1 << 31:  # no process has such a number
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
