@@ -29,6 +29,7 @@ class MemoryWriter(Writer):
         for log, (entries, segments) in self._kept.items():
             batch = log.take()
             if batch is not None:
+                batch.encode()
                 entries += [pending.entry for pending in batch.entries]
                 if batch.parts:
                     segments[batch.segment] = b"".join(batch.parts)

@@ -1,13 +1,17 @@
-"""Payloads of one session: values encoded at once, without secrets, their bytes gathered apart."""
+"""Payloads of one session: snapshots encoded by the writer, without secrets, their bytes gathered apart."""
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from typing import Any, cast
+from typing import Any, NamedTuple
 
-from ..schema.codec import Codec, Reference, Secrets
-from ..schema.entries import Flag
+from ..schema.codec import Codec, Reference, Secrets, Snapshot, unrecordable
+from ..schema.entries import Entry, Flag, text_column
 from ..schema.errors import EncodingError
+from .gaps import gap_instead
+
+logger = logging.getLogger("realtape.recorder")
 
 MAX_VALUE_BYTES = 256 * 1024 * 1024
 """Larger payloads and byte values are not recorded: no database takes a gigabyte in one value."""
@@ -48,38 +52,61 @@ class SegmentBuffer:
         return segment, parts
 
 
-class PayloadEncoder:
-    """Encodes the values of one session's entries. One thread at a time.
+class Pending(NamedTuple):
+    """An entry that is encoded and not in the database yet, with the bytes that it refers to.
+
+    The bytes may lie in the segment of an earlier commit, and its digest is over them all the same.
+    """
+
+    entry: Entry
+    blobs: dict[Reference, bytes]
+
+    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
+        """The bytes at a reference of the entry's payload."""
+        return self.blobs[segment, offset, length]
+
+
+class EntryEncoder:
+    """Makes entries of what one session appended. The writer's, on one thread at a time.
 
     Attributes:
         segments: gathers the bytes.
-        blobs: the bytes that the payload encoded last refers to.
     """
 
     def __init__(self, codec: Codec, secrets: Secrets) -> None:
         self.segments = SegmentBuffer()
-        self.blobs: dict[Reference, bytes] = {}
+        self._blobs: dict[Reference, bytes] = {}
         self._codec = codec
         self._secrets = secrets
         self._scrubbed = False
 
-    def encode(self, value: Any) -> tuple[str, int]:
+    def entry(self, appended: tuple[Any, ...]) -> Pending:
+        """The entry, with the payload of its snapshot. Raises nothing: what fails is a gap at its place."""
+        *columns, flags, snapshot, _ = appended
+        entry = Entry._make((*columns, "", flags, b""))
+        try:
+            payload, more = self._encode(snapshot)
+            type = text_column(entry.type)
+            return Pending(entry._replace(type=type, payload=payload, flags=flags | more), self._blobs)
+        except Exception as error:  # noqa: BLE001 - the others go on, whatever happens here
+            name = error.__class__.__name__  # its text may quote what was to be recorded
+            logger.error("an entry is lost, please report this: %s", name)
+            return Pending(gap_instead(entry, f"the recorder failed: {name}"), {})
+
+    def _encode(self, snapshot: Snapshot) -> tuple[str, int]:
         """A value's payload, and its flags. What cannot be encoded says so in its place."""
-        self.blobs = {}
+        self._blobs = {}
         self._scrubbed = False
         try:
-            encoded = self._codec.encode(value, self._put, self._secrets)
+            encoded = self._codec.encode_snapshot(snapshot, self._put, self._secrets)
             if len(encoded.payload) > MAX_VALUE_BYTES:
                 raise EncodingError(
                     f"more than {MAX_VALUE_BYTES} characters in one payload: record less at once"
                 )
         except EncodingError as error:
-            self.blobs = {}
-            # Of what a redactor or a describer raised only the name: its text may quote the value.
-            reason = str(error) if error.__cause__ is None else type(error.__cause__).__name__
-            cls = cast("type[Any]", type(value))
-            substitute = {"name": f"{cls.__module__}.{cls.__qualname__}", "error": reason}
-            encoded = self._codec.encode({"unrecordable": substitute}, self._put, self._secrets)
+            self._blobs = {}
+            substitute = unrecordable(self._codec.snapshots.class_of(snapshot), error)
+            encoded = self._codec.encode(substitute, self._put, self._secrets)
             return encoded.payload, _LOSSY | (_REDACTED if encoded.redacted else 0)
         flags = _REDACTED if encoded.redacted or self._scrubbed else 0
         return encoded.payload, flags | _LOSSY if encoded.lossy else flags
@@ -91,5 +118,5 @@ class PayloadEncoder:
         if scrubbed is not data:
             self._scrubbed = True
         reference, kept = self.segments.put(scrubbed)
-        self.blobs[reference] = kept
+        self._blobs[reference] = kept
         return reference

@@ -1,5 +1,5 @@
-"""One session's log in memory: numbers its entries, encodes them at once, and hands them on in
-batches. Safe from any thread; never waits for the disk."""
+"""One session's log in memory: numbers its entries, keeps what they hold as it is, and hands them on in
+batches, to be encoded by who writes them. Safe from any thread; never waits for the disk."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import dataclasses
 import itertools
 import logging
 import threading
+import time
 import traceback
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..schema.clocks import Round, rounds_of
-from ..schema.codec import Codec, Reference, Secrets
-from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Entry, Flag, Header, Kind, Status, text_column
+from ..schema.codec import TEXT, Codec, Secrets, Snapshot
+from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Flag, Header, Kind, Status
 from . import causes
 from .gaps import OVERLOAD, Loss
-from .payloads import PayloadEncoder
+from .payloads import EntryEncoder, Pending
 from .playback import NO_PLAYBACK, Playback, PlaybackColumns
 
 logger = logging.getLogger("realtape.recorder")
@@ -32,6 +33,9 @@ MAX_CALLS = 1024
 
 MAX_DEFERRED = 64
 
+SLICE_ENTRIES = 16
+"""Entries that are encoded before the writer gives the interpreter's lock up."""
+
 LOST = -1
 """Seq of an entry that was dropped: what refers to it is marked."""
 
@@ -41,18 +45,12 @@ _LATEST_NS = (1 << 63) - 1  # that a column holds: in 292 years
 _numbers = itertools.count(1)
 
 
-class Pending(NamedTuple):
-    """An entry that is not in the database yet, with the bytes that it refers to.
+Appended = tuple[Any, ...]
+"""An entry that is numbered and not encoded yet: the first APPENDED_COLUMNS of an `Entry`, its flags so far,
+the snapshot of its value, and its weight in the backlog. Of immutable parts, where that can be: the garbage
+collector forgets such a tuple, however many wait."""
 
-    The bytes may lie in the segment of an earlier commit, and its digest is over them all the same.
-    """
-
-    entry: Entry
-    blobs: dict[Reference, bytes]
-
-    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
-        """The bytes at a reference of the entry's payload."""
-        return self.blobs[segment, offset, length]
+APPENDED_COLUMNS = 13
 
 
 @dataclass(slots=True)
@@ -61,7 +59,8 @@ class Batch:
 
     Attributes:
         log: the session.
-        entries: in order.
+        appended: in order, not encoded yet.
+        entries: in order, encoded.
         segment: number of the segment row that `parts` become, if there are any.
         parts: the segment's bytes, in pieces.
         status: the session's status after these entries.
@@ -71,13 +70,24 @@ class Batch:
     """
 
     log: SessionLog
-    entries: list[Pending]
-    segment: int
-    parts: list[bytes]
+    appended: list[Appended]
     status: Status
     weight_bytes: int
     lost: int
+    entries: list[Pending] = field(default_factory=list[Pending])
+    segment: int = 0
+    parts: list[bytes] = field(default_factory=list[bytes])
     last_digest: bytes | None = None
+
+    def encode(self) -> None:
+        """Make entries of what was appended: once, whatever becomes of them. The writer's thread."""
+        encoder = self.log.encoder
+        for start in range(0, len(self.appended), SLICE_ENTRIES):
+            for appended in self.appended[start : start + SLICE_ENTRIES]:
+                self.entries.append(encoder.entry(appended))
+            time.sleep(0)  # the event loop's turn
+        self.appended = []
+        self.segment, self.parts = encoder.segments.take()
 
 
 class Backlog:
@@ -115,7 +125,7 @@ class SessionLog:
 
     Args:
         header: the session's header.
-        codec: turns values into payloads.
+        codec: takes snapshots of values, and turns them into payloads.
         secrets: what must not appear in them.
         clock: monotonic nanoseconds.
         backlog: bounds the memory for entries that are not committed; what comes beyond is lost, and
@@ -129,6 +139,7 @@ class SessionLog:
         handling: received events that the listeners are still handling.
         refusing: what is appended is not recorded (any more).
         count: of the entries so far.
+        encoder: the writer's: makes entries of what was appended.
         listed: the writer's: whether it looks at this session.
         committed: the writer's: the session's key, and the digest of its last row.
     """
@@ -155,7 +166,8 @@ class SessionLog:
         self.listed = False
         self.committed: tuple[int, bytes] | None = None
         self._columns = PlaybackColumns(secrets)
-        self._payloads = PayloadEncoder(codec, secrets)
+        self.encoder = EntryEncoder(codec, secrets)
+        self._snapshots = codec.snapshots
         self._places = _Places()
         self._backlog = backlog
         self._lock = threading.RLock()
@@ -163,7 +175,7 @@ class SessionLog:
         self._deferred: list[tuple[Any, ...]] = []
         self._started_ns: int | None = None  # by the clock, at the first entry
         self._latest_ns = 0
-        self._pending: list[Pending] = []
+        self._pending: list[Appended] = []
         self._weight_bytes = 0
         self._touched = False
         self._loss: Loss | None = None
@@ -189,7 +201,7 @@ class SessionLog:
         """Append an entry; returns its seq, or None if it had to be dropped. Raises nothing.
 
         Args:
-            value: what becomes the payload; encoded before this returns.
+            value: what becomes the payload; what is recorded is how it is now.
             cause: where the data tell it; else it is taken from the context.
             connection: number of the socket within the session; None above the socket.
         """
@@ -209,7 +221,7 @@ class SessionLog:
             cause = None if frame is None else frame.seq
         with self._lock:
             if self._busy:
-                # A signal handler, a finalizer or a redactor, in the middle of another append of
+                # A signal handler, a finalizer or a describer, in the middle of another append of
                 # this thread: its turn comes when that one is whole.
                 if len(self._deferred) < MAX_DEFERRED:
                     self._deferred.append((kind, value, type, method, of, cause, connection, playback))
@@ -321,18 +333,16 @@ class SessionLog:
             tick, task = self._places.here()
             if self._loss is not None:
                 self._append_gap(at_ns, tick, task)
-            payload, flags = self._payloads.encode(value)
+            snapshot = self._snapshots.take(value)
             item_id, content_index, elapsed_ms, assumed = playback
-            if assumed and item_id is not None:
-                flags |= _ASSUMED
+            flags = _ASSUMED if assumed and item_id is not None else 0
             if cause == LOST:
                 cause, flags = None, flags | _CAUSE_LOST
             if of == LOST:
                 of = None
             seq = self.count
-            place = (seq, at_ns, tick, task, kind, text_column(type), method, cause, of, connection)
-            entry = Entry(*place, item_id, content_index, elapsed_ms, payload, flags)
-            self._add(entry, self._payloads.blobs)
+            place = (seq, at_ns, tick, task, kind._value_, type, method, cause, of, connection)
+            self._add((*place, item_id, content_index, elapsed_ms, flags), snapshot)
         except Exception as error:  # noqa: BLE001 - the application goes on, whatever happens here
             # Without the error's text, and without source: they may quote what was to be recorded.
             name = error.__class__.__name__
@@ -345,7 +355,7 @@ class SessionLog:
         return seq
 
     def _append_deferred(self) -> None:
-        deferred, self._deferred = self._deferred, []  # a redactor would go on for ever
+        deferred, self._deferred = self._deferred, []  # a describer would go on for ever
         for arguments in deferred:
             self._append(*arguments)
 
@@ -353,20 +363,18 @@ class SessionLog:
         loss, self._loss = self._loss, None
         assert loss is not None
         self._lost_told += loss.count
-        self._add(loss.gap(self.count, at_ns, tick, task), {})
+        gap = loss.gap(self.count, at_ns, tick, task)
+        self._add((*gap[:APPENDED_COLUMNS], 0), Snapshot(TEXT, gap.payload, len(gap.payload)))
 
-    def _add(self, entry: Entry, blobs: dict[Reference, bytes]) -> None:
-        weight = ENTRY_OVERHEAD_BYTES + len(entry.payload)
-        for data in blobs.values():
-            weight += len(data)
+    def _add(self, columns: tuple[Any, ...], snapshot: Snapshot) -> None:
+        weight = ENTRY_OVERHEAD_BYTES + snapshot.size
         self._weight_bytes += weight
         self._backlog.hold(weight)
-        self._pending.append(Pending(entry, blobs))
+        self._pending.append((*columns, snapshot, weight))
         self.count += 1
 
     def _batch(self) -> Batch:
-        entries, segment = self._pending, self._payloads.segments.take()
-        batch = Batch(self, entries, *segment, self.status, self._weight_bytes, self._lost_told)
+        batch = Batch(self, self._pending, self.status, self._weight_bytes, self._lost_told)
         self._pending = []
         self._weight_bytes = self._lost_told = 0
         self._touched = False

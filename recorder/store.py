@@ -48,7 +48,8 @@ from ..schema.log import (
 )
 from .chains import OLDER, REMOVED, Chain
 from .gaps import Loss, gap_instead
-from .session_log import Batch, Pending, SessionLog
+from .payloads import Pending
+from .session_log import Batch, SessionLog
 
 logger = logging.getLogger("realtape.recorder")
 

@@ -235,6 +235,7 @@ class Writer:
             else:
                 if batch is not None:
                     self._taken[log] = batch
+                    batch.encode()
         return trouble
 
     def _commit(self, now: float, closing: bool) -> Exception | None:

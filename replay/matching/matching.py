@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, Literal, cast
 
-from ...schema.codec import REDACTED, STANDARD, Codec, Reference, TextFilter, to_json
+from ...schema.codec import REDACTED, STANDARD, Codec, Reference, TextFilter, to_json, unrecordable
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.errors import EncodingError
 from ...session.provenance import Redaction
@@ -398,10 +398,9 @@ def _encoded(
         return codec.encode(event, put).payload
     except EncodingError as error:  # as the recorder does: a send is not refused for it
         digests.clear()
-        reason = str(error) if error.__cause__ is None else type(error.__cause__).__name__
-        cls = cast("type[Any]", type(event))
-        substitute = {"name": f"{cls.__module__}.{cls.__qualname__}", "error": reason}
-        return Codec(codec.vocabulary).encode({"unrecordable": substitute}, put).payload
+        return (
+            Codec(codec.vocabulary).encode(unrecordable(cast("type[Any]", type(event)), error), put).payload
+        )
 
 
 def _put_digests(tree: Any, digests: list[str]) -> None:

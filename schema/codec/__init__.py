@@ -12,6 +12,7 @@ from .encoding import MAX_DEPTH, Reference
 from .equality import same
 from .json_text import MAX_NESTING, from_json, require_flatness, require_nesting, to_json
 from .secrets import Secrets, SecretsInUse, credentials_in
+from .snapshots import TEXT, Snapshot, unrecordable
 from .standard import PYTHON, STANDARD, event_name, received_name, register_interface, sent_name
 from .text_places import HARMLESS_HEADERS
 from .vocabulary import State, Vocabulary
@@ -25,12 +26,14 @@ __all__ = [
     "REDACTED",
     "REFERS",
     "STANDARD",
+    "TEXT",
     "Codec",
     "Described",
     "RecordedError",
     "Reference",
     "Secrets",
     "SecretsInUse",
+    "Snapshot",
     "State",
     "TextFilter",
     "Vocabulary",
@@ -46,4 +49,5 @@ __all__ = [
     "same",
     "sent_name",
     "to_json",
+    "unrecordable",
 ]

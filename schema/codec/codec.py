@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from typing import Any, NamedTuple
 from ..errors import DecodingError, EncodingError
 from .decoding import Decoding
 from .encoding import Encoding, Reference
-from .json_text import escaped, to_json, written
+from .json_text import escaped, quickly_written, to_json, written
 from .raised import text_of
 from .secrets import Secrets
+from .snapshots import PLAIN, TEXT, TREE, Snapshot, Snapshots
 from .text_places import TextPlace, changed
 from .vocabulary import Vocabulary
 
@@ -54,10 +56,14 @@ class Codec:
     Args:
         vocabulary: which types have names.
         filters: applied to every text of a payload before it leaves the process's memory.
+
+    Attributes:
+        snapshots: takes what `encode_snapshot` encodes.
     """
 
     def __init__(self, vocabulary: Vocabulary, filters: Sequence[TextFilter] = ()) -> None:
         self.vocabulary = vocabulary
+        self.snapshots = Snapshots(vocabulary)
         self.filters = tuple(filters)
 
     def encode(
@@ -74,9 +80,36 @@ class Codec:
             EncodingError: and no other exception, whatever the value.
         """
         encoding = Encoding(self.vocabulary, put)
+        return self._encoded(encoding, lambda: encoding.payload_tree(value), secrets)
+
+    def encode_snapshot(
+        self, snapshot: Snapshot, put: Callable[[bytes], Reference], secrets: Secrets | None = None
+    ) -> Encoded:
+        """As `encode`, of a value as it was when the snapshot was taken."""
+        form, data, _ = snapshot
+        encoding = Encoding(self.vocabulary, put)
+        if form == TEXT:
+            return Encoded(data, False, False)
+        if form == TREE:
+            encoding.simple, encoding.lossy = False, data.lossy
+        return self._encoded(encoding, lambda: self._tree(encoding, form, data, put), secrets)
+
+    def _tree(self, encoding: Encoding, form: int, data: Any, put: Callable[[bytes], Reference]) -> Any:
+        if form == TREE:
+            for place, held in data.blanks:
+                place[:] = put(held)
+            return data.tree
+        if type(data) is bytes:
+            data = marshal.loads(data)
+        if form == PLAIN:
+            return encoding.payload_tree(data)
+        word = self.vocabulary.by_class[form]
+        return encoding.checked(encoding.fields(word, zip(word.fields, data, strict=True)))
+
+    def _encoded(self, encoding: Encoding, make: Callable[[], Any], secrets: Secrets | None) -> Encoded:
         try:
-            tree = encoding.payload_tree(value)
-            payload = written(tree)
+            tree = make()
+            payload = quickly_written(tree) if encoding.simple else written(tree)
             if not payload.isascii():
                 payload = escaped(tree, payload)
             redacted = False

@@ -12,7 +12,7 @@ import datetime
 import enum
 import gc
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import pybase64
@@ -56,6 +56,7 @@ BASE64_KEYS = frozenset({"delta", "audio"})
 
 MIN_BASE64_LENGTH = 24
 _INT64 = 1 << 63
+_SHALLOW = 16  # of what is deeper, another writer than Python's would use up a small stack
 
 
 class Encoding:
@@ -63,13 +64,16 @@ class Encoding:
 
     Args:
         vocabulary: which classes have names.
-        put: stores bytes, answers where.
+        put: stores bytes, answers where; None: they are put later, see `blanks`.
 
     Attributes:
         lossy: a value of an unknown class was kept as a description.
+        simple: the tree holds nothing that another JSON writer than Python's might spell otherwise: no
+            floats, and no texts but those of registered dataclasses and plain containers; and is not deep.
+        blanks: where nothing is put yet: the lists that are to hold a place, each with the bytes to put.
     """
 
-    def __init__(self, vocabulary: Vocabulary, put: Callable[[bytes], Reference]) -> None:
+    def __init__(self, vocabulary: Vocabulary, put: Callable[[bytes], Reference] | None = None) -> None:
         self._vocabulary = vocabulary
         self._words = vocabulary.by_class
         self._put = put
@@ -77,6 +81,9 @@ class Encoding:
         self._count = 0
         self._size = 0
         self.lossy = False
+        self.simple = True
+        self.blanks: list[tuple[list[int], bytes]] = []
+        self._blank = 0
 
     def payload_tree(self, value: Any) -> Any:
         """The whole value, as a tree that `to_json` writes.
@@ -84,7 +91,14 @@ class Encoding:
         Raises:
             EncodingError: nested too deep, too large, or changed by another thread meanwhile.
         """
-        tree = self.tree(value)
+        return self.checked(self.tree(value))
+
+    def checked(self, tree: Any) -> Any:
+        """A tree that is whole.
+
+        Raises:
+            EncodingError: it is too large.
+        """
         if self._count > MAX_VALUES or self._size > MAX_SIZE:
             self.spend(0, 0)
         return tree
@@ -103,17 +117,36 @@ class Encoding:
         if value is None or cls is bool or (cls is int and -_INT64 <= value < _INT64):
             return value
         self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise EncodingError(f"nested deeper than {MAX_DEPTH} levels: record a flatter value")
+        if self._depth > _SHALLOW:
+            self.simple = False
+            if self._depth > MAX_DEPTH:
+                raise EncodingError(f"nested deeper than {MAX_DEPTH} levels: record a flatter value")
         plain = PLAIN.get(id(cls))
         if plain is not None:
+            if id(cls) not in _SIMPLE:
+                self.simple = False
             tree = plain(self, value)
         elif (word := self._words.get(id(cls))) is not None:
             tree = self._registered(word, value)
         else:
+            self.simple = False
             tree = self._unregistered(cls, value)
         self._depth -= 1
         return tree
+
+    @property
+    def weight(self) -> int:
+        """What the tree takes in memory, roughly: characters, bytes, and something for each value."""
+        return self._size + 64 * self._count
+
+    def _at(self, data: bytes) -> list[int]:
+        """The place of bytes."""
+        if self._put is not None:
+            return list(self._put(data))
+        at = [0, self._blank, len(data)]  # each another one, as they will be
+        self._blank += len(data)
+        self.blanks.append((at, data))
+        return at
 
     def spend(self, count: int, size: int) -> None:
         """Count values, and characters or bytes.
@@ -149,7 +182,7 @@ class Encoding:
             return text
         if pybase64.b64encode_as_string(data) != text:
             return text
-        return {"$": "base64", "at": list(self._put(data))}
+        return {"$": "base64", "at": self._at(data)}
 
     # --- containers ---------------------------------------------------------------------------
 
@@ -214,11 +247,11 @@ class Encoding:
 
     def _bytes(self, value: bytes) -> Any:
         self.spend(1, len(value))
-        return {"$": "py:bytes", "at": list(self._put(value))}
+        return {"$": "py:bytes", "at": self._at(value)}
 
     def _base64(self, value: Base64) -> Any:
         self.spend(1, len(value.data))
-        return {"$": "base64", "at": list(self._put(value.data))}
+        return {"$": "base64", "at": self._at(value.data)}
 
     def buffer(self, value: Any) -> Any:
         """Bytes of another class than `bytes`."""
@@ -227,7 +260,7 @@ class Encoding:
         cls = next(base for base in bases if is_a(actual, base))
         self.spend(1, value.nbytes if cls is memoryview else cls.__len__(value))
         data = bytes(value if cls is memoryview else cls.__getitem__(value, slice(None)))
-        return {"$": f"py:{cls.__name__}", "at": list(self._put(data))}
+        return {"$": f"py:{cls.__name__}", "at": self._at(data)}
 
     def _scalar(self, value: Any) -> Any:
         tree: Any = TO_TREE[cast("type[Any]", type(value))](value)
@@ -240,23 +273,19 @@ class Encoding:
     # --- registered classes -------------------------------------------------------------------
 
     def _registered(self, word: Word, value: Any) -> Any:
+        if word.shape == "dataclass":
+            fields: list[tuple[str, Any]] = []
+            for name in word.fields:
+                try:
+                    fields.append((name, getattr(value, name)))
+                except AttributeError:
+                    continue  # a field that was never set stays unset
+            return self.fields(word, fields)
+        self.simple = False
         tree: dict[str, Any] = {"$": word.name}
         if word.version > 1:
             tree["$v"] = word.version
-        if word.shape == "dataclass":
-            self._count += len(word.fields)
-            for name in word.fields:
-                try:
-                    item = getattr(value, name)
-                except AttributeError:
-                    continue  # a field that was never set stays unset
-                cls = cast("type[Any]", type(item))
-                if cls is str:  # most are; what is plain in JSON, without a step down
-                    self._size += len(item)
-                elif item is not None and cls is not bool and not (cls is int and -_INT64 <= item < _INT64):
-                    item = self.tree(item)
-                tree[name] = item
-        elif word.shape == "model":
+        if word.shape == "model":
             self._model(tree, word.fields, value)
         elif word.shape == "exception":
             self._exception(tree, value, word)
@@ -275,6 +304,21 @@ class Encoding:
                 if name.startswith("$"):
                     raise EncodingError(f"{word.name}: its state names {name!r}, and `$` is reserved")
                 tree[name] = self.tree(item)
+        return tree
+
+    def fields(self, word: Word, fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        """The fields of a registered dataclass, as far as they are set: what it is made again of."""
+        tree: dict[str, Any] = {"$": word.name}
+        if word.version > 1:
+            tree["$v"] = word.version
+        self._count += len(word.fields)
+        for name, item in fields:
+            cls = cast("type[Any]", type(item))
+            if cls is str:  # most are; what is plain in JSON, without a step down
+                self._size += len(item)
+            elif item is not None and cls is not bool and not (cls is int and -_INT64 <= item < _INT64):
+                item = self.tree(item)
+            tree[name] = item
         return tree
 
     def _model(self, tree: dict[str, Any], fields: tuple[str, ...], value: BaseModel) -> None:
@@ -394,6 +438,7 @@ PLAIN: dict[int, _Method] = {
     id(memoryview): Encoding.buffer,
     **{id(cls): Encoding._scalar for cls in TO_TREE},
 }
+_SIMPLE = frozenset(map(id, (dict, list, tuple, bytes)))
 
 
 def _moment(encoding: Encoding, value: Any, kind: Any = datetime.datetime) -> Any:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
+from pydantic_core import to_json as _quickly
+
 from ..errors import EncodingError
 
 MAX_NESTING = 410
@@ -95,6 +97,15 @@ def to_json(tree: Any) -> str:
         EncodingError: a tagged object has a field whose name JSON would read back as another.
     """
     return escaped(tree, written(tree))
+
+
+def quickly_written(tree: Any) -> str:
+    """As `written`, several times as fast, of a shallow tree of texts, integers of 64 bits, truths, None,
+    lists and dictionaries: of nothing else."""
+    try:
+        return str(_quickly(tree), "utf-8")
+    except ValueError:  # a lone surrogate
+        return written(tree)
 
 
 def escaped(tree: Any, text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -49,6 +50,7 @@ class Word:
         from_state: the reverse.
         field_names: the same as `fields`, to compare with.
         bare_keys: the keys of a payload that holds the fields as they are now, and nothing else.
+        getter: of a dataclass that has fields: their values, as a tuple.
         set_fields: of a dataclass, where that can be: gives an instance all its fields, at once and past
             any `__setattr__`; they become its dictionary.
     """
@@ -65,6 +67,7 @@ class Word:
     from_state: Callable[[State], Any] | None = None
     field_names: frozenset[str] = dataclasses.field(init=False, repr=False, compare=False)
     bare_keys: frozenset[str] = dataclasses.field(init=False, repr=False, compare=False)
+    getter: Callable[[Any], Any] | None = dataclasses.field(init=False, repr=False, compare=False)
     set_fields: Callable[[Any, State], None] | None = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +75,7 @@ class Word:
         bare = self.shape == "dataclass" and self.version == 1
         object.__setattr__(self, "field_names", names)
         object.__setattr__(self, "bare_keys", names | {"$"})
+        object.__setattr__(self, "getter", _getter(self.fields) if self.shape == "dataclass" else None)
         object.__setattr__(self, "set_fields", _dictionary_of(self.cls) if bare else None)
 
     def upcast(self, state: State, version: int) -> State:
@@ -202,6 +206,14 @@ def _shape_of(cls: type[Any], to_state: Callable[[Any], State] | None) -> tuple[
         f"{cls.__qualname__} is no dataclass, pydantic model, enum or exception (or more than its "
         "fields): register it with to_state and from_state"
     )
+
+
+def _getter(fields: tuple[str, ...]) -> Callable[[Any], Any] | None:
+    """Takes the values of these attributes, as a tuple."""
+    if len(fields) != 1:
+        return operator.attrgetter(*fields) if fields else None
+    (name,) = fields
+    return lambda value: (getattr(value, name),)
 
 
 def _dictionary_of(cls: type[Any]) -> Callable[[Any, State], None] | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
+from realtape.schema.codec import STANDARD, Vocabulary
 from realtape.schema.entries import Kind
 from support.models import EchoModel, Ignoring
 from support.stored import begin, mark, numbers, only, read
@@ -108,18 +109,21 @@ async def test_a_clock_that_fails_when_the_session_begins(path: Path):
 
 
 async def test_what_is_appended_within_one_append_is_kept_or_counted(path: Path):
-    """A redactor that appends again and again: what is too much of it is a gap."""
+    """A describer, which is asked at once, appends again and again: what is too much of it is a gap."""
     recorder: Recorder
 
-    def redactor(text: str) -> str:
-        if text == "from without":
-            for _ in range(100):
-                recorder.mark("from within")
-        return text
+    class Thing:
+        pass
 
-    async with Recorder(path, redactors=[redactor]) as recorder:
+    def describe(thing: Thing) -> None:
+        for _ in range(100):
+            recorder.mark("from within")
+
+    vocabulary = Vocabulary(STANDARD)
+    vocabulary.describe(Thing, "thing", describe)
+    async with Recorder(path, vocabulary=vocabulary) as recorder:
         log = begin(recorder)
-        recorder.mark("from without")
+        recorder.mark("from without", thing=Thing())
         mark(log, 1)
     stored = await only(path)
     kept = [payload.get("text") for payload in stored.payloads()].count("from within")

@@ -78,6 +78,7 @@ async def test_a_finalizer_may_append_at_any_moment(path: Path):
 
 
 async def test_a_redactor_may_append(path: Path):
+    """It runs on the writer's thread, after the append; what it appends comes behind what is there."""
     recorder: Recorder
 
     def redactor(text: str) -> str:
@@ -88,6 +89,7 @@ async def test_a_redactor_may_append(path: Path):
     async with Recorder(path, redactors=[redactor]) as recorder:
         log = begin(recorder)
         log.append(Kind.MARKER, {"text": "from without"})
+        await recorder.flush()
     texts = [payload["text"] for payload in (await only(path)).payloads()]
     assert texts[0] == "from without"
     assert "from within" in texts

@@ -157,13 +157,15 @@ async def test_log_lines_quote_nothing(path: Path, caplog: pytest.LogCaptureFixt
 
 
 async def test_a_key_for_every_call_is_sought_in_that_call_and_the_next_one_of_its_model(path: Path):
-    """A process that takes calls for weeks does not seek the keys of all of them in every event."""
+    """A process that takes calls for weeks does not seek the keys of all of them in every event. Where the
+    next call begins before this one is written, its key is sought, too."""
     async with Recorder(path) as recorder:
         recorder.secrets.add(["sk-of-the-house"])
         model, other = recorder.wrap(EchoModel()), recorder.wrap(EchoModel())
         for call in range(4):
             await model.connect({"api_key": f"sk-of-call-{call}"})
             recorder.mark(" ".join(["sk-of-the-house", *(f"sk-of-call-{number}" for number in range(4))]))
+            await recorder.flush()
             await model.close()
         await other.connect({})
         recorder.mark("sk-of-call-3")

@@ -67,8 +67,8 @@ async def test_only_the_refused_entry_becomes_a_gap(path: Path, caplog: pytest.L
 
 async def test_an_entry_that_cannot_be_bound(path: Path):
     class Faulty(Codec):
-        def encode(self, value: Any, put: Any, secrets: Any = None) -> Encoded:
-            encoded = super().encode(value, put, secrets)
+        def encode_snapshot(self, snapshot: Any, put: Any, secrets: Any = None) -> Encoded:
+            encoded = super().encode_snapshot(snapshot, put, secrets)
             return Encoded('"\ud800"', False, False) if "faulty" in encoded.payload else encoded
 
     recorder = Recorder(path)

@@ -1,0 +1,85 @@
+"""A snapshot is what `encode` would have written at that moment, whatever becomes of the value afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from realtape.integrations.openai_agents.vocabulary import VOCABULARY
+from realtape.schema import Codec, EncodingError, RealtimeModelRawServerEvent
+from realtape.schema.codec.json_text import quickly_written, to_json
+from support.changing import changed
+from support.examples import CODEC
+from support.failures import exceptions
+from support.strategies import events, sdks, sends, values
+
+SDK = Codec(VOCABULARY)
+
+
+def outcome(make: Any) -> Any:
+    """What comes of it: the payload, what is told of it, and the bytes, each at its place; or no more than
+    that it cannot be encoded."""
+    held = bytearray()
+
+    def put(data: bytes) -> tuple[int, int, int]:
+        held.extend(data)
+        return (0, len(held) - len(data), len(data))
+
+    try:
+        return make(put), bytes(held)
+    except EncodingError:
+        return None
+
+
+def later(codec: Codec, snapshot: Any) -> Any:
+    """What comes of a snapshot."""
+    found = outcome(lambda put: codec.encode_snapshot(snapshot, put))
+    return None if found and found[0].payload.startswith('{"unrecordable":') else found
+
+
+@given(
+    st.one_of(
+        st.tuples(st.just(CODEC), st.one_of(values(exceptions), events(), sends())),
+        st.tuples(st.just(SDK), st.one_of(events(sdks()), sends(sdks()))),
+    )
+)
+def test_what_is_taken_is_what_would_be_encoded_now(made: Any):
+    codec, value = made
+    expected = outcome(lambda put: codec.encode(value, put))
+    snapshot = codec.snapshots.take(value)
+    changed(value)
+    assert later(codec, snapshot) == expected
+
+
+plain = st.recursive(
+    st.one_of(st.text(), st.integers(-(1 << 63), (1 << 63) - 1), st.booleans(), st.none()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(plain)
+@example({"a": '\x00\x1f\x7f\x80\u2028"\\/é😀', "b": -(1 << 63), "": [{}, []]})
+@example(["\ud800", "\udc00\ud83d"])
+@example("\ud83d\ude00")
+def test_the_quick_writer_spells_as_the_other(tree: Any):
+    text = quickly_written(tree)
+    if all(not "\ud800" <= character <= "\udfff" for character in text):
+        assert text == to_json(tree)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_has_no_end_is_refused_at_once(times: int):
+    endless: list[Any] = []
+    endless += [endless] * times
+    snapshot = CODEC.snapshots.take(RealtimeModelRawServerEvent(data={"endless": endless}))
+    assert later(CODEC, snapshot) is None
+
+
+def test_one_text_many_times_over_is_not_copied_as_often():
+    text = "x" * 60_000
+    snapshot = CODEC.snapshots.take([text] * 100_000)
+    assert later(CODEC, snapshot) is None
+    assert snapshot.size < 1_000_000
