@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..replay import replay, run
-from ..schema import UsageError
+from ..schema import StoreError, StoreWriteError, UsageError
 from ..schema.log import locate
 from ..session import Draft, Recording, write_drafts
+from ..session.fixture import write_fixture, written_aside
 from . import output
 from .exit_codes import Exit
 from .targets import Target
@@ -33,19 +35,27 @@ def refuse_existing(path: Path) -> None:
     """
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} exists: name another place, or remove it")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}; make it, or name another place")
+    above = next(one for one in path.absolute().parents if one.exists())
+    if not above.is_dir():
+        raise UsageError(f"{path}: {above} is no folder; name another place")
 
 
 def write(draft: Draft, path: Path) -> None:
     """A `*.db` is a store, anything else a fixture: a folder, or a `*.zip`."""
     refuse_existing(path)
     if path.suffix == ".db":
-        write_drafts(locate(path), [draft])
-        return
-    from ..session.fixture import write_fixture
+        write_store(path, [draft])
+    else:
+        write_fixture([draft], path)
 
-    write_fixture([draft], path)
+
+def write_store(path: Path, drafts: Sequence[Draft]) -> None:
+    """Make a store; it is there whole, or not at all."""
+    with written_aside(path) as aside:
+        try:
+            write_drafts(locate(aside), drafts)
+        except StoreError as error:  # which names the file beside it
+            raise StoreWriteError(str(path), error.problem, error.remedy) from error
 
 
 def replayed(draft: Draft, original: Draft) -> Exit:

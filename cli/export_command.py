@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..schema import UsageError
 from ..session import Draft, Recording
-from ..session.fixture import write_fixture
+from ..session.fixture import write_fixture, written_aside
 from ..session.redaction import redacted
 from . import output
 from .exit_codes import Exit
 from .pytest_file import pytest_file
 from .targets import Target, parse_target
+
+if TYPE_CHECKING:
+    from ..integrations.openai_agents.scripted import ScriptedSource
 
 
 class AudioChoice(StrEnum):
@@ -90,20 +95,13 @@ def _write_test(drafts: list[Draft], path: Path, app: str, audio_files: bool) ->
         raise UsageError(f"{path}: pytest would not find it; name it test_….py")
     _require_new(path)
     fixture = path.parent / "recordings" / path.stem / file.test
-    fixture.parent.mkdir(parents=True, exist_ok=True)
-    write_fixture(drafts, fixture, audio_files=audio_files)
-    _write(path, file.text.encode())
+    with _written(path, file.text.encode()):
+        write_fixture(drafts, fixture, audio_files=audio_files)
     return f"{path} and {fixture}"
 
 
 def _write_scripted(drafts: list[Draft], path: Path) -> str:
     """Steps, and beside them a file with their sound."""
-    try:
-        from ..integrations.openai_agents.scripted import scripted_source
-    except ImportError as error:
-        raise UsageError(
-            f"--scripted needs the SDK ({error}): pip install 'realtape[openai-agents]'"
-        ) from error
     if len(drafts) > 1:
         raise UsageError("a script is of one connection: --only-this-session leaves out those that followed")
     if path.suffix != ".py":
@@ -111,11 +109,23 @@ def _write_scripted(drafts: list[Draft], path: Path) -> str:
     data = path.with_suffix(".bytes")
     _require_new(path)
     _require_new(data)
-    source = asyncio.run(scripted_source(Recording.of(*drafts), data.name))
-    if source.data:
-        _write(data, source.data)
-    _write(path, source.text.encode())
-    return f"{path} and {data}" if source.data else str(path)
+    source = asyncio.run(_scripted(drafts, data.name))
+    with _written(path, source.text.encode()):
+        if not source.data:
+            return str(path)
+        with _written(data, source.data):
+            return f"{path} and {data}"
+
+
+async def _scripted(drafts: list[Draft], data_name: str) -> ScriptedSource:
+    try:
+        from ..integrations.openai_agents.scripted import scripted_source
+    except ImportError as error:
+        raise UsageError(
+            f"--scripted needs the SDK ({error}): pip install 'realtape[openai-agents]'"
+        ) from error
+    async with Recording.of(*drafts) as recording:
+        return await scripted_source(recording, data_name)
 
 
 def _require_new(path: Path) -> None:
@@ -123,12 +133,12 @@ def _require_new(path: Path) -> None:
         raise UsageError(f"{path} exists already: name another file, it was left as it is")
 
 
-def _write(path: Path, data: bytes) -> None:
-    try:
-        with path.open("xb") as file:
-            file.write(data)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror}); name another file") from error
+@contextmanager
+def _written(path: Path, data: bytes) -> Generator[None]:
+    """Write a new file; if what belongs to it cannot be written in the body, neither is there."""
+    with written_aside(path) as aside:
+        aside.write_bytes(data)
+        yield
 
 
 async def _drafts(target: Target) -> list[Draft]:

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ..schema import StoreError, StoreWriteError, UsageError
+from ..schema import UsageError
 from ..schema.log import locate
-from ..session import Draft, write_drafts
-from ..session.fixture import is_fixture, read_fixture, written_aside
+from ..session import write_drafts
+from ..session.fixture import is_fixture, read_fixture
 from . import output
+from .derived import write_store
 from .exit_codes import Exit
 
 
@@ -29,18 +30,9 @@ def import_(
     if address.path is None or address.size() is not None:
         write_drafts(address, drafts)
     else:
-        _write_new(address.path, drafts)
+        write_store(address.path, drafts)
     count = sum(len(draft.entries) for draft in drafts)
     for draft in drafts:
         output.put(f"session {draft.header.id}: {len(draft.entries)} entries")
     output.put(f"{count} entries written to {address}")
     return Exit.SAME
-
-
-def _write_new(path: Path, drafts: list[Draft]) -> None:
-    """Make a store; it is there whole, or not at all."""
-    with written_aside(path) as aside:
-        try:
-            write_drafts(locate(aside), drafts)
-        except StoreError as error:  # which names the file beside it
-            raise StoreWriteError(str(path), error.problem, error.remedy) from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ..schema import Kind, UsageError
 from ..session import SPOKEN_DELTAS, Draft
 from ..session.fields import facts_of, mapping, text_of
-from ..session.words import short
+from ..session.words import in_docstring
 
 WIDTH = 100
 MAX_LINES = 30
@@ -99,7 +99,7 @@ def conversation(draft: Draft) -> list[str]:
 
 def _docstring(told: Sequence[str]) -> list[str]:
     """The conversation as a docstring, and nothing that would end it."""
-    shown = [short(line, WIDTH - 5).replace("\\", "/").replace('"""', "'''") for line in told[:MAX_LINES]]
+    shown = [in_docstring(line, WIDTH - 5) for line in told[:MAX_LINES]]
     if len(told) > MAX_LINES:
         shown.append(f"… and {len(told) - MAX_LINES} more")
     if not shown:

@@ -71,6 +71,12 @@ def short(text: str, limit: int = MAX_WORDS) -> str:
     return shown if len(shown) <= limit and len(text) <= limit * 4 else shown[: limit - 1] + "…"
 
 
+def in_docstring(text: str, limit: int = MAX_WORDS) -> str:
+    """A short text for a line of a docstring: without what would end it, or what no file can hold."""
+    shown = short(text, limit).replace("\\", "/").replace('"""', "'''")
+    return shown.encode(errors="backslashreplace").decode()
+
+
 def described(entry: Entry) -> str:
     """What it is and a short content, without its number: for a sentence."""
     told = content(entry)

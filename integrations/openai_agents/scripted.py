@@ -15,6 +15,7 @@ from agents.realtime.testing import RealtimeStep
 
 from ...schema import Kind, UsageError
 from ...session import Recording
+from ...session.words import in_docstring
 from .source import PythonSource, Verbatim
 from .vocabulary import VOCABULARY
 
@@ -71,8 +72,8 @@ async def scripted_source(recording: Recording, data_name: str) -> ScriptedSourc
     lines = [
         '"""Steps of a recorded session, for the SDK\'s `ScriptedRealtimeModel`.',
         "",
-        f"Made of {header.id},",
-        f"recorded with openai-agents {header.versions.get('openai-agents', '(unknown)')}.",
+        f"Made of {in_docstring(header.id)},",
+        f"recorded with openai-agents {in_docstring(header.versions.get('openai-agents', '(unknown)'))}.",
         '"""',
         "",
         "from __future__ import annotations",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import enum
 import importlib
 import json
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, cast
@@ -22,6 +24,7 @@ MIN_BASE64_LENGTH = 64
 
 _FRONT_DOORS = ("agents.realtime",)
 _INDENT = "    "
+_REPR_IS_PYTHON = frozenset({type(None), type(...), bool, int, float, range})
 
 
 class PythonSource:
@@ -102,8 +105,10 @@ class PythonSource:
                 + ", ".join(key + self._flat(one) for key, one in self._parts(value))
                 + brackets[1]
             )
+        if isinstance(value, set | frozenset):
+            return self._set(cast("set[Any] | frozenset[Any]", value))
         if isinstance(value, BaseException):
-            return f"{self._exception(value)}({', '.join(map(self._flat, value.args))})"
+            return self._exception(value)
         fields = _fields(value)
         if fields is not None:
             told = ", ".join(f"{key}={self._flat(one)}" for key, one in fields)
@@ -134,14 +139,23 @@ class PythonSource:
         return [("", one) for one in value]
 
     def _plain(self, value: Any) -> str:
-        """What the standard library's own `repr` makes again."""
+        """What the standard library's own `repr` makes again; of anything else its `repr` as a text, for
+        that need not be Python."""
         text = repr(value)
         module = type(value).__module__
         if module in ("decimal", "uuid"):
             self._imports[module].add(type(value).__name__)
         elif module == "datetime":
             self._modules |= {one for one in ("datetime", "zoneinfo") if f"{one}." in text}
+        elif type(value) not in _REPR_IS_PYTHON:
+            return _text(text)
         return text
+
+    def _set(self, value: set[Any] | frozenset[Any]) -> str:
+        told = f"{{{', '.join(map(self._flat, value))}}}" if value else ""
+        if isinstance(value, frozenset):
+            return f"frozenset({told})"
+        return told or "set()"
 
     def _bytes(self, data: bytes) -> str:
         if len(data) <= 16:
@@ -168,9 +182,9 @@ class PythonSource:
 
     def _exception(self, error: BaseException) -> str:
         cls = type(error)
-        if cls.__module__ == "builtins":
-            return cls.__name__
-        return "RuntimeError"  # how others are made is theirs; the text is what can be kept
+        if getattr(builtins, cls.__name__, None) is cls:
+            return f"{cls.__name__}({', '.join(map(self._flat, error.args))})"
+        return f"RuntimeError({_text(str(error))})"  # how others are made is theirs; the text can be kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,6 +205,8 @@ def _brackets(value: Any) -> tuple[str, str] | None:
 
 def _fields(value: Any) -> list[tuple[str, Any]] | None:
     """The fields of an object that are not their defaults; None if it is no class of ours to make."""
+    if getattr(sys.modules.get(type(value).__module__), type(value).__name__, None) is not type(value):
+        return None  # nobody could import it
     if isinstance(value, BaseModel):
         given = value.model_fields_set | (value.model_extra or {}).keys()
         return [(name, getattr(value, name)) for name in given_in_order(value, given)]

@@ -8,7 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from realtape.cli.pytest_file import pytest_file
 from support.command_line import Ran, environment
+from support.fixtures import draft, received
 from support.golden import DEMO
 
 Realtape = Callable[..., Ran]
@@ -92,6 +96,39 @@ def test_it_is_laid_out_as_the_formatter_would(realtape: Realtape, tmp_path: Pat
         options = ("--isolated", "--line-length", "100")
         done = subprocess.run([*ruff, *command, *options, file], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
+
+
+def test_nothing_is_left_open(realtape: Realtape, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ran = realtape("export", DEMO, tmp_path / "steps.py", "--scripted")
+    assert (ran.code, ran.err, caplog.records) == (0, "", [])
+
+
+@given(st.text(st.characters() | st.characters(categories=["Cs"]) | st.sampled_from('"\\\n')))
+@example("Hi \ud83d")
+@example('He said """no""" \\')
+def test_whatever_was_said_is_python_that_a_file_can_hold(text: str) -> None:
+    said = received("transcript_delta", item_id="item_a", delta=text)
+    source = pytest_file([draft(said)], APP).text
+    compile(source.encode(), "test_it.py", "exec")
+    assert "    assistant:" in source
+
+
+def test_both_files_are_written_or_neither(realtape: Realtape, recorded: Path, tmp_path: Path) -> None:
+    (tmp_path / "recordings").write_text("no folder")
+    command = ("export", recorded, tmp_path / "test_calls.py", "--pytest", "--app", APP)
+    assert realtape(*command).code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["recordings"]
+    (tmp_path / "recordings").unlink()
+    assert realtape(*command).code == 0
+
+
+@pytest.mark.parametrize("options", [(), ("--pytest", "--app", APP), ("--scripted", "--only-this-session")])
+def test_folders_above_it_are_made(
+    realtape: Realtape, recorded: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    file = tmp_path / "tests" / "calls" / "test_calls.py"
+    assert realtape("export", recorded, file, *options).code == 0
+    assert file.exists()
 
 
 @pytest.mark.parametrize(

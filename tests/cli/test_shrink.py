@@ -152,7 +152,7 @@ def test_a_command_that_does_not_fail_or_cannot_be_found(
     ran = realtape("shrink", calls, "--into", out)
     assert (ran.code, ran.out) == (2, "")
     assert "a command after --, or --check module:callable" in ran.err
-    for place in (calls, tmp_path, tmp_path / "no" / "small.db"):
+    for place in (calls, tmp_path, calls / "no" / "small.db"):
         ran = realtape("shrink", calls, "--into", place, "--", "false")
         assert ran.code == 2
         assert "name another place" in ran.err

@@ -63,7 +63,7 @@ def test_misuse_writes_nothing(realtape: Realtape, tmp_path: Path, options: list
 
 def test_what_exists_is_refused_and_stays(realtape: Realtape, tmp_path: Path, store: Path) -> None:
     before = state_of(tmp_path)
-    for out in (store, tmp_path, tmp_path / "no" / "folder.db"):
+    for out in (store, tmp_path, store / "no" / "folder.db"):
         ran = realtape("trim", DEMO, out, "--to", "20")
         assert (ran.code, ran.out) == (2, "")
         assert "name another place" in ran.err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import enum
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeSession
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 from realtape.integrations.openai_agents import VOCABULARY
 from realtape.integrations.openai_agents.source import PythonSource
 from realtape.provider import FunctionCall, Reply, Script, Speech
@@ -122,7 +125,7 @@ async def test_every_value_that_an_event_may_hold(tmp_path: Path) -> None:
         if repr(one) != repr(other) and not same(one, other)
     ]
     assert [one for one, _ in odd] == [
-        *("b'a bytearray'", "b'a memoryview'", "RuntimeError('their.Error', 'went wrong', 1)")
+        *("b'a bytearray'", "b'a memoryview'", "RuntimeError('their.Error: went wrong')")
     ]
 
 
@@ -143,6 +146,44 @@ def test_an_expression_makes_an_equal_value(value: Any) -> None:
     names: dict[str, Any] = {"AUDIO": bytes(source.data)}
     exec("\n".join(source.imports()), names)
     assert same(eval(text, names), value)
+
+
+class Colour(enum.Enum):
+    """Of these `repr` is no Python."""
+
+    RED = 1
+
+
+@dataclasses.dataclass
+class Place:
+    """A class that nobody can import from where it says it is."""
+
+    colour: Colour
+
+
+Place.__qualname__, Place.__name__ = "here.Place", "Elsewhere"
+
+
+def refused() -> ValidationError:
+    """Its arguments are pydantic's own."""
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(int).validate_python("x")
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), float, Colour.RED, Place(Colour.RED), {Colour.RED}, frozenset({1}), KeyError(1j), refused()],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_has_no_source_is_told_in_a_text(value: Any) -> None:
+    source = PythonSource()
+    text = source.expression([value])
+    names: dict[str, Any] = {}
+    exec("\n".join(source.imports()), names)
+    (made,) = eval(text, names)
+    assert type(made) in (str, set, frozenset, KeyError, RuntimeError)
+    assert "RuntimeError" not in text or str(made) == str(value)
 
 
 def test_what_never_connected_has_no_steps(tmp_path: Path) -> None:

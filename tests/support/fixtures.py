@@ -64,6 +64,16 @@ def raw_audio(reference: tuple[int, int, int], item: str = "item_1", index: int 
     return Entry(0, 0, 0, 0, Kind.RECEIVED, "raw_server_event", payload=to_json(tree))
 
 
+def received(type: str, **fields: Any) -> Entry:
+    """An event of the model's."""
+    return Entry(0, 0, 0, 0, Kind.RECEIVED, type, payload=to_json({"$": type, **fields}))
+
+
+def sent(type: str, **fields: Any) -> Entry:
+    """A call of the application's."""
+    return Entry(0, 0, 0, 0, Kind.SENT, type, "send_event", payload=to_json({"$": type, **fields}))
+
+
 def raw(data: Any) -> Entry:
     """Any other raw event."""
     tree = {"$": "raw_server_event", "data": data}
