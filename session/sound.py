@@ -8,6 +8,7 @@ Where nobody names one, and where nobody knows the name, it is PCM16.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, cast
 
@@ -25,6 +26,12 @@ from .messages import SESSION_TOLD
 Encoding = Literal["pcm16", "g711_ulaw", "g711_alaw"]
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 400_000
+
+_RATES = ("rate", "sampling_rate", "sample_rate", "sample_rate_hz")
+"""Keys under which providers put it."""
+
+_RATE_IN_NAME = re.compile(r"(?<!\d)(\d{4,6})(?: ?hz)?$|;\s*rate=(\d{4,6})", re.IGNORECASE)
+"""`pcm16_16000hz` and `pcm16-16000hz` (Azure's Voice Live), `pcm_16000`, `audio/pcm;rate=16000`."""
 
 _OPENAI_CLASSES = {"AudioPCMU": "audio/pcmu", "AudioPCMA": "audio/pcma"}
 """Those of the `openai` package that need no `type` to be known: the last part of a registered name."""
@@ -81,10 +88,10 @@ def format_of(named: object) -> SoundFormat | None:
     name = named if isinstance(named, str) else _type_of(named)
     if is_g711(name if isinstance(named, str) else {"type": name}):
         return G711_ALAW if "alaw" in name.lower() or "pcma" in name.lower() else G711_ULAW
-    rate = unwrapped(named).get("rate")
-    if type(rate) is int and _MIN_RATE_HZ <= rate <= _MAX_RATE_HZ:
-        return PCM16._replace(rate_hz=rate)
-    return PCM16
+    rate = _rate_in(unwrapped(named)) or _rate_in(vars(named) if hasattr(named, "__dict__") else {})
+    if rate is None and (found := _RATE_IN_NAME.search(name)):
+        rate = _rate(int(found[1] or found[2]))
+    return PCM16 if rate is None else PCM16._replace(rate_hz=rate)
 
 
 class SoundFormats:
@@ -158,9 +165,26 @@ class SoundFormats:
 
 
 def _format_in(settings: object, side: str) -> object:
-    """Nested, as it is now, or flat, as it was in the beta; the first of them that names one."""
+    """Nested, as it is now, or flat, as it was in the beta; the first of them that names one. Flat, the
+    rate may stand beside it (Azure's Voice Live: `input_audio_sampling_rate`)."""
     nested = _at(settings, "audio", side, "format")
-    return _at(settings, f"{side}_audio_format") if nested is None else nested
+    if nested is not None:
+        return nested
+    named = _at(settings, f"{side}_audio_format")
+    rate = next((rate for key in _RATES if (rate := _rate(_at(settings, f"{side}_audio_{key}")))), None)
+    if rate is None or (named is not None and not isinstance(named, str)):
+        return named
+    return {"type": named, "rate": rate}
+
+
+def _rate_in(facts: Mapping[str, Any]) -> int | None:
+    """The rate that stands beside a format's name."""
+    return next((rate for key in _RATES if (rate := _rate(facts.get(key)))), None)
+
+
+def _rate(told: object) -> int | None:
+    """Samples a second, where that is what it can be."""
+    return told if type(told) is int and _MIN_RATE_HZ <= told <= _MAX_RATE_HZ else None
 
 
 def _at(tree: object, *keys: str) -> Any:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import wave
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +26,7 @@ from realtape.session.audio import HeardAudio, ReceivedAudio
 from realtape.session.fixture import write_fixture
 from realtape.session.redaction import redacted
 from realtape.session.sound import G711_ALAW, G711_ULAW, PCM16, SoundFormats, format_of
-from support.fixtures import bytes_tree, draft, raw
+from support.fixtures import audio, bytes_tree, draft, raw, spoken
 
 SECOND = 8_000
 """Bytes of a second of G.711."""
@@ -177,6 +180,52 @@ def test_a_format_of_any_rate_is_heard_at_it_and_counted_as_the_sdk_counts() -> 
     assert format is not None
     assert format.ms(48) == 1.0
     assert (PCM16.bytes_in(1.5), G711_ULAW.bytes_in(1.5), G711_ALAW.sample_bytes) == (72, 12, 1)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "rate_hz"),
+    [
+        ({"output_audio_format": "pcm16_16000hz"}, 16_000),
+        ({"output_audio_format": "pcm16-8000hz"}, 8_000),
+        ({"output_audio_format": "PCM16_16000HZ"}, 16_000),
+        ({"output_audio_format": "pcm_44100"}, 44_100),
+        ({"output_audio_format": "audio/pcm;rate=16000"}, 16_000),
+        ({"output_audio_format": "audio/L16; rate=16000; channels=1"}, 16_000),
+        ({"output_audio_format": "pcm16", "output_audio_sampling_rate": 16_000}, 16_000),
+        ({"output_audio_sampling_rate": 16_000}, 16_000),
+        ({"output_audio_format": "pcm16_8000hz", "output_audio_sampling_rate": None}, 8_000),
+        ({"output_audio_format": "g711_ulaw", "output_audio_sampling_rate": 16_000}, 8_000),
+        ({"audio": {"output": {"format": {"type": "audio/pcm", "sample_rate": 16_000}}}}, 16_000),
+        ({"audio": {"output": {"format": AudioPCM.model_construct(rate=16_000)}}}, 16_000),
+        ({"output_audio_format": "pcm16_99hz"}, 24_000),
+        ({"output_audio_format": "pcm16"}, 24_000),
+    ],
+    ids=str,
+)
+def test_a_rate_is_read_in_every_spelling_that_providers_use(spelled: dict[str, Any], rate_hz: int) -> None:
+    asked, named = SoundFormats(), SoundFormats()
+    asked.read(connected(spelled))
+    named.connect(spelled)
+    assert (asked.model.rate_hz, named.model.rate_hz) == (rate_hz, rate_hz)
+    told = SoundFormats()
+    sides = json.loads(
+        json.dumps(spelled, default=lambda format: {"rate": format.rate}).replace("output", "input")
+    )
+    told.read(raw({"type": "session.created", "session": sides}))
+    assert (told.model.rate_hz, told.user.rate_hz) == (24_000, rate_hz)
+
+
+def test_a_fixture_plays_at_the_rate_that_was_told(tmp_path: Path) -> None:
+    """As Azure's Voice Live names it, to the user's and to the model's side."""
+    session = {"output_audio_format": "pcm16_8000hz", "input_audio_sampling_rate": 16_000}
+    created = raw({"type": "session.created", "session": session})
+    one = draft(created, spoken((0, 0, 32)), audio((0, 32, 32)), segments={0: bytes(range(64))})
+    write_fixture([one], tmp_path / "call")
+    rates: dict[str, int] = {}
+    for path in (tmp_path / "call" / "audio").iterdir():
+        with wave.open(str(path)) as sound:
+            rates[path.stem[3:7]] = sound.getframerate()
+    assert rates == {"user": 16_000, "assi": 8_000}
 
 
 def test_a_transcription_is_nobodys_sound_but_the_users() -> None:
