@@ -32,7 +32,7 @@ def diff(
     ignore: Annotated[
         list[Aspect] | None,
         typer.Option(
-            metavar="ASPECT", help="Leave out times, ticks, tasks, causes or playback; may be repeated."
+            metavar="ASPECT", help="Leave out times, ticks, tasks, causes, playback or ids; may be repeated."
         ),
     ] = None,
     limit: Annotated[

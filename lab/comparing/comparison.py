@@ -18,6 +18,7 @@ class Aspect(StrEnum):
     TASKS = "tasks"  # the number of the asyncio task
     CAUSES = "causes"  # because of which entry it happened
     PLAYBACK = "playback"  # what the user had heard by then
+    IDS = "ids"  # what each session has of its own: ids (paired by where they stand), addresses, its expiry
 
 
 DifferenceKind = Literal["changed", "moved", "only_a", "only_b"]

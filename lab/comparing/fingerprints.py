@@ -7,7 +7,7 @@ import re
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from ...schema.codec import Reference, references
@@ -15,6 +15,7 @@ from ...schema.entries import Entry, Flag, Kind
 from ...session.fields import mapping, payload
 from ...session.recording import Recording
 from .comparison import Aspect
+from .ids import id_key, ids_in, without_ids
 
 COLUMNS: dict[str, Aspect | None] = {
     "at_ns": Aspect.TIMES,
@@ -61,6 +62,7 @@ class Scope:
         self.columns = tuple(name for name, aspect in COLUMNS.items() if self._compares(aspect))
         self.referring = tuple(name for name, aspect in REFERRING.items() if self._compares(aspect))
         self.lanes = 3 if content_only else 1
+        self._pairs_ids = content_only or Aspect.IDS in self._ignored
         self._flags = ~sum(flag for flag, aspect in FLAGS.items() if aspect in self._ignored)
 
     def _compares(self, aspect: Aspect | None) -> bool:
@@ -82,13 +84,29 @@ class Scope:
     def column(self, entry: Entry, name: str) -> Any:
         """A column's value, as far as it is compared."""
         value = getattr(entry, name)
+        if name == "item_id" and self._pairs_ids:
+            return value is not None
         return value & self._flags if name == "flags" else value
 
     def content(self, text: str, kind: str) -> str:
-        """A payload, as far as it is compared."""
+        """A payload, as far as it is compared; without ids, if these are paired."""
+        text = self.content_with_ids(text, kind)
+        return without_ids(text, kind) if self._pairs_ids else text
+
+    def content_with_ids(self, text: str, kind: str, paired: Callable[[int], bool] | None = None) -> str:
+        """The same, but for ids: of those go only the ones, by their place among them, that are paired."""
         if kind in _TIMED and (self._content_only or Aspect.TIMES in self._ignored):
-            return _TIMES.sub('"ns":0', text)
-        return text
+            text = _TIMES.sub('"ns":0', text)
+        return text if paired is None or not self._pairs_ids else without_ids(text, kind, paired)
+
+    def ids(self, entry: Entry, text: str) -> list[int]:
+        """The keys of the ids in an entry, if they are paired."""
+        if not self._pairs_ids:
+            return []
+        found = ids_in(text, entry.kind)
+        if "item_id" in self.columns and entry.item_id is not None:
+            found.append(entry.item_id)
+        return [id_key(id) for id in found]
 
 
 class Contents:
@@ -129,6 +147,7 @@ class Lane:
 
     Attributes:
         seqs: of the entries.
+        literal: equal where `exact` is, and the ids are.
         exact: equal where `columns` and `content` are.
         columns: equal where all is, but for the numbers of other entries.
         content: equal where the payload is, and what the entry ends is equal in this.
@@ -139,16 +158,31 @@ class Lane:
     """
 
     def __init__(self) -> None:
-        self.seqs = array("q")
+        self.seqs, self.literal = array("q"), array("Q")
         self.exact, self.columns, self.content = array("Q"), array("Q"), array("Q")
         self.sort, self.payload = array("Q"), array("Q")
         self.cause, self.of = array("q"), array("q")
+        self._ids, self._ids_end = array("Q"), array("Q")
         self.gaps: dict[int, int] = {}
+
+    def add_ids(self, keys: Iterable[int]) -> None:
+        """Those of the next entry."""
+        self._ids.extend(keys)
+        self._ids_end.append(len(self._ids))
+
+    def ids(self, place: int) -> array[int]:
+        """The keys of the ids of an entry."""
+        return self._ids[self._ids_end[place - 1] if place else 0 : self._ids_end[place]]
+
+    def rename(self, name: Callable[[int], int]) -> None:
+        """Call the ids otherwise, by their keys."""
+        for place, exact in enumerate(self.exact):
+            self.literal[place] = _key(exact, list(map(name, self.ids(place))))
 
     @property
     def tiers(self) -> tuple[array[int], ...]:
         """What it is aligned by, from the strictest to the loosest."""
-        return self.exact, self.columns, self.content, self.sort
+        return self.literal, self.exact, self.columns, self.content, self.sort
 
     def place(self, seq: int) -> int | None:
         """Where an entry stands; None where there is no such entry here."""
@@ -167,7 +201,8 @@ async def lanes_of(recording: Recording, scope: Scope) -> list[Lane]:
     seqs, keys = array("q"), array("Q")  # of all entries, to tell what others end
     async for entry in recording.entries():
         places = list(scope.lane(entry))
-        text = scope.content(await contents.text(entry), entry.kind) if places else ""
+        whole = await contents.text(entry) if places else ""
+        text = scope.content(whole, entry.kind)
         ended = bisect_left(seqs, entry.of) if entry.of is not None and entry.of < entry.seq else len(seqs)
         ends = keys[ended] if ended < len(seqs) else 0
         content = _key(entry.kind, entry.type, text, ends)
@@ -186,6 +221,8 @@ async def lanes_of(recording: Recording, scope: Scope) -> list[Lane]:
             lane.columns.append(columns)
             lane.sort.append(_key(entry.kind, entry.type))
             lane.payload.append(_key(text))
+            lane.add_ids(found := scope.ids(entry, whole))
+            lane.literal.append(_key(lane.exact[-1], found))
             lane.cause.append(-1 if entry.cause is None else entry.cause)
             lane.of.append(-1 if entry.of is None else entry.of)
     return lanes
