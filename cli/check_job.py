@@ -28,6 +28,7 @@ class Checked:
         exit: as the exit code of `realtape replay` would be.
         problem: one line; empty where it is the same.
         text: the report, or the error.
+        remark: what "same" does not say, in a line; empty where all was checked.
         printed: what the application wrote to its standard streams.
         report: the report as JSON, where there is one.
         seconds: on the wall.
@@ -40,6 +41,7 @@ class Checked:
     printed: str = ""
     report: dict[str, Any] | None = None
     seconds: float = 0.0
+    remark: str = ""
 
     @property
     def verdict(self) -> str:
@@ -89,7 +91,14 @@ def _check(name: str, wish: Wish) -> Checked:
     text = str(played.report)
     if played.failure is not None:
         text += "\n" + traceback_of(played.failure)
-    return Checked(name, exit_of_played(played), played.problem, text, report=played.report.as_json())
+    return Checked(
+        name,
+        exit_of_played(played),
+        played.problem,
+        text,
+        report=played.report.as_json(),
+        remark=played.report.remark,
+    )
 
 
 @contextlib.contextmanager

@@ -39,8 +39,10 @@ def junit_xml(results: Sequence[Checked], seconds: float) -> bytes:
             tag = "error" if one.verdict == "error" else "failure"
             failure = SubElement(case, tag, type=one.verdict, message=_text(one.problem))
             failure.text = _text(one.text)
-        if one.printed:
-            SubElement(case, "system-out").text = _text(one.printed)
+        printed = f"same, but {one.remark}\n{one.text}\n" if one.remark else ""
+        printed += one.printed
+        if printed:
+            SubElement(case, "system-out").text = _text(printed)
     root = Element("testsuites")
     root.append(suite)
     indent(root)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -17,15 +16,7 @@ from .progress import Progress
 from .prompt import interact
 from .targets import parse_target
 from .user_code import ApplicationError, load_application, traceback_of
-from .wish import Wish, exit_of_played, play
-
-
-class Expect(StrEnum):
-    """Which recorded calls must come again."""
-
-    REACTIONS = "reactions"
-    ALL = "all"
-    NONE = "none"
+from .wish import Wish, exit_of_played, expectation_of, play
 
 
 def replay(
@@ -40,9 +31,17 @@ def replay(
         ),
     ] = None,
     expect: Annotated[
-        Expect,
-        typer.Option(help="Which recorded sends must come again: those that answer something, all, or none."),
-    ] = Expect.REACTIONS,
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT",
+            help="Which recorded sends must come again: reactions, all, none; or of one, by number or type: "
+            "341=user, send_user_input=reaction; may be repeated.",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="What was not checked is a failure, and so are changed settings."),
+    ] = False,
     collect: Annotated[
         bool, typer.Option("--collect", help="Report every divergence instead of ending at the first.")
     ] = False,
@@ -79,7 +78,7 @@ def replay(
     try:
         with aside:
             application = None if app is None else load_application(app)
-            wish = Wish(words, application, expect.value, collect, stuck_after, pace)
+            wish = Wish(words, application, expectation_of(expect or ()), collect, stuck_after, pace, strict)
             played = interact(wish) if interactive else _play(wish)
     except ApplicationError as error:
         sys.stderr.write(traceback_of(error.cause))

@@ -3,11 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..integrations.classes import replay_class
-from ..replay import PATIENCE_SECONDS, Application, Expectation, Play, Played, ReplayBase, ReplayModel, run
+from ..replay import (
+    PATIENCE_SECONDS,
+    Application,
+    Expectation,
+    Expected,
+    Play,
+    Played,
+    ReplayBase,
+    ReplayModel,
+    run,
+)
 from ..schema import UsageError
 from ..session import Recording
 from . import output
@@ -24,6 +35,7 @@ class Wish:
         collect: go on after a divergence.
         patience: virtual seconds after which what has not come, or has not returned, will not.
         pace: how many times faster than it happened; None: as fast as can be.
+        strict: what was not checked is a failure, and so are settings that differ.
     """
 
     target: Target
@@ -32,6 +44,22 @@ class Wish:
     collect: bool = False
     patience: float = PATIENCE_SECONDS
     pace: float | None = None
+    strict: bool = False
+
+
+def expectation_of(told: Sequence[str]) -> Expectation:
+    """What `--expect` says, as often as it is given.
+
+    Raises:
+        UsageError: that is no expectation.
+    """
+    decisions = dict(one.split("=", 1) for one in told if "=" in one)
+    words = [one for one in told if "=" not in one]
+    if len(words) > 1 or (decisions and words not in ([], ["reactions"])):
+        raise UsageError(f"--expect {' '.join(told)}: one word, or decisions on single sends beside it")
+    expect: Any = decisions or (words[0] if words else "reactions")
+    Expected(expect)  # which says what is wrong with it
+    return expect
 
 
 def play(wish: Wish, on_play: Callable[[Play], object] = lambda play: None) -> Played:
@@ -57,6 +85,7 @@ async def _play(wish: Wish, on_play: Callable[[Play], object]) -> Played:
             expect=wish.expect,
             on_divergence="collect" if wish.collect else "raise",
             patience=wish.patience,
+            strict=wish.strict,
         ) as play:
             on_play(play)
             await play.perform(wish.application)

@@ -9,12 +9,12 @@ from .breakpoints import Breakpoint, Moment
 from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
 from .matching.client_ids import CLIENT_IDS, ClientIds
 from .matching.excerpts import differing
+from .matching.expectation import Decision, Expectation, Expected
 from .matching.matchers import IGNORE, JSON_TEXT, Matcher, MatcherError, Normalised, Tolerance
-from .matching.matching import Expectation
 from .model import PATIENCE_SECONDS, ReplayBase, ReplayModel
 from .play import Application, Ending, Play, Played, ReplayOptions, Verdict, comes_of, related, replay
 from .reporting.divergence import Difference, Divergence, DivergenceError
-from .reporting.report import ReplayReport
+from .reporting.report import ReplayReport, Unchecked
 from .rewindable import Rewindable
 from .started_tasks import StartedTasks
 from .transport import Goal, Stop, Transport, starts_turn, steps
@@ -28,11 +28,13 @@ __all__ = [
     "Application",
     "Breakpoint",
     "ClientIds",
+    "Decision",
     "Difference",
     "Divergence",
     "DivergenceError",
     "Ending",
     "Expectation",
+    "Expected",
     "Goal",
     "Matcher",
     "MatcherError",
@@ -50,6 +52,7 @@ __all__ = [
     "StuckLoopError",
     "Tolerance",
     "Transport",
+    "Unchecked",
     "Verdict",
     "VirtualLoop",
     "WatchedRecording",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from heapq import nsmallest
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from .core.machine import ReplayCore
 from .matching.excerpts import told
 from .matching.matching import tree_of
 from .reporting.divergence import Candidate, Difference, Divergence
-from .reporting.report import Awaited
+from .reporting.report import SHOWN, Awaited, Unchecked
 from .terms.acts import HandlerDiffers, Wait
 from .terms.steps import Outcome, RecordedCall, Step
 
@@ -190,6 +191,20 @@ def changed(core: ReplayCore, found: tuple[Difference, ...]) -> Divergence:
     """Settings differ, and that was to diverge."""
     summary = "the settings differ from the recorded ones, which `strict` does not allow"
     return _divergence(core, "settings", summary, differences=found)
+
+
+def unchecked(core: ReplayCore, found: Sequence[Unchecked]) -> Divergence:
+    """Calls of unknown origin have not come, and that was to diverge."""
+    told = [one.line for one in found[:SHOWN]]
+    told += [f"{len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return _divergence(
+        core,
+        "unchecked",
+        "calls of unknown origin did not come, which `strict` does not allow",
+        expected="; ".join(told),
+        actual="none of them",
+        seq=found[0].seq,
+    )
 
 
 def _changed(core: ReplayCore, call: RecordedCall, came: str, key: str) -> Divergence:

@@ -18,8 +18,9 @@ from .loop.plain_pacer import PlainPacer
 from .loop.virtual_loop import VirtualLoop
 from .loop.virtual_pacer import VirtualPacer
 from .matching.audio_tape import AudioMatching
+from .matching.expectation import Expectation, Expected
 from .matching.matchers import Declared, MatcherError, Matchers
-from .matching.matching import SETTINGS_TYPES, Expectation, Matching
+from .matching.matching import SETTINGS_TYPES, Matching
 from .own_events import end_event, exception_event, own_step
 from .player import Player
 from .reporting.report import ReplayReport
@@ -46,7 +47,8 @@ class ReplayBase:
     Args:
         recording: open; it is closed with the model.
         expect: which of the recorded calls must come again: `reactions` (those that answer
-            something), `all`, `none`, or a function of the entry.
+            something), `all`, `none`; or of single ones, by number or type, whether each is a `reaction` or
+            the `user`'s; or a function of the entry.
         on_divergence: `raise`: the call that diverges raises, the listeners get an exception event,
             and `close()` and `finished()` raise again. `collect`: it goes on, and is reported.
         at_end: where the recording holds no end: `end_of_stream` gives the listeners that event,
@@ -57,7 +59,8 @@ class ReplayBase:
             of its own go on. Without any, what does not come is known to be missing at once.
         pace: on an ordinary event loop: how many times faster than recorded events come; None: as
             fast as the application takes them.
-        strict: settings that differ from the recorded ones diverge, too.
+        strict: settings that differ from the recorded ones diverge, too; and so do calls of unknown origin
+            that do not come.
         matchers: fields that need not be sent exactly as recorded; see `matchers.py`.
         redactors: those of the recorder: what is sent passes them before it is compared.
         client_ids: type → fields in which the client mints ids, beyond `client_ids.CLIENT_IDS`.
@@ -68,7 +71,7 @@ class ReplayBase:
         transport: runs it, holds it, steps, seeks.
 
     Raises:
-        UsageError: a matcher names a type or a field that there is not.
+        UsageError: a matcher names a type or a field that there is not; or that is no expectation.
     """
 
     vocabulary: Vocabulary = STANDARD
@@ -94,6 +97,7 @@ class ReplayBase:
         self._recording: Recording | None = recording
         self._last_recording = recording
         self._expect: Expectation = expect
+        Expected(expect)  # which says what is wrong with it
         self._at_end: AtEnd = at_end
         self._stuck_after = stuck_after
         self._patience = patience
@@ -255,6 +259,10 @@ class ReplayBase:
         error = self._verdicts.error
         return None if isinstance(error, Exception) else error
 
+    def answer_itself(self) -> None:
+        """No application is replayed, but what the recording holds: so it leaves nobody unchecked."""
+        self._report.answers_itself = True
+
     async def finished(self) -> ReplayReport:
         """Wait until the session that was connected to last is played; returns the report.
 
@@ -323,6 +331,7 @@ class ReplayBase:
         assert player is not None
         if not closed:
             self._verdicts.tell_unheard()
+        self._verdicts.tell_unchecked()
         self._report.end(finished=True)
         self._done.set()
         never_connected = player.recording.status is Status.FAILED

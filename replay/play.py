@@ -17,8 +17,8 @@ from ..schema.log import StoreLocation
 from ..session.recording import Recording
 from .loop.virtual_loop import VirtualLoop
 from .matching.audio_tape import AudioMatching
+from .matching.expectation import Expectation
 from .matching.matchers import Declared
-from .matching.matching import Expectation
 from .model import PATIENCE_SECONDS, STUCK_AFTER_SECONDS, AtEnd, OnDivergence, ReplayBase, ReplayModel
 from .reporting.divergence import DivergenceError
 from .reporting.report import ReplayReport

@@ -24,7 +24,7 @@ from ..schema.model import RealtimeModelListener
 from ..schema.playback import RealtimePlaybackTracker
 from ..session.ended import EndedEntries
 from ..session.recording import Recording
-from .matching.matching import Expectation, must_come
+from .matching.expectation import Expectation, Expected
 from .model import ReplayBase
 from .reporting.divergence import DivergenceError
 from .reporting.report import ReplayReport
@@ -93,7 +93,7 @@ class Responder(RealtimeModelListener):
     ) -> None:
         self._model = model
         self._recording = recording
-        self._expect: Expectation = expect
+        self._expected = Expected(expect)
         self._ended = EndedEntries(0)
         self._handlings: dict[int, Handling] = {}  # by the identity of the event
         self._undelivered: dict[int, None] = {}  # seqs, ascending
@@ -117,6 +117,7 @@ class Responder(RealtimeModelListener):
             UsageError: the session begins without a `connect`.
         """
         connect = self._first()
+        self._model.answer_itself()
         recording = self._recording
         self._ended = recording.ended()
         recording.watcher = self
@@ -227,7 +228,7 @@ class Responder(RealtimeModelListener):
         self._open.clear()
 
     def _is_made(self, entry: Entry) -> bool:
-        if entry.kind in (Kind.CONNECT, Kind.CLOSE) or must_come(entry, self._expect):
+        if entry.kind in (Kind.CONNECT, Kind.CLOSE) or self._expected.requires(entry):
             return True
         return entry.cause is not None and entry.type != "send_audio"
 

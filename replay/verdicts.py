@@ -26,7 +26,7 @@ class Verdicts:
     Args:
         report: hears of everything.
         raises: the first divergence ends the replay.
-        strict: settings that differ from the recorded ones diverge, too.
+        strict: settings that differ from the recorded ones diverge, too, and what was not checked.
         is_heard: whether the application has listeners, or has closed.
         ends: called with the error that ends the replay; once.
 
@@ -149,6 +149,14 @@ class Verdicts:
         self._report.unheard += 1
         if self._unheard_from is None:
             self._unheard_from = step.seq
+
+    def tell_unchecked(self) -> None:
+        """A connection is played: if nothing may be left unchecked, diverge where something was."""
+        report = self._report
+        unchecked = [one for one in report.unchecked if one.session == report.recordings[-1]]
+        if unchecked and self._strict and not report.answers_itself:
+            assert self.core is not None, "who has played has a core"
+            self.diverge(explain.unchecked(self.core, unchecked))
 
     def tell_unheard(self) -> None:
         """Diverge, once, if the application has lost its listeners, and has not closed."""

@@ -26,6 +26,9 @@ from .recordings import UnreadableRecordingError, exists, exists_any, keep, requ
 
 _Result = TypeVar("_Result")
 
+SHOWN = 3
+"""Of what was not checked in a replay, so many are named."""
+
 
 class Realtape:
     """The models of one test: `realtape.model(…)` gives the application one."""
@@ -128,6 +131,17 @@ class Realtape:
         self._keep()
         if failure is not None and (error is None or not self._config.getoption("fulltrace")):
             raise pytest.fail.Exception(failure, pytrace=False) from None
+
+    @property
+    def unchecked(self) -> list[str]:
+        """What of the replays of a test that has passed was not checked, a line for each."""
+        found: list[str] = []
+        for replay in self._replayed:
+            if replay.report.remark and not replay.report.diverged:
+                lines = [one.line for one in replay.report.unchecked]
+                told = "; ".join(lines[:SHOWN]) + ("; …" if len(lines) > SHOWN else "")
+                found.append(f"{shown(replay.path, self._here)}: {replay.report.remark}: {told}")
+        return found
 
     def section(self) -> str:
         """What the report of a failing test says of its replays."""

@@ -13,6 +13,10 @@ ACTIVE = "realtape-active"
 
 _HOOKS = "realtape.integrations.pytest_plugin.hooks"
 
+NOT_CHECKED = "realtape_not_checked"
+"""A property of a test that has passed: what its replays have not checked. So it is in a JUnit file, too, and
+workers of xdist hand it on."""
+
 MODES = ("none", "once", "new", "all")
 AUDIO = ("keep", "silence", "drop")
 
@@ -59,6 +63,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Where a test uses the fixture, the other hooks come in."""
     if any(FIXTURE in getattr(item, "fixturenames", ()) for item in session.items):
         _active(session.config).collected(session)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the replays of tests that have passed did not check."""
+    found = [
+        (report.nodeid, told)
+        for report in terminalreporter.stats.get("passed", [])
+        for name, told in report.user_properties
+        if name == NOT_CHECKED
+    ]
+    if found:
+        terminalreporter.write_sep("=", "realtape: passed, but not everything was checked")
+        for nodeid, told in found:
+            terminalreporter.write_line(f"{nodeid}\n  {told}")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Protocol, TypedDict
 
-from ...replay.matching.matching import Expectation
+from ...replay.matching.expectation import Expectation
 from ...replay.model import OnDivergence
 from ...schema.entries import Entry, Kind
 from ...session.drafts import Draft

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 from ...schema.entries import Entry, Kind
 from ..matching.audio_tape import AudioTape, SentAudio
-from ..matching.matching import AUDIO_TYPE, Content, Expectation, Matching, is_redacted, must_come
+from ..matching.expectation import Expectation, Expected
+from ..matching.matching import AUDIO_TYPE, Content, Matching, is_redacted
 from ..terms.steps import RecordedCall, Step
 
 MISSED_STIMULI = 4096
@@ -51,7 +52,7 @@ class RecordedCalls:
         self._matching = matching or Matching()
         self._tape = AudioTape(self._matching.audio)
         self._redacted: dict[tuple[str, str | None], dict[str, None]] = {}  # keys in `_index`
-        self._expect: Expectation = expect
+        self._expected = Expected(expect)
         self._is_given = is_given
         self._is_here = is_here
         self._may_make = may_make
@@ -65,7 +66,9 @@ class RecordedCalls:
 
     def begin(self, step: Step) -> None:
         """A recorded call."""
-        call = RecordedCall(step, must_come(step.entry, self._expect))
+        required = self._expected.requires(step.entry)
+        unknown = not required and self._expected.leaves_open(step.entry)
+        call = RecordedCall(step, required, unknown=unknown)
         self._by_seq[step.seq] = step.call = call
         if call.required:
             self._due[step.seq] = call

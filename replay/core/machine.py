@@ -16,7 +16,8 @@ from ...schema.log import Row
 from ...session.messages import TURN_STARTED
 from ...session.places import Numbering, Place
 from ...session.words import content
-from ..matching.matching import Expectation, Matching
+from ..matching.expectation import Expectation
+from ..matching.matching import Matching
 from ..reporting.report_builder import ReportBuilder
 from ..terms.acts import (
     Act,
@@ -175,7 +176,7 @@ class ReplayCore:
             self._recent.add_made(one.step)
             if one.late:
                 self.report.late.append(one.seq)
-                self.report.unsent -= 0 if one.required else 1
+                self._unskip(one)
         return call
 
     def take(self, call: RecordedCall) -> RecordedCall:
@@ -505,6 +506,8 @@ class ReplayCore:
         if act is not None:
             return act
         if step.kind == Kind.CLOSE:
+            if call.unknown and not self._unclosed:
+                self.report.leave_unchecked(step.entry)
             self._unclosed = True
             return End(closed=False)
         self._skip(call)
@@ -635,11 +638,20 @@ class ReplayCore:
         """Nobody made this call in time: what happened in it is delivered in its place."""
         if call.required:
             self.report.missing += 1
+        elif call.unknown:
+            self.report.leave_unchecked(call.step.entry)
         else:
             self.report.unsent += 1
         self._recent.add(call.step)
         self.calls.skip(call)
         self._release_nested(call)
+
+    def _unskip(self, call: RecordedCall) -> None:
+        """It came after all."""
+        if call.unknown:
+            self.report.check_late(call.seq)
+        elif not call.required:
+            self.report.unsent -= 1
 
     def _release_nested(self, call: RecordedCall) -> None:
         """What was received inside a call waits no longer for it."""

@@ -1,28 +1,24 @@
-"""When a live send is a recorded one, and which recorded ones must come again."""
+"""When a live send is a recorded one."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from ...schema.codec import REDACTED, STANDARD, Codec, Reference, TextFilter, to_json, unrecordable
-from ...schema.entries import Entry, Flag, Kind
+from ...schema.entries import Entry, Flag
 from ...schema.errors import EncodingError
 from ...session.provenance import Redaction
-from ...session.stimuli import is_reaction
 from .absent import AbsentFields
 from .audio_tape import AudioMatching, SentAudio
 from .client_ids import ClientIds, Minted
 from .field_paths import unwrapped
 from .live_values import LiveValues
 from .matchers import Apart, Matchers
-
-Expectation = Literal["reactions", "all", "none"] | Callable[[Entry], bool]
-"""Which recorded calls must come again. `reactions`: those that answer something."""
 
 SETTINGS_TYPES = frozenset({"send_session_update"})
 """Matched by type; their fields are compared one by one, and a difference is a change, no divergence."""
@@ -302,20 +298,6 @@ def is_redacted(entry: Entry, key: str) -> bool:
     if isinstance(key, Content):
         return REDACTED in key or REDACTED in key.payload
     return REDACTED in key
-
-
-def must_come(entry: Entry, expect: Expectation) -> bool:
-    """Whether the replay waits for this recorded call of the application.
-
-    Connecting always must come, and audio never; a reaction must, if these are expected.
-    """
-    if entry.kind == Kind.CONNECT:
-        return True
-    if callable(expect):
-        return expect(entry)
-    if expect == "none" or entry.type == AUDIO_TYPE:
-        return False
-    return expect == "all" or is_reaction(entry)
 
 
 def _agrees(recorded: Apart, live: Apart) -> bool:

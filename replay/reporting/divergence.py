@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ...schema.errors import RealtapeError
 
 DivergenceKind = Literal[
-    "changed", "unexpected", "missing", "order", "handler", "unheard", "settings", "exhausted"
+    "changed", "unexpected", "missing", "order", "handler", "unheard", "settings", "unchecked", "exhausted"
 ]
 
 Waited = Literal["stuck", "overdue"]
@@ -50,7 +50,8 @@ class Divergence:
             recording does not hold. `missing`: a recorded one did not come, or listeners have not
             returned. `order`: two calls of one task came in the other order. `handler`: a listener
             raised where it did not, or the reverse. `unheard`: an event found no listener. `settings`:
-            the settings differ, and that was to diverge. `exhausted`: the recording holds no further
+            the settings differ, and that was to diverge. `unchecked`: so do calls of unknown origin that did
+            not come. `exhausted`: the recording holds no further
             connection.
         summary: one sentence.
         turn: number of the conversation's turn, from 1; 0 before the first.

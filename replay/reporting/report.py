@@ -7,6 +7,9 @@ from typing import Any
 
 from .divergence import Difference, Divergence, DivergenceError, Waited
 
+SHOWN = 20
+"""Of calls that were not checked, so many are listed in the text; all of them as JSON."""
+
 
 @dataclass(frozen=True)
 class Awaited:
@@ -24,6 +27,23 @@ class Awaited:
 
 
 @dataclass(frozen=True)
+class Unchecked:
+    """A recorded call of unknown origin, which did not come: nobody knows whether it should have.
+
+    Attributes:
+        seq: its entry.
+        type: of a send; else the kind, `close`.
+        line: what it is, in words.
+        session: the id of its session.
+    """
+
+    seq: int
+    type: str
+    line: str
+    session: str
+
+
+@dataclass(frozen=True)
 class ReplayReport:
     """What a replay found, up to now or to its end. It does not change.
 
@@ -35,6 +55,8 @@ class ReplayReport:
         extra: calls that it made, and that the recording does not hold.
         missing: recorded calls that had to come again, and did not in time.
         unsent: what the user did when recorded (speech, typed text, a hang-up) and nobody did again.
+        unchecked: recorded calls of unknown origin that did not come: the user's, or reactions that are
+            missing. What is in here, "same" does not say.
         early: seqs of sends that were completed before their place, because nothing else could go on.
         late: seqs of calls that came after their place.
         unmatched_audio: audio sent live that equals none recorded; audio never diverges.
@@ -58,6 +80,7 @@ class ReplayReport:
     extra: int = 0
     missing: int = 0
     unsent: int = 0
+    unchecked: tuple[Unchecked, ...] = ()
     early: tuple[int, ...] = ()
     late: tuple[int, ...] = ()
     unmatched_audio: int = 0
@@ -84,6 +107,17 @@ class ReplayReport:
         return "diverged" if self.diverged else "same" if self.finished else "not finished"
 
     @property
+    def remark(self) -> str:
+        """What "same" does not say, in a line; empty where all was checked."""
+        closes = sum(one.type == "close" for one in self.unchecked)
+        sends = len(self.unchecked) - closes
+        parts = [_count(sends, "send")] if sends else []
+        parts += [_count(closes, "close")] if closes else []
+        if not parts:
+            return ""
+        return f"{' and '.join(parts)} of unknown origin {_was(len(self.unchecked))} not checked"
+
+    @property
     def times_real_time(self) -> float | None:
         """How many times faster than when it was recorded; None where no time passed."""
         return self.recorded_seconds / self.wall_seconds if self.wall_seconds > 0 else None
@@ -107,6 +141,7 @@ class ReplayReport:
         """As a dict that `json` writes."""
         facts = asdict(self)
         facts["verdict"] = self.verdict
+        facts["remark"] = self.remark
         facts["diverged"] = self.diverged
         facts["times_real_time"] = self.times_real_time
         return facts
@@ -120,7 +155,8 @@ class ReplayReport:
         parts += [f"{self.extra} extra"] if self.extra else []
         parts += [f"{self.missing} missing"] if self.missing else []
         left = "entry" if self.unplayed == 1 else "entries"
-        return f"{self.verdict}: {', '.join(parts)}, {self.unplayed} {left} unplayed"
+        but = f", but {self.remark}" if self.remark else ""
+        return f"{self.verdict}{but}: {', '.join(parts)}, {self.unplayed} {left} unplayed"
 
     def _lines(self) -> list[str]:
         lines: list[str] = []
@@ -129,6 +165,9 @@ class ReplayReport:
                 f"speed: {self.recorded_seconds:,.3g} s of conversation in {self.wall_seconds:,.3g} s, "
                 f"{self.times_real_time:,.3g} times real time"
             )
+        lines += [f"not checked: {one.line}" for one in self.unchecked[:SHOWN]]
+        if len(self.unchecked) > SHOWN:
+            lines.append(f"not checked: {len(self.unchecked) - SHOWN} more")
         if self.unsent:
             lines.append(
                 f"left out: {_count(self.unsent, 'thing')} that the user did (spoke, typed, hung up); "
@@ -158,6 +197,10 @@ class ReplayReport:
         lines += [f"note: {text}" for text in self.notes]
         lines += [f"note: {text}" for text in self.weaker]
         return lines
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _count(number: int, noun: str) -> str:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 
+from ...schema.entries import Entry
+from ...session.words import line
 from .divergence import Difference, Divergence
-from .report import Awaited, ReplayReport
+from .report import Awaited, ReplayReport, Unchecked
 
 Played = Callable[[], tuple[int, int]]
 """How far a connection was played: the first entry that has not happened, and when the last that has was
@@ -18,7 +20,11 @@ recorded, in nanoseconds."""
 @dataclass
 class ReportBuilder:
     """Grows while a replay runs; `frozen()` is what others get to see. Its attributes are those of a
-    `ReplayReport`."""
+    `ReplayReport`.
+
+    Attributes:
+        answers_itself: no application is replayed: the recording is answered with what it holds.
+    """
 
     recordings: list[str] = field(default_factory=list[str])
     delivered: int = 0
@@ -27,6 +33,7 @@ class ReportBuilder:
     extra: int = 0
     missing: int = 0
     unsent: int = 0
+    unchecked: list[Unchecked] = field(default_factory=list[Unchecked])
     early: list[int] = field(default_factory=list[int])
     late: list[int] = field(default_factory=list[int])
     unmatched_audio: int = 0
@@ -37,7 +44,18 @@ class ReportBuilder:
     gaps: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
     finished: bool = False
+    answers_itself: bool = False
     connections: list[PlayedConnection] = field(default_factory=list["PlayedConnection"])
+
+    def leave_unchecked(self, entry: Entry) -> None:
+        """A call that nobody knows the origin of did not come."""
+        session = self.recordings[-1] if self.recordings else ""
+        self.unchecked.append(Unchecked(entry.seq, entry.type or str(entry.kind), line(entry), session))
+
+    def check_late(self, seq: int) -> None:
+        """It came after all."""
+        session = self.recordings[-1] if self.recordings else ""
+        self.unchecked = [one for one in self.unchecked if (one.seq, one.session) != (seq, session)]
 
     def note(self, text: str) -> None:
         """Add a note, once."""
@@ -84,7 +102,10 @@ class ReportBuilder:
         """What was found up to now."""
         measured = [connection.measured() for connection in self.connections]  # counts what is being given
         facts: dict[str, Any] = {one.name: _frozen(getattr(self, one.name)) for one in fields(self)}
-        del facts["connections"]
+        del facts["connections"], facts["answers_itself"]
+        if self.answers_itself:  # whoever made a call: nobody is checked
+            facts["unsent"] += len(self.unchecked)
+            facts["unchecked"] = ()
         return ReplayReport(
             **facts,
             weaker=tuple(dict.fromkeys(text for one in measured for text in one.weaker)),

@@ -108,6 +108,7 @@ class RecordedCall:
     Attributes:
         step: its entry.
         required: the replay waits for it.
+        unknown: whether it must come is not known; see `docs/replay.md`, "Origins".
         awaited: it has waited for it, required or not: see `docs/replay.md`.
         end: the entry that ended it; None where the log has none (yet).
         nested: events that the listeners get inside the call, and have not got yet.
@@ -125,6 +126,7 @@ class RecordedCall:
 
     step: Step
     required: bool
+    unknown: bool = False
     awaited: bool = False
     end: Step | None = None
     nested: deque[Step] = field(default_factory=deque[Step])

@@ -36,6 +36,26 @@ def test_a_healthy_corpus_is_a_line(realtape: Realtape, corpus: Path) -> None:
     ]
 
 
+def test_what_was_not_checked_is_named_and_is_in_every_format(
+    realtape: Realtape, corpus: Path, tmp_path: Path
+) -> None:
+    app = ("--app", "support.telephone:silent", "--jobs", 1)
+    ran = realtape("check", corpus, *app, "--junit", tmp_path / "results.xml")
+    assert ran.code == 0
+    assert ran.lines[0] == (
+        f"same        {corpus / 'more/three.db'}: but 1 send of unknown origin was not checked"
+    )
+    assert "3 recordings: 3 same (3 of these not checked in every send); in " in ran.out
+    cases = list(ElementTree.parse(tmp_path / "results.xml").iter("testcase"))
+    assert len(cases) == 3
+    for case in cases:
+        assert [part.tag for part in case] == ["system-out"]
+        assert "not checked: #2 ▶ sent send_user_input hello" in str(case[0].text)
+    facts = json.loads(realtape("check", corpus, *app, "--json").out)
+    assert {one["remark"] for one in facts["results"]} == {"1 send of unknown origin was not checked"}
+    assert realtape("check", corpus, *app, "--strict").code == 1
+
+
 def test_another_application_diverges_with_its_reports(realtape: Realtape, corpus: Path) -> None:
     ran = realtape("check", corpus, "--app", "support.telephone:other", "--jobs", 2)
     assert ran.code == 1

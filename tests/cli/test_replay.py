@@ -43,6 +43,25 @@ def test_another_application_diverges_and_the_report_says_where(realtape: Realta
     assert "differs in output: 'platform 4' → 'platform 5'" in ran.out
 
 
+def test_what_was_not_checked_is_told_and_strict_makes_it_a_failure(
+    realtape: Realtape, recorded: Path
+) -> None:
+    """This application never types what the recorded one typed in no listener, and does not close."""
+    arguments = ("replay", recorded, "--app", "support.telephone:holding", "--stuck-after", "0.1")
+    ran = realtape(*arguments)
+    assert "\nsame, but 1 send and 1 close of unknown origin were not checked: 15 events" in ran.out
+    assert "\nnot checked: #2 ▶ sent send_user_input hello\n" in ran.out
+    strict = realtape(*arguments, "--strict")
+    assert strict.code == 1
+    assert "1. calls of unknown origin did not come, which `strict` does not allow" in strict.out
+    decided = realtape(*arguments, "--strict", "--expect", "2=user", "--expect", "close=user")
+    assert "of unknown origin" not in decided.out
+    for wrong in (("--expect", "2=maybe"), ("--expect", "some"), ("--expect", "all", "--expect", "2=user")):
+        ran = realtape(*arguments, *wrong)
+        assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+        assert "expect" in ran.err
+
+
 def test_collect_goes_on(realtape: Realtape, recorded: Path) -> None:
     ran = realtape(
         "replay",
@@ -81,7 +100,7 @@ def test_an_application_that_never_returns_is_cancelled(realtape: Realtape, reco
     ran = realtape("replay", recorded, "--app", "support.telephone:holding", "--stuck-after", "0.1")
     assert ran.code == 0
     assert "did not return within 0.1 s: cancelled" in ran.err
-    assert "same: 15 events delivered, " in ran.out  # one would come inside `close`
+    assert ": 15 events delivered, " in ran.out  # one would come inside `close`
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_a_stimulus_is_awaited_in_its_round() -> None:
     second = core.next()
     assert isinstance(second, Approach)
     assert (second.until.rounds, second.patient) == (2, False)
-    assert core.report.unsent == 1
+    assert len(core.report.unchecked) == 1
 
 
 @pytest.mark.parametrize("comes", [True, False])

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
 from realtape.replay import run
-from realtape.replay.matching.matching import must_come
+from realtape.replay.matching.expectation import Expected
 from realtape.schema import (
     Entry,
     Kind,
@@ -42,7 +42,7 @@ def test_a_stimulus_is_a_call_without_a_cause(take: Take) -> None:
     calls = [step.entry for step in take.steps if step.kind in (Kind.SENT, Kind.CLOSE)]
     found = [step.seq for step in take.steps if is_stimulus(step.entry)]
     assert found == [entry.seq for entry in calls if entry.cause is None]
-    assert not [entry for entry in calls if is_stimulus(entry) and must_come(entry, "reactions")]
+    assert not [entry for entry in calls if is_stimulus(entry) and Expected().requires(entry)]
 
 
 @pytest.mark.parametrize(

@@ -154,12 +154,15 @@ class Application(RealtimeModelListener):
         self.over.set()
 
 
-async def app(model: RealtimeModel, url: str = "ws://up", platform: str = "platform 4") -> None:
+async def app(
+    model: RealtimeModel, url: str = "ws://up", platform: str = "platform 4", greeting: str | None = "hello"
+) -> None:
     """`--app support.telephone:app`: what was recorded."""
     application = Application(model, platform)
     model.add_listener(application)
     await model.connect({"url": url, "api_key": "sk-1234567890", "playback_tracker": application.tracker})
-    await model.send_event(RealtimeModelSendUserInput(user_input="hello"))
+    if greeting is not None:
+        await model.send_event(RealtimeModelSendUserInput(user_input=greeting))
     for _ in range(3):
         await model.send_event(RealtimeModelSendAudio(audio=bytes(480)))
     await application.over.wait()
@@ -177,6 +180,11 @@ async def twice(model: RealtimeModel) -> None:
 async def other(model: RealtimeModel) -> None:
     """It answers something else than what was recorded."""
     await app(model, platform="platform 5")
+
+
+async def silent(model: RealtimeModel) -> None:
+    """It does not greet."""
+    await app(model, greeting=None)
 
 
 async def careless(model: RealtimeModel) -> None:

@@ -62,5 +62,10 @@ def test_every_option_and_setting_is_in_the_last_table(suite: VoiceSuite) -> Non
 
 
 def test_every_member_of_the_fixture_is_named() -> None:
-    public = {name for name in vars(Realtape) if not name.startswith("_")} - {"opened", "judge", "section"}
+    public = {name for name in vars(Realtape) if not name.startswith("_")} - {
+        "opened",
+        "judge",
+        "section",
+        "unchecked",
+    }
     assert set(re.findall(r"`realtape\.(\w+)", PAGE)) == public

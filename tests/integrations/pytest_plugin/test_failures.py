@@ -98,6 +98,22 @@ def test_divergences_are_collected_and_judged_at_the_end(suite: VoiceSuite, chec
         suite.passes()
 
 
+def test_what_a_test_that_passes_has_not_checked_is_told(suite: VoiceSuite) -> None:
+    suite.recorded().change('await session.send_message(f"A table for {guests}, please.")', "pass")
+    suite.passes("--junit-xml=results.xml").stdout.fnmatch_lines(
+        [
+            "*= realtape: passed, but not everything was checked =*",
+            "test_voice.py::test_booking",
+            "  recordings/test_voice/test_booking: 1 send of unknown origin was not checked: #*A table for*",
+        ]
+    )
+    assert "1 send of unknown origin was not checked" in (suite.path / "results.xml").read_text()
+    suite.change("mark.realtape", "mark.realtape(strict=True)", "test_voice.py")
+    suite.fails(
+        lines=["the replay diverged: calls of unknown origin did not come, which `strict` does not *"]
+    )
+
+
 def test_matchers_of_the_marker_and_of_the_model_reach_the_replay(suite: VoiceSuite) -> None:
     suite.recorded().change("TABLE = 4", "TABLE = 5")
     matchers = 'matchers={"send_tool_output": {"output": IGNORE}}'
