@@ -21,6 +21,7 @@ from .export_command import export
 from .import_command import import_
 from .ls_command import ls
 from .replay_command import replay
+from .serve_command import serve
 from .show_command import show
 from .shrink_command import shrink
 from .sweep_command import sweep
@@ -77,6 +78,7 @@ _command("demo", demo)
 _command("ls", ls)
 _command("show", show)
 _command("replay", replay)
+_command("serve", serve)
 _command("check", check)
 _command("sweep", sweep)
 _command("diff", diff)

@@ -11,13 +11,17 @@ from .connections import connections_of
 from .dialects import DIALECTS, AnswerRow, Dialect, dialect_of
 from .gates import Gate, gates_of
 from .recorded import RecordedConnection, RecordedEnd, Refusal, WireFrame
+from .replay_server import PATIENCE_S, ReplayServer, serve
 from .server_side import EndNow, Finding, SendFrame, ServerSide, WaitUntil, decisive
+from .wire_report import ConnectionReport, RunReport, WireReport
 
 __all__ = [
     "DIALECTS",
+    "PATIENCE_S",
     "AnswerRow",
     "ClientRun",
     "ClientRuns",
+    "ConnectionReport",
     "Dialect",
     "EndNow",
     "Finding",
@@ -25,12 +29,16 @@ __all__ = [
     "RecordedConnection",
     "RecordedEnd",
     "Refusal",
+    "ReplayServer",
+    "RunReport",
     "SendFrame",
     "ServerSide",
     "WaitUntil",
     "WireFrame",
+    "WireReport",
     "connections_of",
     "decisive",
     "dialect_of",
     "gates_of",
+    "serve",
 ]

@@ -52,6 +52,15 @@ class ClientRun:
         self.open.add(side)
         return side
 
+    def refused(self) -> None:
+        """The client connected, and was refused, as recorded."""
+        self._next += 1
+
+    @property
+    def left(self) -> int:
+        """How many recorded connections are not played yet."""
+        return len(self._connections) - self._next
+
     def ended(self, side: ServerSide, now_ns: int) -> None:
         """One of its connections is over."""
         side.left(now_ns)
@@ -68,6 +77,10 @@ class ClientRuns:
     Args:
         connections: of the recording.
 
+    Attributes:
+        connections: the same.
+        runs: in the order in which they began.
+
     Raises:
         UsageError: there are none.
     """
@@ -79,14 +92,14 @@ class ClientRuns:
                 "or with a model whose raw events are recorded"
             )
         self.runs: list[ClientRun] = []
-        self._connections = tuple(connections)
+        self.connections = tuple(connections)
 
     def for_client(self, name: str | None) -> ClientRun:
         """The run of a client that connects now; its `upcoming` connection is the one to play."""
         found = next((run for run in reversed(self.runs) if run.name == name), None)
         if found is not None and found.upcoming is not None and (not found.open or found.overlaps):
             return found
-        run = ClientRun(self._connections, name)
+        run = ClientRun(self.connections, name)
         self.runs.append(run)
         return run
 

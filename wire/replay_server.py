@@ -1,0 +1,296 @@
+"""The replay server: the recorded server's side, spoken on a real websocket, for any client in any
+language."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl as tls
+from collections.abc import Sequence
+from http import HTTPStatus
+from types import TracebackType
+from typing import Literal
+from urllib.parse import urlsplit
+
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.asyncio.server import serve as listen
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from ..schema import Frame, StoreLocation, UsageError
+from ..schema.codec import to_json
+from ..session import Draft, Recording
+from .client_run import ClientRun, ClientRuns
+from .connections import connections_of
+from .dialects import message_in
+from .recorded import RecordedConnection, RecordedEnd
+from .server_side import EndNow, SendFrame, ServerSide
+from .wire_report import WireReport, report_of
+
+REPORT_PATH = "/.realtape/report.json"
+"""Where the report is while the server runs: `GET` it."""
+
+RUN_PATH = "run"
+"""`/run/NAME/…`: the run that a client names; or by the header."""
+RUN_HEADER = "X-Realtape-Run"
+
+CLOSE_TIMEOUT_S = 1.0
+"""How long a client may take to answer a close frame. No client should hold up the end of a test."""
+
+PATIENCE_S = 2.0
+"""How long a frame waits for one of the client's, unless somebody says otherwise."""
+
+Played = Recording | StoreLocation | Sequence[Draft] | Sequence[RecordedConnection]
+"""What can be served: a recording, a store's or fixture's path, drafts, or connections that were read."""
+
+
+class ReplayServer:
+    """Speaks the recorded server's side to whoever connects.
+
+        server = serve("sessions.db")
+        async with server as url:
+            ...  # a client, with its base URL set to `url`
+        print(server.report())
+
+    What the client is to be answered waits until it asked; the socket stays open at the end, unless the
+    provider ended it when that was recorded. A client that connects again gets the next recorded
+    connection; another client beside it, a run of its own (`docs/wire.md`). Leaving the context closes
+    what is open with code 1001.
+
+    Args:
+        recording: see `Played`.
+        pace: live seconds for a recorded second; 0: as fast as the client goes.
+        patience: seconds for which a frame waits for one of the client's that does not come; None: for ever.
+        on_unexpected: what is done about a frame that the recording does not hold: nothing, or an `error`.
+        strict: that a frame came on another side of an event than recorded diverges, too.
+        host, port: where to listen; only loopback is meant for this, for nobody is asked for a key. Port
+            0: the system chooses.
+        ssl: a server's context, for clients that insist on `wss://`.
+
+    Raises:
+        UsageError: the pace is negative.
+    """
+
+    def __init__(
+        self,
+        recording: Played,
+        *,
+        pace: float = 1.0,
+        patience: float | None = PATIENCE_S,
+        on_unexpected: Literal["ignore", "error"] = "ignore",
+        strict: bool = False,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl: tls.SSLContext | None = None,
+    ) -> None:
+        if not pace >= 0:
+            raise UsageError(f"pace={pace}: a number from 0 on; 0 is as fast as the client goes")
+        self._recording = recording
+        self._pace = pace
+        self._patience_ns = None if patience is None else int(patience * 1e9)
+        self._on_unexpected = on_unexpected
+        self._strict = strict
+        self._host, self._port, self._ssl = host, port, ssl
+        self._name = ""
+        self._runs: ClientRuns | None = None
+        self._server: Server | None = None
+        self._changed = asyncio.Event()
+
+    async def __aenter__(self) -> str:
+        """Read the recording and listen; returns the URL to connect to.
+
+        Raises:
+            UsageError: the recording holds nothing that can be served.
+            StoreError, CorruptRecordError: it cannot be read.
+            OSError: the port is taken.
+        """
+        self._name, connections = await self._read()
+        self._runs = ClientRuns(connections)
+        self._server = await listen(
+            self._converse,
+            self._host,
+            self._port,
+            process_request=self._answer,
+            select_subprotocol=self._subprotocol,
+            max_size=None,
+            ping_interval=None,
+            close_timeout=CLOSE_TIMEOUT_S,
+            ssl=self._ssl,
+        )
+        return self.url
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections."""
+        if self._server is not None:
+            server, self._server = self._server, None
+            server.close()
+            await server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        """Where to connect to, with the path that was recorded; only within `async with`.
+
+        Raises:
+            RuntimeError: it does not listen.
+        """
+        if self._server is None or self._runs is None:
+            raise RuntimeError("the server listens only within `async with`")
+        port = next(iter(self._server.sockets)).getsockname()[1]
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        scheme = "ws" if self._ssl is None else "wss"
+        path = urlsplit(self._runs.connections[0].path).path or "/v1/realtime"
+        return f"{scheme}://{host}:{port}{path}"
+
+    def report(self) -> WireReport:
+        """What has come of it so far."""
+        runs = () if self._runs is None else self._runs.runs
+        return report_of(self._name, runs, strict=self._strict)
+
+    async def finished(self) -> WireReport:
+        """Wait until a client has been there and none is connected any more. May be cancelled at any time."""
+        while self._runs is None or not self._is_done(self._runs):
+            self._changed.clear()
+            await self._changed.wait()
+        return self.report()
+
+    @staticmethod
+    def _is_done(runs: ClientRuns) -> bool:
+        return any(run.sides for run in runs.runs) and not any(run.open for run in runs.runs)
+
+    # --- reading --------------------------------------------------------------------------------------
+
+    async def _read(self) -> tuple[str, list[RecordedConnection]]:
+        recording = self._recording
+        if isinstance(recording, Recording):
+            return str(recording), await asyncio.to_thread(connections_of, recording)
+        if isinstance(recording, Sequence) and not isinstance(recording, str | bytes):
+            ready = [one for one in recording if isinstance(one, RecordedConnection)]
+            drafts = [one for one in recording if isinstance(one, Draft)]
+            return "in memory", ready or await asyncio.to_thread(connections_of, drafts)
+        async with await Recording.open(recording) as opened:
+            return str(opened), await asyncio.to_thread(connections_of, opened)
+
+    # --- handshakes -----------------------------------------------------------------------------------
+
+    def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """What is answered over HTTP; None: a websocket is opened."""
+        if urlsplit(request.path).path == REPORT_PATH:
+            response = connection.respond(HTTPStatus.OK, json.dumps(self.report().as_json(), indent=1) + "\n")
+            del response.headers["Content-Type"]
+            response.headers["Content-Type"] = "application/json"
+            return response
+        if not is_ours(request.headers.get("Origin")):
+            return connection.respond(HTTPStatus.FORBIDDEN, "This server is for this machine alone.\n")
+        run = self._run_of(request)
+        refusal = None if run.upcoming is None else run.upcoming.refusal
+        if refusal is None:
+            return None
+        run.refused()
+        self._changed.set()
+        return connection.respond(HTTPStatus(refusal.status or 502), refusal.body)
+
+    def _subprotocol(self, _: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        """The recorded one, if it is offered; else `realtime`, never one that carries a key."""
+        recorded = [] if self._runs is None else [one.subprotocol for one in self._runs.connections]
+        return next((one for one in (*recorded, "realtime") if one in offered), None)  # pyright: ignore[reportReturnType]
+
+    def _run_of(self, request: Request) -> ClientRun:
+        assert self._runs is not None, "it listens"
+        parts = urlsplit(request.path).path.split("/")
+        named = parts[2] if len(parts) > 2 and parts[1] == RUN_PATH else None
+        return self._runs.for_client(request.headers.get(RUN_HEADER, named))
+
+    # --- a connection -----------------------------------------------------------------------------------
+
+    async def _converse(self, connection: ServerConnection) -> None:
+        assert connection.request is not None, "the handshake is over"
+        run = self._run_of(connection.request)
+        side = run.connect(_now_ns(), pace=self._pace, patience_ns=self._patience_ns)
+        came = asyncio.Event()
+        reading = asyncio.create_task(self._hear(connection, side, came))
+        try:
+            await self._speak(connection, side, came, reading)
+        except ConnectionClosed:
+            pass  # the client's right, at any time
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            run.ended(side, _now_ns())
+            self._changed.set()
+
+    async def _hear(self, connection: ServerConnection, side: ServerSide, came: asyncio.Event) -> None:
+        """Take what the client sends, at once: who sends much, and reads late, must not be kept waiting."""
+        try:
+            async for message in connection:
+                frame = Frame.of(message)
+                before = len(side.findings)
+                side.receive(frame, _now_ns())
+                if self._on_unexpected == "error":
+                    for finding in side.findings[before:]:
+                        if finding.kind == "unexpected":
+                            await connection.send(_error(frame, finding.summary))
+                came.set()
+        except ConnectionClosed:
+            pass
+
+    async def _speak(
+        self, connection: ServerConnection, side: ServerSide, came: asyncio.Event, reading: asyncio.Task[None]
+    ) -> None:
+        """Send what is due, until the client is gone, or the recorded end has come.
+
+        Raises:
+            ConnectionClosed: the client is gone.
+        """
+        while not reading.done():
+            came.clear()
+            act = side.next(_now_ns())
+            if isinstance(act, SendFrame):
+                await connection.send(act.message)
+            elif isinstance(act, EndNow):
+                await _end(connection, act.end)
+                return
+            else:
+                waiting = asyncio.ensure_future(came.wait())
+                timeout_s = None if act.until_ns is None else max(act.until_ns - _now_ns(), 0) / 1e9
+                try:
+                    await asyncio.wait({waiting, reading}, timeout=timeout_s, return_when="FIRST_COMPLETED")
+                finally:
+                    waiting.cancel()
+
+
+serve = ReplayServer
+"""`async with serve(recording) as url`."""
+
+
+def is_ours(origin: str | None) -> bool:
+    """Whether a browser may connect: from a page of this machine; what is no browser says no origin."""
+    return origin is None or urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
+
+
+async def _end(connection: ServerConnection, end: RecordedEnd) -> None:
+    if end.how == "closed" and end.code not in (1005, 1006, 1015):
+        await connection.close(end.code or 1000, end.reason)
+    elif end.how == "error":
+        connection.transport.abort()
+    else:
+        connection.transport.close()  # what is buffered is sent, and then the end, without a close frame
+    await connection.wait_closed()
+
+
+def _error(frame: Frame, summary: str) -> str:
+    message = message_in(frame.text) or {}
+    error = {
+        "type": "invalid_request_error",
+        "code": "realtape_unexpected",
+        "message": f"{summary}.",
+        "param": None,
+        "event_id": message.get("event_id"),
+    }
+    return to_json({"type": "error", "event_id": "event_realtape", "error": error})
+
+
+def _now_ns() -> int:
+    return int(asyncio.get_running_loop().time() * 1e9)

@@ -1,0 +1,140 @@
+"""What a replay on the wire came to: for people, and as JSON while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from .client_run import ClientRun
+from .server_side import Finding, ServerSide, decisive
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReport:
+    """One connection of a client's.
+
+    Attributes:
+        session: id of the recorded session.
+        number: of the recorded connection in it.
+        dialect: of its frames.
+        delivered: how many frames were sent to the client.
+        skipped: how many were given up, or fell with one that was.
+        unplayed: how many are left: the client went away before, or is still at it.
+        matched: how many frames of the client's were recorded ones, audio aside.
+        audio: how many frames of audio the client sent.
+        findings: where client and recording part.
+        weaker: what of the replay was weaker than the flight.
+    """
+
+    session: str
+    number: int
+    dialect: str
+    delivered: int
+    skipped: int
+    unplayed: int
+    matched: int
+    audio: int
+    findings: tuple[Finding, ...]
+    weaker: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One client's way through the recording.
+
+    Attributes:
+        name: as the client called it, or None.
+        connections: in the order in which it connected.
+        left: how many recorded connections it did not come to.
+    """
+
+    name: str | None
+    connections: tuple[ConnectionReport, ...]
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class WireReport:
+    """All clients.
+
+    Attributes:
+        recording: what was played.
+        runs: in the order in which they began.
+        strict: frames that came on another side of an event count, too.
+    """
+
+    recording: str
+    runs: tuple[RunReport, ...]
+    strict: bool = False
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Those of all connections."""
+        return tuple(
+            finding for run in self.runs for connection in run.connections for finding in connection.findings
+        )
+
+    @property
+    def verdict(self) -> Literal["same", "diverged", "unplayed"]:
+        """`diverged`: a client did what the recording does not hold; `unplayed`: nobody came."""
+        if decisive(self.findings, strict=self.strict):
+            return "diverged"
+        return "same" if any(run.connections for run in self.runs) else "unplayed"
+
+    def as_json(self) -> dict[str, Any]:
+        """As a dict that `json` writes."""
+        return {"verdict": self.verdict, **asdict(self)}
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict}: {self.recording}, played on the wire to {_count(len(self.runs), 'run')}"]
+        for number, run in enumerate(self.runs, 1):
+            name = f"run {number}" if run.name is None else f"run {run.name}"
+            for place, connection in enumerate(run.connections, 1):
+                lines.append(f"{name}, connection {place}: {_told(connection)}")
+                for finding in connection.findings:
+                    after = f" (after {finding.after})" if finding.after else ""
+                    lines.append(f"  {finding.kind}: {finding.summary}{after}")
+                    for one in finding.differences:
+                        lines.append(f"    differs in {one.field}: {one.recorded} → {one.live}")
+                lines += [f"  weaker: {sentence}" for sentence in connection.weaker]
+            if run.left and run.connections:
+                lines.append(f"{name}: {_count(run.left, 'recorded connection')} not played")
+        return "\n".join(lines)
+
+
+def report_of(recording: str, runs: Iterable[ClientRun], *, strict: bool = False) -> WireReport:
+    """What the runs have come to so far."""
+    told = tuple(RunReport(run.name, tuple(map(_connection, run.sides)), run.left) for run in runs)
+    return WireReport(recording, told, strict)
+
+
+def _connection(side: ServerSide) -> ConnectionReport:
+    recorded = side.connection
+    return ConnectionReport(
+        recorded.session,
+        recorded.number,
+        recorded.dialect.name,
+        len(side.delivered),
+        len(side.skipped),
+        side.unplayed,
+        side.matched,
+        side.audio,
+        tuple(side.findings),
+        tuple(side.weaker),
+    )
+
+
+def _told(one: ConnectionReport) -> str:
+    facts = [f"{_count(one.delivered, 'frame')} to the client", f"{one.matched} of its own as recorded"]
+    if one.audio:
+        facts.append(f"{one.audio} of audio")
+    if one.skipped:
+        facts.append(f"{one.skipped} left out")
+    if one.unplayed:
+        facts.append(f"{one.unplayed} not played")
+    return ", ".join(facts)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
