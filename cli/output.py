@@ -47,6 +47,12 @@ def put(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
+def put_now(line: str) -> None:
+    """A line to stdout, for who waits for it."""
+    put(line)
+    sys.stdout.flush()
+
+
 def put_json(value: Any, *, indent: int | None = None) -> None:
     """A value to stdout as JSON, on one line if there is no `indent`."""
     separators = (",", ":") if indent is None else None

@@ -6,8 +6,8 @@ import asyncio
 import os
 import shlex
 import signal
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Coroutine, Generator
+from contextlib import AsyncExitStack, contextmanager
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -84,12 +84,15 @@ async def _run(server: ReplayServer, command: list[str], *, once: bool, as_json:
             url = await stack.enter_async_context(server)
         except OSError as error:
             raise UsageError(f"cannot listen there ({error.strerror}): choose another --port") from error
+        stopped = stack.enter_context(interruptible())
         if not as_json:
-            output.put(f"serving at {url}; Ctrl-C ends it" if not command else f"serving at {url}")
+            output.put_now(f"serving at {url}; Ctrl-C ends it" if not command else f"serving at {url}")
         if command:
             failed = await run_command(command, url)
+        elif once:
+            await first_of(stopped.wait(), server.finished())
         else:
-            await until_interrupted(server.finished() if once else asyncio.Event().wait())
+            await stopped.wait()
     report = server.report()
     _show(report, as_json=as_json)
     if failed or report.verdict == "diverged":
@@ -97,24 +100,29 @@ async def _run(server: ReplayServer, command: list[str], *, once: bool, as_json:
     return Exit.SAME if report.verdict == "same" else Exit.INCOMPLETE
 
 
-async def until_interrupted(awaitable: Coroutine[Any, Any, object]) -> None:
-    """Wait for something, or for Ctrl-C, which ends what is going on as it should end."""
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+@contextmanager
+def interruptible() -> Generator[asyncio.Event]:
+    """In this block Ctrl-C, and being told to end, set the event, so that what goes on ends as it should."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
         loop.add_signal_handler(number, stopped.set)
-    waiting: set[asyncio.Task[object]] = {
-        asyncio.ensure_future(stopped.wait()),
-        asyncio.ensure_future(awaitable),
-    }
+    try:
+        yield stopped
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+async def first_of(*awaitables: Coroutine[Any, Any, object]) -> None:
+    """Wait for one of them; the others are cancelled."""
+    waiting = {asyncio.ensure_future(one) for one in awaitables}
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 async def run_command(command: list[str], url: str) -> int:
