@@ -63,7 +63,7 @@ def export(
         typer.Option("--scripted", help="DIR is a new file: steps for the SDK's ScriptedRealtimeModel."),
     ] = False,
 ) -> int:
-    """Write a recording as a fixture, without e-mail addresses, phone and card numbers."""
+    """Write a recording as a fixture, without e-mail addresses, phone and card numbers, and credentials."""
     if no_redact and audio not in (None, AudioChoice.KEEP):
         raise UsageError(f"--no-redact keeps everything: leave out --audio {audio}, or --no-redact")
     if as_pytest and as_scripted:

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
-from ..schema.codec import HARMLESS_HEADERS, REDACTED, Codec, Secrets, credentials_in, from_json
+from ..schema.codec import (
+    HARMLESS_HEADERS,
+    REDACTED,
+    Codec,
+    Secrets,
+    credentials_in,
+    from_json,
+    is_no_word,
+    secrets_of_environment,
+)
 
 HARMLESS_QUERY_KEYS = frozenset({"model", "api-version", "deployment", "intent", "language"})
 HARMLESS_OPTIONS = frozenset({"initial_model_settings"})
 SUBPROTOCOL_KEY = "openai-insecure-api-key."
 """Browser-style clients put the key behind this, in a subprotocol."""
-
-_SECRET_VARIABLE = re.compile(
-    r"(?:.*_)?(?:API_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|SECRET_KEY|ACCESS_KEY|PRIVATE_KEY|AUTH_KEY)",
-    re.IGNORECASE,
-)
-_A_WORD = re.compile(r"[a-z]{0,15}|[A-Z]{0,15}|[A-Z]?[a-z]{0,14}|\d{0,7}|[/~.].*")
-"""No secret, whatever a variable is called: `disabled`, `4096`, the path of a file."""
-MIN_TELLING_LENGTH = 8
 
 
 def known_options(options: Any) -> Mapping[str, Any]:
@@ -75,7 +75,7 @@ def _text(part: Any) -> str:
 
 def secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
     """Every secret that the options, or the environment, hold by themselves."""
-    yield from environment_secrets()
+    yield from secrets_of_environment()
     for name, value in options.items():
         if name == "api_key" or name == "call_id":
             if isinstance(value, str):
@@ -100,19 +100,8 @@ def settings_secrets(settings: Any, codec: Codec) -> Iterator[str]:
     """
     for text in credentials_in(from_json(codec.encode(settings, lambda data: (0, 0, 0)).payload)):
         for part in (text, *text.split()):  # `Bearer …`
-            if len(part) >= MIN_TELLING_LENGTH and not _A_WORD.fullmatch(part):
+            if is_no_word(part):
                 yield part
-
-
-def environment_secrets() -> Iterator[str]:
-    """What variables of the environment hold whose names say that it is a secret, of whatever vendor."""
-    yield os.environ.get("OPENAI_API_KEY", "")
-    for name, value in os.environ.items():
-        if _SECRET_VARIABLE.fullmatch(name):
-            if len(value) >= MIN_TELLING_LENGTH and not _A_WORD.fullmatch(value):
-                yield value
-        elif name.lower().endswith("_proxy") and "@" in value:  # websockets quotes it when it is invalid
-            yield from _url_secrets(value)
 
 
 def observe_key(options: Any, secrets: Secrets) -> Any:

@@ -42,7 +42,7 @@ class LiveValues:
 
     def __init__(self, redaction: Redaction) -> None:
         self._kinds = frozenset(kind for kind in DEFAULT if kind in redaction.counts)
-        self._own = any(kind not in DEFAULT for kind in redaction.counts)
+        self._own = any(kind != EMAIL and kind not in _NUMBERS for kind in redaction.counts)
         self._live_of: dict[tuple[str, str], str] = {}
         self._recorded_of: dict[tuple[str, str], str] = {}
 

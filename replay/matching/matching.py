@@ -9,7 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, cast
 
-from ...schema.codec import REDACTED, STANDARD, Codec, Reference, TextFilter, to_json, unrecordable
+from ...schema.codec import (
+    REDACTED,
+    STANDARD,
+    Codec,
+    Reference,
+    Secrets,
+    TextFilter,
+    secrets_of_environment,
+    to_json,
+    unrecordable,
+)
 from ...schema.entries import Entry, Flag
 from ...schema.errors import EncodingError
 from ...session.provenance import Redaction
@@ -102,6 +112,11 @@ class Matching:
         self._matchers = matchers or Matchers()
         self._matchers_of: dict[str | None, bool] = {}  # whether there are any for a type
         self._minting = self.ids.minting_types
+        # On both sides: a log of an earlier release may hold what a recorder takes out today. Where stand-ins
+        # are, what they stand for must be seen.
+        self._secrets = Secrets() if redaction is None else None
+        if self._secrets is not None:
+            self._secrets.add(secrets_of_environment())
         self._recorded = Codec(vocabulary)
         self._live = Codec(vocabulary, redactors)
 
@@ -143,7 +158,7 @@ class Matching:
         changed = mints or matchers
         digests: list[str] = []
         silent = self._silent and type in SOUNDING_TYPES
-        payload = _encoded(codec, event, digests, numbered=changed, lengths_only=silent)
+        payload = _encoded(codec, event, digests, self._secrets, numbered=changed, lengths_only=silent)
         audio = self._audio(event) if type == AUDIO_TYPE else None
         renames = codec is self._live and self.ids.renames
         if not changed and not renames and not self.absent.any:
@@ -266,7 +281,7 @@ class Matching:
         (type,) = SETTINGS_TYPES
         for codec, settings in ((self._recorded, recorded), (self._live, live)):
             digests: list[str] = []
-            tree = json.loads(_encoded(codec, settings, digests, numbered=True))
+            tree = json.loads(_encoded(codec, settings, digests, self._secrets, numbered=True))
             _put_digests(tree, digests)
             self.absent.take_out(tree)
             holder = {"session_settings": tree}
@@ -363,9 +378,15 @@ MISSING = _Missing()
 
 
 def _encoded(
-    codec: Codec, event: Any, digests: list[str], *, numbered: bool, lengths_only: bool = False
+    codec: Codec,
+    event: Any,
+    digests: list[str],
+    secrets: Secrets | None,
+    *,
+    numbered: bool,
+    lengths_only: bool = False,
 ) -> str:
-    """A payload, with its bytes by their digests.
+    """A payload without credentials, with its bytes by their digests.
 
     Args:
         numbered: each reference says which digest is its own.
@@ -373,11 +394,12 @@ def _encoded(
     """
 
     def put(data: bytes) -> Reference:
-        digests.append(f"{len(data)} bytes" if lengths_only else hashlib.sha256(data).hexdigest())
+        text = data if lengths_only or secrets is None else secrets.scrub_bytes(data)
+        digests.append(f"{len(data)} bytes" if lengths_only else hashlib.sha256(text).hexdigest())
         return (0, len(digests) - 1 if numbered else 0, len(data))
 
     try:
-        return codec.encode(event, put).payload
+        return codec.encode(event, put, secrets).payload
     except EncodingError as error:  # as the recorder does: a send is not refused for it
         digests.clear()
         return (

@@ -9,12 +9,13 @@ from .codec import REFERS, Codec, TextFilter, bytes_in, references
 from .credentials import REDACTED
 from .described import ORIGIN, Described, RecordedError
 from .encoding import MAX_DEPTH, Reference
+from .environment import is_no_word, secrets_of_environment
 from .equality import same
 from .json_text import MAX_NESTING, from_json, require_flatness, require_nesting, to_json
 from .secrets import Secrets, SecretsInUse, credentials_in
 from .snapshots import TEXT, Snapshot, unrecordable
 from .standard import PYTHON, STANDARD, event_name, received_name, register_interface, sent_name
-from .text_places import HARMLESS_HEADERS
+from .text_places import HARMLESS_HEADERS, place_under
 from .vocabulary import State, Vocabulary
 
 __all__ = [
@@ -41,12 +42,15 @@ __all__ = [
     "credentials_in",
     "event_name",
     "from_json",
+    "is_no_word",
+    "place_under",
     "received_name",
     "references",
     "register_interface",
     "require_flatness",
     "require_nesting",
     "same",
+    "secrets_of_environment",
     "sent_name",
     "to_json",
     "unrecordable",

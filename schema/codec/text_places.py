@@ -72,6 +72,24 @@ def place_of(name: str) -> TextPlace | None:
     return TextPlace.HEADERS if _HEADERS.fullmatch(name) is not None else None
 
 
+def place_under(*names: str) -> TextPlace:
+    """Where a text stands that has these names before it, the outermost first."""
+    if not names or not _OF_TOOLS.isdisjoint(names) or names[-1] == "output":
+        return TextPlace.TOOL if names else TextPlace.FREE
+    if names[-1] == "token":
+        return TextPlace.FREE
+    if place_of(names[-1]) is TextPlace.SECRET or (len(names) > 1 and _is_within(names[-2], names[-1])):
+        return TextPlace.SECRET
+    return TextPlace.FREE
+
+
+def _is_within(outer: str, name: str) -> bool:
+    place = place_of(outer)
+    if place is TextPlace.SECRET:
+        return name == "value"
+    return place is TextPlace.HEADERS and _of_header(name) is TextPlace.SECRET
+
+
 def is_telling(text: str) -> bool:
     """Whether a text in a credential's place is one, and not a word that says that there is one."""
     return text.lower() not in _SAYS_NOTHING

@@ -1,4 +1,4 @@
-"""Recordings without the e-mail addresses, telephone and card numbers that were in them.
+"""Recordings without the e-mail addresses, telephone and card numbers, and credentials that were in them.
 
 `docs/format.md`, "Redaction", says what is found and what is not.
 """

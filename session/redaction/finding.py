@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from ...schema.codec import Secrets, is_no_word, place_under, secrets_of_environment
 from ...schema.errors import UsageError
 from .cards import DIGIT_GAP, find_cards
 from .emails import find_emails
 from .phones import find_phones
 from .spans import Spans
-from .stand_ins import CARD, EMAIL, NUMBERS, PHONE, StandIns
+from .stand_ins import CARD, CREDENTIAL, EMAIL, NUMBERS, PHONE, StandIns
 from .views import ESCAPE, Unescaped, View
 
-DEFAULT = (EMAIL, PHONE, CARD)
+DEFAULT = (EMAIL, PHONE, CARD, CREDENTIAL)
 """The kinds that are redacted unless others are asked for."""
 
 WORD = "word"
@@ -81,6 +82,9 @@ class Finder:
             raise UsageError("an empty word would be everywhere: name another")
         if sought:
             self.own[WORD] = re.compile("|".join(map(re.escape, sought)), re.IGNORECASE)
+        self._secrets = Secrets() if CREDENTIAL in self.kinds else None
+        if self._secrets is not None:
+            self._secrets.add(secrets_of_environment())  # the recorder's may have been another one's
         self._known: dict[str, re.Pattern[str]] = {}
         self._known_digits: dict[str, str] = {}  # digits → kind
 
@@ -96,6 +100,8 @@ class Finder:
             if kind in NUMBERS:
                 self._known_digits.update((value, kind) for value in values)
                 values = [value for value in values if len(value) >= MIN_KNOWN_DIGITS]
+            elif kind == CREDENTIAL:  # what stood in a password's place may be anybody's word
+                values = [value for value in values if is_no_word(value)]
             if values:
                 self._known[kind] = re.compile("|".join(map(re.escape, values)), re.IGNORECASE)
 
@@ -108,7 +114,8 @@ class Finder:
         """
         text = view.text
         escapes = "\\" in text or "%" in text
-        if not self.own and not escapes and "@" not in text and not (numbers and _DIGITS.search(text)):
+        plain = not self.own and not escapes and "@" not in text and not (numbers and _DIGITS.search(text))
+        if plain and CREDENTIAL not in self._known and not self._credentials(text, key):
             return []
         levels: list[View] = [view]
         while escapes and len(levels) <= MAX_ESCAPES and ESCAPE.search(levels[-1].text):
@@ -131,6 +138,8 @@ class Finder:
         for kind, pattern in self.own.items():
             for match in pattern.finditer(text):
                 yield kind, *match.span()
+        for start, end in self._credentials(text, key):
+            yield CREDENTIAL, start, end
         if EMAIL in self.kinds:
             for start, end in find_emails(text):
                 yield EMAIL, start, end
@@ -140,6 +149,9 @@ class Finder:
                     yield kind, *match.span()
         if numbers and _DIGITS.search(text):
             yield from self._numbers(text, key)
+
+    def _credentials(self, text: str, key: str) -> list[tuple[int, int]]:
+        return [] if self._secrets is None else self._secrets.spans(text, place_under(*key.split()))
 
     def _numbers(self, text: str, key: str) -> Iterator[tuple[str, int, int]]:
         if CARD in self.kinds:

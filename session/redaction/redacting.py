@@ -39,7 +39,7 @@ def redacted(
         drafts: sessions of one model object, in order.
         audio: `keep`; `silence`, of the same number of bytes; `drop`: zeros of the same number,
             for a writer that keeps only the numbers.
-        kinds: `email`, `phone`, `card`.
+        kinds: `email`, `phone`, `card`, `credential`.
         extra: further kinds: name → regular expression.
         words: to be found in any case, whatever stands around them.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from .cards import MIN_CARD_DIGITS, passes_luhn
 
-EMAIL, PHONE, CARD = "email", "phone", "card"
+EMAIL, PHONE, CARD, CREDENTIAL = "email", "phone", "card", "credential"
 NUMBERS = frozenset({PHONE, CARD})
 COUNTING = 4
 """So many of a stand-in's last letters and digits count."""

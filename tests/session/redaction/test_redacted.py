@@ -20,7 +20,7 @@ from realtape.schema import events as ev
 from realtape.schema import sends as se
 from realtape.session.drafts import Draft, reference_in, tree_of
 from realtape.session.fixture import read_fixture, write_fixture
-from realtape.session.redaction import Redaction, redacted
+from realtape.session.redaction import DEFAULT, Redaction, redacted
 from support.planted import EMAILS, SECRETS, Session, sessions
 
 FEW = settings(max_examples=max(6, settings().max_examples // 8))
@@ -149,7 +149,7 @@ def test_nothing_that_was_planted_is_left_and_the_rest_is_as_it_was(planted: tup
     redaction = Redaction.told_by(one.header.source)
     assert redaction is not None
     assert redaction.audio == "keep"
-    assert set(redaction.counts) == {"email", "phone", "card"}
+    assert set(redaction.counts) == {*DEFAULT}
     assert redacted([draft]) == [one]
 
 
@@ -398,9 +398,11 @@ def test_what_is_derived_of_it_says_that_it_was_redacted() -> None:
     session.add(Kind.SENT, se.RealtimeModelSendUserInput(EMAILS[0]), "send_user_input")
     (one,) = redacted([session.draft()], audio="silence")
     cut = one.derived("trimmed", one.entries).derived("again", one.entries)
-    assert Redaction.told_by(cut.header.source) == Redaction({"email": 1, "phone": 0, "card": 0}, "silence")
+    assert Redaction.told_by(cut.header.source) == Redaction(
+        {"email": 1, "phone": 0, "card": 0, "credential": 0}, "silence"
+    )
     (twice,) = redacted([cut], kinds=["email"], words=["Ada"])
-    counts = {"email": 1, "phone": 0, "card": 0, "word": 0}
+    counts = {"email": 1, "phone": 0, "card": 0, "credential": 0, "word": 0}
     assert Redaction.told_by(twice.header.source) == Redaction(counts, "silence")
     assert Redaction.told_by("recorder") is None
 
@@ -416,3 +418,39 @@ def test_many_values_have_as_many_stand_ins(data: st.DataObject) -> None:
     found = tree_of(one.entries[0])["user_input"].split()
     assert len(set(found)) == len(written)
     assert not set(found) & set(written)
+
+
+CREDENTIALS = ("sk-proj-Zk3vB8nQ1rT6wY4uP9sD2fG7hJ5kL0", "ghp_16C7e42F292c6912E7710c838347Ae178B4a")
+
+
+def test_credentials_of_logs_that_hold_them_are_taken_out() -> None:
+    """By their look across deltas, and by their place; in a tool's arguments not by a name."""
+    session = Session()
+    plain, other = CREDENTIALS
+    for piece in (plain[:9], plain[9:20], plain[20:]):
+        session.add(Kind.RECEIVED, ev.RealtimeModelTranscriptDeltaEvent("item_1", piece, "resp_1"))
+    raw = {
+        "type": "session.updated",
+        "session": {"tools": [{"authorization": "of-a-server-42"}], "token": 12},
+    }
+    raw["headers"] = {"X-Shop": "of-a-shop-4711", "Accept": "text/plain"}
+    session.add(Kind.RECEIVED, ev.RealtimeModelRawServerEvent(raw))
+    arguments = json.dumps({"password": "opens1door", "key": other})
+    session.add(Kind.RECEIVED, ev.RealtimeModelToolCallEvent("look_up", "call_1", arguments))
+    (one,) = redacted([session.draft({"note": f"of-a-server-42, {other}"})])
+    for secret in (*CREDENTIALS, "of-a-server-42", "of-a-shop-4711"):
+        assert secret_in(one, secret) is None
+    assert secret_in(one, "opens1door")
+    assert secret_in(one, "text/plain")
+    redaction = Redaction.told_by(one.header.source)
+    assert redaction is not None
+    assert redaction.counts["credential"] == 4
+    (again,) = redacted([one])
+    assert [entry.payload for entry in again.entries] == [entry.payload for entry in one.entries]
+
+
+def test_without_the_kind_they_stay() -> None:
+    session = Session()
+    session.add(Kind.SENT, se.RealtimeModelSendUserInput(CREDENTIALS[0]), "send_user_input")
+    (one,) = redacted([session.draft()], kinds=["email"])
+    assert secret_in(one, CREDENTIALS[0])
