@@ -20,6 +20,7 @@ from .exit_codes import Exit, exit_of
 from .export_command import export
 from .import_command import import_
 from .ls_command import ls
+from .recover_command import recover
 from .replay_command import replay
 from .serve_command import serve
 from .show_command import show
@@ -85,6 +86,7 @@ _command("diff", diff)
 _command("trim", trim)
 _command("shrink", shrink)
 _command("verify", verify)
+_command("recover", recover)
 _command("export", export)
 _command("import", import_)
 

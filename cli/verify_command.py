@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 from sqlalchemy.engine import Connection
 
-from ..schema import CorruptRecordError, Kind, NewerFormatError, SessionRecord, Status
-from ..schema.log import Address, fetch_headers, file_damage, locate, open_blocking
-from ..session import choose, verified_batches
+from ..schema import CorruptRecordError, Kind, NewerFormatError, NotAStoreError, SessionRecord, Status
+from ..schema.log import Address, Pages, fetch_headers, file_damage, locate, open_blocking
+from ..session import choose, survey, verified_batches
 from ..session.fixture import is_fixture, read_into_memory
 from . import output
 from .exit_codes import Exit
 from .progress import Progress
+from .recover_command import tell
 from .targets import parse_target
 
 MAX_GAPS = 5
@@ -33,12 +34,33 @@ def verify(
     """
     words = parse_target(target)
     address = read_into_memory(words.store)[0] if is_fixture(words.store) else locate(words.store)
+    try:
+        return _verify_store(address, words.session)
+    except NotAStoreError as error:
+        if address.path is None:
+            raise
+        return _tell_what_is_left(address, error)
+
+
+def _tell_what_is_left(address: Address, error: NotAStoreError) -> Exit:
+    """Of a file that SQLite cannot open."""
+    assert address.path is not None
+    with Pages(address.path) as pages:
+        found = survey(pages)
+    if not found.sessions and not found.strays:
+        raise error
+    tell(found)
+    output.note(f"{address}: {error.problem}; `realtape recover` writes the above into a new store")
+    return Exit.INCOMPLETE
+
+
+def _verify_store(address: Address, session_id: str | None) -> Exit:
     with open_blocking(address) as connection:
         sessions = fetch_headers(connection, strays=True)
-        if not sessions or words.session is not None:
-            sessions = [choose(address, sessions, words.session)]
+        if not sessions or session_id is not None:
+            sessions = [choose(address, sessions, session_id)]
         code = _verify(connection, address, sessions)
-        if words.session is not None:
+        if session_id is not None:
             return code
         damage = file_damage(connection) if code is Exit.SAME else None
     if damage is None:

@@ -12,6 +12,7 @@ from .interruptions import Interruption, interruptions
 from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, server_event
 from .places import Numbering, Place
 from .recording import Recording, choose
+from .recovery import Saved, Survey, survey, write_survey
 from .sound import SoundFormat, SoundFormats, format_of
 from .speech import Speech
 from .state import HeardSoFar, HistoryItem, OpenCall, Said, State
@@ -38,6 +39,7 @@ __all__ = [
     "Recording",
     "Response",
     "Said",
+    "Saved",
     "ServerEvent",
     "SoundFormat",
     "SoundFormats",
@@ -46,6 +48,7 @@ __all__ = [
     "States",
     "Stimulus",
     "Structure",
+    "Survey",
     "ToolAnswers",
     "ToolCall",
     "ToolCalls",
@@ -59,7 +62,9 @@ __all__ = [
     "server_event",
     "state_at",
     "stimuli",
+    "survey",
     "tool_calls",
     "verified_batches",
     "write_drafts",
+    "write_survey",
 ]

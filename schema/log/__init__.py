@@ -10,6 +10,7 @@ from .digest_chain import DigestChain
 from .digests import entry_digest, header_digest
 from .driver_errors import store_errors
 from .liveness import Lock, mark_interrupted
+from .pages import Pages, RecordPlace
 from .rows import (
     BARE_FIELDS,
     Row,
@@ -29,15 +30,20 @@ from .rows import (
     insert_segment,
     insert_session,
     row_batches,
+    session_of,
 )
 from .stores import file_damage, open_blocking, open_for_reading, open_for_writing, read, read_each, settle
+from .untyped import SESSION_COLUMNS
 
 __all__ = [
     "BARE_FIELDS",
+    "SESSION_COLUMNS",
     "Address",
     "DigestChain",
     "Lock",
     "MemoryDatabase",
+    "Pages",
+    "RecordPlace",
     "Row",
     "StoreLocation",
     "advance_session",
@@ -66,6 +72,7 @@ __all__ = [
     "read",
     "read_each",
     "row_batches",
+    "session_of",
     "settle",
     "store_errors",
 ]

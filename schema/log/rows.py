@@ -192,7 +192,7 @@ def _headers_one_by_one(connection: Connection) -> list[SessionRecord | CorruptR
     found: dict[int, SessionRecord] = {}
     damaged: dict[int, CorruptRecordError] = {}
     for key in session_keys(connection):
-        one = read_session(connection, key, lambda row: _session([*row, _last(connection, row[0])]))
+        one = read_session(connection, key, lambda row: session_of([*row, _last(connection, row[0])]))
         if isinstance(one, SessionRecord):
             found[key] = one
         else:
@@ -354,13 +354,17 @@ def has_kind(connection: Connection, key: int, kind: str, types: Collection[str]
 
 def _header(row: Sequence[Any]) -> SessionRecord | CorruptRecordError:
     try:
-        return _session(row)
+        return session_of(row)
     except CorruptRecordError as error:
         return error
 
 
-def _session(row: Sequence[Any]) -> SessionRecord:
-    """What a row of `sessions`, and the last entry's number, come to."""
+def session_of(row: Sequence[Any]) -> SessionRecord:
+    """What a row of `sessions`, and the last entry's number, come to.
+
+    Raises:
+        CorruptRecordError: no release wrote it.
+    """
     key, id, previous, started_ns, host, pid, source, versions, labels, form, word, first, head, last = row
     try:
         status = Status(word)

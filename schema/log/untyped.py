@@ -58,6 +58,9 @@ SESSION_TYPES: Mapping[str, frozenset[type]] = {
 }
 """And those of a session."""
 
+SESSION_COLUMNS = tuple(SESSION_TYPES)
+"""Their names, in their order."""
+
 
 def misfit(types: Mapping[str, frozenset[type]], row: Sequence[Any]) -> str | None:
     """What is wrong with the types of a row, or None."""

@@ -1,0 +1,56 @@
+"""`realtape recover`: what is still good of a damaged store, in a new one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..schema import NotAStoreError, UsageError
+from ..schema.log import Pages, locate
+from ..session import Survey, survey, write_survey
+from ..session.fixture import is_fixture, written_aside
+from . import output
+from .derived import refuse_existing
+from .exit_codes import Exit
+from .targets import parse_store
+
+
+def recover(
+    store: Annotated[str, typer.Argument(metavar="STORE", help="The damaged store: an SQLite file.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to: a new store.")],
+) -> int:
+    """Save what is still good of a damaged store.
+
+    Of each session the longest beginning that its digest chain proves is written into a new store. What is
+    not whole is marked as interrupted, and its header says where it comes from. STORE stays as it is.
+    """
+    refuse_existing(out)
+    if is_fixture(store):
+        raise UsageError(f"{store} is a fixture: recover takes a store, an SQLite file")
+    address = locate(parse_store(store))
+    if address.path is None:
+        raise UsageError(f"{address} is on a server: recover takes an SQLite file")
+    address.require_log()
+    with Pages(address.path) as pages:
+        found = survey(pages)
+        if not found.sessions:
+            tell(found)
+            raise NotAStoreError(
+                str(address), "no session can be saved", "name the store that was recorded into"
+            )
+        with written_aside(out, ".db") as aside:
+            write_survey(found, aside)
+    tell(found)
+    saved = sum(len(one.prefix) for one in found.sessions)
+    output.put(f"{out}: {saved:,} entries of {len(found.sessions):,} sessions")
+    return Exit.SAME if found.whole else Exit.INCOMPLETE
+
+
+def tell(found: Survey) -> None:
+    """A line for each session, and for what belongs to none."""
+    for saved in found.sessions:
+        output.put(str(saved)) if saved.whole else output.note(str(saved))
+    if found.strays:
+        output.note(f"{found.strays:,} entries belong to sessions whose header is lost; they cannot be saved")
