@@ -35,7 +35,7 @@ class MemoryWriter(Writer):
                     segments[batch.segment] = b"".join(batch.parts)
                 self.backlog.release(batch.weight_bytes)
 
-    def close(self, timeout: float) -> None:
+    def close(self, timeout: float, patience: float | None = None) -> None:
         """As `flush`; nothing was opened."""
         self.flush(timeout)
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import multiprocessing
 import os
 import platform
 import socket
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.util import Finalize
 from types import TracebackType
 from typing import Any, Self
 
-from ..schema.clocks import clock_here
+from ..schema.clocks import clock_held, clock_here
 from ..schema.codec import STANDARD, Codec, Secrets, SecretsInUse, TextFilter, Vocabulary
 from ..schema.entries import FORMAT, Header, Kind, Status, new_session_id
 from ..schema.errors import StoreWriteError, UsageError
@@ -27,7 +29,7 @@ from ..schema.log import StoreLocation, locate
 from ..schema.model import RealtimeModel, RealtimeModelListener
 from . import causes
 from .session_log import LOST, Backlog, SessionLog
-from .store import Store
+from .store import Store, inherit, open_files, own
 from .tap import ModelTap
 from .writer import Writer, logger
 
@@ -36,13 +38,15 @@ MAX_PENDING_BYTES = 64 * 1024 * 1024
 LARGEST_PENDING_BYTES = 512 * 1024 * 1024  # may become one value of the database
 DRAIN_SECONDS = 10.0
 """How long `flush` and `close` wait for the disk, unless somebody says otherwise."""
-FORK_SECONDS = 5.0
+EXIT_SECONDS = 1.0
+"""How long the end of the process waits for a store that cannot be written; one that can is waited for."""
+FORK_SECONDS = 0.05
 """How long `os.fork` waits for a commit."""
 
 _living: weakref.WeakSet[Recorder] = weakref.WeakSet()
 """All that are told of forks."""
-_held = threading.local()
-"""The locks that the forking thread holds."""
+_forking = threading.local()
+"""What the thread that forks holds and knows: the stores' locks, the files that stay open."""
 
 
 class Recorder:
@@ -68,8 +72,10 @@ class Recorder:
     With `REALTAPE_DISABLED=1` in the environment nothing is recorded, and models are passed through.
 
     Once it has begun a session it lives until it is closed, or the process ends: then it writes what
-    it holds. After `os.fork` the sessions stay the parent's. The child may begin its own, unless the
-    parent had the file open: SQLite does not survive that, and the child needs a file of its own.
+    it holds. After `os.fork` the sessions stay the parent's, and the child's own are recorded into the same
+    store. Connections are closed before the fork, and opened again on both sides; where a commit is not over
+    within FORK_SECONDS, or somebody else in the process has the file open, SQLite would not survive that, and
+    the child records into a file of its own, `STORE-<pid>`.
 
     Raises:
         UsageError: the store is neither a path nor a URL, or `max_pending_bytes` is no amount of
@@ -87,7 +93,7 @@ class Recorder:
         drain_seconds: float = DRAIN_SECONDS,
         scrub_tools: bool = False,
     ) -> None:
-        self.address = locate(store)
+        self.address = own(locate(store))
         if not 0 <= max_pending_bytes <= LARGEST_PENDING_BYTES:
             raise UsageError(f"max_pending_bytes={max_pending_bytes}: 0 to {LARGEST_PENDING_BYTES}")
         self._disabled = os.environ.get("REALTAPE_DISABLED") == "1"
@@ -151,7 +157,7 @@ class Recorder:
         Raises:
             StoreWriteError: it was not within `drain_seconds`; it is kept, and tried further.
         """
-        await asyncio.to_thread(self._writer.flush, self._drain_seconds)
+        await _aside(lambda: self._writer.flush(self._drain_seconds))
 
     async def close(self) -> None:
         """End the sessions, commit everything and close the store.
@@ -160,7 +166,7 @@ class Recorder:
             StoreWriteError: what is left could not be written within `drain_seconds`, and is lost.
         """
         self._end_sessions()
-        await asyncio.to_thread(self.close_blocking)
+        await _aside(self.close_blocking)
 
     async def __aenter__(self) -> Self:
         return self
@@ -209,7 +215,7 @@ class Recorder:
                 log.refuse()
             elif not self._begun:
                 self._begun = True
-                atexit.register(self._close_at_exit)  # and so it lives until then
+                self._close_with_process()
             self._open.add(log)
         return log
 
@@ -233,18 +239,27 @@ class Recorder:
                 log.finish(Status.CLOSED)
             log.refuse()
 
-    def close_blocking(self) -> None:
-        """`close` for where there is no event loop: the end of the process."""
+    def close_blocking(self, patience: float | None = None) -> None:
+        """`close` for where there is no event loop: the end of the process.
+
+        Args:
+            patience: how many seconds of `drain_seconds` a store is waited for that cannot be written.
+        """
         self._end_sessions()
         try:
-            self._writer.close(self._drain_seconds)
+            self._writer.close(self._drain_seconds, patience)
         finally:
             atexit.unregister(self._close_at_exit)
+
+    def _close_with_process(self) -> None:
+        atexit.register(self._close_at_exit)  # and so it lives until then
+        if multiprocessing.parent_process() is not None:  # where no such function is called
+            Finalize(None, self._close_at_exit, exitpriority=0)
 
     def _close_at_exit(self) -> None:
         """A recorder that nobody closed still writes what it holds."""
         try:
-            self.close_blocking()
+            self.close_blocking(EXIT_SECONDS)
         except StoreWriteError as failure:
             logger.error("%s", failure)
 
@@ -255,19 +270,66 @@ class Recorder:
                 self._package_versions[package] = _version(package)
         return dict(self._package_versions)
 
-    def hold_still(self) -> threading.Lock | None:
-        """Before a fork: wait until nobody is in the database; the lock to release after it."""
-        lock = self._writer.store.lock
-        return lock if lock.acquire(timeout=FORK_SECONDS) else None
+    def hold_still(self, seconds: float) -> threading.Lock | None:
+        """Before a fork: wait until nobody is in the database, and close it; the lock to release after the
+        fork. None where that takes longer."""
+        store = self._writer.store
+        if not store.lock.acquire(timeout=seconds):
+            return None
+        store.hold_still()
+        return store.lock
 
-    def begin_anew(self) -> None:
+    def begin_anew(self, files: Container[tuple[int, int]]) -> None:
         """In a forked child: let go of what is the parent's. Locks may be held by threads that do
-        not exist here, so they are replaced, never taken."""
+        not exist here, so they are replaced, never taken.
+
+        Args:
+            files: which were open when it forked.
+        """
         for log in list(self._open):
             log.disown()
         self._open = weakref.WeakSet()
         self._writer.store.abandon()
+        inherit(self.address, files)
+        shared, self.address = self.address, own(self.address)
+        if self.address != shared:
+            logger.warning(
+                "%s was in use when this process was forked: recording into %s", shared, self.address
+            )
+        self._begun = False
         self._renew()
+
+
+async def _aside(call: Callable[[], None]) -> None:
+    """Call it in a thread of its own: the loop's executor may be busy, for ever. Cancelled, this returns, and
+    the call goes on."""
+    loop = asyncio.get_running_loop()
+    over: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: Exception | None) -> None:
+        if over.done():
+            return
+        if error is None:
+            over.set_result(None)
+        else:
+            over.set_exception(error)
+
+    def run() -> None:
+        error: Exception | None = None
+        try:
+            call()
+        except Exception as raised:  # noqa: BLE001 - the caller's
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(settle, error)
+
+    with clock_held():
+        try:
+            threading.Thread(target=run, name="realtape-aside", daemon=True).start()
+        except RuntimeError:  # there can be no more of them
+            call()
+            return
+        await over
 
 
 def _host() -> str:
@@ -296,18 +358,20 @@ def _version(package: str) -> str:
 
 
 def _before_fork() -> None:
-    held = [recorder.hold_still() for recorder in list(_living)]
-    _held.locks = [lock for lock in held if lock is not None]
+    recorders, deadline = list(_living), time.monotonic() + FORK_SECONDS
+    held = [recorder.hold_still(max(0.0, deadline - time.monotonic())) for recorder in recorders]
+    _forking.locks = [lock for lock in held if lock is not None]
+    _forking.files = open_files() if recorders else set()
 
 
 def _after_fork_in_parent() -> None:
-    for lock in _held.locks:
+    for lock in _forking.locks:
         lock.release()
 
 
 def _after_fork_in_child() -> None:
     for recorder in list(_living):
-        recorder.begin_anew()
+        recorder.begin_anew(_forking.files)
 
 
 if hasattr(os, "register_at_fork"):

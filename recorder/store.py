@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from sqlalchemy.exc import (
 )
 
 from ..schema.entries import Entry, Status
-from ..schema.errors import StoreBusyError, StoreError, UsageError
+from ..schema.errors import StoreBusyError, StoreError
 from ..schema.log import (
     Address,
     Lock,
@@ -59,7 +59,9 @@ SLICE_ROWS = 64
 SETTLE_TRIES = 4
 
 _inherited: set[str] = set()
-"""Files that the parent of this process had open when it forked."""
+"""Files that were open in the parent of this process when it forked. SQLite's locks and its state in shared
+memory are the parent's, so here they are not to be opened again
+(https://www.sqlite.org/howtocorrupt.html, section 2.6)."""
 
 _REFUSED = (
     *(DataError, IntegrityError, InterfaceError, NotSupportedError, ProgrammingError),
@@ -88,7 +90,6 @@ class Store:
         self.moved_entries = 0
         self.refused: StoreError | None = None
         self._engine: Engine | None = None
-        self._in_use = False  # from before it is opened until after it is closed
         self._files: dict[str, tuple[int, int]] = {}  # what we have open: the file, and what lies beside it
         self._opening = 0
         self._lock = Lock()
@@ -128,21 +129,24 @@ class Store:
         """Leave one file that stands for itself, also on a read-only disk, if we are the last to
         use it."""
         with self.lock:
-            if self._engine is not None:
+            if self._engine is not None or self._files:
                 self._release_and_settle()
             self._lock.close()
-            self._in_use = False
+
+    def hold_still(self) -> None:
+        """Before a fork, under our lock: no connection may be open across it."""
+        if self._engine is not None:
+            with suppress(DBAPIError):
+                self._leave_unmerged(self._engine)
+        self._release()
 
     def abandon(self) -> None:
-        """In a forked child: leave the connection to the parent. SQLite's locks and its state in
-        shared memory are the parent's too, so this file is not to be opened here again; nor may
-        the connection be closed here, not even by the end of the interpreter: it may be in the
-        middle of a transaction (https://www.sqlite.org/howtocorrupt.html, section 2.6)."""
+        """In a forked child: leave to the parent what is its own. A connection that could not be closed
+        before may not be closed here either, not even by the end of the interpreter: it may be in the middle
+        of a transaction."""
         self._lock.abandon()
         if self._engine is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
-        if self._in_use and self.address.path is not None:
-            _inherited.add(os.path.realpath(self.address.path))
 
     # --- helpers ------------------------------------------------------------------------------------
 
@@ -331,8 +335,6 @@ class Store:
         if self._engine is not None and path is not None and _file_at(path) != self._files.get(""):
             self._let_go()
         if self._engine is None:
-            self._in_use = True
-            self._refuse_inherited()
             engine = open_for_writing(self.address)
             try:
                 self._opening += 1
@@ -345,14 +347,6 @@ class Store:
             self._engine = engine
             self._files = _files_of(self.address)
         return self._engine
-
-    def _refuse_inherited(self) -> None:
-        path = self.address.path
-        if _inherited and path is not None and os.path.realpath(path) in _inherited:
-            raise UsageError(
-                f"{path} was in use when this process was forked: record into a file of its own, "
-                "or fork before the first session"
-            )
 
     def _regain(self, connection: Connection) -> None:
         """Sessions that go on in what we have opened again are ours from the beginning, though they rest."""
@@ -386,6 +380,13 @@ class Store:
             *(self.address, "removed" if found is None else "replaced"),
         )
 
+    @staticmethod
+    def _leave_unmerged(engine: Engine) -> None:
+        """Whoever closes the last connection merges the -wal, and a fork is not to wait for that."""
+        raw: Any = engine.raw_connection().driver_connection
+        if hasattr(raw, "setconfig"):  # Python 3.12
+            raw.setconfig(1006, True)  # SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE
+
     def _merge(self) -> bool:
         assert self._engine is not None
         try:
@@ -395,7 +396,7 @@ class Store:
             return False
 
     def _release_and_settle(self) -> None:
-        files = self._files
+        files, self._files = self._files, {}
         self._release()
         if self.address.path is None or files.get("") != _file_at(self.address.path):
             return
@@ -452,6 +453,31 @@ def _refusal(connection: Connection, chain: Chain, pending: Pending) -> Exceptio
     except _REFUSED as error:
         return error
     return None
+
+
+def inherit(address: Address, open_files: Container[tuple[int, int]]) -> None:
+    """In a forked child: note whether a store was open in the parent."""
+    found = None if address.path is None else _file_at(address.path, empty=True)
+    if address.path is not None and found is not None and found in open_files:
+        _inherited.add(os.path.realpath(address.path))
+
+
+def own(address: Address) -> Address:
+    """Where this process may record: beside a file that its parent had open when it forked."""
+    path = address.path
+    if path is None or os.path.realpath(path) not in _inherited:
+        return address
+    return replace(address, path=path.with_name(f"{path.name}-{os.getpid()}"))
+
+
+def open_files() -> set[tuple[int, int]]:
+    """All files that this process has open, whoever opened them."""
+    found: set[tuple[int, int]] = set()
+    for name in os.listdir("/dev/fd"):
+        with suppress(OSError):  # the listing's own
+            status = os.fstat(int(name))
+            found.add((status.st_dev, status.st_ino))
+    return found
 
 
 def _files_of(address: Address) -> dict[str, tuple[int, int]]:

@@ -14,7 +14,14 @@ import time
 from typing import NamedTuple
 
 from ..schema.entries import Status
-from ..schema.errors import NewerFormatError, NotAStoreError, StoreError, StoreWriteError, UsageError
+from ..schema.errors import (
+    NewerFormatError,
+    NotAStoreError,
+    StoreBusyError,
+    StoreError,
+    StoreWriteError,
+    UsageError,
+)
 from .session_log import Backlog, Batch, SessionLog
 from .store import Store
 
@@ -28,12 +35,14 @@ class Pace(NamedTuple):
         linger: between two commits.
         park_after: since the last commit, before it sleeps until it is woken.
         max_backoff: between two attempts, while writing fails.
+        busy_is_trouble: after how long it is said that somebody else holds the store.
         last_try: how long `close` waits for the attempt that is being made when it gives up.
     """
 
     linger: float = 0.02
     park_after: float = 1.0
     max_backoff: float = 1.0
+    busy_is_trouble: float = 2.0
     last_try: float = 3.0
 
 
@@ -67,6 +76,8 @@ class Writer:
         self._held_up: dict[SessionLog, tuple[float, float]] = {}  # until when, and for how long next
         self._quiet_since = time.monotonic()
         self._failure: Exception | None = None
+        self._failing_since: float | None = None
+        self._complained_of: str | None = None
         backlog.wake = self.wake
 
     # --- called by anyone -----------------------------------------------------------------------
@@ -102,8 +113,11 @@ class Writer:
                 f"not written within {timeout:g} s", "the entries are kept, and tried again"
             )
 
-    def close(self, timeout: float) -> None:
+    def close(self, timeout: float, patience: float | None = None) -> None:
         """Commit everything, close the database and end the thread. Blocks; `timeout` in seconds.
+
+        Args:
+            patience: how many seconds of these it is waited while nothing can be written.
 
         Raises:
             StoreWriteError: what is left could not be written, and is lost.
@@ -113,7 +127,7 @@ class Writer:
             thread = self._thread
             self._bell.put(None)
             if thread is not None:
-                self._lock.wait_for(lambda: self._ended or self._hopeless, timeout)
+                self._await_end(time.monotonic() + timeout, patience)
         if thread is not None:
             self._give_up = True
             self._bell.put(None)
@@ -136,6 +150,17 @@ class Writer:
             )
 
     # --- helpers ----------------------------------------------------------------------------------
+
+    def _await_end(self, deadline: float, patience: float | None) -> None:
+        failing_until = None if patience is None else time.monotonic() + patience
+        while not (self._ended or self._hopeless):
+            now = time.monotonic()
+            if self._failure is None or failing_until is None:
+                failing_until = None if patience is None else now + patience
+            left = deadline - now if failing_until is None else min(deadline, failing_until) - now
+            if left <= 0:
+                return
+            self._lock.wait(min(left, 0.1))
 
     def _list(self, log: SessionLog) -> None:
         with self._lock:
@@ -201,8 +226,7 @@ class Writer:
         wrote = bool(self._taken)
         trouble = self._commit(time.monotonic(), closing) or trouble
         if trouble is None and self._failure is not None:
-            logger.warning("%s: writing again", self.store.address)
-            self._failure = None
+            self._recovered()
         if trouble is not None:  # of some sessions, which is not the others'
             self._failed(trouble)
             if self._give_up:
@@ -262,7 +286,12 @@ class Writer:
 
     def _failed(self, error: Exception) -> None:
         problem, remedy = _told(error)
-        if self._failure is None or problem != _told(self._failure)[0]:
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        # For a while another process may write: that is no trouble.
+        waiting = isinstance(error, StoreBusyError) and now - self._failing_since < self._pace.busy_is_trouble
+        if not waiting and problem != self._complained_of:
+            self._complained_of = problem
             logger.error(
                 "%s: cannot write: %s; %s. The session goes on, and writing is tried again",
                 *(self.store.address, problem, remedy),
@@ -270,6 +299,11 @@ class Writer:
         with self._lock:
             self._failure = error
             self._lock.notify_all()
+
+    def _recovered(self) -> None:
+        if self._complained_of is not None:
+            logger.warning("%s: writing again", self.store.address)
+        self._failure = self._failing_since = self._complained_of = None
 
     def _written(self, batch: Batch) -> None:
         self.backlog.release(batch.weight_bytes)

@@ -24,7 +24,8 @@ from .addresses import Address
 from .driver_errors import SOMETHING_ELSE, damage_of, sqlite_code, store_error, store_errors
 from .tables import APPLICATION_ID, METADATA, STORE, create_tables
 
-WRITE_BUSY_SECONDS = 2.0
+WRITE_BUSY_SECONDS = 0.25
+"""How long an attempt to write waits for another process. Not longer: who forks or ends waits for it."""
 READ_BUSY_SECONDS = 5.0
 _SERVER_PATIENCE = {
     "connect_timeout": 5,
@@ -58,7 +59,10 @@ def open_for_writing(address: Address) -> Engine:
         uri = address.sqlite_uri("rwc")
         engine = create_engine(
             "sqlite://",
-            creator=lambda: sqlite3.connect(uri, uri=True, timeout=WRITE_BUSY_SECONDS),
+            # A thread that forks closes it.
+            creator=lambda: sqlite3.connect(
+                uri, uri=True, timeout=WRITE_BUSY_SECONDS, check_same_thread=False
+            ),
             poolclass=StaticPool,
             hide_parameters=True,  # they are what was said
         )

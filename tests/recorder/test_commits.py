@@ -84,7 +84,7 @@ async def test_flush_waits_for_what_came_while_writing_failed(
 ):
     """The writer tries again what it has taken: what was appended since then is not written with that."""
     monkeypatch.setattr("realtape.schema.log.stores.WRITE_BUSY_SECONDS", 0.05)
-    async with paced(path, Pace(max_backoff=0.02)) as recorder:
+    async with paced(path, Pace(max_backoff=0.02, busy_is_trouble=0)) as recorder:
         log = begin(recorder)
         mark(log, 0)
         await recorder.flush()
@@ -244,7 +244,7 @@ class Faulty(SessionLog):
 async def test_a_sessions_trouble_is_neither_the_writers_nor_the_others(
     path: Path, caplog: pytest.LogCaptureFixture
 ):
-    recorder = paced(path, Pace(max_backoff=0.02))
+    recorder = paced(path, Pace(max_backoff=0.02, busy_is_trouble=0))
     healthy, faulty = begin(recorder, "healthy"), begin(recorder, "faulty")
     faulty.__class__ = Faulty
     assert isinstance(faulty, Faulty)

@@ -1,13 +1,15 @@
 """A process that forks while it records: `forks.py STORE CHILDREN`.
 
-Every child uses the recorder that it was born with: what it appends to its parent's session is not
-recorded, and its own sessions need a store of their own. Half of the children end as programs do,
-half at once.
+Every child uses the recorder that it was born with: what it appends to its parent's session is not recorded,
+its own sessions are, without a line of its own for that. Of the children some close their recorder, some end
+as programs do, some at once. Says as JSON how many entries the parent appended, and where each child
+recorded.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import threading
@@ -21,24 +23,19 @@ from realtape.schema.entries import Kind, Status
 from support.stored import begin, mark
 
 
-async def child(recorder: Recorder, inherited: SessionLog, number: int, store: str) -> None:
+async def child(recorder: Recorder, inherited: SessionLog, number: int) -> None:
     """What a child does."""
     for _ in range(100):
         mark(inherited, -1)
     inherited.finish(Status.FAILED)
     recorder.mark("nobody's")
-    await recorder.flush()
-    mark(begin(recorder, "homeless"), -1)
-    (refused,) = await asyncio.gather(recorder.flush(), return_exceptions=True)
-    assert "record into a file of its own" in str(refused)
-    own = Recorder(f"{store}.{number}")
-    log = begin(own, f"child {number}")
+    log = begin(recorder, f"child {number}")
     for entry in range(50):
         log.append(Kind.MARKER, {"number": entry, "bytes": os.urandom(500)})
     if number % 3 == 0:
-        await own.close()
-    else:
-        await own.flush()
+        await recorder.close()
+    elif number % 3 == 1:
+        await recorder.flush()
 
 
 def main(store: str, children: int) -> None:
@@ -47,7 +44,7 @@ def main(store: str, children: int) -> None:
     early = begin(recorder, "nobody's")
     for number in range(3):
         pid = os.fork()
-        if pid == 0:  # before the first entry: nothing stands in the way of one store for all
+        if pid == 0:  # before the first entry
             mark(early, -1)
             mark(begin(recorder, f"early {number}"), *range(50))
             sys.exit()
@@ -66,16 +63,22 @@ def main(store: str, children: int) -> None:
     for thread in threads:
         thread.start()
     asyncio.run(recorder.flush())
+    places: dict[int, str] = {}
     failed = 0
     for number in range(1, children + 1):
+        hear, told = os.pipe()
         pid = os.fork()
         if pid == 0:
-            asyncio.run(child(recorder, log, number, store))
-            if number % 2:
+            os.write(told, str(recorder.address).encode())
+            asyncio.run(child(recorder, log, number))
+            if number % 3 == 1:
                 os._exit(0)
             stop.set()
             sys.exit()
         failed = os.waitpid(pid, 0)[1]
+        places[number] = os.read(hear, 4096).decode()
+        os.close(hear)
+        os.close(told)
         if failed:
             break
     stop.set()
@@ -83,7 +86,7 @@ def main(store: str, children: int) -> None:
         thread.join()
     asyncio.run(recorder.close())
     assert not failed
-    sys.stdout.write(f"{sum(appended)}\n")
+    sys.stdout.write(json.dumps([sum(appended), places]))
 
 
 if __name__ == "__main__":
