@@ -33,7 +33,8 @@ app = typer.Typer(
     name="realtape",
     help="A flight recorder for realtime voice models. A recording is named STORE[#SESSION]: "
     "the path of an SQLite file (or a postgresql:// URL), and how a session's id begins; "
-    "without #, the newest session. Or by a fixture: its folder, or its .zip file.",
+    "without #, the newest (with those before it, if its model had connected again). "
+    "Or by a fixture: its folder, or its .zip file.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -19,9 +19,7 @@ LIMIT = 10
 
 
 def diff(
-    a: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="A recording; without #, the newest session.")
-    ],
+    a: Annotated[str, typer.Argument(metavar="STORE[#SESSION]", help="A recording; without #, the newest.")],
     b: Annotated[str, typer.Argument(metavar="STORE[#SESSION]", help="The one to hold against it.")],
     content: Annotated[
         bool,

@@ -34,7 +34,7 @@ class AudioChoice(StrEnum):
 
 def export(
     target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest session.")
+        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
     ],
     place: Annotated[
         Path, typer.Argument(metavar="DIR", help="A new folder, or a new file that ends in .zip.")

@@ -45,7 +45,7 @@ class Selection:
 
 def show(
     target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest session.")
+        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
     ],
     kind: Annotated[
         list[Kind] | None,
@@ -88,15 +88,24 @@ async def show_timeline(target: Target) -> None:
 
 
 async def _show(target: Target, selection: Selection, everything: bool, as_json: bool) -> int:
-    async with await Recording.open(target.store, target.session) as recording:
-        if as_json:
-            async for entry in _selected(recording, selection):
-                output.put_json(_facts(recording, entry))
-        else:
-            view = await _view(recording)
-            view.begin(_title(recording))
-            view.end(await _show_rows(recording, selection, view, everything))
+    recording: Recording | None = await Recording.open(target.store, target.session)
+    shown = set[str]()
+    while recording is not None and recording.header.id not in shown:
+        shown.add(recording.header.id)
+        async with recording:
+            await _show_session(recording, selection, everything, as_json)
+        recording = None if target.session is not None else recording.following()
     return Exit.SAME
+
+
+async def _show_session(recording: Recording, selection: Selection, everything: bool, as_json: bool) -> None:
+    if as_json:
+        async for entry in _selected(recording, selection):
+            output.put_json(_facts(recording, entry))
+    else:
+        view = await _view(recording)
+        view.begin(_title(recording))
+        view.end(await _show_rows(recording, selection, view, everything))
 
 
 async def _show_rows(recording: Recording, selection: Selection, view: TimelineView, everything: bool) -> str:

@@ -39,7 +39,7 @@ class Limits:
 
 def shrink(
     target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest session.")
+        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
     ],
     command: Annotated[
         list[str] | None,

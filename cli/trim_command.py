@@ -17,7 +17,7 @@ from .targets import parse_target
 
 def trim(
     target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest session.")
+        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
     ],
     out: Annotated[
         Path,

@@ -77,6 +77,9 @@ class Recording:
     ) -> Self:
         """Open a session of a store; the newest, if no id is given. An id may be cut short.
 
+        Where the newest is one that a model object had after others, by connecting again, it is the first
+        of these: with those that followed it, it is the whole conversation.
+
         Args:
             store: a path or a URL. A folder, or a file that ends in `.zip`, is a fixture: it is read whole
                 into memory, and its first session is the one that is meant if no id is given.
@@ -297,7 +300,7 @@ class Recording:
 def choose(
     address: Address, sessions: Sequence[SessionRecord | CorruptRecordError], session_id: str | None
 ) -> SessionRecord:
-    """The session of an id, which may be cut short; the newest, if there is none.
+    """The session of an id, which may be cut short; without one the newest, from its chain's head on.
 
     Raises:
         SessionNotFoundError: there is no such session.
@@ -323,7 +326,7 @@ def _named(
     if not sessions:
         raise SessionNotFoundError(str(address), "holds no session yet", "record one into it first")
     if session_id is None:
-        return sessions[-1]
+        return _head(sessions)
     matches = [session for session in sessions if _id(session).startswith(session_id)]
     exact = [session for session in matches if _id(session) == session_id]
     if exact:
@@ -339,6 +342,17 @@ def _named(
             str(address), f"{len(matches)} sessions begin with {session_id}", "give more of the id"
         )
     return matches[0]
+
+
+def _head(sessions: Sequence[SessionRecord | CorruptRecordError]) -> SessionRecord | CorruptRecordError:
+    """The first of those that led to the newest: a model that connected again had one conversation."""
+    known = {_id(session): session for session in sessions}
+    head = sessions[-1]
+    for _ in sessions:  # a log may say anything: no further than there are sessions
+        if isinstance(head, CorruptRecordError) or head.header.previous_session not in known:
+            break
+        head = known[head.header.previous_session]
+    return head
 
 
 def _id(session: SessionRecord | CorruptRecordError) -> str:

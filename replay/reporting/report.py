@@ -168,6 +168,11 @@ class ReplayReport:
         lines += [f"not checked: {one.line}" for one in self.unchecked[:SHOWN]]
         if len(self.unchecked) > SHOWN:
             lines.append(f"not checked: {len(self.unchecked) - SHOWN} more")
+        if len(self.recordings) > 1:
+            lines.append(
+                f"sessions: {len(self.recordings)}, from #{self.recordings[0]} to #{self.recordings[-1]}: "
+                "the model connected again"
+            )
         if self.unsent:
             lines.append(
                 f"left out: {_count(self.unsent, 'thing')} that the user did (spoke, typed, hung up); "

@@ -141,7 +141,8 @@ def test_a_recording_that_breaks_off_is_incomplete(realtape: Realtape, recorded:
 
 def test_sessions_of_one_store_are_named_by_their_ids(realtape: Realtape, tmp_path: Path) -> None:
     store = tmp_path / "two.db"
-    record(store, sessions=2)
+    record(store)
+    record(store)
     first, second = [one["id"] for one in json.loads(realtape("ls", store, "--json").out)]
     told = json.loads(realtape("diff", f"{store}#{first}", store, "--content", "--json").out)
     assert (told["a"], told["b"]) == (f"{store}#{first}", f"{store}#{second}")
