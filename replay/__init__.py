@@ -5,6 +5,7 @@ May import `realtape.schema` and `realtape.session` only.
 
 from __future__ import annotations
 
+from ..session import Recording
 from .breakpoints import Breakpoint, Moment
 from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
 from .matching.client_ids import CLIENT_IDS, ClientIds
@@ -42,6 +43,7 @@ __all__ = [
     "Normalised",
     "Play",
     "Played",
+    "Recording",
     "ReplayBase",
     "ReplayModel",
     "ReplayOptions",

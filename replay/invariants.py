@@ -1,0 +1,10 @@
+"""The rules of a sound application: the name that `realtape.lab.invariants` had."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(import_module("realtape.lab.invariants"), name)
