@@ -80,6 +80,12 @@ class ReceivedAudio:
         """Whether any audio of it came."""
         return any(received.byte_count[part] for received in self._depths.values())
 
+    @property
+    def any(self) -> bool:
+        """Whether the model's voice comes this way at all: of a telephone call or in a browser it has a
+        way of its own, and whoever listens here knows nothing of it."""
+        return any(received.byte_count for received in self._depths.values())
+
     def byte_count(self, part: Part) -> int:
         """How much of it the model gave in its events, in bytes."""
         return self._depths["event"].byte_count[part]

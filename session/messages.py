@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..schema.entries import Entry, Kind
-from .fields import RAW, event_fields, facts_of, index_of, mapping, sequence, text_of
+from .fields import RAW, event_fields, facts_of, index_of, mapping, sequence, text_of, unwrapped
 
 ADDED = frozenset(
     {"response.output_item.added", "conversation.item.added", "conversation.item.created", "item_updated"}
@@ -172,6 +172,36 @@ def tool_answered(entry: Entry) -> str | None:
     if entry.kind != Kind.SENT or entry.type != "send_tool_output":
         return None
     return text_of(mapping(event_fields(entry).get("tool_call")).get("call_id"))
+
+
+def provider_error(entry: Entry) -> dict[str, Any] | None:
+    """What the provider complains of in a message of its own; None of any other entry.
+
+    The model's own event of it comes after the message, and counts where no messages were recorded.
+    """
+    if entry.kind != Kind.RECEIVED:
+        return None
+    fields = facts_of(entry)
+    tells = entry.type == "error" or (entry.type == RAW and fields.get("type") == "error")
+    error = unwrapped(fields.get("error"))
+    return error if tells and error else None
+
+
+def responded(entry: Entry) -> tuple[str, bool] | None:
+    """The response that begins (True) or ends with an entry, by the server's message or the model's event;
+    None of any other. (A release of the SDK does not understand every message.)"""
+    event = server_event(entry)
+    if event is None or event.type not in RESPONSE_BEGINS | RESPONSE_ENDS:
+        return None
+    return event.response_id, event.type in RESPONSE_BEGINS
+
+
+def call_told(event: ServerEvent) -> str:
+    """The tool call of which the model, or a message of the server, tells; empty of anything else."""
+    if event.type in ("function_call", "response.function_call_arguments.done"):
+        return text_of(event.fields.get("call_id"))
+    item = mapping(event.fields.get("item"))
+    return text_of(item.get("call_id")) if event.raw and item.get("type") == "function_call" else ""
 
 
 def answered_call(event: ServerEvent) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...schema.entries import Entry, Kind
 from ...session.fields import client_message, mapping, outcome_of, text_of
-from ...session.messages import tool_answered, tool_called
+from ...session.messages import call_told, server_event, tool_answered, tool_called
 from .rule import Found, Invariant, Watching
 
 PATIENCE_S = 30.0
@@ -19,7 +19,9 @@ class CallsAnsweredOnce(Invariant):
     """Every tool call is answered exactly once, in the session in which it was made.
 
     A call that the session's end (a close, or the loss of the connection) left open is no violation,
-    unless it had been open for `patience_s` by then.
+    unless it had been open for `patience_s` by then, or the application closed because of it. A call that
+    only a message of the server tells of may be answered, and need not be: the application may not have
+    got it.
 
     Attributes:
         patience_s: how long a tool may take, in seconds of the session.
@@ -40,10 +42,11 @@ class _Calls(Watching):
         self._reset()
 
     def _reset(self) -> None:
-        self._calls: dict[str, Entry | None] = {}  # None: the client itself put it there
+        self._calls: dict[str, Entry | None] = {}  # None: it is only told, by the server or by the client
         self._open: dict[str, Entry] = {}  # in the order in which they were made
         self._answers: dict[str, Entry] = {}
         self._answering: dict[int, str] = {}  # sends that have not returned
+        self._causes: dict[int, int | None] = {}
         self._over = False
 
     def begin(self, *, known_before: bool) -> None:
@@ -52,6 +55,7 @@ class _Calls(Watching):
 
     def add(self, entry: Entry) -> Iterator[Found]:
         yield from self._overdue(entry.at_ns)
+        self._causes[entry.seq] = entry.cause
         if entry.kind == Kind.RECEIVED:
             self._receive(entry)
         elif entry.kind == Kind.SENT:
@@ -59,6 +63,7 @@ class _Calls(Watching):
         elif entry.kind == Kind.SENT_DONE and entry.of in self._answering:
             self._sent(entry, self._answering.pop(entry.of))
         elif entry.kind == Kind.CLOSE:
+            yield from self._closed_by_call(entry)
             self._over = True
 
     def end(self, at_ns: int) -> Iterator[Found]:
@@ -68,8 +73,22 @@ class _Calls(Watching):
         # A lost connection shows as an exception after which nothing comes.
         self._over = entry.type in ("exception", "end_of_stream")
         call_id = tool_called(entry)
-        if call_id is not None and call_id not in self._calls:
+        if call_id is not None and self._calls.get(call_id) is None:
             self._calls[call_id] = self._open[call_id] = entry
+        elif (event := server_event(entry)) is not None and (call_id := call_told(event)):
+            self._calls.setdefault(call_id, None)
+
+    def _closed_by_call(self, close: Entry) -> Iterator[Found]:
+        because = set[int]()
+        seq = close.cause
+        while seq is not None and seq not in because:
+            because.add(seq)
+            seq = self._causes.get(seq)
+        for call_id, call in list(self._open.items()):
+            if call.seq in because:
+                del self._open[call_id]
+                summary = f"the application closed because of the tool call {call_id}, and did not answer it"
+                yield Found(summary, (call.seq, close.seq))
 
     def _send(self, entry: Entry) -> Iterator[Found]:
         call_id = self._answered(entry)

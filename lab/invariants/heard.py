@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ...schema.entries import Entry, Flag, Kind
 from ...session.audio import Part, ReceivedAudio, heard_part, part_of
-from ...session.fields import client_message, frame_message, server_message
-from ...session.messages import TRUNCATED
+from ...session.fields import client_message, frame_message, server_message, text_of
+from ...session.messages import TRUNCATED, provider_error
 from .rule import Found, Invariant, Watching
 
 SLACK_MS = 1.0
@@ -20,7 +21,8 @@ SLACK_MS = 1.0
 class HeardWithinGenerated(Invariant):
     """What the playback tracker says was heard of an item is not more than came of it.
 
-    A player may still be at an item of the connection before: what came of it then counts.
+    A player may still be at an item of the connection before: what came of it then counts. Where no sound
+    came this way at all (a telephone call, a browser's own connection), nothing is claimed.
 
     Attributes:
         slack_ms: how much more is let pass, in milliseconds.
@@ -41,12 +43,16 @@ class _Heard(Watching):
         self._audio = ReceivedAudio()
         self._told: set[Part] = set()
         self._all_known = True
+        self._held = _UntilSound(self._audio)
 
     def begin(self, *, known_before: bool) -> None:
         self._all_known = self._all_known and known_before
 
     def add(self, entry: Entry) -> Iterator[Found]:
         self._audio.read(entry)
+        yield from self._held.told(self._look(entry))
+
+    def _look(self, entry: Entry) -> Iterator[Found]:
         if entry.elapsed_ms is None or entry.flags & Flag.ASSUMED:
             return
         if entry.kind != Kind.PLAYBACK:
@@ -61,6 +67,25 @@ class _Heard(Watching):
             yield Found(f"{heard}, and {generated_ms:,.0f} ms had been generated", (entry.seq,))
 
 
+class _UntilSound:
+    """Keeps what was found back for as long as no sound has come."""
+
+    def __init__(self, audio: ReceivedAudio) -> None:
+        self._audio = audio
+        self._found: list[Found] = []
+
+    def told(self, found: Iterable[Found]) -> list[Found]:
+        """What is to be told by now."""
+        self._found += found
+        if not self._audio.any:
+            return []
+        told, self._found = self._found, []
+        return told
+
+
+_REFUSED = re.compile(r"\d ?ms is already shorter than \d")
+"""In the words of the provider's error, for which it has no code of its own."""
+
 _TRUNCATES = frozenset({"conversation.item.truncate", TRUNCATED})
 
 
@@ -69,7 +94,8 @@ class TruncatedWithinReceived(Invariant):
     """An item is truncated at a place of the audio that came of it, in the session in which it came.
 
     Below the interface a model truncates by itself: frames show what it asked for, raw messages what
-    the provider confirms.
+    the provider confirms, and an error of the provider's what it refuses. Where no sound came this way at
+    all, only that is told.
     """
 
     name = "truncated never beyond the audio received"
@@ -82,13 +108,20 @@ class TruncatedWithinReceived(Invariant):
 
 class _Truncations(Watching):
     def __init__(self) -> None:
-        self._audio = ReceivedAudio()
+        self.begin(known_before=True)
 
     def begin(self, *, known_before: bool) -> None:
         self._audio = ReceivedAudio()  # another conversation: the provider knows none of the items
+        self._held = _UntilSound(self._audio)
 
     def add(self, entry: Entry) -> Iterator[Found]:
         self._audio.read(entry)
+        error = provider_error(entry)
+        if error is not None and _REFUSED.search(text_of(error.get("message"))):
+            yield Found(f"the provider refused to truncate: {error['message']}", (entry.seq,))
+        yield from self._held.told(self._asked(entry))
+
+    def _asked(self, entry: Entry) -> Iterator[Found]:
         message = client_message(entry) or server_message(entry)
         if entry.kind == Kind.FRAME_OUT:
             message = frame_message(entry)

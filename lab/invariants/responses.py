@@ -8,6 +8,7 @@ from typing import Any
 
 from ...schema.entries import Entry, Kind
 from ...session.fields import event_fields, frame_message, mapping, server_message, text_of
+from ...session.messages import responded
 from .rule import Found, Invariant, Watching
 
 REFUSED = "conversation_already_has_active_response"
@@ -18,7 +19,8 @@ REFUSED = "conversation_already_has_active_response"
 class OneResponseAtATime(Invariant):
     """A conversation has one response at a time: none is created, or asked for, while one is active.
 
-    Responses out of band (`conversation: none`) are beside the conversation, and do not count; raw
+    The provider's messages tell when a response begins and ends, and the model's events where there are
+    none. Responses out of band (`conversation: none`) are beside the conversation, and do not count; raw
     messages tell which they are.
     """
 
@@ -63,19 +65,17 @@ class _Responses(Watching):
             self._out_of_band.add(text_of(response.get("id")))
 
     def _receive(self, entry: Entry) -> Iterator[Found]:
-        if entry.type == "turn_started":
-            response_id = text_of(event_fields(entry).get("response_id"))
-            if response_id in self._out_of_band:
-                return
-            if self._active:
-                before, begun = next(iter(self._active.items()))
-                summary = f"the response {response_id} was created while {before} was active"
-                yield Found(summary, (begun, entry.seq))
-            self._active = {response_id: entry.seq}
-        elif entry.type == "turn_ended":
-            response_id = text_of(event_fields(entry).get("response_id"))
-            if response_id not in self._out_of_band:
-                self._active.clear()
+        told = responded(entry)
+        if told is not None and told[0] not in self._out_of_band:
+            response_id, begins = told
+            if not begins:
+                self._active.pop(response_id, None)
+            elif response_id not in self._active:
+                if self._active:
+                    before, begun = next(iter(self._active.items()))
+                    summary = f"the response {response_id} was created while {before} was active"
+                    yield Found(summary, (begun, entry.seq))
+                self._active = {response_id: entry.seq}
         elif entry.type == "error":
             error = mapping(event_fields(entry).get("error"))
             if error.get("code") == REFUSED:

@@ -83,11 +83,27 @@ def answered_twice(entries: list[Entry]) -> list[Entry]:
 
 
 def answered_out_of_the_blue(entries: list[Entry]) -> list[Entry]:
-    return [entry for entry in entries if entry.type != "function_call"]
+    told = ("function_call", "raw_server_event")
+    return [entry for entry in entries if entry.type not in told or "call_" not in entry.payload]
 
 
 def response_in_a_response(entries: list[Entry]) -> list[Entry]:
-    return [entry for entry in entries if entry.type != "turn_ended"]
+    return [entry for entry in entries if entry.type != "turn_ended" and "response.done" not in entry.payload]
+
+
+def refused_truncation(entries: list[Entry]) -> list[Entry]:
+    message = "Audio content of 40ms is already shorter than 90ms"
+    error = {"$": "error", "error": {"code": "invalid_value", "message": message}, "type": "error"}
+    end = raw_place(entries, "conversation.item.truncated")
+    return [*entries[:end], with_tree(entries[end], error)._replace(type="error"), *entries[end:]]
+
+
+def closed_by_a_call(entries: list[Entry]) -> list[Entry]:
+    call = place(entries, Kind.RECEIVED, "function_call")
+    sent = place(entries, Kind.SENT, "send_tool_output")
+    closing = entries[sent]._replace(kind=Kind.MARKER, cause=call)
+    close = closing._replace(kind=Kind.CLOSE, type=None, method="close", payload="{}", cause=sent)
+    return [*entries[:sent], closing, close]
 
 
 def refused_response(entries: list[Entry]) -> list[Entry]:
@@ -144,6 +160,8 @@ MUTANTS: list[tuple[Callable[[list[Entry]], list[Entry]], type[Invariant], str]]
     (answered_out_of_the_blue, CallsAnsweredOnce, "that the model did not make"),
     (response_in_a_response, OneResponseAtATime, "was created while resp_0001 was active"),
     (refused_response, OneResponseAtATime, "asked for while another one was active"),
+    (closed_by_a_call, CallsAnsweredOnce, "closed because of the tool call call_0001"),
+    (refused_truncation, TruncatedWithinReceived, "refused to truncate: Audio content of 40ms"),
     (heard_too_much, HeardWithinGenerated, "90 ms of item_0006 were heard, and 20 ms"),
     (truncated_too_late, TruncatedWithinReceived, "truncated at 90 ms, and 40 ms"),
     (truncated_by_hand, TruncatedWithinReceived, "truncated at 5 ms, and 0 ms"),
@@ -188,6 +206,54 @@ def test_the_same_is_seen_live(mutate: Callable[[list[Entry]], list[Entry]]):
     watch.begin(mutant.header)
     live = [violation for entry in mutant.entries for violation in watch.add(entry)] + watch.end()
     assert tuple(live) == check(mutant).violations
+
+
+# --- sound sessions, of other providers, of other releases, on other ways ----------------------------------
+
+
+def not_understood(entries: list[Entry]) -> list[Entry]:
+    """Of this provider the SDK understands neither `response.done` nor what a tool is asked for; the
+    application reads the messages itself."""
+    lost = ("turn_started", "turn_ended", "function_call")
+    return [entry for entry in entries if entry.type not in lost]
+
+
+def without_messages(entries: list[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.type != "raw_server_event"]
+
+
+def in_the_beta(entries: list[Entry]) -> list[Entry]:
+    """Its sound has another name, by which the SDK gives no event of it."""
+    said = [entry for entry in entries if entry.type not in ("audio", "audio_done")]
+    return [
+        entry._replace(payload=entry.payload.replace("response.output_audio.", "response.audio."))
+        for entry in said
+    ]
+
+
+def on_the_telephone(entries: list[Entry]) -> list[Entry]:
+    """The sound has a way of its own (SIP, WebRTC); the socket is beside it."""
+    sounds = ("response.output_audio.delta", "response.output_audio.done")
+    return [
+        entry
+        for entry in entries
+        if entry.type not in ("audio", "audio_done", "send_audio")
+        and not any(f'"type":"{sound}"' in entry.payload for sound in sounds)
+    ]
+
+
+@pytest.mark.parametrize("rule", ALL, ids=lambda rule: type(rule).__name__)
+@pytest.mark.parametrize(
+    "otherwise",
+    [not_understood, without_messages, in_the_beta, on_the_telephone],
+    ids=lambda one: one.__name__,
+)
+def test_a_sound_session_of_another_kind_is_sound(
+    otherwise: Callable[[list[Entry]], list[Entry]], rule: Invariant
+):
+    session = changed(healthy(), otherwise)
+    assert session != healthy()
+    assert not check(session, [rule]).violations
 
 
 def test_a_violation_is_told_like_a_divergence():
