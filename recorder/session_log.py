@@ -20,6 +20,7 @@ from ..schema.codec import TEXT, Codec, Secrets, Snapshot
 from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Flag, Header, Kind, Status
 from . import causes
 from .gaps import OVERLOAD, Loss
+from .held_back import HeldBack
 from .payloads import EntryEncoder, Pending
 from .playback import NO_PLAYBACK, Playback, PlaybackColumns
 
@@ -79,14 +80,20 @@ class Batch:
     parts: list[bytes] = field(default_factory=list[bytes])
     last_digest: bytes | None = None
 
-    def encode(self) -> None:
-        """Make entries of what was appended: once, whatever becomes of them. The writer's thread."""
+    def encode(self, *, hold: bool = False) -> None:
+        """Make entries of what was appended: once, whatever becomes of them. The writer's thread.
+
+        Args:
+            hold: what may be the beginning of a secret may wait for the next batch.
+        """
+        encoded: list[Pending] = []
         encoder = self.log.encoder
         for start in range(0, len(self.appended), SLICE_ENTRIES):
             for appended in self.appended[start : start + SLICE_ENTRIES]:
-                self.entries.append(encoder.entry(appended))
+                encoded.append(encoder.entry(appended))
             time.sleep(0)  # the event loop's turn
         self.appended = []
+        self.entries = self.log.held.pass_on(encoded, hold=hold and self.status is Status.RECORDING)
         self.segment, self.parts = encoder.segments.take()
 
 
@@ -137,6 +144,7 @@ class SessionLog:
         status: entries may still follow when it is no longer `recording`.
         playback: answers the playback state of the moment.
         handling: received events that the listeners are still handling.
+        held: the writer's: what is encoded, and waits for what follows it.
         refusing: what is appended is not recorded (any more).
         count: of the entries so far.
         encoder: the writer's: makes entries of what was appended.
@@ -167,6 +175,7 @@ class SessionLog:
         self.committed: tuple[int, bytes] | None = None
         self._columns = PlaybackColumns(secrets)
         self.encoder = EntryEncoder(codec, secrets)
+        self.held = HeldBack(secrets)
         self._snapshots = codec.snapshots
         self._places = _Places()
         self._backlog = backlog
@@ -185,7 +194,7 @@ class SessionLog:
     @property
     def pending(self) -> bool:
         """Whether there is something for the writer to take."""
-        return bool(self._pending or self._touched or self._loss or self._deferred)
+        return bool(self._pending or self._touched or self._loss or self._deferred or self.held.entries)
 
     def append(
         self,
@@ -280,6 +289,7 @@ class SessionLog:
         self._lock = threading.RLock()  # another thread of the parent may have held it
         self._busy = self._touched = False
         self._pending, self._deferred, self._loss = [], [], None
+        self.held = HeldBack(self.secrets)
 
     def take(self) -> Batch | None:
         """Everything that is not in the database yet; the writer's only access."""

@@ -222,7 +222,7 @@ class Writer:
         with self._lock:
             asked, closing, logs = self._asked, self._closing, list(self._logs)
         again = bool(self._taken)
-        trouble = self._take(logs)
+        trouble = self._take(logs, hold=not closing)
         wrote = bool(self._taken)
         trouble = self._commit(time.monotonic(), closing) or trouble
         if trouble is None and self._failure is not None:
@@ -235,7 +235,7 @@ class Writer:
             return True  # what was appended meanwhile
         elif closing and not wrote:
             return False
-        else:
+        elif not any(log.held.entries for log in logs):
             with self._lock:
                 self._drained = asked
                 self._lock.notify_all()
@@ -246,7 +246,7 @@ class Writer:
         self._unlist_ended()
         return True
 
-    def _take(self, logs: list[SessionLog]) -> Exception | None:
+    def _take(self, logs: list[SessionLog], *, hold: bool) -> Exception | None:
         """What the sessions hold, of those that wait for nothing; returns what went wrong."""
         trouble = None
         for log in logs:
@@ -259,7 +259,7 @@ class Writer:
             else:
                 if batch is not None:
                     self._taken[log] = batch
-                    batch.encode()
+                    batch.encode(hold=hold)
         return trouble
 
     def _commit(self, now: float, closing: bool) -> Exception | None:

@@ -112,6 +112,11 @@ class Secrets:
         """Those that were added here."""
         return tuple(self._texts)
 
+    @property
+    def forms(self) -> list[str]:
+        """All that is sought by value, in every encoding, the shortest first."""
+        return self._known.forms
+
     def leave(self) -> None:
         """The others need not seek what was added here any longer."""
         if self._among is not None:

@@ -1,0 +1,146 @@
+"""A known secret that comes in pieces: what may be the beginning of one waits for what follows, for a moment.
+
+A model's text comes in deltas of a few characters, and a key in it is in none of them whole. As long as they
+are not committed they can be looked at together.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import OrderedDict
+from itertools import accumulate
+
+from ..schema.codec import REDACTED, Secrets, to_json
+from ..schema.entries import Flag
+from .payloads import Pending
+
+HOLD_SECONDS = 0.1
+"""So long an entry is held back, at most."""
+
+MIN_BEGINNING = 6
+"""Characters of a secret's beginning; fewer may be the beginning of anything."""
+
+MAX_STREAMS = 64
+"""Texts whose ends are remembered."""
+
+_REDACTED = int(Flag.REDACTED)
+_HAS_DELTA = '"delta":"'
+_DELTA = re.compile(r'"delta":"((?:[^"\\]|\\.)*)"')
+_VARYING = re.compile(r'"(?:delta|event_id|obfuscation)":"(?:[^"\\]|\\.)*",?')
+
+
+class HeldBack:
+    """What of one session is encoded, and waits. The writer's, on one thread at a time.
+
+    Args:
+        secrets: what is sought.
+
+    Attributes:
+        entries: those that wait, in order.
+    """
+
+    def __init__(self, secrets: Secrets) -> None:
+        self.entries: list[Pending] = []
+        self._secrets = secrets
+        self._since: tuple[int, float] | None = None  # the first one that waits, and since when
+        self._ends: OrderedDict[str, str] = OrderedDict()  # of texts that were passed on
+
+    def pass_on(self, encoded: list[Pending], *, hold: bool) -> list[Pending]:
+        """What may be committed now, of what waited and of what was encoded just now.
+
+        Args:
+            hold: whether more may follow.
+        """
+        forms = self._secrets.forms
+        if not forms:
+            return encoded
+        entries, self.entries = [*self.entries, *encoded], []
+        first = len(entries)
+        streams: dict[str, list[int]] = {}
+        for index, (entry, _) in enumerate(entries):
+            if _HAS_DELTA in entry.payload:
+                streams.setdefault(f"{entry.kind} {_VARYING.sub('', entry.payload)}", []).append(index)
+        for stream, indexes in streams.items():
+            first = min(first, self._scrub(stream, entries, indexes, forms))
+        if not hold or first == len(entries) or self._has_waited(entries[first].entry.seq):
+            first = len(entries)
+        for stream, indexes in streams.items():
+            texts = [_delta(entries[index]) for index in indexes if index < first]
+            self._ends[stream] = (self._ends.pop(stream, "") + "".join(texts))[-len(forms[-1]) :]
+            if len(self._ends) > MAX_STREAMS:
+                self._ends.popitem(last=False)
+        self.entries = entries[first:]
+        return entries[:first]
+
+    def _has_waited(self, seq: int) -> bool:
+        now = time.monotonic()
+        if self._since is None or self._since[0] != seq:
+            self._since = (seq, now)
+        return now - self._since[1] >= HOLD_SECONDS
+
+    def _scrub(self, stream: str, entries: list[Pending], indexes: list[int], forms: list[str]) -> int:
+        """Take out what is whole by now; returns from which entry on must wait."""
+        before = self._ends.get(stream, "")
+        texts = [_delta(entries[index]) for index in indexes]
+        spans = _known_in(before + "".join(texts), forms)
+        for start, end in reversed(spans):
+            ends = [*accumulate(map(len, texts), initial=len(before))]
+            told = False
+            for number, text in enumerate(texts):
+                from_, to = max(start - ends[number], 0), min(end - ends[number], len(text))
+                if from_ < to:
+                    texts[number] = text[:from_] + ("" if told else REDACTED) + text[to:]
+                    told = True
+        for index, text in zip(indexes, texts, strict=True) if spans else ():
+            _change(entries, index, text)
+        begun = _beginning_in(before + "".join(texts), forms)
+        if begun is None:
+            return len(entries)
+        ends = [*accumulate(map(len, texts), initial=len(before))]
+        return next(index for index, end in zip(indexes, ends[1:], strict=True) if end > begun)
+
+
+def _delta(pending: Pending) -> str:
+    found = _DELTA.search(pending.entry.payload)
+    return "" if found is None else json.loads(f'"{found[1]}"', strict=False)
+
+
+def _change(entries: list[Pending], index: int, text: str) -> None:
+    entry, blobs = entries[index]
+    found = _DELTA.search(entry.payload)
+    if found is not None and json.loads(f'"{found[1]}"', strict=False) != text:
+        payload = entry.payload[: found.start(1)] + to_json(text)[1:-1] + entry.payload[found.end(1) :]
+        entries[index] = Pending(entry._replace(payload=payload, flags=entry.flags | _REDACTED), blobs)
+
+
+def _known_in(text: str, forms: list[str]) -> list[tuple[int, int]]:
+    """Where they stand, in order, none within another."""
+    spans: list[tuple[int, int]] = []
+    for form in forms:
+        start = text.find(form)
+        while start >= 0:
+            spans.append((start, start + len(form)))
+            start = text.find(form, start + 1)
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _beginning_in(text: str, forms: list[str]) -> int | None:
+    """Where a text's end begins that is the beginning of one of them."""
+    found: list[int] = []
+    for form in forms:
+        head = form[:MIN_BEGINNING]
+        start = text.find(head, max(len(text) - len(form) + 1, 0))
+        while start >= 0:
+            if len(form) > MIN_BEGINNING and form.startswith(text[start:]):
+                found.append(start)
+                break
+            start = text.find(head, start + 1)
+    return min(found, default=None)

@@ -1,0 +1,114 @@
+"""A known secret that comes in pieces is in no log: not in one delta, and not in all of them joined."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from realtape.recorder import Recorder
+from realtape.recorder.held_back import HeldBack
+from realtape.recorder.payloads import Pending
+from realtape.schema import Entry, Flag, Kind, RealtimeModelRawServerEvent, RealtimeModelTranscriptDeltaEvent
+from realtape.schema.codec import REDACTED, STANDARD, Codec, Secrets
+from support.stored import begin, only
+
+KEY = 'sk-of/the "house"-0123456789'
+CODEC = Codec(STANDARD)
+
+
+def knowing(*texts: str) -> Secrets:
+    secrets = Secrets()
+    secrets.add(texts)
+    return secrets
+
+
+def said(seq: int, text: str, secrets: Secrets, item: str = "item_1") -> Pending:
+    event = RealtimeModelTranscriptDeltaEvent(item_id=item, delta=text, response_id="resp_1")
+    payload = CODEC.encode(event, lambda data: (0, 0, 0), secrets).payload
+    return Pending(Entry(seq, 0, None, None, Kind.RECEIVED, "transcript_delta", payload=payload), {})
+
+
+def deltas(entries: list[Pending]) -> dict[str, str]:
+    """The joined text of each item."""
+    joined: dict[str, str] = {}
+    for entry, _ in entries:
+        event: Any = CODEC.decode(entry.payload, lambda *place: b"").value
+        joined[event.item_id] = joined.get(event.item_id, "") + event.delta
+    return joined
+
+
+def pieces(text: str, cuts: list[int]) -> list[str]:
+    places = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
+    return [text[start:end] for start, end in pairwise(places)]
+
+
+@given(st.sampled_from(["plain", "upper", "hex"]), st.lists(st.integers(0, 200)), st.data())
+def test_joined_it_is_nowhere_however_it_is_cut_and_taken(
+    how: str, cuts: list[int], data: st.DataObject
+) -> None:
+    secret = {"plain": KEY, "upper": KEY.upper(), "hex": KEY.encode().hex()}[how]
+    secrets = knowing(KEY)
+    held = HeldBack(secrets)
+    passed: list[Pending] = []
+    for seq, piece in enumerate(pieces(f"it is {secret}, and {secret}.", cuts)):
+        batch = [said(2 * seq, piece, secrets), said(2 * seq + 1, "…", secrets, "item_2")]
+        if data.draw(st.booleans()):
+            passed += held.pass_on(batch[:1], hold=True)
+            passed += held.pass_on(batch[1:], hold=True)
+        else:
+            passed += held.pass_on(batch, hold=True)
+    passed += held.pass_on([], hold=False)
+    assert [entry.seq for entry, _ in passed] == list(range(len(passed)))
+    # Fewer than six characters may have gone before anybody could know.
+    mark = re.escape(REDACTED)
+    left = re.fullmatch(rf"it is (.{{0,5}}){mark}, and (.{{0,5}}){mark}\.", deltas(passed)["item_1"])
+    assert left is not None
+    assert secret.startswith(left[1])
+    assert secret.startswith(left[2])
+    assert deltas(passed)["item_2"] == "…" * (len(passed) // 2)
+
+
+def test_what_only_begins_like_one_is_let_go_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("realtape.recorder.held_back.time.monotonic", lambda: now[0])
+    secrets = knowing(KEY)
+    held = HeldBack(secrets)
+    first, other = said(0, "it is sk-of/t", secrets), said(1, "beside", secrets, "item_2")
+    assert held.pass_on([first, other], hold=True) == []
+    now[0] += 0.05
+    assert held.pass_on([], hold=True) == []
+    now[0] += 0.06
+    assert held.pass_on([], hold=True) == [first, other]
+    rest = held.pass_on([said(2, KEY[7:], secrets)], hold=True)  # the rest of it is taken out all the same
+    assert deltas(rest)["item_1"] == REDACTED
+    assert held.pass_on([said(3, "sk-of no", secrets)], hold=True)  # fewer than six: nothing waits
+
+
+@pytest.mark.real_time
+async def test_in_the_log_there_is_none_raw_or_understood(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    async with Recorder(path) as recorder:
+        recorder.secrets.add([KEY])
+        log = begin(recorder)
+        for number, char in enumerate(f"it is {KEY}, so"):
+            data = {
+                **{"type": "response.output_text.delta", "event_id": f"event_{number}"},
+                **{"item_id": "item_1", "response_id": "resp_1", "delta": char},
+            }
+            log.append(Kind.RECEIVED, RealtimeModelRawServerEvent(data=data), type="raw_server_event")
+            event = RealtimeModelTranscriptDeltaEvent(item_id="item_1", delta=char, response_id="resp_1")
+            log.append(Kind.RECEIVED, event, type=event.type)
+        log.append(Kind.RECEIVED, RealtimeModelTranscriptDeltaEvent("item_9", KEY[:9], "resp_9"), type="x")
+        await recorder.flush()  # waits for what waits
+        assert (await only(path)).entries[-1].type == "x"
+    stored = await only(path)
+    assert sum(bool(entry.flags & Flag.REDACTED) for entry in stored.entries) == 2 * len(KEY)
+    payloads = stored.payloads(Kind.RECEIVED)
+    raw = "".join(event["data"]["delta"] for event in payloads if "data" in event)
+    understood = "".join(event["delta"] for event in payloads if event.get("item_id") == "item_1")
+    assert raw == understood == f"it is {REDACTED}, so"
