@@ -20,6 +20,7 @@ from .exit_codes import Exit, exit_of
 from .export_command import export
 from .import_command import import_
 from .ls_command import ls
+from .proxy_command import proxy
 from .recover_command import recover
 from .replay_command import replay
 from .serve_command import serve
@@ -81,6 +82,7 @@ _command("ls", ls)
 _command("show", show)
 _command("replay", replay)
 _command("serve", serve)
+_command("proxy", proxy)
 _command("check", check)
 _command("sweep", sweep)
 _command("diff", diff)

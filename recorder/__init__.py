@@ -6,7 +6,7 @@ May import `realtape.schema` and `realtape.session` only. `realtape.recorder.cau
 from __future__ import annotations
 
 from .memory import InMemory
-from .options import harmless_url
+from .options import harmless_url, secrets_in, settings_secrets
 from .recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, Recorder, RecordingBase, RecordingModel
 
 __all__ = [
@@ -17,4 +17,6 @@ __all__ = [
     "RecordingBase",
     "RecordingModel",
     "harmless_url",
+    "secrets_in",
+    "settings_secrets",
 ]

@@ -38,11 +38,13 @@ class Frame:
         data: exactly what crossed the wire: a text, or bytes.
         opcode: `text`, or `binary`, which a text may be sent as, too: some providers do.
         suspended: the read, or the send, gave way to others before it returned; None where that is not known.
+        redacted: redactors took something out of it; its entry is flagged.
     """
 
     data: str | bytes
     opcode: Opcode = "text"
     suspended: bool | None = None
+    redacted: bool = False
 
     @classmethod
     def of(cls, message: str | bytes, *, suspended: bool | None = None) -> Frame:
@@ -98,6 +100,8 @@ def frame_state(frame: Frame) -> dict[str, Any]:
         state["pieces"] = cut(text)
     if frame.suspended is not None:
         state["suspended"] = frame.suspended
+    if frame.redacted:
+        state["redacted"] = True
     return state
 
 
@@ -112,7 +116,8 @@ def frame_of(state: dict[str, Any]) -> Frame:
             data = data.encode()
     else:
         data = bytes(state["bytes"])
-    return Frame(data, opcode, suspended if isinstance(suspended, bool) else None)
+    known = suspended if isinstance(suspended, bool) else None
+    return Frame(data, opcode, known, state.get("redacted") is True)
 
 
 def _json_in(data: bytes) -> str | None:

@@ -10,9 +10,11 @@ from .client_run import ClientRun, ClientRuns
 from .connections import connections_of
 from .dialects import DIALECTS, AnswerRow, Dialect, dialect_of
 from .gates import Gate, gates_of
+from .proxy import RecordingProxy, proxy
 from .recorded import RecordedConnection, RecordedEnd, Refusal, WireFrame
 from .replay_server import PATIENCE_S, ReplayServer, serve
 from .server_side import EndNow, Finding, SendFrame, ServerSide, WaitUntil, decisive
+from .socket_tap import SocketTap
 from .wire_report import ConnectionReport, RunReport, WireReport
 
 __all__ = [
@@ -28,11 +30,13 @@ __all__ = [
     "Gate",
     "RecordedConnection",
     "RecordedEnd",
+    "RecordingProxy",
     "Refusal",
     "ReplayServer",
     "RunReport",
     "SendFrame",
     "ServerSide",
+    "SocketTap",
     "WaitUntil",
     "WireFrame",
     "WireReport",
@@ -40,5 +44,6 @@ __all__ = [
     "decisive",
     "dialect_of",
     "gates_of",
+    "proxy",
     "serve",
 ]

@@ -24,8 +24,9 @@ from ..session import Draft, Recording
 from .client_run import ClientRun, ClientRuns
 from .connections import connections_of
 from .dialects import message_in
-from .recorded import RecordedConnection, RecordedEnd
+from .recorded import RecordedConnection
 from .server_side import EndNow, SendFrame, ServerSide
+from .socket_ends import end_as
 from .wire_report import WireReport, report_of
 
 REPORT_PATH = "/.realtape/report.json"
@@ -250,7 +251,7 @@ class ReplayServer:
             if isinstance(act, SendFrame):
                 await connection.send(act.message)
             elif isinstance(act, EndNow):
-                await _end(connection, act.end)
+                await end_as(connection, act.end.how, act.end.code, act.end.reason)
                 return
             else:
                 waiting = asyncio.ensure_future(came.wait())
@@ -268,16 +269,6 @@ serve = ReplayServer
 def is_ours(origin: str | None) -> bool:
     """Whether a browser may connect: from a page of this machine; what is no browser says no origin."""
     return origin is None or urlsplit(origin).hostname in ("localhost", "127.0.0.1", "::1")
-
-
-async def _end(connection: ServerConnection, end: RecordedEnd) -> None:
-    if end.how == "closed" and end.code not in (1005, 1006, 1015):
-        await connection.close(end.code or 1000, end.reason)
-    elif end.how == "error":
-        connection.transport.abort()
-    else:
-        connection.transport.close()  # what is buffered is sent, and then the end, without a close frame
-    await connection.wait_closed()
 
 
 def _error(frame: Frame, summary: str) -> str:

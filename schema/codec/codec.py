@@ -6,7 +6,7 @@ import marshal
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..errors import DecodingError, EncodingError
 from .decoding import Decoding
@@ -16,7 +16,7 @@ from .raised import text_of
 from .secrets import Secrets
 from .snapshots import PLAIN, TEXT, TREE, Snapshot, Snapshots
 from .text_places import TextPlace, changed
-from .vocabulary import Vocabulary
+from .vocabulary import FRAME, Vocabulary
 
 TextFilter = Callable[[str], str]
 """Takes a text out of a payload, returns what may be kept of it."""
@@ -112,10 +112,10 @@ class Codec:
             payload = quickly_written(tree) if encoding.simple else written(tree)
             if not payload.isascii():
                 payload = escaped(tree, payload)
-            redacted = False
+            redacted = type(tree) is dict and _is_redacted_frame(cast("dict[str, Any]", tree))
             if self.filters or (secrets is not None and secrets.within(tree)):
                 filtered = to_json(self._filtered(tree, secrets))
-                redacted = filtered != payload
+                redacted = redacted or filtered != payload
                 payload = filtered
         except EncodingError:
             raise
@@ -169,6 +169,11 @@ class Codec:
             return text
 
         return changed(tree, change, strict=secrets is not None and secrets.strict)
+
+
+def _is_redacted_frame(tree: dict[str, Any]) -> bool:
+    """Whether redactors changed a frame's message before its text was cut."""
+    return tree.get("redacted") is True and tree.get("$") == FRAME
 
 
 def bytes_in(segments: Mapping[int, bytes], segment: int, offset: int, length: int) -> bytes:

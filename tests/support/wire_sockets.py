@@ -7,11 +7,17 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from agents.realtime import RealtimeAgent, RealtimeRunner
+from agents.realtime.model_events import (
+    RealtimeModelOutputTextDeltaEvent,
+    RealtimeModelTranscriptDeltaEvent,
+)
 from support.wire_talk import Said, data_of
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 PATIENCE_S = 30.0
+_SPOKEN = (RealtimeModelOutputTextDeltaEvent, RealtimeModelTranscriptDeltaEvent)
 
 
 async def talk(client: ClientConnection, said: Iterable[Said]) -> list[str | bytes]:
@@ -45,3 +51,21 @@ async def quiet(client: ClientConnection) -> bool:
     except TimeoutError:
         return True
     return False
+
+
+async def say(url: str, model: Any, *texts: str) -> list[str]:
+    """What the SDK's session says to each text; nothing of the SDK is replaced, only the URL is another."""
+    said: list[str] = []
+    runner = RealtimeRunner(RealtimeAgent(name="desk"), model=model)
+    async with asyncio.timeout(PATIENCE_S):
+        async with await runner.run(model_config={"url": url, "api_key": "any"}) as session:
+            for text in texts:
+                said.append("")
+                await session.send_message(text)
+                async for event in session:
+                    if event.type == "raw_model_event":
+                        if isinstance(event.data, _SPOKEN):
+                            said[-1] += event.data.delta
+                        if event.data.type == "turn_ended":
+                            break
+    return said

@@ -10,11 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agents.realtime import RealtimeAgent, RealtimeRunner
-from agents.realtime.model_events import (
-    RealtimeModelOutputTextDeltaEvent,
-    RealtimeModelTranscriptDeltaEvent,
-)
 from agents.realtime.openai_realtime import OpenAIRealtimeWebSocketModel
 from realtape.integrations import openai_agents
 from realtape.provider import LocalProvider, Reply, Script
@@ -22,7 +17,7 @@ from realtape.recorder import InMemory
 from realtape.schema import UsageError
 from realtape.wire import RecordedEnd, Refusal, serve
 from support.provider_sockets import PACE
-from support.wire_sockets import PATIENCE_S, quiet, rest_of, talk
+from support.wire_sockets import quiet, rest_of, say, talk
 from support.wire_talk import (
     CREATED,
     RESPOND,
@@ -43,9 +38,6 @@ pytestmark = pytest.mark.real_time
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 RECORDED = connection(TURN)
-
-
-SPOKEN = (RealtimeModelOutputTextDeltaEvent, RealtimeModelTranscriptDeltaEvent)
 
 
 class RecorderInMemory(InMemory, openai_agents.Recorder): ...
@@ -216,24 +208,6 @@ def test_bad_options_are_refused() -> None:
 
 
 TURNS = Script([Reply.text("Good day."), Reply.speech("How can I help?")])
-
-
-async def say(url: str, model: Any, *texts: str) -> list[str]:
-    """What the SDK's session says to each text; nothing of the SDK is replaced, only the URL is another."""
-    said: list[str] = []
-    runner = RealtimeRunner(RealtimeAgent(name="desk"), model=model)
-    async with asyncio.timeout(PATIENCE_S):
-        async with await runner.run(model_config={"url": url, "api_key": "any"}) as session:
-            for text in texts:
-                said.append("")
-                await session.send_message(text)
-                async for event in session:
-                    if event.type == "raw_model_event":
-                        if isinstance(event.data, SPOKEN):
-                            said[-1] += event.data.delta
-                        if event.data.type == "turn_ended":
-                            break
-    return said
 
 
 @pytest.mark.parametrize("pace", [0.0, 0.5])

@@ -1,0 +1,370 @@
+"""The recording proxy: between any client and its provider, both ways, and all of it in the log.
+
+A connection is dialled upstream before the client's handshake is answered, or a refusal and the
+subprotocol could not be mirrored. Each leg has its own compression and pings; messages, close codes and
+an end without one pass through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ssl as tls
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.connection import Connection
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.asyncio.server import serve as listen
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from ..recorder import Recorder, harmless_url
+from ..schema import StoreLocation, UsageError
+from .replay_server import RUN_HEADER, RUN_PATH, is_ours
+from .socket_ends import END_S, end_as, end_of
+from .socket_tap import SocketTap
+
+OPEN_S = 30.0
+"""How long the provider may take for the handshake."""
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+MAX_RUNS = 10_000
+"""So many runs' last sessions are remembered."""
+
+_NOT_PASSED = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te"),
+        *("trailer", "transfer-encoding", "upgrade", "host", "content-length", RUN_HEADER.lower()),
+    }
+)
+"""Headers of one leg (RFC 9110, section 7.6.1), and those that are ours. `Sec-WebSocket-…` are the
+libraries'."""
+
+
+@dataclass(slots=True)
+class _Dialled:
+    """The provider's leg of a connection whose client has not been answered yet."""
+
+    upstream: ClientConnection
+    tap: SocketTap
+    guard: asyncio.Task[None]
+
+
+class RecordingProxy:
+    """Records what any client and its provider say to each other.
+
+        async with proxy("wss://api.openai.com", "calls.db") as url:
+            ...  # a client whose base URL this is, instead of the provider's
+
+    Every connection is a session of the log. Sessions of one run (`/run/NAME/…`, or the header
+    `X-Realtape-Run`) follow one another, so that a client's reconnections are played as such. Credentials
+    pass through, and are not recorded. The path is the provider's; a query of either is kept.
+
+    Args:
+        upstream: the provider's URL: `wss://host`, or with the beginning of the path.
+        store: where to record: a path, a URL, or a `Recorder`, which then stays open.
+        host, port: where to listen. Port 0: the system chooses.
+        token: clients must begin their path with it: `/TOKEN/v1/realtime`. It must be given to listen
+            anywhere but on loopback.
+        labels: of every session.
+        ssl: a server's context, to listen on `wss://`.
+        upstream_ssl: a client's context, for a provider with a certificate of its own.
+
+    Raises:
+        UsageError: the URL is none of a websocket; or it would listen to the world without a token.
+    """
+
+    def __init__(
+        self,
+        upstream: str,
+        store: StoreLocation | Recorder,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        ssl: tls.SSLContext | None = None,
+        upstream_ssl: tls.SSLContext | None = None,
+    ) -> None:
+        parts = urlsplit(upstream)
+        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+            raise UsageError(f"{upstream!r}: name the provider as wss://host, or ws://host")
+        if host not in LOOPBACK and not token:
+            raise UsageError(
+                f"host={host!r}: whoever reaches it uses the provider through it; give a token, "
+                "or listen on 127.0.0.1"
+            )
+        self._upstream = parts
+        self._store = store
+        self._host, self._port, self._ssl = host, port, ssl
+        self._token = token or None
+        self._labels = dict(labels or {})
+        self._upstream_ssl = upstream_ssl
+        self._own: Recorder | None = None
+        self._recorder: Recorder | None = None
+        self._server: Server | None = None
+        self._dialled: weakref.WeakKeyDictionary[ServerConnection, _Dialled] = weakref.WeakKeyDictionary()
+        self._guards: set[asyncio.Task[None]] = set()
+        self._runs: dict[str, Any] = {}
+
+    async def __aenter__(self) -> str:
+        """Listen; returns the URL that clients connect to.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        if isinstance(self._store, Recorder):
+            self._recorder = self._store
+        else:
+            self._recorder = self._own = Recorder(self._store)
+        self._server = await listen(
+            self._converse,
+            self._host,
+            self._port,
+            process_request=self._answer,
+            select_subprotocol=self._subprotocol,
+            compression=None,
+            max_size=None,
+            ping_interval=None,
+            open_timeout=OPEN_S + END_S,
+            close_timeout=END_S,
+            ssl=self._ssl,
+        )
+        return self.url
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close all connections on both sides, with code 1001, and commit what was recorded.
+
+        Raises:
+            StoreWriteError: what is left could not be written.
+        """
+        if self._server is not None:
+            server, self._server = self._server, None
+            server.close()
+            await server.wait_closed()
+        if self._guards:
+            await asyncio.gather(*self._guards, return_exceptions=True)
+        if self._own is not None:
+            recorder, self._own = self._own, None
+            await recorder.close()
+
+    @property
+    def url(self) -> str:
+        """Where to connect to; only within `async with`.
+
+        Raises:
+            RuntimeError: it does not listen.
+        """
+        if self._server is None:
+            raise RuntimeError("the proxy listens only within `async with`")
+        port = next(iter(self._server.sockets)).getsockname()[1]
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        scheme = "ws" if self._ssl is None else "wss"
+        return f"{scheme}://{host}:{port}" + (f"/{self._token}" if self._token else "")
+
+    @property
+    def provider(self) -> str:
+        """Where the provider is, without what may be a credential."""
+        return harmless_url(urlunsplit(self._upstream))
+
+    # --- handshakes -----------------------------------------------------------------------------------
+
+    async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Dial the provider; None: it agreed, and so do we. Cancelled, nothing stays open."""
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return connection.respond(HTTPStatus.UPGRADE_REQUIRED, "This is a proxy for websockets.\n")
+        if not is_ours(request.headers.get("Origin")):
+            return connection.respond(HTTPStatus.FORBIDDEN, "This proxy is for this machine alone.\n")
+        path = self._without_token(request.path)
+        if path is None:
+            return connection.respond(HTTPStatus.FORBIDDEN, "The path must begin with the proxy's token.\n")
+        path, run = _without_run(path, request.headers.get(RUN_HEADER))
+        url = self._url_of(path)
+        offered = [
+            name.strip()
+            for value in request.headers.get_all("Sec-WebSocket-Protocol")
+            for name in value.split(",")
+        ]
+        tap = self._tap(run)
+        tap.opening(
+            url,
+            list(request.headers.raw_items()),
+            offered,
+            by="proxy",
+            path=path,
+            hidden=[self._token] if self._token else [],
+        )
+        try:
+            upstream = await self._dial(url, request.headers, offered)
+        except InvalidStatus as refused:
+            return _mirrored(tap, refused.response)
+        except (OSError, TimeoutError, InvalidHandshake, InvalidURI, EOFError) as error:
+            tap.failed(error=error)
+            return connection.respond(
+                HTTPStatus.BAD_GATEWAY, f"The provider cannot be reached: {type(error).__name__}.\n"
+            )
+        except asyncio.CancelledError as error:
+            tap.failed(error=error)
+            raise
+        response = upstream.response
+        headers = [] if response is None else list(response.headers.raw_items())
+        tap.opened(101 if response is None else response.status_code, upstream.subprotocol, headers)
+        guard = asyncio.create_task(_guarded(connection, upstream))
+        self._guards.add(guard)
+        guard.add_done_callback(self._guards.discard)
+        self._dialled[connection] = _Dialled(upstream, tap, guard)
+        return None
+
+    async def _dial(self, url: str, headers: Headers, offered: list[str]) -> ClientConnection:
+        passed = [
+            (name, value)
+            for name, value in headers.raw_items()
+            if name.lower() not in _NOT_PASSED and not name.lower().startswith("sec-websocket-")
+        ]
+        options: dict[str, Any] = {} if self._upstream_ssl is None else {"ssl": self._upstream_ssl}
+        return await connect(
+            url,
+            additional_headers=passed,
+            user_agent_header=None,
+            subprotocols=[Subprotocol(name) for name in offered] or None,
+            compression=None,
+            max_size=None,
+            ping_interval=None,
+            open_timeout=OPEN_S,
+            close_timeout=END_S,
+            **options,
+        )
+
+    def _subprotocol(self, connection: ServerConnection, _: object) -> Subprotocol | None:
+        dialled = self._dialled.get(connection)
+        return None if dialled is None else dialled.upstream.subprotocol
+
+    def _without_token(self, path: str) -> str | None:
+        """The path as the provider is to have it; None: the token is another."""
+        if self._token is None:
+            return path
+        first, _, rest = path.removeprefix("/").partition("/")
+        given, query, asked = first.partition("?")
+        if not hmac.compare_digest(given.encode(), self._token.encode()):
+            return None
+        return f"/{rest}{query}{asked}"
+
+    def _url_of(self, path: str) -> str:
+        base, asked = self._upstream, urlsplit(f"//host{path}")
+        query = "&".join(one for one in (base.query, asked.query) if one)
+        inner = "" if asked.path == "/" else asked.path
+        return urlunsplit((base.scheme, base.netloc, (base.path.rstrip("/") + inner) or "/", query, ""))
+
+    def _tap(self, run: str | None) -> SocketTap:
+        assert self._recorder is not None, "it listens"
+        previous = None if run is None else self._runs.pop(run, None)
+        labels = self._labels if run is None else {**self._labels, "run": run}
+        tap = SocketTap.beginning(self._recorder, labels, previous)
+        if run is not None and tap.log is not None:
+            self._runs[run] = tap.log
+            if len(self._runs) > MAX_RUNS:
+                del self._runs[next(iter(self._runs))]
+        return tap
+
+    # --- a connection -----------------------------------------------------------------------------------
+
+    async def _converse(self, client: ServerConnection) -> None:
+        dialled = self._dialled[client]
+        upstream, tap = dialled.upstream, dialled.tap
+        dialled.guard.cancel()  # from here on, we see to its end
+        up = asyncio.create_task(_pump(client, upstream, tap.frame_out))
+        down = asyncio.create_task(_pump(upstream, client, tap.frame_in))
+        waiting = {up, down}
+        try:
+            while waiting:  # the side that ends first decides; a pump that finds its other side gone does not
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                ended = [(pump, pump.result()) for pump in (down, up) if pump in done]
+                told = [(pump, closed) for pump, closed in ended if closed is not None]
+                if told:
+                    pump, closed = told[0]
+                    await _mirror(closed, client, upstream, tap, by_server=pump is down)
+                    break
+        finally:
+            for pump in (up, down):
+                pump.cancel()
+            await asyncio.gather(up, down, return_exceptions=True)
+            await end_as(upstream, "closed", 1001, "")
+            tap.over()
+
+
+proxy = RecordingProxy
+"""`async with proxy("wss://api.openai.com", "calls.db") as url`."""
+
+
+async def _pump(source: Connection, sink: Connection, record: Any) -> ConnectionClosed | None:
+    """Carry messages one way: recorded first, then sent. Reading waits for sending, so nothing piles up.
+
+    Returns:
+        How the source ended; None: the sink is gone.
+    """
+    while True:
+        try:
+            message = await source.recv()
+        except ConnectionClosed as closed:
+            return closed
+        record(message)
+        try:
+            await sink.send(message)
+        except ConnectionClosed:
+            return None
+
+
+async def _mirror(
+    ended: ConnectionClosed,
+    client: ServerConnection,
+    upstream: ClientConnection,
+    tap: SocketTap,
+    *,
+    by_server: bool,
+) -> None:
+    how, code, reason = end_of(ended)
+    if by_server:
+        tap.server_ended(how, code, reason)
+        await end_as(client, how, code, reason)
+        return
+    closing = tap.client_closes(how, code, reason)
+    await end_as(upstream, how, code, reason)
+    tap.client_closed(closing, upstream.close_code, upstream.close_reason or "")
+
+
+async def _guarded(client: ServerConnection, upstream: ClientConnection) -> None:
+    """A client that goes away before it is answered leaves nothing open."""
+    await client.wait_closed()
+    await end_as(upstream, "closed", 1001, "")
+
+
+def _mirrored(tap: SocketTap, response: Response) -> Response:
+    """The provider's refusal, for the client."""
+    body = response.body or b""
+    tap.failed(status=response.status_code, body=body.decode("utf-8", "replace"))
+    headers = Headers()
+    for name, value in response.headers.raw_items():
+        if name.lower() not in _NOT_PASSED and not name.lower().startswith("sec-websocket-"):
+            headers[name] = value
+    headers["Content-Length"] = str(len(body))
+    headers["Connection"] = "close"
+    return Response(response.status_code, response.reason_phrase, headers, body)
+
+
+def _without_run(path: str, named: str | None) -> tuple[str, str | None]:
+    """The path without the run that it names, and the run."""
+    parts = path.split("/", 3)
+    if len(parts) > 2 and parts[1] == RUN_PATH and parts[2]:
+        return f"/{parts[3] if len(parts) > 3 else ''}", named or parts[2]
+    return path, named

@@ -1,0 +1,53 @@
+"""How a websocket ended, and ending another one in the same way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from websockets.asyncio.connection import Connection
+from websockets.exceptions import ConnectionClosed
+
+from .recorded import How
+
+END_S = 5.0
+"""How long the other side may take to answer a close frame, before the connection is dropped."""
+
+NO_CODE = 1005
+"""What a close frame without a code is told as (RFC 6455, section 7.4.1); it cannot be sent."""
+
+
+def end_of(closed: ConnectionClosed) -> tuple[How, int | None, str]:
+    """How the other side ended it: with a close frame, or without one."""
+    if closed.rcvd is not None:
+        return "closed", closed.rcvd.code, closed.rcvd.reason
+    if closed.sent is not None and closed.sent.code != 1000:
+        return "error", closed.sent.code, closed.sent.reason  # it broke the protocol, and we said so
+    return "eof", None, ""
+
+
+async def end_as(connection: Connection, how: How, code: int | None, reason: str) -> None:
+    """End a connection as another one was ended, and wait for that. Cancelled, it is dropped at once."""
+    try:
+        async with asyncio.timeout(END_S):
+            if how == "closed" and code == NO_CODE:
+                await _close_without_code(connection)
+            elif how == "closed" and code not in (1006, 1015):
+                await connection.close(code or 1000, reason)
+            elif how == "error":
+                connection.transport.abort()
+            else:
+                connection.transport.close()  # what is buffered is sent, then the end, without a close frame
+            await connection.wait_closed()
+    except TimeoutError:
+        pass
+    finally:
+        connection.transport.abort()
+
+
+async def _close_without_code(connection: Any) -> None:
+    try:
+        async with connection.send_context():
+            connection.protocol.send_close()
+    except ConnectionClosed:
+        pass

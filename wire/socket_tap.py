@@ -1,0 +1,215 @@
+"""The tap on a socket: what crosses one connection, appended to a session's log as it happens."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..recorder import Recorder, harmless_url, secrets_in, settings_secrets
+from ..schema import WIRE_FORMAT, EncodingError, Frame, Kind, Status
+from ..schema.codec import to_json
+from ..session.fields import mapping, sequence
+from .dialects import OPAQUE, Dialect, Message, dialect_of, is_conclusive, message_in
+from .recorded import How
+
+_CREDENTIALS_WITHIN = (
+    '"headers"',
+    '"authorization"',
+    '"server_url"',
+    '"handle"',
+    '"newHandle"',
+    '"new_handle"',
+)
+"""In frames with one of these, what stands there is sought from then on wherever else it comes."""
+_HANDLES = frozenset({"handle", "newHandle", "new_handle"})
+"""Whoever knows one resumes the session."""
+
+LOOKED_AT = 8
+"""Messages by which a connection's dialect is known, at most."""
+
+
+class SocketTap:
+    """Records one connection. Raises nothing of its own.
+
+    Args:
+        recorder: where the session is.
+        log: the session's; None: nothing is recorded.
+        number: of the connection in the session, from 1.
+    """
+
+    def __init__(self, recorder: Recorder, log: Any, number: int = 1) -> None:
+        self._log = log
+        self._codec = recorder.codec
+        self._number = number
+        self._socket: int | None = None
+        self._dialect: Dialect = OPAQUE
+        self._looked = 0
+
+    @classmethod
+    def beginning(cls, recorder: Recorder, labels: dict[str, str], previous: Any = None) -> SocketTap:
+        """A tap on the first connection of a session that begins here.
+
+        Args:
+            previous: the log of the session that the same client had before.
+        """
+        log = recorder.begin(labels, previous, format=WIRE_FORMAT) if recorder.enabled else None
+        return cls(recorder, log)
+
+    @property
+    def log(self) -> Any:
+        """The session's log, or None."""
+        return self._log
+
+    # --- the connection -----------------------------------------------------------------------------
+
+    def opening(
+        self,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        subprotocols: Iterable[str],
+        *,
+        by: str,
+        path: str = "",
+        hidden: Iterable[str] = (),
+    ) -> None:
+        """Before the connection is opened.
+
+        Args:
+            url: of the server.
+            headers: of the handshake, with their values: these are sought in all that follows.
+            by: who looks: `proxy`, `model`.
+            path: that the client asked for.
+            hidden: further texts that must not be recorded.
+        """
+        if self._log is None:
+            return
+        offered = list(subprotocols)
+        self._log.secrets.add(secrets_in({"url": url, "headers": list(headers), "subprotocols": offered}))
+        self._log.secrets.add(secrets_in({"url": path}))
+        self._log.secrets.add(hidden)
+        told = {
+            "url": harmless_url(url),
+            "path": harmless_url(path),
+            "headers": sorted({name for name, _ in headers}),
+            "subprotocols": offered,
+            "by": by,
+        }
+        self._socket = self._append(Kind.SOCKET, told)
+
+    def opened(self, status: int, subprotocol: str | None, headers: Sequence[tuple[str, str]]) -> None:
+        """The handshake is over."""
+        if self._log is not None:
+            self._log.secrets.add(secrets_in({"headers": list(headers)}))
+        told = {
+            "status": status,
+            "subprotocol": subprotocol,
+            "headers": sorted({name for name, _ in headers}),
+        }
+        self._append(Kind.SOCKET_OPENED, told, of=self._socket)
+
+    def failed(
+        self, *, status: int | None = None, body: str = "", error: BaseException | None = None
+    ) -> None:
+        """The handshake was refused, or there was no answer; the session is over."""
+        told: dict[str, Any] = {"status": status, "body": body} if error is None else {"raised": error}
+        self._append(Kind.SOCKET_FAILED, told, of=self._socket)
+        self._finish(Status.FAILED)
+
+    def server_ended(self, how: How, code: int | None, reason: str) -> None:
+        """The server's side ended."""
+        self._append(Kind.SOCKET_ENDED, {"how": how, "code": code, "reason": reason}, of=self._socket)
+
+    def client_closes(self, how: How, code: int | None, reason: str) -> int | None:
+        """The client begins to close, or has vanished; what `client_closed` takes."""
+        return self._append(Kind.SOCKET_CLOSE, {"how": how, "code": code, "reason": reason})
+
+    def client_closed(self, closing: int | None, code: int | None, reason: str) -> None:
+        """That is done: what the server answered."""
+        self._append(Kind.SOCKET_CLOSED, {"code": code, "reason": reason}, of=closing)
+
+    def over(self) -> None:
+        """The connection is over, and the session with it."""
+        self._finish(Status.CLOSED)
+
+    # --- frames -------------------------------------------------------------------------------------
+
+    def frame_in(self, message: str | bytes, *, suspended: bool | None = None) -> int | None:
+        """A frame came from the server; before the client gets it."""
+        return self._frame(Kind.FRAME_IN, message, suspended)
+
+    def frame_out(self, message: str | bytes, *, suspended: bool | None = None) -> int | None:
+        """A frame is sent to the server; before it is."""
+        return self._frame(Kind.FRAME_OUT, message, suspended)
+
+    def _frame(self, kind: Kind, message: str | bytes, suspended: bool | None) -> int | None:
+        log = self._log
+        if log is None or log.refusing:
+            return None
+        frame = Frame.of(message, suspended=suspended)
+        text = frame.text
+        type = None
+        decoded: Message | None = None
+        if text is not None and text[:1] in ("{", " ", "\n", "\t", "\r"):
+            decoded = message_in(text)
+            type = self._type(decoded)
+            if any(word in text for word in _CREDENTIALS_WITHIN):
+                self._learn(decoded)
+        value = self._redacted(frame, decoded) if self._codec.filters else frame
+        return self._append(kind, value, type=type)
+
+    def _type(self, message: Message | None) -> str | None:
+        if message is not None and self._looked < LOOKED_AT and not is_conclusive(self._dialect):
+            self._looked += 1
+            found = dialect_of([message])
+            self._dialect = self._dialect if found is OPAQUE else found
+        return self._dialect.type_of(message) or None
+
+    def _redacted(self, frame: Frame, message: Message | None) -> Any:
+        """The frame as the redactors leave its message: another text only where they changed one. What is no
+        message they cannot look into, and its length is all that is kept of it."""
+        if message is None:
+            data = frame.data.encode() if isinstance(frame.data, str) else frame.data
+            return {"length": len(data), "sha256": hashlib.sha256(data).hexdigest(), "opcode": frame.opcode}
+        try:
+            filtered = self._codec.filtered(message)
+        except EncodingError as error:
+            return {"unrecordable": {"name": "frame", "error": str(error)}}
+        if filtered == message:
+            return frame
+        text = to_json(filtered)
+        data = text if isinstance(frame.data, str) else text.encode()
+        return Frame(data, frame.opcode, frame.suspended, redacted=True)
+
+    def _learn(self, message: Message | None) -> None:
+        try:
+            self._log.secrets.add(settings_secrets(message, self._codec))
+        except EncodingError:
+            pass  # it is not recorded either
+        self._log.secrets.add(_handles(message))
+
+    # --- helpers --------------------------------------------------------------------------------------
+
+    def _append(
+        self, kind: Kind, value: Any, *, type: str | None = None, of: int | None = None
+    ) -> int | None:
+        if self._log is None:
+            return None
+        return self._log.append(kind, value, type=type, of=of, connection=self._number)
+
+    def _finish(self, status: Status) -> None:
+        if self._log is not None and self._log.status is Status.RECORDING:
+            self._log.finish(status)
+
+
+def _handles(tree: Any) -> Iterable[str]:
+    for item in sequence(tree):
+        yield from _handles(item)
+    for name, item in mapping(tree).items():
+        if isinstance(item, str):
+            if name in _HANDLES:
+                yield item
+            elif name == "server_url":
+                yield from secrets_in({"url": item})
+        else:
+            yield from _handles(item)
