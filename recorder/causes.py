@@ -6,14 +6,16 @@ process: it holds a chain of frames, at most one a session, the innermost first.
 
 from __future__ import annotations
 
-import threading
 import weakref
-from collections import OrderedDict
+from collections import deque
 from contextvars import ContextVar, Token
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 MAX_NESTED_SESSIONS = 4
 """Models wrapped in models; deeper frames are those of sessions long gone (a loop that reconnects)."""
+
+LOST = -1
+"""Seq of an entry that was dropped: what refers to it is marked."""
 
 EVENTS_REMEMBERED = 1024
 """For how many events back `caused_by` finds the cause."""
@@ -38,12 +40,14 @@ class Frame(NamedTuple):
     outer: Frame | None = None
 
 
-_frame: ContextVar[Frame | None] = ContextVar("realtape_cause", default=None)
+_new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
+WHERE: ContextVar[Frame | None] = ContextVar("realtape_cause", default=None)
+"""In whose extents we are. To be looked at only; `extent` and its like set it."""
 
 
 def current(session: int) -> Frame | None:
     """The innermost frame of this session; a cause of another session is none."""
-    frame = _frame.get()
+    frame = WHERE.get()
     while frame is not None and frame.session != session:
         frame = frame.outer
     return frame
@@ -51,7 +55,7 @@ def current(session: int) -> Frame | None:
 
 def log_inside(tap: int) -> object | None:
     """The log of the session whose inner model we are in, if it is this tap's."""
-    frame = _frame.get()
+    frame = WHERE.get()
     while frame is not None and frame.tap != tap:
         frame = frame.outer
     return None if frame is None else frame.inside
@@ -60,12 +64,22 @@ def log_inside(tap: int) -> object | None:
 def here() -> Frame | None:
     """All that is known here, to be carried to another place: the frames of the application, also
     where the model's code is on the stack."""
-    return _as_application(_frame.get())
+    return _as_application(WHERE.get())
 
 
 def enter(frame: Frame | None) -> None:
     """From now on, in this context: what happens is caused as it was where `frame` was taken."""
-    _frame.set(frame)
+    WHERE.set(frame)
+
+
+def leave(token: Token[Frame | None]) -> None:
+    """The end of an extent that began when the variable was set."""
+    try:
+        WHERE.reset(token)
+    except ValueError:
+        # A coroutine that nobody awaited to its end is closed wherever the collector runs; there
+        # the variable was never set.
+        pass
 
 
 class within:
@@ -78,56 +92,50 @@ class within:
         self._entered = frame
 
     def __enter__(self) -> None:
-        self._token: Token[Frame | None] = _frame.set(self._entered)
+        self._token: Token[Frame | None] = WHERE.set(self._entered)
 
     def __exit__(self, *exception: object) -> None:
-        try:
-            _frame.reset(self._token)
-        except ValueError:
-            # A coroutine that nobody awaited to its end is closed wherever the collector runs; there
-            # the variable was never set.
-            pass
+        leave(self._token)
 
 
 def extent(session: int, seq: int | None, tap: int = 0, inside: object | None = None) -> within:
     """For the length of a `with` block: what happens is caused by `seq`; see `Frame`."""
-    outer = _frame.get()
-    if outer is not None and (outer.outer is not None or outer.session != session):
-        outer = _others(session, outer)
+    return within(frame(WHERE.get(), session, seq, tap, inside))
+
+
+def frame(
+    around: Frame | None, session: int, seq: int | None, tap: int = 0, inside: object | None = None
+) -> Frame:
+    """The frame of an extent, within another one."""
+    if around is not None and (around.outer is not None or around.session != session):
+        around = _others(session, around)
     else:
-        outer = None  # nearly always
-    return within(Frame(session, seq, tap, inside, outer))
+        around = None  # nearly always
+    return _new(Frame, (session, seq, tap, inside, around))
 
 
 def none() -> within:
     """For the length of a `with` block: no cause at all (a task that lives on starts here). Only
     where we are is still known: inside a model that another one wraps."""
-    return within(_without_causes(_frame.get()))
+    return within(_without_causes(WHERE.get()))
 
 
 class EventCauses:
     """Remembers of events what they were caused by, or are the cause of. Safe from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal handler may `mark` while its thread is in here
-        self._known: OrderedDict[int, tuple[weakref.ref[Any], Frame]] = OrderedDict()  # by the event's id
+        self._known: deque[tuple[weakref.ref[Any], Frame]] = deque(maxlen=EVENTS_REMEMBERED)
 
     def remember(self, event: Any, frame: Frame) -> None:
         """Keep an event's frame, as long as there are not too many younger ones."""
         try:
-            reference = weakref.ref(event)
+            self._known.append((weakref.ref(event), frame))
         except TypeError:  # a class with slots
             return
-        with self._lock:
-            self._known[id(event)] = (reference, frame)
-            self._known.move_to_end(id(event))
-            if len(self._known) > EVENTS_REMEMBERED:
-                self._known.popitem(last=False)
 
     def of(self, event: Any) -> Frame | None:
         """An event's frame, or None where it is not known (any more)."""
-        found = self._known.get(id(event))
-        return found[1] if found is not None and found[0]() is event else None
+        return next((frame for known, frame in reversed(list(self._known)) if known() is event), None)
 
 
 def _without_causes(frame: Frame | None) -> Frame | None:

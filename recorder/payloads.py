@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
 from typing import Any, NamedTuple
 
 from ..schema.codec import Codec, Reference, Secrets, Snapshot, unrecordable
 from ..schema.entries import Entry, Flag, text_column
 from ..schema.errors import EncodingError
+from .causes import LOST
 from .gaps import gap_instead
 
 logger = logging.getLogger("realtape.recorder")
@@ -20,7 +22,11 @@ RECENT_BYTES = 4
 """Byte values looked back on: an audio event follows the raw event that carried the same audio."""
 
 # As plain integers: an `enum.Flag` takes ten times as long to add up.
+_ASSUMED, _CAUSE_LOST = int(Flag.ASSUMED), int(Flag.CAUSE_LOST)
 _REDACTED, _LOSSY = int(Flag.REDACTED), int(Flag.LOSSY)
+
+PLACE_COLUMNS = 10
+"""Of an `Entry`: what is known of it when it is appended."""
 
 
 class SegmentBuffer:
@@ -76,22 +82,49 @@ class EntryEncoder:
     def __init__(self, codec: Codec, secrets: Secrets) -> None:
         self.segments = SegmentBuffer()
         self._blobs: dict[Reference, bytes] = {}
+        self._items: dict[str, str | None] = {}
         self._codec = codec
         self._secrets = secrets
-        self._scrubbed = False
+        self._scrubbed = self._failing = False
+
+    def begin(self) -> None:
+        """A batch begins: secrets may have come since the last one."""
+        self._items.clear()
 
     def entry(self, appended: tuple[Any, ...]) -> Pending:
         """The entry, with the payload of its snapshot. Raises nothing: what fails is a gap at its place."""
-        *columns, flags, snapshot, _ = appended
-        entry = Entry._make((*columns, "", flags, b""))
+        seq, at_ns, tick, task, kind, type, method, cause, of, connection, playback, *snapshot = appended
+        item_id, content_index, elapsed_ms, assumed = playback
+        flags = _ASSUMED if assumed and item_id is not None else 0
+        if cause is not None and cause < 0:
+            cause, flags = None, flags | _CAUSE_LOST if cause == LOST else flags
+        if of == LOST:
+            of = None
         try:
-            payload, more = self._encode(snapshot)
-            type = text_column(entry.type)
-            return Pending(entry._replace(type=type, payload=payload, flags=flags | more), self._blobs)
-        except Exception as error:  # noqa: BLE001 - the others go on, whatever happens here
+            payload, more = self._encode(tuple(snapshot))
+            if item_id is not None:
+                known = self._items.get(item_id)
+                if known is None:
+                    known = self._items[item_id] = text_column(self._secrets.scrub(item_id))
+                item_id = known
+            entry = Entry._make(
+                (
+                    *(seq, at_ns, tick, task, kind, text_column(type), method, cause, of, connection),
+                    *(item_id, content_index, elapsed_ms, payload, flags | more, b""),
+                )
+            )
+            self._failing = False
+            return Pending(entry, self._blobs)
+        except BaseException as error:
+            # A redactor may raise anything; only in the main thread this may be Ctrl-C.
+            if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
+                raise
             name = error.__class__.__name__  # its text may quote what was to be recorded
-            logger.error("an entry is lost, please report this: %s", name)
-            return Pending(gap_instead(entry, f"the recorder failed: {name}"), {})
+            if not self._failing:  # of those that fail one after another, the first is enough
+                logger.error("entries are lost: %s where a redactor or the recorder made a payload", name)
+            self._failing = True
+            lost = Entry(seq, at_ns, tick, task, kind, payload="")
+            return Pending(gap_instead(lost, f"the recorder failed: {name}"), {})
 
     def _encode(self, snapshot: Snapshot) -> tuple[str, int]:
         """A value's payload, and its flags. What cannot be encoded says so in its place."""

@@ -8,8 +8,6 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from ..schema.codec import Secrets
-from ..schema.entries import text_column
 from ..schema.shadows import Shadows, bare
 from ..session.audio_tracker import AudioTracker
 from ..session.sound import SoundFormats
@@ -28,8 +26,7 @@ _MAX_INT = (1 << 31) - 1  # of an integer column on PostgreSQL
 class PlaybackColumns:
     """Makes columns of a playback state. A tracker is the application's, and may say anything."""
 
-    def __init__(self, secrets: Secrets) -> None:
-        self._secrets = secrets
+    def __init__(self) -> None:
         self._item: tuple[Any, str | None] = (None, None)  # most states tell of the same item
 
     def of(self, state: Playback) -> Playback:
@@ -37,8 +34,7 @@ class PlaybackColumns:
         item_id, content_index, elapsed_ms, assumed = state
         item = self._item
         if item_id is not item[0]:
-            text = None if item_id is None else text_column(self._secrets.scrub(str(item_id)))
-            self._item = item = (item_id, text)
+            self._item = item = (item_id, None if item_id is None else str.__str__(str(item_id)))
         if content_index is not None:
             content_index = int(content_index)
             if abs(content_index) > _MAX_INT:
@@ -54,23 +50,21 @@ class TrackerTap:
     """Observes a tracker that the application made, without the application changing a line.
 
     Its methods are shadowed by attributes of the instance: calls by the application, from any
-    thread, and by the model are appended to the log. A method that the application had taken hold
-    of before is not seen; what it changed is found at the next entry, and appended as `observed`.
+    thread, and by the model are appended to the log. Its state is also looked at, now and then, which is no
+    call: a method that the application had taken hold of before is not seen, and what it changed, or what
+    passes by itself where a tracker reads a clock, is found so.
 
     Args:
         tracker: the application's.
-        append: called with a method's name and what becomes the entry's payload.
+        append: called with a method's name, what becomes the entry's payload, and the state after the call.
     """
 
-    def __init__(self, tracker: Any, append: Callable[[str, dict[str, Any]], object]) -> None:
+    def __init__(self, tracker: Any, append: Callable[[str, dict[str, Any], Playback], object]) -> None:
         self._tracker = tracker
         self._append_call = append
-        self._lock = threading.Lock()
-        self._in_progress = 0
         self._calls = threading.local()
         self._get_state: Callable[[], Mapping[str, Any]] | None = bare(getattr(tracker, "get_state", None))
         self._known: Playback = NO_PLAYBACK
-        self._known = self._state()
         self._shadows: Shadows | None = None
         self.attach()
 
@@ -81,16 +75,19 @@ class TrackerTap:
             logger.warning("%s.%s cannot be observed", type(self._tracker).__qualname__, name)
 
     def playback(self) -> Playback:
-        """The state now; called for every entry. Appends what changed unseen."""
-        with self._lock:
-            state = self._state()
-            # While a call is in progress the change is its own, and it will be appended.
-            unseen = not self._in_progress and state != self._known
-            if unseen:
-                self._known = state
-        if unseen:
-            self._append("observed", {}, state)
-        return state
+        """The state now; of a tracker that does not say, the last one."""
+        if self._get_state is None:
+            return NO_PLAYBACK
+        outermost = not getattr(self._calls, "inside", False)
+        self._calls.inside = True  # what it calls of its own is no call
+        try:
+            self._known = _state_in(self._get_state())
+        except Exception as error:  # noqa: BLE001 - the application's own tracker may do anything
+            logger.debug("the tracker's state cannot be read: %s", type(error).__name__)
+        finally:
+            if outermost:
+                self._calls.inside = False
+        return self._known
 
     def detach(self) -> None:
         """Give the tracker back as it was, and stop observing."""
@@ -102,38 +99,31 @@ class TrackerTap:
         """Make a call on the tracker, and append it: the outermost one only."""
         if getattr(self._calls, "inside", False):
             return method(*args, **kwargs)
-        with self._lock:
-            self._in_progress += 1
         self._calls.inside = True
+        result: Any = None
         try:
-            return method(*args, **kwargs)
+            result = method(*args, **kwargs)
+            return result
         finally:
             self._calls.inside = False
             value: dict[str, Any] = {"args": [_length(arg) for arg in args]}
             if kwargs:
                 value["kwargs"] = {key: _length(arg) for key, arg in kwargs.items()}
-            self._append(name, value, self._state())
-            with self._lock:
-                self._in_progress -= 1
-                self._known = self._state()
+            state = self._answered(result) if name == "get_state" else None
+            state = self.playback() if state is None else state
+            self._append_call(name, {**value, "state": list(state[:3])}, state)
 
-    def _state(self) -> Playback:
-        if self._get_state is None:
-            return NO_PLAYBACK
+    def _answered(self, state: Any) -> Playback | None:
+        """The state that the tracker has just answered; None where it is none."""
         try:
-            state = self._get_state()
-            return (
-                state["current_item_id"],
-                state["current_item_content_index"],
-                state["elapsed_ms"],
-                False,
-            )
-        except Exception as error:  # noqa: BLE001 - the application's own tracker may do anything
-            logger.debug("the tracker's state cannot be read: %s", error)
-            return self._known
+            self._known = _state_in(state)
+        except Exception:  # noqa: BLE001 - the application's own tracker may answer anything
+            return None
+        return self._known
 
-    def _append(self, name: str, value: dict[str, Any], state: Playback) -> None:
-        self._append_call(name, {**value, "state": list(state[:3])})
+
+def _state_in(state: Any) -> Playback:
+    return state["current_item_id"], state["current_item_content_index"], state["elapsed_ms"], False
 
 
 def _length(arg: Any) -> Any:

@@ -28,7 +28,8 @@ from ..schema.errors import StoreWriteError, UsageError
 from ..schema.log import StoreLocation, locate
 from ..schema.model import RealtimeModel, RealtimeModelListener
 from . import causes
-from .session_log import LOST, Backlog, SessionLog
+from .causes import LOST
+from .session_log import Backlog, SessionLog
 from .store import Store, inherit, open_files, own
 from .tap import ModelTap
 from .writer import Writer, logger

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..schema.clocks import Round, rounds_of
-from ..schema.codec import TEXT, Codec, Secrets, Snapshot
-from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Flag, Header, Kind, Status
+from ..schema.codec import TEXT, Codec, Secrets
+from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Header, Kind, Status
 from . import causes
 from .gaps import OVERLOAD, Loss
 from .held_back import HeldBack
-from .payloads import EntryEncoder, Pending
+from .payloads import PLACE_COLUMNS, EntryEncoder, Pending
 from .playback import NO_PLAYBACK, Playback, PlaybackColumns
 
 logger = logging.getLogger("realtape.recorder")
@@ -34,24 +34,30 @@ MAX_CALLS = 1024
 
 MAX_DEFERRED = 64
 
+STEP_BYTES = 4096
+"""In such steps a session counts what it holds: counting takes a lock that all sessions share."""
+
+SAMPLE_NS = 1_000_000
+"""How old what is known of the playback state may be, where no call on the tracker told otherwise."""
+
+SLOW_READS = 100
+"""A tracker is asked so many times as seldom as its answer took."""
+
 SLICE_ENTRIES = 16
 """Entries that are encoded before the writer gives the interpreter's lock up."""
 
-LOST = -1
-"""Seq of an entry that was dropped: what refers to it is marked."""
-
-# As plain integers: an `enum.Flag` takes ten times as long to add up.
-_ASSUMED, _CAUSE_LOST = int(Flag.ASSUMED), int(Flag.CAUSE_LOST)
+_NO_CAUSE = -2  # said by who knows that there is none
+_NEVER_NS = 1 << 70
+_where = causes.WHERE.get
+_current_task, _get_ident = asyncio.current_task, threading.get_ident
 _LATEST_NS = (1 << 63) - 1  # that a column holds: in 292 years
 _numbers = itertools.count(1)
 
 
 Appended = tuple[Any, ...]
-"""An entry that is numbered and not encoded yet: the first APPENDED_COLUMNS of an `Entry`, its flags so far,
-the snapshot of its value, and its weight in the backlog. Of immutable parts, where that can be: the garbage
-collector forgets such a tuple, however many wait."""
-
-APPENDED_COLUMNS = 13
+"""An entry that is numbered and not encoded yet: the first PLACE_COLUMNS of an `Entry` (where LOST stands for
+what is not there any more), the playback state, and the snapshot of its value: form, data and size. Of
+immutable parts, where that can be: the garbage collector forgets such a tuple, however many wait."""
 
 
 @dataclass(slots=True)
@@ -88,6 +94,7 @@ class Batch:
         """
         encoded: list[Pending] = []
         encoder = self.log.encoder
+        encoder.begin()
         for start in range(0, len(self.appended), SLICE_ENTRIES):
             for appended in self.appended[start : start + SLICE_ENTRIES]:
                 encoded.append(encoder.entry(appended))
@@ -104,7 +111,8 @@ class Backlog:
         limit_bytes: beyond it nothing more may be held; the entry that goes beyond is still held.
 
     Attributes:
-        held_bytes: now.
+        held_bytes: now; sessions count in steps, and may hold a step each beside it.
+        step_bytes: so many at a time.
         parked: the writer sleeps until it is woken, and does not look by itself.
         wake: tells the writer that a session has something to write; must not block.
     """
@@ -112,6 +120,7 @@ class Backlog:
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes
         self.held_bytes = 0
+        self.step_bytes = min(STEP_BYTES, limit_bytes // 64)
         self.parked = False
         self.wake: Callable[[SessionLog], None] = lambda log: None
         self._lock = threading.RLock()  # a signal handler may append while its thread is in here
@@ -142,7 +151,8 @@ class SessionLog:
     Attributes:
         number: of the session in this process.
         status: entries may still follow when it is no longer `recording`.
-        playback: answers the playback state of the moment.
+        playback: answers the playback state of the moment; asked every SAMPLE_NS, or less if that is slow.
+        always_moves: the state is another one at every moment, and asked for at every entry.
         handling: received events that the listeners are still handling.
         held: the writer's: what is encoded, and waits for what follows it.
         refusing: what is appended is not recorded (any more).
@@ -164,7 +174,10 @@ class SessionLog:
         self.header = header
         self.number = next(_numbers)
         self.status = Status.RECORDING
-        self.playback: Callable[[], Playback] = lambda: NO_PLAYBACK
+        self._playback: Callable[[], Playback] | None = None
+        self._played = NO_PLAYBACK  # as columns
+        self._ask_at_ns = _NEVER_NS
+        self.always_moves = False
         self.handling: set[int] = set()
         self.secrets = secrets
         self.clock = clock
@@ -173,19 +186,21 @@ class SessionLog:
         self.count = 0
         self.listed = False
         self.committed: tuple[int, bytes] | None = None
-        self._columns = PlaybackColumns(secrets)
+        self._columns = PlaybackColumns()
         self.encoder = EntryEncoder(codec, secrets)
         self.held = HeldBack(secrets)
-        self._snapshots = codec.snapshots
+        self._take = codec.snapshots.take
         self._places = _Places()
         self._backlog = backlog
         self._lock = threading.RLock()
-        self._busy = False
+        self._busy = self._catching_up = False
         self._deferred: list[tuple[Any, ...]] = []
-        self._started_ns: int | None = None  # by the clock, at the first entry
+        self._started = False
+        self._started_ns = _NEVER_NS  # by the clock, at the first entry
         self._latest_ns = 0
         self._pending: list[Appended] = []
         self._weight_bytes = 0
+        self._held_bytes = 0  # more, of which the backlog does not know yet
         self._touched = False
         self._loss: Loss | None = None
         self._lost_told = 0
@@ -216,40 +231,93 @@ class SessionLog:
         """
         if self.refusing:
             return None
-        playback = NO_PLAYBACK
+        at_ns = self._latest_ns
         try:
-            # Outside our lock: the tracker is the application's, and may wait for one of its own. It
-            # may append what it was not seen to do, and say, or raise, anything.
-            state = self.playback()
-            if state is not NO_PLAYBACK:
-                playback = self._columns.of(state)
-        except Exception as error:  # noqa: BLE001 - see above
-            logger.debug("the playback state cannot be read: %s", error.__class__.__name__)
-        if cause is None:
-            frame = causes.current(self.number)
-            cause = None if frame is None else frame.seq
-        with self._lock:
-            if self._busy:
-                # A signal handler, a finalizer or a describer, in the middle of another append of
-                # this thread: its turn comes when that one is whole.
-                if len(self._deferred) < MAX_DEFERRED:
-                    self._deferred.append((kind, value, type, method, of, cause, connection, playback))
-                else:
-                    self._lose(kind, self._latest_ns, "more were appended within one append than are kept")
-                return None
-            self._busy = True
-            try:
-                seq = self._append(kind, value, type, method, of, cause, connection, playback)
-                if self._deferred:
-                    self._append_deferred()
-            finally:
-                self._busy = False
+            now_ns = self.clock()
+            if now_ns >= self._ask_at_ns:
+                self._ask(now_ns)
+            if cause is None:
+                frame = _where()
+                if frame is not None:
+                    if frame.session != self.number:
+                        frame = causes.current(self.number)
+                    cause = None if frame is None else frame.seq
+            with self._lock:
+                if self._busy:
+                    # A signal handler, a finalizer or a describer, in the middle of another append of
+                    # this thread: its turn comes when that one is whole.
+                    self._defer(kind, value, type, method, of, cause, connection)
+                    return None
+                self._busy = True
+                try:
+                    at_ns = now_ns - self._started_ns
+                    if at_ns.__class__ is int and self._latest_ns <= at_ns <= _LATEST_NS:
+                        self._latest_ns = at_ns
+                    else:
+                        at_ns = self._elapsed(now_ns)
+                    backlog = self._backlog
+                    if backlog.held_bytes > backlog.limit_bytes:
+                        self._lose(kind, at_ns, OVERLOAD)
+                        seq = None
+                    elif self.refusing:
+                        return None
+                    else:
+                        tick, task = self._places.here()
+                        if self._loss is not None:
+                            self._append_gap(at_ns, tick, task)
+                        form, data, size = self._take(value)
+                        seq = self.count
+                        self._pending.append(
+                            (
+                                *(seq, at_ns, tick, task, kind._value_, type, method, cause, of, connection),
+                                *(self._played, form, data, size),
+                            )
+                        )
+                        self.count = seq + 1
+                        self._held_bytes += size + ENTRY_OVERHEAD_BYTES
+                        if self._held_bytes > backlog.step_bytes:
+                            self._hold()
+                finally:
+                    self._busy = False
+        except Exception as error:  # noqa: BLE001 - the application goes on, whatever happens here
+            seq = self._failed(kind, at_ns, error)
+        if self._deferred:
+            self._append_deferred()
         if self._backlog.parked or not self.listed:
             self._backlog.wake(self)
         return seq
 
-    def played(self, method: str, value: dict[str, Any]) -> None:
-        """Append a call on the tracker, or what it was found to have done."""
+    @property
+    def playback(self) -> Callable[[], Playback] | None:
+        """Answers the playback state of the moment; None where there is none."""
+        return self._playback
+
+    @playback.setter
+    def playback(self, playback: Callable[[], Playback] | None) -> None:
+        self._playback, self._played = playback, NO_PLAYBACK
+        self._ask_at_ns = _NEVER_NS if playback is None else 0
+
+    def _ask(self, now_ns: int) -> None:
+        """Look at the tracker: outside our lock, for it is the application's, and may wait for one of its
+        own. It may say, or raise, anything."""
+        assert self._playback is not None
+        self._ask_at_ns = 0 if self.always_moves else now_ns + SAMPLE_NS
+        try:
+            self._played = self._columns.of(self._playback())
+        except Exception as error:  # noqa: BLE001 - see above
+            self._played = NO_PLAYBACK
+            logger.debug("the playback state cannot be read: %s", error.__class__.__name__)
+        if not self.always_moves:
+            took_ns = self.clock() - now_ns
+            if took_ns * SLOW_READS > SAMPLE_NS:
+                self._ask_at_ns = now_ns + took_ns * SLOW_READS
+
+    def played(self, method: str, value: dict[str, Any], state: Playback) -> None:
+        """Append a call on the tracker, and the state after it."""
+        try:
+            self._played = self._columns.of(state)
+        except Exception:  # noqa: BLE001 - the tracker's own objects may raise anything
+            self._played = NO_PLAYBACK
         frame = causes.current(self.number)
         who = "application" if frame is None or frame.inside is None else "model"
         self.append(Kind.PLAYBACK, value, type=who, method=method)
@@ -293,13 +361,13 @@ class SessionLog:
 
     def take(self) -> Batch | None:
         """Everything that is not in the database yet; the writer's only access."""
+        if self._deferred:
+            self._append_deferred()
         with self._lock:
             if not self.pending:
                 return None
             self._busy = True
             try:
-                if self._deferred:
-                    self._append_deferred()
                 if self._loss is not None:  # where no further entry comes to append the gap
                     self._append_gap(self._latest_ns, None, None)
                 return self._batch()
@@ -314,76 +382,62 @@ class SessionLog:
 
     # --- inside the lock ----------------------------------------------------------------------
 
-    def _append(
-        self,
-        kind: Kind,
-        value: Any,
-        type: str | None,
-        method: str | None,
-        of: int | None,
-        cause: int | None,
-        connection: int | None,
-        playback: Playback,
-    ) -> int | None:
-        at_ns = self._latest_ns
-        try:
-            now_ns = self.clock()
-            if self._started_ns is None:
-                self._started_ns = now_ns
-            at_ns = int(now_ns - self._started_ns)
-            if self._latest_ns <= at_ns <= _LATEST_NS:  # where a clock runs backwards, it stands still here
-                self._latest_ns = at_ns
-            else:
-                at_ns = self._latest_ns
-            if self.refusing:
-                return None
-            if self._backlog.held_bytes > self._backlog.limit_bytes:
-                self._lose(kind, at_ns, OVERLOAD)
-                return None
-            tick, task = self._places.here()
-            if self._loss is not None:
-                self._append_gap(at_ns, tick, task)
-            snapshot = self._snapshots.take(value)
-            item_id, content_index, elapsed_ms, assumed = playback
-            flags = _ASSUMED if assumed and item_id is not None else 0
-            if cause == LOST:
-                cause, flags = None, flags | _CAUSE_LOST
-            if of == LOST:
-                of = None
-            seq = self.count
-            place = (seq, at_ns, tick, task, kind._value_, type, method, cause, of, connection)
-            self._add((*place, item_id, content_index, elapsed_ms, flags), snapshot)
-        except Exception as error:  # noqa: BLE001 - the application goes on, whatever happens here
-            # Without the error's text, and without source: they may quote what was to be recorded.
-            name = error.__class__.__name__
-            if self._loss is None:  # of those lost one after another, the first is enough
-                trace = traceback.extract_tb(error.__traceback__)
-                where = ", ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in trace)
-                logger.error("entries are lost, please report this: %s in %s", name, where)
+    def _elapsed(self, now_ns: int) -> int:
+        """The instant of an entry: the first, or where the clock says anything else than what it should."""
+        if not self._started:
+            self._started, self._started_ns = True, now_ns
+        at_ns = int(now_ns - self._started_ns)
+        if self._latest_ns <= at_ns <= _LATEST_NS:
+            self._latest_ns = at_ns
+        return self._latest_ns  # where a clock runs backwards, it stands still here
+
+    def _failed(self, kind: Kind, at_ns: int, error: Exception) -> None:
+        # Without the error's text, and without source: they may quote what was to be recorded.
+        name = error.__class__.__name__
+        if self._loss is None:  # of those lost one after another, the first is enough
+            trace = traceback.extract_tb(error.__traceback__)
+            where = ", ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in trace)
+            logger.error("entries are lost, please report this: %s in %s", name, where)
+        with self._lock:
             self._lose(kind, at_ns, f"the recorder failed: {name}")
-            return None
-        return seq
+
+    def _defer(self, kind: Kind, *arguments: Any) -> None:
+        if len(self._deferred) < MAX_DEFERRED:
+            self._deferred.append((kind, *arguments))
+        else:
+            self._lose(kind, self._latest_ns, "more were appended within one append than are kept")
 
     def _append_deferred(self) -> None:
-        deferred, self._deferred = self._deferred, []  # a describer would go on for ever
-        for arguments in deferred:
-            self._append(*arguments)
+        with self._lock:
+            if self._busy or self._catching_up:
+                return  # what comes while these are appended waits: a describer would go on for ever
+            deferred, self._deferred, self._catching_up = self._deferred, [], True
+            try:
+                for kind, value, type, method, of, cause, connection in deferred:
+                    cause = _NO_CAUSE if cause is None else cause
+                    self.append(
+                        kind, value, type=type, method=method, of=of, cause=cause, connection=connection
+                    )
+            finally:
+                self._catching_up = False
 
     def _append_gap(self, at_ns: int, tick: int | None, task: int | None) -> None:
         loss, self._loss = self._loss, None
         assert loss is not None
         self._lost_told += loss.count
         gap = loss.gap(self.count, at_ns, tick, task)
-        self._add((*gap[:APPENDED_COLUMNS], 0), Snapshot(TEXT, gap.payload, len(gap.payload)))
-
-    def _add(self, columns: tuple[Any, ...], snapshot: Snapshot) -> None:
-        weight = ENTRY_OVERHEAD_BYTES + snapshot.size
-        self._weight_bytes += weight
-        self._backlog.hold(weight)
-        self._pending.append((*columns, snapshot, weight))
+        self._pending.append((*gap[:PLACE_COLUMNS], NO_PLAYBACK, TEXT, gap.payload, len(gap.payload)))
         self.count += 1
+        self._held_bytes += len(gap.payload) + ENTRY_OVERHEAD_BYTES
+
+    def _hold(self) -> None:
+        """Let the backlog know what we hold."""
+        self._weight_bytes += self._held_bytes
+        self._backlog.hold(self._held_bytes)
+        self._held_bytes = 0
 
     def _batch(self) -> Batch:
+        self._hold()
         batch = Batch(self, self._pending, self.status, self._weight_bytes, self._lost_told)
         self._pending = []
         self._weight_bytes = self._lost_told = 0
@@ -408,37 +462,46 @@ class _Places:
         self._tick: int | None = None  # of the last entry, which was appended in this round:
         self._last: Round | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0  # that runs it
         self._round: Callable[[], Round] = lambda: Round(0, 0)
         self._tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], int] = weakref.WeakKeyDictionary()
         self._task_count = 0
-        self._latest: weakref.ref[asyncio.Task[Any]] | None = None  # most entries come from one task
-        self._latest_number = 0
+        self._latest: Callable[[], asyncio.Task[Any] | None] = lambda: None  # most entries come from one task
+        self._number: int | None = None  # its
 
     def here(self) -> tuple[int | None, int | None]:
         """The round and the task that we are in; None for what we are not in. The caller sees to
         it that no two threads are here at once."""
+        # To ask for the running loop is a system call, in Python 3.11.
+        task = _current_task(self._loop) if _get_ident() == self._thread else None
+        if (task is None or self._latest() is not task) and not self._change():
+            return None, None
+        here, last = self._round(), self._last
+        if here is not last:  # or it is the same round
+            if self._tick is None:
+                self._tick = 0
+            elif last is not None and last.burst == here.burst:
+                passed = here.number - last.number
+                self._tick += passed if passed < SETTLED_TICKS else LONG_TICKS + passed
+            else:
+                self._tick += SETTLED_TICKS + here.number
+            self._last = here
+        return self._tick, self._number
+
+    def _change(self) -> bool:
+        """Another task than that of the last entry, or a callback; False where no loop is running."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return None, None
+            return False
         if self._loop is not loop:  # the first entry; or it is another loop, in another thread
             self._loop, self._round, self._last = loop, rounds_of(loop), None
-        here, last = self._round(), self._last
-        if self._tick is None:
-            self._tick = 0
-        elif last is not None and last.burst == here.burst:
-            passed = here.number - last.number
-            self._tick += passed if passed < SETTLED_TICKS else LONG_TICKS + passed
-        else:
-            self._tick += SETTLED_TICKS + here.number
-        self._last = here
-        task = asyncio.current_task(loop)
-        if task is None:
-            return self._tick, None
-        if self._latest is None or self._latest() is not task:
+            self._thread = _get_ident()
+        task, number = asyncio.current_task(loop), None
+        if task is not None:
             number = self._tasks.get(task)
             if number is None:
                 number = self._tasks[task] = self._task_count
                 self._task_count += 1
-            self._latest, self._latest_number = weakref.ref(task), number
-        return self._tick, self._latest_number
+        self._latest, self._number = (lambda: None) if task is None else weakref.ref(task), number
+        return True

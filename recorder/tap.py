@@ -18,13 +18,15 @@ from ..schema.codec import Codec, Vocabulary, event_name
 from ..schema.entries import Kind, Status
 from ..schema.errors import EncodingError
 from . import causes
+from .causes import LOST
 from .options import describe, known_options, observe_key, secrets_in, settings_secrets
 from .playback import AssumedTracker, TrackerTap
-from .session_log import LOST, SessionLog
+from .session_log import SessionLog
 
 logger = logging.getLogger("realtape.recorder")
 
 _numbers = itertools.count(1)
+_where = causes.WHERE.get
 
 Begin = Callable[[SessionLog | None], SessionLog | None]
 """Begins a session, the next one after that of the same model; None where nothing is recorded."""
@@ -48,10 +50,11 @@ class ModelTap:
         relay: Callable[[Callable[[Any], Any]], Any],
     ) -> None:
         self.inner = inner
-        self.listeners: list[Any] = []
+        self.listeners: tuple[Any, ...] = ()  # another one after each change: who iterates is not disturbed
         self._number = next(_numbers)
         self._begin_session = begin
         self._vocabulary = vocabulary
+        self._words = vocabulary.by_class
         self._codec = Codec(vocabulary)
         self._relay = relay(self._on_event)
         self._log: SessionLog | None = None
@@ -63,32 +66,42 @@ class ModelTap:
     async def _on_event(self, event: Any) -> None:
         """Append first, then give to the listeners as the SDK does: in order, over a copy, until
         one raises."""
-        linked = cast("SessionLog | None", causes.log_inside(self._number))
+        around = _where()
+        linked = None if around is None else cast("SessionLog | None", causes.log_inside(self._number))
         log = linked or self._log or self._begin({})
+        listeners = self.listeners
         if log is None or log.refusing:
-            for listener in list(self.listeners):
+            for listener in listeners:
                 await listener.on_event(event)
             return
-        if log is self._log and isinstance(self._tracker, AssumedTracker):
-            self._tracker.on_received(event)
+        if log.always_moves and log is self._log:
+            cast("AssumedTracker", self._tracker).on_received(event)
         cls = cast("type[Any]", type(event))
-        received = log.append(Kind.RECEIVED, event, type=self._types.get(cls) or self._type_of(cls))
+        word = self._words.get(id(cls))
+        name = word.name if word is not None else self._type_of(cls)
+        received = log.append(Kind.RECEIVED, event, type=name)
         seq = LOST if received is None else received
-        log.received.remember(event, causes.Frame(log.number, seq))
-        call_id = getattr(event, "call_id", None)
-        if isinstance(call_id, str) and getattr(event, "type", None) == "function_call":
-            log.remember_call(call_id, seq)
+        frame = causes.frame(around, log.number, seq, self._number)
+        # Without the frames around it, which may hold other sessions.
+        log.received.remember(event, frame if frame.outer is None else causes.Frame(log.number, seq))
+        if name == "function_call":
+            call_id = getattr(event, "call_id", None)
+            if isinstance(call_id, str):
+                log.remember_call(call_id, seq)
         listener = None
         log.handling.add(seq)
+        # What a listener does is the application's, and belongs to the session that is going on by then.
+        token = causes.WHERE.set(frame)
         try:
-            # What a listener does is the application's, and belongs to the session that is going on by then.
-            with causes.extent(log.number, seq, self._number):
-                for listener in list(self.listeners):
-                    await listener.on_event(event)
+            for listener in listeners:
+                await listener.on_event(event)
         except BaseException as error:
+            causes.leave(token)
             value = {**_raised(error), "listener": type(listener).__qualname__}
             log.append(Kind.HANDLED, value, of=seq)
             raise
+        else:
+            causes.leave(token)
         finally:
             log.handling.discard(seq)
         if received is None or log.count != received + 1:  # else it returned before anything else happened
@@ -156,7 +169,7 @@ class ModelTap:
             return
         if not self.listeners:
             self.inner.add_listener(self._relay)
-        self.listeners.append(listener)
+        self.listeners = (*self.listeners, listener)
         self._note_listener(Kind.LISTENER_ADDED, listener)
 
     def remove_listener(self, listener: Any) -> None:
@@ -164,7 +177,8 @@ class ModelTap:
         if listener not in self.listeners:
             return
         self._note_listener(Kind.LISTENER_REMOVED, listener)
-        self.listeners.remove(listener)
+        index = self.listeners.index(listener)
+        self.listeners = self.listeners[:index] + self.listeners[index + 1 :]
         if not self.listeners:
             self.inner.remove_listener(self._relay)
 
@@ -233,6 +247,7 @@ class ModelTap:
         else:
             self._tracker = AssumedTracker(log.clock, options.get("initial_model_settings"))
         log.playback = self._tracker.playback
+        log.always_moves = isinstance(self._tracker, AssumedTracker)
 
     def _forget_tracker(self) -> None:
         if isinstance(self._tracker, TrackerTap):

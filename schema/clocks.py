@@ -12,7 +12,7 @@ import contextlib
 import time
 import weakref
 from collections.abc import Callable, Generator
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from .asyncio_private import ready_of
 from .entries import SETTLED_TICKS
@@ -22,6 +22,9 @@ BLIND_ROUNDS = 12
 
 PATIENT_ROUNDS = 200
 """How many rounds something may keep the loop busy, before that is taken for its rest."""
+
+
+_new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 
 
 class Round(NamedTuple):
@@ -109,9 +112,10 @@ class CountedRounds:
         loop = self._loop()
         if not self._counting and loop is not None:
             self._counting = True
-            loop.call_soon(self._end_round, loop)
+            itself: list[asyncio.Handle] = []
+            itself.append(loop.call_soon(self._end_round, loop, itself))
 
-    def _end_round(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _end_round(self, loop: asyncio.AbstractEventLoop, itself: list[asyncio.Handle]) -> None:
         self._since_asked += 1
         ready = ready_of(loop)
         over = not ready if ready is not None else self._since_asked >= BLIND_ROUNDS
@@ -122,8 +126,12 @@ class CountedRounds:
             for callback in callbacks:
                 callback()
         else:
-            self._round = Round(self._round.burst, self._round.number + 1)
-            loop.call_soon(self._end_round, loop)
+            burst, number = self._round
+            self._round = _new(Round, (burst, number + 1))
+            if ready is None:
+                loop.call_soon(self._end_round, loop, itself)
+            else:
+                ready.append(itself[0])  # as `call_soon` does, which makes another handle
 
 
 _counted: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, CountedRounds] = weakref.WeakKeyDictionary()

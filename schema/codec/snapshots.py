@@ -27,18 +27,9 @@ _MARSHAL = 2  # the last version that writes everything where it stands, and loo
 _VALUE_COST = MAX_SIZE // MAX_VALUES
 
 
-class Snapshot(NamedTuple):
-    """A value as it was.
-
-    Attributes:
-        form: PLAIN, TREE, TEXT, or a class's identity.
-        data: bytes that `marshal` wrote; the fields of a dataclass; a `Tree`; a text.
-        size: what it holds, in characters and bytes.
-    """
-
-    form: int
-    data: Any
-    size: int
+Snapshot = tuple[int, Any, int]
+"""A value as it was: its form (PLAIN, TREE, TEXT, or a class's identity); its data (bytes that `marshal`
+wrote, the fields of a dataclass, a `Tree`, or a text); and how much that holds, in characters and bytes."""
 
 
 class Tree(NamedTuple):
@@ -104,7 +95,7 @@ class Snapshots:
                 size += len(item)
             elif kind is not int and item is not None and kind is not bool and kind is not float:
                 return self._marshalled(id(cls), held, value)
-        return Snapshot(id(cls), held, size)
+        return id(cls), held, size
 
     def class_of(self, snapshot: Snapshot) -> type[Any]:
         """The class of the value that a snapshot was taken of."""
@@ -122,7 +113,7 @@ class Snapshots:
             data = marshal.dumps(held, _MARSHAL)
         except (RuntimeError, ValueError):  # not plain, or another thread is changing it
             return self._at_once(value)
-        return Snapshot(form, data, len(data))
+        return form, data, len(data)
 
     def _at_once(self, value: Any) -> Snapshot:
         cls = _class_of(value)
@@ -130,8 +121,8 @@ class Snapshots:
         try:
             tree = encoding.payload_tree(value)
         except Exception as error:  # noqa: BLE001 - the value is the application's, and may do anything
-            return Snapshot(TREE, Tree(unrecordable(cls, error), [], True, cls), _VALUE_COST)
-        return Snapshot(TREE, Tree(tree, encoding.blanks, encoding.lossy, cls), encoding.weight)
+            return TREE, Tree(unrecordable(cls, error), [], True, cls), _VALUE_COST
+        return TREE, Tree(tree, encoding.blanks, encoding.lossy, cls), encoding.weight
 
 
 def _measured(items: Iterable[Any], total: int, depth: int) -> int:

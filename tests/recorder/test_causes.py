@@ -31,8 +31,9 @@ def test_an_event_is_itself_and_not_whoever_has_its_id():
     known = EventCauses()
     event = Event()
     known.remember(event, Frame(1, 1))
-    known._known[id(early := Event())] = known._known.pop(id(event))  # pyright: ignore[reportPrivateUsage]
-    assert known.of(early) is None
+    assert known.of(event) == Frame(1, 1)
+    del event
+    assert [known.of(Event()) for _ in range(10)] == [None] * 10  # each of them at the place of the first
 
 
 def test_a_frame_is_seen_by_its_own_session():

@@ -150,40 +150,6 @@ mark(log, 1, 2, 3)
     assert numbers(asyncio.run(only(path))) == [1, 2, 3]
 
 
-FORKED_INSIDE = """
-import signal, threading
-from realtape.recorder import causes
-
-recorder = Recorder(sys.argv[1])
-parents, inside, forked = begin(recorder, "parent"), threading.Event(), threading.Event()
-
-def remember():
-    with parents.received._lock:
-        inside.set()
-        forked.wait()
-
-thread = threading.Thread(target=remember)
-thread.start()
-inside.wait()
-pid = os.fork()
-if pid == 0:
-    signal.alarm(30)  # ends the child if it waits for a thread that it does not have
-    own = begin(recorder, "child")
-    event = Recorder(sys.argv[1])  # any object that can be referred to weakly
-    own.received.remember(event, causes.Frame(own.number, 0))
-    os._exit(0 if own.received.of(event) else 1)
-status = os.waitpid(pid, 0)[1]
-forked.set()
-thread.join()
-sys.exit(1 if status else 0)
-"""
-
-
-def test_a_child_waits_for_no_thread_of_its_parent_that_was_remembering_an_event(path: Path):
-    done = run(FORKED_INSIDE, path)
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.mark.parametrize("children", [3, pytest.param(200, marks=pytest.mark.deep)])
 def test_a_process_that_forks(path: Path, children: int):
     done = subprocess.run(

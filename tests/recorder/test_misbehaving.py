@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -130,3 +131,18 @@ async def test_what_is_appended_within_one_append_is_kept_or_counted(path: Path)
     (gap,) = stored.payloads(Kind.GAP)
     assert kept + gap["lost"] == 100
     assert kept > 10
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit])
+async def test_a_redactor_that_raises_is_told_of_once(
+    path: Path, error: type[BaseException], caplog: pytest.LogCaptureFixture
+):
+    def redactor(text: str) -> str:
+        raise error("what the user said")
+
+    async with Recorder(path, redactors=[redactor]) as recorder:
+        mark(begin(recorder), *range(10))
+    stored = await only(path)
+    assert [entry.kind for entry in stored.entries] == [Kind.GAP] * 10
+    assert len(caplog.records) == 1
+    assert "what the user said" not in caplog.text

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder, causes
+from realtape.recorder.causes import LOST
 from realtape.recorder.playback import Playback
-from realtape.recorder.session_log import LOST, MAX_CALLS
+from realtape.recorder.session_log import MAX_CALLS
 from realtape.schema import (
     RealtimeModelAudioEvent,
     RealtimeModelRawServerEvent,

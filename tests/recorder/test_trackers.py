@@ -1,0 +1,122 @@
+"""The application's tracker is looked at, and that is no call of it: whatever its state depends on."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.recorder import Recorder
+from realtape.recorder.session_log import SAMPLE_NS, SLOW_READS
+from realtape.schema import RealtimePlaybackTracker
+from realtape.schema.entries import Kind
+from support.models import EchoModel
+from support.stored import only
+
+MS = 1_000_000
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.db"
+
+
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+class Saying(RealtimePlaybackTracker):
+    """Says what a function says."""
+
+    def __init__(self, elapsed_ms: Callable[[], Any]) -> None:
+        super().__init__()
+        self.elapsed_ms = elapsed_ms
+
+    def get_state(self) -> Any:
+        return {
+            "current_item_id": "i",
+            "current_item_content_index": 0,
+            "elapsed_ms": self.elapsed_ms(),
+        }
+
+
+@pytest.mark.parametrize("says", ["the time", "a fresh NaN", "a number more each time"])
+async def test_a_state_that_moves_by_itself_makes_no_entries(path: Path, says: str):
+    clock, numbers = Clock(), itertools.count()
+    elapsed: dict[str, Callable[[], Any]] = {
+        "the time": lambda: clock.now_ns / MS,
+        "a fresh NaN": lambda: float("nan"),
+        "a number more each time": lambda: next(numbers),
+    }
+    async with Recorder(path, clock=clock) as recorder:
+        model = recorder.wrap(EchoModel())
+        await model.connect({"playback_tracker": Saying(elapsed[says])})
+        for number in range(100):
+            clock.now_ns += 2 * MS
+            recorder.mark(str(number))
+    stored = await only(path)
+    assert stored.of_kind(Kind.PLAYBACK) == []
+    marked = stored.of_kind(Kind.MARKER)
+    assert len(marked) == 100
+    if says == "the time":
+        assert [entry.elapsed_ms for entry in marked] == [2.0 * number for number in range(1, 101)]
+
+
+async def test_a_tracker_that_is_slow_to_answer_is_asked_seldom(path: Path):
+    clock, asked = Clock(), 0
+
+    def slowly() -> float:
+        nonlocal asked
+        asked += 1
+        clock.now_ns += 20 * MS
+        return 1.0
+
+    async with Recorder(path, clock=clock) as recorder:
+        model = recorder.wrap(EchoModel())
+        await model.connect({"playback_tracker": Saying(slowly)})
+        for number in range(1_000):
+            clock.now_ns += 10 * MS  # ten seconds, of which it may take a hundredth part
+            recorder.mark(str(number))
+    assert 2 <= asked <= 10_000 // (20 * SLOW_READS) + 2
+
+
+async def test_within_a_moment_it_is_asked_once_and_told_by_its_calls(path: Path):
+    clock = Clock()
+    tracker = RealtimePlaybackTracker()
+    unseen = tracker.on_play_ms
+    async with Recorder(path, clock=clock) as recorder:
+        model = recorder.wrap(EchoModel())
+        await model.connect({"playback_tracker": tracker})
+        recorder.mark("nothing")
+        tracker.on_play_ms("i", 0, 10.0)
+        recorder.mark("told at once")
+        unseen("i", 0, 5.0)
+        recorder.mark("not yet seen")
+        clock.now_ns += SAMPLE_NS
+        recorder.mark("seen")
+    stored = await only(path)
+    assert [entry.elapsed_ms for entry in stored.of_kind(Kind.MARKER)] == [None, 10.0, 10.0, 15.0]
+    assert [entry.method for entry in stored.of_kind(Kind.PLAYBACK)] == ["on_play_ms"]
+
+
+async def test_what_a_tracker_calls_to_answer_us_is_no_call(path: Path):
+    class Correcting(RealtimePlaybackTracker):
+        def get_state(self) -> Any:
+            self.on_interrupted()
+            return super().get_state()
+
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(EchoModel())
+        tracker = Correcting()
+        await model.connect({"playback_tracker": tracker})
+        recorder.mark("we ask")
+        tracker.get_state()
+    assert [entry.method for entry in (await only(path)).of_kind(Kind.PLAYBACK)] == ["get_state"]
