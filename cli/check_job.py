@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..schema import RealtapeError
+from . import output
 from .exit_codes import Exit, exit_of
 from .user_code import ApplicationError, load_application, traceback_of
 from .wish import Wish, exit_of_played, play
@@ -80,7 +81,8 @@ def check_one(name: str, wish: Wish) -> Checked:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _logged_to(printed):
         checked = _check(name, wish)
-    return replace(checked, printed=printed.getvalue()[:MAX_PRINTED], seconds=time.perf_counter() - began)
+    said = output.scrubbed(printed.getvalue()[:MAX_PRINTED])
+    return replace(checked, printed=said, seconds=time.perf_counter() - began)
 
 
 def _check(name: str, wish: Wish) -> Checked:
@@ -88,7 +90,7 @@ def _check(name: str, wish: Wish) -> Checked:
         played = play(wish)
     except RealtapeError as error:
         return Checked(name, exit_of(error), str(error), str(error))
-    text = str(played.report)
+    text = output.scrubbed(str(played.report))
     if played.failure is not None:
         text += "\n" + traceback_of(played.failure)
     return Checked(

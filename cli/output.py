@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 
+from ..schema.codec import Secrets
 from ..session.words import short
 
 MAX_NOTE = 1000
 """Characters of a note on stderr."""
+
+
+@functools.cache
+def _secrets() -> Secrets:
+    return Secrets.of_environment()
+
+
+def scrubbed(text: str) -> str:
+    """What may be shown of a text: a log of an earlier release, or the application, may have said a key."""
+    return _secrets().scrub(text)
+
+
+class _Scrubbing:
+    """A stream into which no credential is written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Rich writes whole lines."""
+        return self._stream.write(scrubbed(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _Console(Console):
@@ -27,7 +53,7 @@ def console(stream: TextIO) -> Console:
     """Rich's console on a stream, without colours where the user does not want any."""
     plain = bool(os.environ.get("NO_COLOR"))
     return _Console(
-        file=stream,
+        file=cast("TextIO", _Scrubbing(stream)),
         color_system=None if plain else "auto",
         highlight=False,
         markup=False,
@@ -37,14 +63,15 @@ def console(stream: TextIO) -> Console:
 
 def prepare() -> None:
     """What the stream's encoding lacks, and halves of surrogate pairs, are written as escapes."""
+    _secrets.cache_clear()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def put(line: str) -> None:
-    """A line to stdout, as it is."""
-    sys.stdout.write(line + "\n")
+    """A line to stdout, without credentials."""
+    sys.stdout.write(scrubbed(line) + "\n")
 
 
 def put_now(line: str) -> None:
@@ -57,7 +84,8 @@ def put_json(value: Any, *, indent: int | None = None) -> None:
     """A value to stdout as JSON, on one line if there is no `indent`."""
     separators = (",", ":") if indent is None else None
     unicode = (sys.stdout.encoding or "ascii").lower().startswith("utf")
-    put(json.dumps(value, ensure_ascii=not unicode, separators=separators, indent=indent))
+    tree = _secrets().scrub_tree(value)
+    sys.stdout.write(json.dumps(tree, ensure_ascii=not unicode, separators=separators, indent=indent) + "\n")
 
 
 def put_aligned(rows: Sequence[Sequence[str]]) -> None:
@@ -69,7 +97,7 @@ def put_aligned(rows: Sequence[Sequence[str]]) -> None:
 
 def note(text: str) -> None:
     """One line to stderr."""
-    sys.stderr.write(f"realtape: {short(text, MAX_NOTE)}\n")
+    sys.stderr.write(f"realtape: {short(scrubbed(text), MAX_NOTE)}\n")
 
 
 def let_go_of_stdout() -> None:

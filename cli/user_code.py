@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from ..replay import Application
 from ..schema import UsageError
+from . import output
 
 _FOLDERS = Path(__file__).parent.parent
 _OURS = (str(_FOLDERS / "cli"), str(_FOLDERS / "replay"))
@@ -89,11 +90,11 @@ def _import(option: str, name: str) -> Any:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The application's own traceback, without the frames of ours that called it."""
+    """The application's own traceback, without the frames of ours that called it, and without credentials."""
     trace: TracebackType | None = error.__traceback__
     while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
+    return output.scrubbed("".join(traceback.format_exception(type(error), error, trace)))
 
 
 def _is_ours(filename: str) -> bool:

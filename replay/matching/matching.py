@@ -16,7 +16,6 @@ from ...schema.codec import (
     Reference,
     Secrets,
     TextFilter,
-    secrets_of_environment,
     to_json,
     unrecordable,
 )
@@ -114,9 +113,7 @@ class Matching:
         self._minting = self.ids.minting_types
         # On both sides: a log of an earlier release may hold what a recorder takes out today. Where stand-ins
         # are, what they stand for must be seen.
-        self._secrets = Secrets() if redaction is None else None
-        if self._secrets is not None:
-            self._secrets.add(secrets_of_environment())
+        self._secrets = Secrets.of_environment() if redaction is None else None
         self._recorded = Codec(vocabulary)
         self._live = Codec(vocabulary, redactors)
 

@@ -16,6 +16,7 @@ from urllib.parse import quote, quote_plus
 import pybase64
 
 from .credentials import MIN_CREDENTIAL_LENGTH, REDACTED, find_credentials, is_id
+from .environment import secrets_of_environment
 from .text_places import TextPlace, changed, is_telling, place_of
 
 MIN_SECRET_LENGTH = 6
@@ -106,6 +107,13 @@ class Secrets:
                 if self._among is not None:
                     self._among.stamp = next(_changes)
                 _Latest.change = next(_changes)  # at last: who sees it sees the others
+
+    @classmethod
+    def of_environment(cls) -> Secrets:
+        """Those that this process's environment holds, and no others."""
+        secrets = cls()
+        secrets.add(secrets_of_environment())
+        return secrets
 
     @property
     def own(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ...schema.codec import Secrets, is_no_word, place_under, secrets_of_environment
+from ...schema.codec import Secrets, is_no_word, place_under
 from ...schema.errors import UsageError
 from .cards import DIGIT_GAP, find_cards
 from .emails import find_emails
@@ -82,9 +82,7 @@ class Finder:
             raise UsageError("an empty word would be everywhere: name another")
         if sought:
             self.own[WORD] = re.compile("|".join(map(re.escape, sought)), re.IGNORECASE)
-        self._secrets = Secrets() if CREDENTIAL in self.kinds else None
-        if self._secrets is not None:
-            self._secrets.add(secrets_of_environment())  # the recorder's may have been another one's
+        self._secrets = Secrets.of_environment() if CREDENTIAL in self.kinds else None
         self._known: dict[str, re.Pattern[str]] = {}
         self._known_digits: dict[str, str] = {}  # digits → kind
 
