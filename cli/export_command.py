@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..schema import UsageError
+from ..schema import WIRE_FORMAT, UsageError
 from ..session import Draft, Recording
 from ..session.fixture import write_fixture, written_aside
 from ..session.redaction import redacted
+from ..wire import connections_of, har_of
 from . import output
 from .exit_codes import Exit
 from .pytest_file import pytest_file
@@ -58,6 +60,12 @@ def export(
         str | None,
         typer.Option(metavar="MODULE:CALLABLE", help="With --pytest: the application that is tested."),
     ] = None,
+    as_har: Annotated[
+        bool,
+        typer.Option(
+            "--har", help="DIR is a new .har file: the frames, for the developer tools of browsers."
+        ),
+    ] = False,
     as_scripted: Annotated[
         bool,
         typer.Option("--scripted", help="DIR is a new file: steps for the SDK's ScriptedRealtimeModel."),
@@ -66,8 +74,8 @@ def export(
     """Write a recording as a fixture, without e-mail addresses, phone and card numbers, and credentials."""
     if no_redact and audio not in (None, AudioChoice.KEEP):
         raise UsageError(f"--no-redact keeps everything: leave out --audio {audio}, or --no-redact")
-    if as_pytest and as_scripted:
-        raise UsageError("--pytest and --scripted write different files: choose one")
+    if as_pytest + as_scripted + as_har > 1:
+        raise UsageError("--pytest, --scripted and --har write different files: choose one")
     if as_pytest != (app is not None):
         raise UsageError("--pytest needs --app MODULE:CALLABLE, and --app needs --pytest")
     drafts = asyncio.run(_drafts(parse_target(target)))
@@ -75,7 +83,9 @@ def export(
         drafts = drafts[:1]
     if not no_redact:
         drafts = redacted(drafts, audio=(audio or AudioChoice.KEEP).value)
-    if as_scripted:
+    if as_har:
+        written = _write_har(drafts, place)
+    elif as_scripted:
         written = _write_scripted(drafts, place)
     elif app is not None:
         written = _write_test(drafts, place, app, audio is not AudioChoice.DROP)
@@ -126,6 +136,18 @@ async def _scripted(drafts: list[Draft], data_name: str) -> ScriptedSource:
         ) from error
     async with Recording.of(*drafts) as recording:
         return await scripted_source(recording, data_name)
+
+
+def _write_har(drafts: list[Draft], path: Path) -> str:
+    """The frames, as a browser's tools show them."""
+    if path.suffix != ".har":
+        raise UsageError(f"{path}: it will be a HAR file; name it ….har")
+    if not any(draft.header.format >= WIRE_FORMAT for draft in drafts):
+        raise UsageError("it holds no frames: record with `realtape proxy`, or import frames")
+    _require_new(path)
+    tree = har_of(connections_of(drafts), drafts[0].header.started_ns)
+    with _written(path, json.dumps(tree, indent=1).encode()):
+        return str(path)
 
 
 def _require_new(path: Path) -> None:

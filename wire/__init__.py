@@ -9,7 +9,9 @@ from __future__ import annotations
 from .client_run import ClientRun, ClientRuns
 from .connections import connections_of
 from .dialects import DIALECTS, AnswerRow, Dialect, dialect_of
+from .frame_files import LineFields, read_frames
 from .gates import Gate, gates_of
+from .har import har_of, read_har
 from .proxy import RecordingProxy, proxy
 from .recorded import RecordedConnection, RecordedEnd, Refusal, WireFrame
 from .replay_server import PATIENCE_S, ReplayServer, serve
@@ -28,6 +30,7 @@ __all__ = [
     "EndNow",
     "Finding",
     "Gate",
+    "LineFields",
     "RecordedConnection",
     "RecordedEnd",
     "RecordingProxy",
@@ -44,6 +47,9 @@ __all__ = [
     "decisive",
     "dialect_of",
     "gates_of",
+    "har_of",
     "proxy",
+    "read_frames",
+    "read_har",
     "serve",
 ]

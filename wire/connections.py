@@ -59,6 +59,8 @@ class _Reading:
     subprotocol: str | None = None
     refusal: Refusal | None = None
     path: str = ""
+    url: str = ""
+    skeletons: int = 0
     weaker: list[str] = field(default_factory=list[str])
 
     def add(self, entry: Entry, inbound: bool, data: Frame, *, hidden: bool = False) -> None:
@@ -79,6 +81,8 @@ class _Reading:
             self.subprotocol,
             self.refusal,
             self.path,
+            self.url,
+            self.skeletons,
             tuple(dict.fromkeys(self.weaker)),
         )
 
@@ -105,12 +109,14 @@ def _from_frames(
         if entry.kind == Kind.SOCKET:
             named = DIALECTS.get(text_of(facts.get("dialect")))
             one = reading[number] = _Reading(session, number, entry.at_ns, offset_ns, named)
-            one.path = text_of(facts.get("path"))
+            one.path, one.url = text_of(facts.get("path")), text_of(facts.get("url"))
         elif entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT):
             if one is None:
                 one = reading[number] = _Reading(session, number, entry.at_ns, offset_ns)
             data = _data(value)
-            if data is None:
+            if "skeleton" in facts:
+                one.skeletons += 1
+            elif data is None:
                 one.weaker.append("frames that were not kept whole are not played")
             one.add(entry, entry.kind == Kind.FRAME_IN, data or Frame(""), hidden=data is None)
         elif one is None:

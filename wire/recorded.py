@@ -80,7 +80,8 @@ class RecordedConnection:
         end: how it ended.
         subprotocol: that was agreed on, or None.
         refusal: the server's, where it was never open.
-        path: of the client's handshake, or empty.
+        url, path: of the server, and of the client's handshake; or empty.
+        skeletons: how many of its frames were imported without what they held.
         weaker: what a replay of it is weaker in, a sentence each.
     """
 
@@ -93,4 +94,6 @@ class RecordedConnection:
     subprotocol: str | None = None
     refusal: Refusal | None = None
     path: str = ""
+    url: str = ""
+    skeletons: int = 0
     weaker: tuple[str, ...] = ()

@@ -107,6 +107,11 @@ class ReplayServer:
             OSError: the port is taken.
         """
         self._name, connections = await self._read()
+        lacking = sum(one.skeletons for one in connections)
+        if lacking:
+            raise UsageError(
+                f"{self._name}: {lacking:,} of its frames were captured by their type alone: it cannot be served"
+            )
         self._runs = ClientRuns(connections)
         self._server = await listen(
             self._converse,

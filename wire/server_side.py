@@ -345,6 +345,8 @@ class ServerSide:
             summary = f"{type or 'a frame'} came before {other}; it was recorded after it"
             self._tell(Finding("moved", self._frames[place].seq, type, summary))
             return
+        if not self._pace:
+            return  # what the client had not read yet was sent all the same
         behind = next(
             (one for one in self.delivered if one > place and self._frames[one].type in landmarks), None
         )

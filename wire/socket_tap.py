@@ -95,7 +95,7 @@ class SocketTap:
             "subprotocols": offered,
             "by": by,
         }
-        self._socket = self._append(Kind.SOCKET, told)
+        self._socket = self.append(Kind.SOCKET, told)
 
     def opened(self, status: int, subprotocol: str | None, headers: Sequence[tuple[str, str]]) -> None:
         """The handshake is over."""
@@ -106,27 +106,27 @@ class SocketTap:
             "subprotocol": subprotocol,
             "headers": sorted({name for name, _ in headers}),
         }
-        self._append(Kind.SOCKET_OPENED, told, of=self._socket)
+        self.append(Kind.SOCKET_OPENED, told, of=self._socket)
 
     def failed(
         self, *, status: int | None = None, body: str = "", error: BaseException | None = None
     ) -> None:
         """The handshake was refused, or there was no answer; the session is over."""
         told: dict[str, Any] = {"status": status, "body": body} if error is None else {"raised": error}
-        self._append(Kind.SOCKET_FAILED, told, of=self._socket)
+        self.append(Kind.SOCKET_FAILED, told, of=self._socket)
         self._finish(Status.FAILED)
 
     def server_ended(self, how: How, code: int | None, reason: str) -> None:
         """The server's side ended."""
-        self._append(Kind.SOCKET_ENDED, {"how": how, "code": code, "reason": reason}, of=self._socket)
+        self.append(Kind.SOCKET_ENDED, {"how": how, "code": code, "reason": reason}, of=self._socket)
 
     def client_closes(self, how: How, code: int | None, reason: str) -> int | None:
         """The client begins to close, or has vanished; what `client_closed` takes."""
-        return self._append(Kind.SOCKET_CLOSE, {"how": how, "code": code, "reason": reason})
+        return self.append(Kind.SOCKET_CLOSE, {"how": how, "code": code, "reason": reason})
 
     def client_closed(self, closing: int | None, code: int | None, reason: str) -> None:
         """That is done: what the server answered."""
-        self._append(Kind.SOCKET_CLOSED, {"code": code, "reason": reason}, of=closing)
+        self.append(Kind.SOCKET_CLOSED, {"code": code, "reason": reason}, of=closing)
 
     def over(self) -> None:
         """The connection is over, and the session with it."""
@@ -156,7 +156,7 @@ class SocketTap:
             if any(word in text for word in _CREDENTIALS_WITHIN):
                 self._learn(decoded)
         value = self._redacted(frame, decoded) if self._codec.filters else frame
-        return self._append(kind, value, type=type)
+        return self.append(kind, value, type=type)
 
     def _type(self, message: Message | None) -> str | None:
         if message is not None and self._looked < LOOKED_AT and not is_conclusive(self._dialect):
@@ -190,9 +190,8 @@ class SocketTap:
 
     # --- helpers --------------------------------------------------------------------------------------
 
-    def _append(
-        self, kind: Kind, value: Any, *, type: str | None = None, of: int | None = None
-    ) -> int | None:
+    def append(self, kind: Kind, value: Any, *, type: str | None = None, of: int | None = None) -> int | None:
+        """Append any entry of this connection's."""
         if self._log is None:
             return None
         return self._log.append(kind, value, type=type, of=of, connection=self._number)

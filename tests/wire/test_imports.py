@@ -1,0 +1,202 @@
+"""What others captured becomes a recording: lines of JSON, and HAR files; and back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.schema import UsageError
+from realtape.wire import (
+    LineFields,
+    RecordedConnection,
+    connections_of,
+    har_of,
+    read_frames,
+    read_har,
+    serve,
+)
+from support.wire_sockets import talk
+from support.wire_talk import TURN, as_recorded, connection, data_of, inbound
+from websockets.asyncio.client import connect
+
+LINES: list[dict[str, Any]] = [
+    {"dir": "server" if way == "<" else "client", "ms": 10 * place, "event": what}
+    for place, (way, what) in enumerate(TURN)
+]
+
+
+def written(path: Path, *lines: dict[str, Any] | str) -> Path:
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    path.write_text("".join(f"{text}\n" for text in texts))
+    return path
+
+
+def told(one: RecordedConnection) -> list[tuple[bool, str | bytes, int]]:
+    return [(frame.inbound, frame.data.message, frame.at_ns) for frame in one.frames]
+
+
+def test_lines_become_a_recording_that_can_be_played(tmp_path: Path) -> None:
+    draft = read_frames(written(tmp_path / "a.jsonl", *LINES))
+    assert (draft.header.format, draft.header.source, draft.header.host) == (2, "imported from a.jsonl", "")
+    (one,) = connections_of([draft])
+    assert (one.dialect.name, one.end.by) == ("openai-realtime", None)
+    assert [data for _, data, _ in told(one)] == [data_of(what) for _, what in TURN]
+    assert [at_ns for _, _, at_ns in told(one)] == [10_000_000 * place for place in range(len(TURN))]
+    played = as_recorded(one)
+    assert played.got == inbound(one)
+    assert played.findings() == []
+
+
+def test_a_close_ends_a_connection_and_the_next_line_begins_another(tmp_path: Path) -> None:
+    close = {"dir": "close", "code": 1011, "reason": "again"}
+    eof = {"dir": "close"}
+    path = written(tmp_path / "a.jsonl", *LINES[:1], close, *LINES[:1], eof, *LINES[:1])
+    ends = [(one.end.how, one.end.code, one.end.reason) for one in connections_of([read_frames(path)])]
+    assert ends == [("closed", 1011, "again"), ("eof", None, ""), ("open", None, "")]
+
+
+def test_other_names_texts_bytes_and_no_times(tmp_path: Path) -> None:
+    lines: list[dict[str, Any]] = [
+        {"type": "received", "payload": '{"a":  1}'},
+        {"type": "sent", "base64": base64.b64encode(b"\xff\0").decode()},
+    ]
+    fields = LineFields(direction="type", message="payload", type="none")
+    (one,) = connections_of([read_frames(written(tmp_path / "a.jsonl", *lines), fields)])
+    assert told(one) == [(True, '{"a":  1}', 0), (False, b"\xff\0", 10_000_000)]
+
+
+async def test_a_line_without_its_message_is_shown_and_not_served(tmp_path: Path) -> None:
+    bare = {"dir": "server", "ms": 5, "type": "response.audio.delta", "delta_chars": 900}
+    draft = read_frames(written(tmp_path / "a.jsonl", LINES[0], bare))
+    entry = draft.entries[-1]
+    assert (entry.kind, entry.type) == ("frame_in", "response.audio.delta")
+    assert json.loads(entry.payload) == {"skeleton": {"type": "response.audio.delta", "delta_chars": 900}}
+    with pytest.raises(UsageError, match="1 of its frames were captured by their type alone"):
+        async with serve([draft]):
+            raise AssertionError("it listens")
+
+
+def test_credentials_are_taken_out(tmp_path: Path) -> None:
+    secret = {"type": "session.created", "session": {"client_secret": {"value": "ek_planted0123456"}}}
+    draft = read_frames(written(tmp_path / "a.jsonl", {"dir": "server", "event": secret}))
+    assert "planted" not in "".join(entry.payload for entry in draft.entries)
+    assert draft.entries[-1].flags & 2
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("{", "line 2: no JSON"),
+        ("[]", "line 2: not an object"),
+        ({"dir": "sideways", "event": {}}, "line 2: 'dir' is 'sideways'.*--direction-field"),
+        ({"dir": "client"}, "line 2: it has neither 'event' nor 'type'"),
+        ({"dir": "client", "base64": "?"}, "line 2: its base64 is none"),
+    ],
+)
+def test_what_is_no_capture_is_told(tmp_path: Path, line: Any, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        read_frames(written(tmp_path / "a.jsonl", LINES[0], line))
+
+
+def test_an_empty_file_and_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no frame in it"):
+        read_frames(written(tmp_path / "a.jsonl", ""))
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_frames(tmp_path / "none")
+    (tmp_path / "b").write_bytes(b"\xff\n")
+    with pytest.raises(UsageError, match="no UTF-8"):
+        read_frames(tmp_path / "b")
+
+
+# --- HAR ----------------------------------------------------------------------------------------------------
+
+
+def test_a_har_file_there_and_back(tmp_path: Path) -> None:
+    said = [*TURN, (">", b"\xff\0"), ("<", "ä")]
+    recorded = connection(said)
+    path = tmp_path / "calls.har"
+    path.write_text(json.dumps(har_of([recorded], 1_700_000_000_000_000_000)))
+    (draft,) = read_har(path)
+    (one,) = connections_of([draft])
+    assert [(way, data) for way, data, _ in told(one)] == [(way, data) for way, data, _ in told(recorded)]
+    times = [(before.at_ns, after.at_ns) for before, after in zip(recorded.frames, one.frames, strict=True)]
+    assert all(abs(before - after) < 1_000_000 for before, after in times), "milliseconds are kept"
+    again = har_of([one], draft.header.started_ns)["log"]["entries"][0]
+    assert again["request"]["url"].startswith("wss://")
+    assert [message["type"] for message in again["_webSocketMessages"]] == [
+        "receive" if way == "<" else "send" for way, _ in said
+    ]
+
+
+def chrome(**changes: Any) -> dict[str, Any]:
+    """As a browser writes it."""
+    headers = [
+        {"name": "Sec-WebSocket-Protocol", "value": "realtime, openai-insecure-api-key.ek_planted0123456"},
+        {"name": "Cookie", "value": "session=planted-cookie-1"},
+    ]
+    entry: dict[str, Any] = {
+        "startedDateTime": "2025-06-01T10:00:00.000Z",
+        "request": {"url": "wss://api.example/v1/realtime?model=m&key=planted-key-1", "headers": headers},
+        "response": {"status": 101, "headers": [{"name": "Sec-WebSocket-Protocol", "value": "realtime"}]},
+        "_webSocketMessages": [
+            {"type": "receive", "time": 1748772000.5, "opcode": 1, "data": '{"type":"session.created"}'},
+            {"type": "send", "time": 1748772000.75, "opcode": 2, "data": "AAE="},
+        ],
+        **changes,
+    }
+    return {"log": {"entries": [{"request": {"url": "https://page.example"}}, entry]}}
+
+
+def test_a_browsers_file_without_its_credentials(tmp_path: Path) -> None:
+    path = tmp_path / "page.har"
+    path.write_text(json.dumps(chrome()))
+    (draft,) = read_har(path)
+    assert draft.header.started_ns == 1_748_772_000_000_000_000
+    assert "planted" not in "".join(entry.payload for entry in draft.entries)
+    (one,) = connections_of([draft])
+    assert one.subprotocol == "realtime"
+    assert [(way, data) for way, data, _ in told(one)] == [
+        (True, '{"type":"session.created"}'),
+        (False, b"\0\1"),
+    ]
+    assert [frame.at_ns for frame in one.frames] == [500_000_000, 750_000_000]
+
+
+def test_a_refused_handshake_in_a_har_file(tmp_path: Path) -> None:
+    path = tmp_path / "page.har"
+    response = {"status": 403, "content": {"text": "no"}}
+    path.write_text(json.dumps(chrome(response=response, _webSocketMessages=[])))
+    (one,) = connections_of(read_har(path))
+    assert one.refusal is not None
+    assert (one.refusal.status, one.refusal.body) == (403, "no")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{", "no HAR file"),
+        ("[]", "holds no websocket"),
+        ('{"log":{"entries":[3,{}]}}', "holds no websocket"),
+        (
+            json.dumps(chrome(_webSocketMessages=[{"type": "send", "opcode": 2, "data": "?"}])),
+            "no base64",
+        ),
+    ],
+)
+def test_what_is_no_har_file_is_told(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "a.har"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=problem):
+        read_har(path)
+
+
+@pytest.mark.real_time
+async def test_an_import_is_served(tmp_path: Path) -> None:
+    draft = read_frames(written(tmp_path / "a.jsonl", *LINES))
+    server = serve([draft], pace=0)
+    async with server as url, connect(url) as client:
+        assert await talk(client, TURN) == [data_of(what) for way, what in TURN if way == "<"]
+    assert server.report().verdict == "same"

@@ -1,0 +1,162 @@
+"""Websockets in HAR files, as the developer tools of browsers write and read them: `_webSocketMessages`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pybase64
+
+from ..schema.errors import UsageError
+from ..session import Draft
+from ..session.fields import mapping, sequence, text_of
+from .imported import Importing
+from .recorded import RecordedConnection
+
+MAX_FILE_BYTES = 512 * 1024 * 1024
+TEXT_OPCODE, BINARY_OPCODE = 1, 2
+"""RFC 6455, section 11.8."""
+
+
+def read_har(path: Path) -> list[Draft]:
+    """A session for each websocket in a HAR file.
+
+    Raises:
+        UsageError: it cannot be read, is none, or holds no websocket.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UsageError(f"{path}: more than {MAX_FILE_BYTES:,} bytes: cut it into smaller files")
+        tree: Any = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: no HAR file ({type(error).__name__}: {error})") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+    entries = [mapping(entry) for entry in sequence(mapping(mapping(tree).get("log")).get("entries"))]
+    found = [_session(path, entry) for entry in entries if "_webSocketMessages" in entry]
+    if not found:
+        raise UsageError(f"{path}: it holds no websocket; save it with messages, as Chrome's tools do")
+    return found
+
+
+def har_of(connections: Sequence[RecordedConnection], started_ns: int) -> dict[str, Any]:
+    """A HAR file's tree, with an entry for each connection. Of headers only what was recorded.
+
+    Args:
+        started_ns: Unix time at which the first of them began.
+    """
+    return {
+        "log": {
+            "version": "1.2",
+            "creator": {"name": "realtape", "version": _version()},
+            "entries": [_entry(one, started_ns + one.begun_ns) for one in connections],
+        }
+    }
+
+
+def _session(path: Path, entry: dict[str, Any]) -> Draft:
+    importing = Importing(path.name)
+    request, response = mapping(entry.get("request")), mapping(entry.get("response"))
+    messages = [mapping(message) for message in sequence(entry["_webSocketMessages"])]
+    begun_s = _unix(text_of(entry.get("startedDateTime"))) or min(
+        (float(message["time"]) for message in messages if _is_time(message.get("time"))), default=0.0
+    )
+    headers = _headers(request)
+    offered = [value for name, value in headers if name.lower() == "sec-websocket-protocol"]
+    protocols = [one.strip() for value in offered for one in value.split(",")]
+    importing.opening(text_of(request.get("url")), headers, protocols)
+    status = response.get("status")
+    if isinstance(status, int) and status not in (0, 101):
+        importing.refused(status, text_of(mapping(response.get("content")).get("text")))
+    else:
+        answered = _headers(response)
+        agreed = (value for name, value in answered if name.lower() == "sec-websocket-protocol")
+        importing.opened(101, next(agreed, None), answered)
+    for message in messages:
+        if _is_time(message.get("time")):
+            importing.at(int((float(message["time"]) - begun_s) * 1e9))
+        importing.frame(message.get("type") == "receive", _data(path, message))
+    return importing.draft(int(begun_s * 1e9))
+
+
+def _data(path: Path, message: dict[str, Any]) -> str | bytes:
+    data = text_of(message.get("data"))
+    if message.get("opcode") != BINARY_OPCODE:
+        return data
+    try:
+        return pybase64.b64decode(data, validate=True)
+    except ValueError as error:
+        raise UsageError(f"{path}: a binary message whose data is no base64 ({error})") from error
+
+
+def _headers(part: dict[str, Any]) -> list[tuple[str, str]]:
+    headers = [mapping(header) for header in sequence(part.get("headers"))]
+    return [(text_of(one.get("name")), text_of(one.get("value"))) for one in headers]
+
+
+def _entry(connection: RecordedConnection, began_ns: int) -> dict[str, Any]:
+    refusal = connection.refusal
+    agreed = connection.subprotocol
+    headers = [{"name": "Sec-WebSocket-Protocol", "value": agreed}] if agreed else []
+    body = "" if refusal is None else refusal.body
+    return {
+        "startedDateTime": datetime.fromtimestamp(began_ns / 1e9, UTC).isoformat(),
+        "time": connection.end.at_ns / 1e6,
+        "_resourceType": "websocket",
+        "request": {
+            "method": "GET",
+            "url": connection.url or f"wss://realtape.invalid{connection.path}",
+            "httpVersion": "HTTP/1.1",
+            **_EMPTY,
+            "headers": [],
+            "queryString": [],
+        },
+        "response": {
+            "status": 101 if refusal is None else refusal.status or 0,
+            "statusText": "Switching Protocols" if refusal is None else "",
+            "httpVersion": "HTTP/1.1",
+            **_EMPTY,
+            "headers": headers,
+            "content": {"size": len(body), "mimeType": "x-unknown", **({"text": body} if body else {})},
+            "redirectURL": "",
+        },
+        "cache": {},
+        "timings": {"send": 0, "wait": 0, "receive": connection.end.at_ns / 1e6},
+        "_webSocketMessages": [
+            {
+                "type": "receive" if frame.inbound else "send",
+                "time": (began_ns + frame.at_ns) / 1e9,
+                "opcode": TEXT_OPCODE if isinstance(frame.data.message, str) else BINARY_OPCODE,
+                "data": frame.data.message
+                if isinstance(frame.data.message, str)
+                else pybase64.b64encode_as_string(frame.data.message),
+            }
+            for frame in connection.frames
+            if not frame.implied and not frame.hidden
+        ],
+    }
+
+
+_EMPTY: dict[str, Any] = {"cookies": [], "headersSize": -1, "bodySize": -1}
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _unix(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _version() -> str:
+    try:
+        return version("realtape")
+    except PackageNotFoundError:  # run from a folder that nobody installed
+        return "unknown"
