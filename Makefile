@@ -13,6 +13,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OLDEST := $(VENV)-oldest
 
+# Whoever starts Python here finds compiled what was compiled before, also where the environment says otherwise: a suite
+# is hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Those that pyproject.toml names. What cannot be tried is not claimed.
 PYTHONS := $(shell sed -n 's/^ *"Programming Language :: Python :: \(3\.[0-9]*\)",$$/\1/p' pyproject.toml)
 

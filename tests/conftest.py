@@ -8,7 +8,7 @@ import os
 import signal
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from realtape.replay import run
 
 pytest_plugins = ["pytester"]
@@ -27,10 +27,16 @@ for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "NO_COLOR", "PY_COL
 # The machine's speed says nothing about an example: the test's own timeout bounds it.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
+# Which parts of a found example could be others (`explain`) costs four times what finding and shrinking it does, and
+# `find` tells nobody.
+_PHASES = [phase for phase in Phase if phase is not Phase.explain]
+
 settings.register_profile(
-    "default", max_examples=60, derandomize=True, deadline=None, suppress_health_check=_SLOW
+    "default", max_examples=60, derandomize=True, deadline=None, phases=_PHASES, suppress_health_check=_SLOW
 )
-settings.register_profile("deep", max_examples=5000, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile(
+    "deep", max_examples=5000, deadline=None, phases=_PHASES, suppress_health_check=_SLOW
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
