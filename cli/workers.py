@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
@@ -65,7 +66,7 @@ class Workers(Generic[_Job, _Result]):
         number: int,
         timeout: float | None = None,
     ) -> None:
-        self._context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
+        self._context = _context(prepare.__module__)
         self._prepare = prepare
         self._setup = setup
         self._number = number
@@ -143,6 +144,16 @@ class Workers(Generic[_Job, _Result]):
         process.start()
         theirs.close()  # so that the pipe ends when the process does
         return _Worker[_Job](process, ours)
+
+
+def _context(module: str) -> ForkServerContext | SpawnContext:
+    """A fork of a process with threads may hang; so a process is forked that has none, and has imported what
+    all of them need: the next is there at once, also where one that died or hung is replaced."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([module])
+    return context
 
 
 def _end(worker: _Worker[Any]) -> None:

@@ -3,6 +3,7 @@ HYPOTHESIS_PROFILE=deep many, and others every time. What stops a change must be
 the search for what nobody has found yet is the deep one's."""
 
 import asyncio
+import gc
 import inspect
 import os
 import signal
@@ -27,8 +28,8 @@ for name in ("CI", "BUILD_NUMBER", "COLUMNS", "FORCE_COLOR", "NO_COLOR", "PY_COL
 # The machine's speed says nothing about an example: the test's own timeout bounds it.
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
-# Which parts of a found example could be others (`explain`) costs four times what finding and shrinking it does, and
-# `find` tells nobody.
+# Which parts of a found example could be others (`explain`) costs four times what finding and shrinking it
+# does, and `find` tells nobody.
 _PHASES = [phase for phase in Phase if phase is not Phase.explain]
 
 settings.register_profile(
@@ -38,6 +39,17 @@ settings.register_profile(
     "deep", max_examples=5000, deadline=None, phases=_PHASES, suppress_health_check=_SLOW
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+# Of what is imported nothing goes again. Looking for what might costs a third of the SDK's import, and a good
+# part of every test.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What there is now stays; of what the tests leave behind, circles are collected as ever."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -59,7 +59,12 @@ FILES = sorted(
 )
 
 
-def imports(path: Path) -> Iterator[tuple[str, str]]:
+@functools.cache
+def imports(path: Path) -> tuple[tuple[str, str], ...]:
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, str]]:
     """What a file imports anywhere, in functions and for the type checker, too: the full name of a module,
     relative ones resolved, and a name in it, or ""."""
     package = ["realtape", *path.relative_to(ROOT).parent.parts]

@@ -42,11 +42,12 @@ def check(
     begin: Callable[[Coroutine[Any, Any, Any]], Any],
     *,
     recorded: bool,
+    pause: float = 0.25,
 ) -> None:
     """Given as runs; one by one; and each by a task that is woken for it alone."""
     with tempfile.TemporaryDirectory() as folder:
         store, *into = (Path(folder, f"{name}.db") for name in ("log", "runs", "one by one", "watched"))
-        run(record(store, items))
+        run(record(store, items, pause))
         ways: list[dict[str, Any]] = [{}, {"opened": OneByOne}]
         if not recorded and "breakpoint" not in doings.values():  # whose number is told
             ways.append({"watched": True})
@@ -80,7 +81,8 @@ WAITING: set[Doing] = {
 def test_on_an_ordinary_loop(items: list[Item], doings: dict[int, Doing]) -> None:
     """Where nothing depends on the wall's clock."""
     doings = {at: doing for at, doing in doings.items() if doing not in WAITING}
-    check([item for item in items if item != "sent"], doings, asyncio.run, recorded=False)
+    items = [item for item in items if item != "sent"]
+    check(items, doings, asyncio.run, recorded=False, pause=0.002)
 
 
 @pytest.mark.parametrize("broken", range(3, 200, 28))
