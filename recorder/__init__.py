@@ -8,12 +8,14 @@ from __future__ import annotations
 from .memory import InMemory
 from .options import harmless_url, secrets_in, settings_secrets
 from .recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, Recorder, RecordingBase, RecordingModel
+from .status import RecorderStatus
 
 __all__ = [
     "DRAIN_SECONDS",
     "MAX_PENDING_BYTES",
     "InMemory",
     "Recorder",
+    "RecorderStatus",
     "RecordingBase",
     "RecordingModel",
     "harmless_url",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from collections import deque
 from typing import Any, NamedTuple
 
@@ -72,6 +73,10 @@ class Pending(NamedTuple):
         return self.blobs[segment, offset, length]
 
 
+_complaints: weakref.WeakKeyDictionary[Codec, set[str]] = weakref.WeakKeyDictionary()
+"""What was said of a recorder's codec: not again for each entry."""
+
+
 class EntryEncoder:
     """Makes entries of what one session appended. The writer's, on one thread at a time.
 
@@ -85,7 +90,7 @@ class EntryEncoder:
         self._items: dict[str, str | None] = {}
         self._codec = codec
         self._secrets = secrets
-        self._scrubbed = self._failing = False
+        self._scrubbed = False
 
     def begin(self) -> None:
         """A batch begins: secrets may have come since the last one."""
@@ -113,18 +118,23 @@ class EntryEncoder:
                     *(item_id, content_index, elapsed_ms, payload, flags | more, b""),
                 )
             )
-            self._failing = False
             return Pending(entry, self._blobs)
         except BaseException as error:
             # A redactor may raise anything; only in the main thread this may be Ctrl-C.
             if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
                 raise
-            name = error.__class__.__name__  # its text may quote what was to be recorded
-            if not self._failing:  # of those that fail one after another, the first is enough
-                logger.error("entries are lost: %s where a redactor or the recorder made a payload", name)
-            self._failing = True
+            name = self._complain(error)
             lost = Entry(seq, at_ns, tick, task, kind, payload="")
             return Pending(gap_instead(lost, f"the recorder failed: {name}"), {})
+
+    def _complain(self, error: BaseException) -> str:
+        """Say once for each recorder what went wrong; by its name, for its text may quote what was said."""
+        name = (error.__cause__ or error).__class__.__name__
+        complaints = _complaints.setdefault(self._codec, set())
+        if name not in complaints:
+            complaints.add(name)
+            logger.error("entries are lost: %s where a redactor or the recorder made a payload", name)
+        return name
 
     def _encode(self, snapshot: Snapshot) -> tuple[str, int]:
         """A value's payload, and its flags. What cannot be encoded says so in its place."""
@@ -137,6 +147,8 @@ class EntryEncoder:
                     f"more than {MAX_VALUE_BYTES} characters in one payload: record less at once"
                 )
         except EncodingError as error:
+            if error.__cause__ is not None:
+                self._complain(error)
             self._blobs = {}
             substitute = unrecordable(self._codec.snapshots.class_of(snapshot), error)
             encoded = self._codec.encode(substitute, self._put, self._secrets)

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import platform
 import socket
+import sys
 import threading
 import time
 import weakref
@@ -24,12 +25,13 @@ from typing import Any, Self
 from ..schema.clocks import clock_held, clock_here
 from ..schema.codec import STANDARD, Codec, Secrets, SecretsInUse, TextFilter, Vocabulary
 from ..schema.entries import FORMAT, Header, Kind, Status, new_session_id
-from ..schema.errors import StoreWriteError, UsageError
+from ..schema.errors import StoreError, StoreWriteError, UsageError
 from ..schema.log import StoreLocation, locate
 from ..schema.model import RealtimeModel, RealtimeModelListener
 from . import causes
 from .causes import LOST
 from .session_log import Backlog, SessionLog
+from .status import Durability, RecorderStatus
 from .store import Store, inherit, open_files, own
 from .tap import ModelTap
 from .writer import Writer, logger
@@ -66,6 +68,13 @@ class Recorder:
             that is on virtual time, else `time.monotonic_ns`.
         max_pending_bytes: of all sessions together, not written yet; beyond it entries are dropped.
         drain_seconds: how long `flush` and `close` wait for the disk.
+        durability: what a commit survives: `"full"`, a power failure; `"normal"`, the end of the process, and
+            costs less where the disk is slow to sync. `status` tells how much can be lost at most.
+        on_status: told the status, on the writer's thread, when writing begins to fail, works again, or has
+            lost something. It must not block; if it raises it is not called again.
+        fail_closed: for those who must record or stop: `connect` and `send_event` raise while nothing can be
+            written or something was lost, and so does the end of `async with`. By default nothing of ours
+            raises there.
         scrub_tools: seek credentials by their names in the arguments and outputs of tools, too: a replay then
             gives the tools other arguments than they were given. What is known, or has the prefix of a key,
             is taken out of them in any case.
@@ -92,11 +101,19 @@ class Recorder:
         clock: Callable[[], int] | None = None,
         max_pending_bytes: int = MAX_PENDING_BYTES,
         drain_seconds: float = DRAIN_SECONDS,
+        durability: Durability = "full",
+        on_status: Callable[[RecorderStatus], object] | None = None,
+        fail_closed: bool = False,
         scrub_tools: bool = False,
     ) -> None:
         self.address = own(locate(store))
         if not 0 <= max_pending_bytes <= LARGEST_PENDING_BYTES:
             raise UsageError(f"max_pending_bytes={max_pending_bytes}: 0 to {LARGEST_PENDING_BYTES}")
+        if durability not in ("full", "normal"):
+            raise UsageError(f"durability={durability!r}: 'full' or 'normal'")
+        self.durability: Durability = durability
+        self.fail_closed = fail_closed
+        self._on_status = on_status
         self._disabled = os.environ.get("REALTAPE_DISABLED") == "1"
         self.codec = Codec(vocabulary, redactors)
         self.secrets = Secrets()
@@ -119,7 +136,9 @@ class Recorder:
         self._received = causes.EventCauses()
 
     def _new_writer(self, backlog: Backlog) -> Writer:
-        return Writer(Store(self.address), backlog)
+        told = self._on_status
+        tell = None if told is None else lambda: told(self.status())
+        return Writer(Store(self.address, self.durability), backlog, tell=tell)
 
     @property
     def enabled(self) -> bool:
@@ -152,6 +171,29 @@ class Recorder:
         with causes.extent(frame.session, frame.seq):
             yield
 
+    def status(self) -> RecorderStatus:
+        """How recording is going. Takes microseconds; safe from any thread."""
+        writer = self._writer
+        error = writer.error
+        with self._lock:
+            sessions = sum(log.status is Status.RECORDING for log in self._open)
+        return RecorderStatus(
+            store=str(self.address),
+            durability=self.durability,
+            sessions=sessions,
+            entries=writer.entries,
+            payload_bytes=writer.payload_bytes,
+            pending_entries=writer.pending_entries,
+            pending_bytes=self._backlog.held_bytes,
+            lost_entries=writer.lost + writer.store.refused_entries + max(writer.store.moved_entries, 0),
+            commits=writer.commits,
+            commit_seconds=writer.commit_seconds,
+            loss_window_seconds=writer.linger + writer.commit_seconds,
+            failing_seconds=writer.failing_seconds,
+            error=None if error is None else f"{error.problem}; {error.remedy}",
+            closed=self._closed,
+        )
+
     async def flush(self) -> None:
         """Wait until all that was appended so far is committed.
 
@@ -175,10 +217,12 @@ class Recorder:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Whoever was interrupted has closed nothing.
+        self._end_sessions(Status.CLOSED if error is None else Status.INTERRUPTED)
         try:
             await self.close()
         except StoreWriteError as failure:
-            if error is None:
+            if error is None and self.fail_closed:
                 raise
             logger.error("%s", failure)
 
@@ -220,6 +264,34 @@ class Recorder:
             self._open.add(log)
         return log
 
+    async def require_store(self) -> None:
+        """Before a connection is made: where we must record or stop, see that we can.
+
+        Raises:
+            StoreWriteError: we cannot.
+        """
+        if self.fail_closed and self.enabled:
+            self.require_writing()
+            try:
+                await _aside(self._writer.store.open)
+            except StoreError as error:
+                raise StoreWriteError(error.store, error.problem, error.remedy) from error
+
+    def require_writing(self) -> None:
+        """Where we must record or stop, see that everything so far was recorded, or will be.
+
+        Raises:
+            StoreWriteError: it was not.
+        """
+        if not (self.fail_closed and self.enabled):
+            return
+        if (error := self._writer.error) is not None:
+            raise error
+        if self._writer.lost:
+            raise StoreWriteError(
+                str(self.address), f"{self._writer.lost} entries were lost", "record less at once"
+            )
+
     packages: tuple[str, ...] = ("realtape",)
     """Whose versions stand in each session's header."""
 
@@ -231,13 +303,13 @@ class Recorder:
         here = [log for log in going_on if causes.current(log.number) is not None]
         return here or sorted(going_on, key=lambda log: log.number)
 
-    def _end_sessions(self) -> None:
+    def _end_sessions(self, status: Status = Status.CLOSED) -> None:
         with self._lock:
             self._closed = True
             open_logs, self._open = list(self._open), weakref.WeakSet()
         for log in open_logs:
             if log.status is Status.RECORDING:
-                log.finish(Status.CLOSED)
+                log.finish(status)
             log.refuse()
 
     def close_blocking(self, patience: float | None = None) -> None:
@@ -259,6 +331,8 @@ class Recorder:
 
     def _close_at_exit(self) -> None:
         """A recorder that nobody closed still writes what it holds."""
+        if getattr(sys, "last_value", None) is not None:  # an exception ends the process
+            self._end_sessions(Status.INTERRUPTED)
         try:
             self.close_blocking(EXIT_SECONDS)
         except StoreWriteError as failure:
@@ -412,6 +486,7 @@ class RecordingBase:
 
     async def connect(self, options: Any) -> None:
         """Connect the inner model; begins a session of the log."""
+        await self._realtape_recorder.require_store()
         return await self._realtape_tap.connect(options)
 
     def add_listener(self, listener: Any) -> None:
@@ -424,10 +499,12 @@ class RecordingBase:
 
     async def send_event(self, event: Any) -> None:
         """Send an event through the inner model."""
+        self._realtape_recorder.require_writing()
         return await self._realtape_tap.send_event(event)
 
     async def send_event_if(self, event: Any, send_if: Callable[[], bool]) -> bool:
         """Send an event through the inner model, which asks `send_if` where it commits."""
+        self._realtape_recorder.require_writing()
         return await self._realtape_tap.send_event_if(event, send_if)
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import dataclasses
 import itertools
 import logging
+import sys
 import threading
 import time
 import traceback
@@ -73,7 +74,8 @@ class Batch:
         status: the session's status after these entries.
         weight_bytes: what it counts for in the backlog, until it is committed.
         lost: how many dropped entries its gaps tell of.
-        last_digest: of its last entry, once an attempt to write it has computed that.
+        ready: whether there are encoded entries that are not committed.
+        ready_bytes: what of `weight_bytes` is the encoded entries'.
     """
 
     log: SessionLog
@@ -84,24 +86,37 @@ class Batch:
     entries: list[Pending] = field(default_factory=list[Pending])
     segment: int = 0
     parts: list[bytes] = field(default_factory=list[bytes])
-    last_digest: bytes | None = None
+    ready: bool = False
+    ready_bytes: int = 0
 
-    def encode(self, *, hold: bool = False) -> None:
+    def encode(self, limit_bytes: int = sys.maxsize, *, hold: bool = False) -> None:
         """Make entries of what was appended: once, whatever becomes of them. The writer's thread.
 
         Args:
+            limit_bytes: where they hold more, the rest stays as it is, until these are committed.
             hold: what may be the beginning of a secret may wait for the next batch.
         """
         encoded: list[Pending] = []
-        encoder = self.log.encoder
+        encoder, done = self.log.encoder, 0
         encoder.begin()
-        for start in range(0, len(self.appended), SLICE_ENTRIES):
-            for appended in self.appended[start : start + SLICE_ENTRIES]:
+        while done < len(self.appended) and self.ready_bytes < limit_bytes:
+            for appended in self.appended[done : done + SLICE_ENTRIES]:
                 encoded.append(encoder.entry(appended))
+                self.ready_bytes += appended[-1] + ENTRY_OVERHEAD_BYTES
+            done += SLICE_ENTRIES
             time.sleep(0)  # the event loop's turn
-        self.appended = []
-        self.entries = self.log.held.pass_on(encoded, hold=hold and self.status is Status.RECORDING)
+        del self.appended[:done]
+        hold = bool(self.appended) or (hold and self.status is Status.RECORDING)
+        self.entries = self.log.held.pass_on(encoded, hold=hold)
+        self.ready = True
         self.segment, self.parts = encoder.segments.take()
+
+    def committed(self) -> int:
+        """What was encoded is in the database; returns what that gives back of the budget."""
+        released = self.ready_bytes if self.appended else self.weight_bytes
+        self.weight_bytes -= released
+        self.entries, self.parts, self.ready_bytes, self.ready = [], [], 0, False
+        return released
 
 
 class Backlog:
@@ -185,7 +200,6 @@ class SessionLog:
         self.refusing = False
         self.count = 0
         self.listed = False
-        self.committed: tuple[int, bytes] | None = None
         self._columns = PlaybackColumns()
         self.encoder = EntryEncoder(codec, secrets)
         self.held = HeldBack(secrets)
@@ -300,7 +314,8 @@ class SessionLog:
     def _ask(self, now_ns: int) -> None:
         """Look at the tracker: outside our lock, for it is the application's, and may wait for one of its
         own. It may say, or raise, anything."""
-        assert self._playback is not None
+        if self._playback is None:
+            return  # a clock that is beyond all times
         self._ask_at_ns = 0 if self.always_moves else now_ns + SAMPLE_NS
         try:
             self._played = self._columns.of(self._playback())
@@ -343,6 +358,12 @@ class SessionLog:
             self._touched = True
         self.secrets.leave()
         self._backlog.wake(self)
+
+    def let_go(self) -> None:
+        """Its model is gone, and was not closed: nothing more can come."""
+        self.playback = None  # which keeps the application's tracker
+        if self.status is Status.RECORDING:
+            self.finish(Status.INTERRUPTED)
 
     def refuse(self) -> None:
         """What is appended from now on is not recorded."""

@@ -50,6 +50,7 @@ from .chains import OLDER, REMOVED, Chain
 from .gaps import Loss, gap_instead
 from .payloads import Pending
 from .session_log import Batch, SessionLog
+from .status import Durability
 
 logger = logging.getLogger("realtape.recorder")
 
@@ -75,19 +76,22 @@ class Store:
 
     Args:
         address: opened, and made where there is none, by the first commit.
+        durability: what a commit survives.
 
     Attributes:
         address: the same.
         moved_entries: how many went with files that were removed or replaced, so far.
+        refused_entries: how many the database refused; gaps stand in their places.
         refused: why a session was given up, if one was.
         lock: held while we are in the database, whose library has locks of its own: a child that is
             forked meanwhile would find them taken for ever. `os.fork` waits for this one.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, durability: Durability = "full") -> None:
         self.lock = threading.Lock()
         self.address = address
-        self.moved_entries = 0
+        self.durability: Durability = durability
+        self.moved_entries = self.refused_entries = 0
         self.refused: StoreError | None = None
         self._engine: Engine | None = None
         self._files: dict[str, tuple[int, int]] = {}  # what we have open: the file, and what lies beside it
@@ -124,6 +128,20 @@ class Store:
                 with self.lock:
                     self._release()
             raise
+
+    def open(self) -> None:
+        """Open the store, or make it.
+
+        Raises:
+            StoreError: it cannot be recorded into.
+        """
+        with self.lock, store_errors(self.address):
+            self._opened()
+
+    def count(self, log: SessionLog) -> int:
+        """How many entries of a session were committed."""
+        chain = self._chains.get(log)
+        return 0 if chain is None else chain.count
 
     def close(self) -> None:
         """Leave one file that stands for itself, also on a read-only disk, if we are the last to
@@ -174,7 +192,7 @@ class Store:
             try:
                 with engine.begin() as connection:
                     chains = [self._write(connection, batch) for batch in batches]
-                    ended = [batch.log for batch in batches if batch.status is not Status.RECORDING]
+                    ended = [batch.log for batch in batches if _status(batch) not in (None, Status.RECORDING)]
             except _Doubt as doubt:
                 if doubt.log in doubted:  # looked up in that very transaction
                     raise StoreError(
@@ -233,7 +251,7 @@ class Store:
             insert_entries(connection, chain.key, rows)
             time.sleep(0)  # the event loop's turn
         kinds.update(one.entry.kind for one in batch.entries)
-        if not advance_session(connection, chain.key, log.header.id, chain.digest, digest, batch.status):
+        if not advance_session(connection, chain.key, log.header.id, chain.digest, digest, _status(batch)):
             raise _Doubt(log)
         latest_ns = batch.entries[-1].entry.at_ns if batch.entries else 0
         after = self._tried[log] = chain.grown(digest, kinds, latest_ns, 0 if lost is None else 1)
@@ -315,7 +333,7 @@ class Store:
             chain = stand.chain
             key, digest = chain.key, chain.digest
             # Begins the transaction.
-            advance_session(connection, key, batch.log.header.id, digest, digest, batch.status)
+            advance_session(connection, key, batch.log.header.id, digest, digest, None)
             for index, pending in enumerate(batch.entries):
                 error = _refusal(connection, chain, pending)
                 if error is None:
@@ -327,6 +345,7 @@ class Store:
                 batch.entries[index] = gap
                 refused += 1
             connection.rollback()
+        self.refused_entries += refused
         if refused:
             logger.error("%s: refused %d entries; gaps stand in their places", self.address, refused)
 
@@ -335,7 +354,7 @@ class Store:
         if self._engine is not None and path is not None and _file_at(path) != self._files.get(""):
             self._let_go()
         if self._engine is None:
-            engine = open_for_writing(self.address)
+            engine = open_for_writing(self.address, durable=self.durability == "full")
             try:
                 self._opening += 1
                 with engine.begin() as connection:
@@ -419,6 +438,11 @@ class Store:
         if engine is not None:
             engine.dispose()
             self._lock.lost()
+
+
+def _status(batch: Batch) -> Status | None:
+    """The session's after this commit; None where more of the batch follows, and it stays as it is."""
+    return None if batch.appended else batch.status
 
 
 class _Doubt(Exception):

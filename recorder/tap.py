@@ -104,8 +104,16 @@ class ModelTap:
             causes.leave(token)
         finally:
             log.handling.discard(seq)
-        if received is None or log.count != received + 1:  # else it returned before anything else happened
+        if (
+            received is not None and log.count != received + 1
+        ):  # else it returned before anything else happened
             log.append(Kind.HANDLED, {}, of=seq)
+
+    def __del__(self) -> None:
+        """Nobody has the model any more, and nobody closed it."""
+        log = getattr(self, "_log", None)
+        if log is not None:
+            log.let_go()
 
     # --- the application's calls ------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ..schema.entries import Status
@@ -32,7 +34,8 @@ class Pace(NamedTuple):
     """How long the writer waits for what, in seconds.
 
     Attributes:
-        linger: between two commits.
+        linger: between two commits, at least; longer where they take longer.
+        max_linger: and at most.
         park_after: since the last commit, before it sleeps until it is woken.
         max_backoff: between two attempts, while writing fails.
         busy_is_trouble: after how long it is said that somebody else holds the store.
@@ -40,14 +43,23 @@ class Pace(NamedTuple):
     """
 
     linger: float = 0.02
+    max_linger: float = 0.1
     park_after: float = 1.0
     max_backoff: float = 1.0
     busy_is_trouble: float = 2.0
     last_try: float = 3.0
 
 
+MOST_BYTES = 4 * 1024 * 1024
+LEAST_BYTES = 64 * 1024
+"""What a commit holds, at most and where the disk is slow."""
+SLOW_SECONDS = 0.5
+"""A commit that takes longer was too large."""
+
+
 class Writer:
-    """Commits the sessions' entries, in order, in groups at most 50 ms apart while the disk obeys.
+    """Commits the sessions' entries, in order, in groups: at most `max_linger` apart while the disk obeys,
+    each of no more bytes than it takes in SLOW_SECONDS.
 
     What cannot be written is kept and tried again; meanwhile the sessions go on, and drop what
     exceeds the budget.
@@ -56,9 +68,21 @@ class Writer:
         store: the thread's alone, but for what a fork needs.
         backlog: of the sessions; gets back what the committed entries held.
         pace: how long it waits for what.
+        tell: called on its thread when writing begins to fail, works again, or has lost something.
+
+    Attributes:
+        entries, payload_bytes, lost, commits: committed so far; told of by gaps.
+        commit_seconds: what the last commit took.
+        linger: the pause until the next one.
     """
 
-    def __init__(self, store: Store, backlog: Backlog, pace: Pace = Pace()) -> None:  # noqa: B008
+    def __init__(
+        self,
+        store: Store,
+        backlog: Backlog,
+        pace: Pace = Pace(),  # noqa: B008
+        tell: Callable[[], object] | None = None,
+    ) -> None:
         self.store = store
         self.backlog = backlog
         self._pace = pace
@@ -75,9 +99,14 @@ class Writer:
         self._taken: dict[SessionLog, Batch] = {}  # and not written yet
         self._held_up: dict[SessionLog, tuple[float, float]] = {}  # until when, and for how long next
         self._quiet_since = time.monotonic()
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._failing_since: float | None = None
         self._complained_of: str | None = None
+        self._tell = tell
+        self._limit_bytes = MOST_BYTES
+        self.entries = self.payload_bytes = self.lost = self.commits = 0
+        self.commit_seconds = 0.0
+        self.linger = pace.linger
         backlog.wake = self.wake
 
     # --- called by anyone -----------------------------------------------------------------------
@@ -149,6 +178,25 @@ class Writer:
                 "the end of the recording is lost", "what the store holds of it is intact"
             )
 
+    @property
+    def pending_entries(self) -> int:
+        """How many were appended and are not committed."""
+        with self._lock:
+            return sum(log.count - self.store.count(log) for log in self._logs)
+
+    @property
+    def failing_seconds(self) -> float:
+        """For how long nothing could be written; 0 where it can."""
+        since = self._failing_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
+    def error(self) -> StoreWriteError | None:
+        """What is wrong now, or was lost for ever."""
+        if self._failure is None and self.store.refused is None:
+            return None
+        return self._write_error("cannot write", "the session goes on")
+
     # --- helpers ----------------------------------------------------------------------------------
 
     def _await_end(self, deadline: float, patience: float | None) -> None:
@@ -200,7 +248,9 @@ class Writer:
                     if not self._go_round():
                         return
                     backoff = self._pace.linger
-                except Exception as error:  # noqa: BLE001 - the sessions go on, whatever happens here
+                except BaseException as error:  # the sessions go on, whatever happens here
+                    if not isinstance(error, Exception) and threading.current_thread() is not self._thread:
+                        raise  # Ctrl-C, where there was no thread to write
                     self._failed(error)
                     if self._give_up:
                         return
@@ -222,7 +272,7 @@ class Writer:
         with self._lock:
             asked, closing, logs = self._asked, self._closing, list(self._logs)
         again = bool(self._taken)
-        trouble = self._take(logs, hold=not closing)
+        trouble = self._take(logs)
         wrote = bool(self._taken)
         trouble = self._commit(time.monotonic(), closing) or trouble
         if trouble is None and self._failure is not None:
@@ -246,7 +296,7 @@ class Writer:
         self._unlist_ended()
         return True
 
-    def _take(self, logs: list[SessionLog], *, hold: bool) -> Exception | None:
+    def _take(self, logs: list[SessionLog]) -> BaseException | None:
         """What the sessions hold, of those that wait for nothing; returns what went wrong."""
         trouble = None
         for log in logs:
@@ -259,32 +309,61 @@ class Writer:
             else:
                 if batch is not None:
                     self._taken[log] = batch
-                    batch.encode(hold=hold)
         return trouble
 
-    def _commit(self, now: float, closing: bool) -> Exception | None:
-        due = [
-            batch
-            for log, batch in self._taken.items()
-            if closing or self._held_up.get(log, (now, 0))[0] <= now
-        ]
-        if not due:
-            return self._failure if self._taken else None
-        failed = {batch.log: error for batch, error in self.store.commit(due)}
-        for batch in due:
-            log = batch.log
-            if log in failed:
-                pause = self._held_up.get(log, (0.0, self._pace.linger))[1]
-                self._held_up[log] = (now + pause, min(pause * 2, self._pace.max_backoff))
+    def _commit(self, now: float, closing: bool) -> BaseException | None:
+        """Write what was taken, in as many commits as that needs; returns what went wrong with some of it."""
+        held_up = {} if closing else self._held_up
+        due = deque(batch for log, batch in self._taken.items() if held_up.get(log, (now, 0))[0] <= now)
+        failed: dict[SessionLog, BaseException] = {}
+        while due and not (self._give_up and failed):
+            group = self._group(due, failed, hold=not closing)
+            if not group:
                 continue
-            self._written(batch)
-            del self._taken[log]
-            self._held_up.pop(log, None)
-        if len(failed) < len(due):
-            self._quiet_since = time.monotonic()
+            began = time.monotonic()
+            refused = {batch.log: error for batch, error in self.store.commit(group)}
+            self._measure(time.monotonic() - began)
+            for batch in group:
+                if batch.log not in refused:
+                    self._written(batch)
+                    due += [batch] if batch.appended else []
+            failed |= refused
+            if len(refused) < len(group):
+                self._quiet_since = time.monotonic()
+        for log in failed:
+            pause = self._held_up.get(log, (0.0, self._pace.linger))[1]
+            self._held_up[log] = (now + pause, min(pause * 2, self._pace.max_backoff))
         return next(iter(failed.values()), self._failure if self._taken else None)
 
-    def _failed(self, error: Exception) -> None:
+    def _group(
+        self, due: deque[Batch], failed: dict[SessionLog, BaseException], *, hold: bool
+    ) -> list[Batch]:
+        """What goes into the next commit, encoded; the rest of a large batch waits its turn."""
+        group: list[Batch] = []
+        left = self._limit_bytes
+        while due and left > 0:
+            batch = due.popleft()
+            try:
+                if not batch.ready:  # else it was encoded for an attempt that failed
+                    batch.encode(left, hold=hold)
+            except Exception as error:  # noqa: BLE001 - one session's trouble is not the others'
+                failed[batch.log] = error
+                continue
+            left -= max(batch.ready_bytes, 1)
+            group.append(batch)
+        return group
+
+    def _measure(self, seconds: float) -> None:
+        self.commits += 1
+        self.commit_seconds = seconds
+        # At most half of the time is spent in the database, which others may want to use, too.
+        self.linger = min(max(self._pace.linger, seconds), max(self._pace.linger, self._pace.max_linger))
+        if seconds > SLOW_SECONDS:
+            self._limit_bytes = max(self._limit_bytes // 2, LEAST_BYTES)
+        else:
+            self._limit_bytes = min(self._limit_bytes * 2, MOST_BYTES)
+
+    def _failed(self, error: BaseException) -> None:
         problem, remedy = _told(error)
         now = time.monotonic()
         self._failing_since = self._failing_since or now
@@ -297,19 +376,40 @@ class Writer:
                 *(self.store.address, problem, remedy),
             )
         with self._lock:
-            self._failure = error
+            begins, self._failure = self._failure is None, error
             self._lock.notify_all()
+        if begins:
+            self._say()
 
     def _recovered(self) -> None:
         if self._complained_of is not None:
             logger.warning("%s: writing again", self.store.address)
         self._failure = self._failing_since = self._complained_of = None
+        self._say()
 
     def _written(self, batch: Batch) -> None:
-        self.backlog.release(batch.weight_bytes)
+        log = batch.log
+        self.entries += len(batch.entries)
+        self.payload_bytes += sum(len(pending.entry.payload) for pending in batch.entries)
+        self.payload_bytes += sum(map(len, batch.parts))
+        self.backlog.release(batch.committed())
+        if batch.appended:
+            return
+        del self._taken[log]
+        self._held_up.pop(log, None)
         if batch.lost:
-            session = batch.log.header.id
-            logger.warning("%s: session %s lost %d entries", self.store.address, session, batch.lost)
+            self.lost += batch.lost
+            logger.warning("%s: session %s lost %d entries", self.store.address, log.header.id, batch.lost)
+            self._say()
+
+    def _say(self) -> None:
+        if self._tell is None:
+            return
+        try:
+            self._tell()
+        except Exception:
+            tell, self._tell = self._tell, None
+            logger.exception("%r raised; it is not called again", tell)
 
     def _unlist_ended(self) -> None:
         """Let go of sessions that have ended; an entry that follows all the same lists them again."""
@@ -323,7 +423,7 @@ class Writer:
 
     def _rest(self) -> None:
         if time.monotonic() - self._quiet_since < self._pace.park_after:
-            self._wait(self._pace.linger)
+            self._wait(self.linger)
             return
         self.backlog.parked = True
         if not any(log.pending for log in list(self._logs)):  # appended before it saw us park
@@ -338,7 +438,7 @@ class Writer:
                 self._bell.get_nowait()
 
 
-def _told(error: Exception | None) -> tuple[str, str]:
+def _told(error: BaseException | None) -> tuple[str, str]:
     """What is wrong, and what to do. Never quotes what was to be written."""
     if isinstance(error, StoreError):
         return error.problem, error.remedy

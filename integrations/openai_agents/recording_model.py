@@ -5,12 +5,12 @@ from __future__ import annotations
 import abc
 import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from agents.realtime import RealtimeModel, RealtimeModelListener
 
 from ... import recorder
-from ...recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, RecordingBase, causes
+from ...recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, RecorderStatus, RecordingBase, causes
 from ...schema.codec import TextFilter, Vocabulary
 from ...schema.log import StoreLocation
 from .event_queue import make_causal
@@ -97,6 +97,9 @@ class Recorder(recorder.Recorder):
         clock: Callable[[], int] | None = None,
         max_pending_bytes: int = MAX_PENDING_BYTES,
         drain_seconds: float = DRAIN_SECONDS,
+        durability: Literal["full", "normal"] = "full",
+        on_status: Callable[[RecorderStatus], object] | None = None,
+        fail_closed: bool = False,
         scrub_tools: bool = False,
     ) -> None:
         super().__init__(
@@ -106,6 +109,9 @@ class Recorder(recorder.Recorder):
             clock=clock,
             max_pending_bytes=max_pending_bytes,
             drain_seconds=drain_seconds,
+            durability=durability,
+            on_status=on_status,
+            fail_closed=fail_closed,
             scrub_tools=scrub_tools,
         )
         self.event_causes = causes.EventCauses()

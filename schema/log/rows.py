@@ -136,9 +136,9 @@ def fetch_segment_numbers(connection: Connection, key: int) -> set[int]:
 
 
 def advance_session(
-    connection: Connection, key: int, session_id: str, before: bytes, after: bytes, status: Status
+    connection: Connection, key: int, session_id: str, before: bytes, after: bytes, status: Status | None
 ) -> bool:
-    """Note how far the session's log goes, and whether it has ended.
+    """Note how far the session's log goes, and whether it has ended; None leaves that as it is.
 
     Returns:
         Whether it stood where it was thought to stand. If not, the key is another session's, or the file
@@ -147,7 +147,8 @@ def advance_session(
     found = update(SESSIONS).where(
         SESSIONS.c.key == key, SESSIONS.c.id == session_id, SESSIONS.c.last_digest == before
     )
-    return connection.execute(found.values(status=status, last_digest=after)).rowcount == 1
+    status_of: dict[str, Any] = {} if status is None else {"status": status}
+    return connection.execute(found.values(last_digest=after, **status_of)).rowcount == 1
 
 
 # --- reading: blocking; `stores.read` asks the same without blocking the event loop -----------------

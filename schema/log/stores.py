@@ -42,8 +42,11 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-def open_for_writing(address: Address) -> Engine:
+def open_for_writing(address: Address, *, durable: bool = True) -> Engine:
     """Open a store, or make it where there is nothing yet; for the one thread that writes.
+
+    Args:
+        durable: whether a commit survives a power failure, and not only the end of the process.
 
     Raises:
         StoreError: as in `errors.py`; the store is as it was.
@@ -68,15 +71,15 @@ def open_for_writing(address: Address) -> Engine:
         )
     else:
         with _driver_needed():
-            engine = _server(address.url)
+            engine = _server(address.url, durable)
     try:
         with store_errors(address):
             if fresh:
-                _tune(engine)
+                _tune(engine, durable)
             with engine.begin() as connection:
                 _make_or_check(address, connection)
             if address.path is not None and not fresh:
-                _tune(engine)
+                _tune(engine, durable)
     except BaseException:
         engine.dispose()
         raise
@@ -91,7 +94,7 @@ def _driver_needed() -> Generator[None]:
         raise UsageError("PostgreSQL needs its driver: pip install 'realtape[postgresql]'") from error
 
 
-def _server(url: URL) -> Engine:
+def _server(url: URL, durable: bool) -> Engine:
     patience = {name: value for name, value in _SERVER_PATIENCE.items() if name not in url.query}
     engine = create_engine(
         url,
@@ -101,25 +104,27 @@ def _server(url: URL) -> Engine:
         connect_args=patience,
         hide_parameters=True,
     )
-    event.listen(engine, "connect", _limit_waiting)
+
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET lock_timeout = '{WRITE_BUSY_SECONDS}s'")
+        if not durable:
+            connection.execute("SET synchronous_commit = off")
+        connection.commit()
+
+    event.listen(engine, "connect", prepare)
     return engine
 
 
-def _limit_waiting(connection: Any, _record: Any) -> None:
-    connection.execute(f"SET lock_timeout = '{WRITE_BUSY_SECONDS}s'")
-    connection.commit()
-
-
-def _tune(engine: Engine) -> None:
+def _tune(engine: Engine, durable: bool) -> None:
     """The journal's mode is written into the file: of one that exists, not before we know that it
     is ours."""
     with engine.connect() as connection:
         raw = connection.connection.driver_connection
         assert raw is not None
-        # WAL: readers do not wait for the writer, nor it for them. NORMAL: a commit survives the
+        # WAL: readers do not wait for the writer, nor it for them. With NORMAL a commit survives the
         # process; after a power failure the last ones may be missing, never torn.
         raw.execute("PRAGMA journal_mode=WAL")
-        raw.execute("PRAGMA synchronous=NORMAL")
+        raw.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
 
 
 def settle(address: Address) -> None:

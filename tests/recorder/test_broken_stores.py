@@ -161,13 +161,20 @@ async def test_the_applications_own_exception_is_not_masked(path: Path, caplog: 
     assert "the end of the recording is lost" in caplog.text
 
 
-async def test_without_one_the_end_of_the_block_raises(path: Path):
+@pytest.mark.parametrize("fail_closed", [False, True])
+async def test_without_one_the_end_of_the_block_raises_where_one_must_record(
+    path: Path, caplog: pytest.LogCaptureFixture, fail_closed: bool
+):
     async def application() -> None:
-        async with Recorder(a_folder(path), drain_seconds=DRAIN_SECONDS) as recorder:
+        async with Recorder(a_folder(path), drain_seconds=DRAIN_SECONDS, fail_closed=fail_closed) as recorder:
             mark(begin(recorder), 1)
 
-    with pytest.raises(StoreWriteError, match="the end of the recording is lost"):
+    if fail_closed:
+        with pytest.raises(StoreWriteError, match="the end of the recording is lost"):
+            await application()
+    else:
         await application()
+        assert "the end of the recording is lost" in caplog.text
 
 
 async def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch):

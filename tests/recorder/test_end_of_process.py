@@ -47,19 +47,19 @@ async def main():
 
 
 @pytest.mark.parametrize(
-    ("end", "code"),
+    ("end", "code", "status"),
     [
-        ("asyncio.run(main()); import gc; gc.collect()", 0),
-        ("loop = asyncio.new_event_loop(); loop.run_until_complete(main()); sys.exit(3)", 3),
-        ("asyncio.run(main()); raise ZeroDivisionError", 1),
+        ("asyncio.run(main()); import gc; gc.collect()", 0, Status.CLOSED),
+        ("loop = asyncio.new_event_loop(); loop.run_until_complete(main()); sys.exit(3)", 3, Status.CLOSED),
+        ("asyncio.run(main()); raise ZeroDivisionError", 1, Status.INTERRUPTED),
     ],
 )
-def test_what_nobody_closed_is_written_at_the_end(path: Path, end: str, code: int):
+def test_what_nobody_closed_is_written_at_the_end(path: Path, end: str, code: int, status: Status):
     done = run(NEVER_CLOSED + end, path)
     assert done.returncode == code, done.stderr
     stored = asyncio.run(only(path))
     assert numbers(stored) == list(range(2_000))
-    assert stored.status is Status.CLOSED
+    assert stored.status is status
     assert beside(path) == {"log.db"}
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,9 @@ import pytest
 from realtape.recorder import Recorder
 from realtape.schema import RealtimeModelAudioEvent, RealtimeModelListener, RealtimeModelTurnStartedEvent
 from realtape.schema.entries import Kind, Status
-from support.models import EchoModel
-from support.stored import Stored, only, read
+from realtape.schema.playback import RealtimePlaybackTracker
+from support.models import EchoModel, Ignoring
+from support.stored import Stored, begin, intact, locked, mark, only, read
 
 EVENT = RealtimeModelTurnStartedEvent(response_id="r")
 
@@ -126,3 +130,80 @@ async def test_an_audio_event_of_another_connection_does_not_move_what_is_played
     first, second = await read(path)
     assert [entry.kind for entry in first.entries][-1] == "received"
     assert {entry.item_id for entry in second.entries} == {None}
+
+
+async def test_a_model_that_nobody_has_any_more_was_interrupted(path: Path):
+    """And what it kept is let go: the session's place in the writer's list, and the application's tracker."""
+    recorder = Recorder(path)
+    tracker = RealtimePlaybackTracker()
+    kept = weakref.ref(tracker)
+    model = recorder.wrap(EchoModel(), labels={"name": "dropped"})
+    model.add_listener(Ignoring())
+    await model.connect({"playback_tracker": tracker})
+    await model.send_event(b"heard")
+    del model, tracker
+    gc.collect()
+    await recorder.flush()
+    assert recorder.status().sessions == 0
+    gc.collect()  # what the session let go of
+    assert kept() is None
+    await recorder.close()
+    stored = await only(path)
+    assert stored.status is Status.INTERRUPTED
+    assert stored.of_kind(Kind.SENT_DONE)
+
+
+async def test_an_exception_that_ends_the_block_interrupts_what_goes_on(path: Path):
+
+    async def application() -> None:
+        async with Recorder(path) as recorder:
+            going_on, closed = begin(recorder, "going on"), begin(recorder, "closed")
+            mark(going_on, 1)
+            mark(closed, 1)
+            closed.finish(Status.CLOSED)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await application()
+    found = {stored.label: stored.status for stored in await intact(path)}
+    assert found == {"going on": Status.INTERRUPTED, "closed": Status.CLOSED}
+
+
+async def test_what_is_lost_is_counted_once(path: Path):
+    """An event that its listeners handled at once is one entry, and one that is lost is one lost entry."""
+    async with Recorder(path, max_pending_bytes=0) as recorder:
+        inner = Inner()
+        model = recorder.wrap(inner)
+        model.add_listener(Ignoring())
+        with locked(path):
+            await model.connect({})
+            for _ in range(10):
+                await inner.emit(EVENT)
+    (gap,) = (await only(path)).payloads(Kind.GAP)
+    assert gap["kinds"].get("handled") is None
+    assert gap["kinds"]["received"] == gap["lost"] - gap["kinds"].get("connected", 0)
+
+
+@pytest.mark.parametrize("raised", [ValueError, KeyboardInterrupt, SystemExit, asyncio.CancelledError])
+async def test_a_failing_redactor_loses_the_entries_that_it_fails_at_and_that_is_said_once(
+    path: Path, caplog: pytest.LogCaptureFixture, raised: type[BaseException]
+):
+    def redactor(text: str) -> str:
+        if "private" in text:
+            raise raised(text)
+        return text
+
+    async with Recorder(path, redactors=[redactor]) as recorder:
+        for _ in range(2):
+            log = begin(recorder)
+            for number in range(20):
+                log.append(Kind.MARKER, {"text": "private"})
+                mark(log, number)
+        await recorder.flush()
+    for stored in await intact(path):
+        lost, kept = stored.entries[::2], stored.entries[1::2]
+        assert [json.loads(entry.payload)["number"] for entry in kept] == list(range(20))
+        assert all(entry.kind == Kind.GAP or "unrecordable" in entry.payload for entry in lost)
+    assert caplog.text.count("where a redactor or the recorder made a payload") == 1
+    assert raised.__name__ in caplog.text
+    assert "private" not in caplog.text
