@@ -16,12 +16,12 @@ from .exit_codes import Exit
 from .targets import Target
 
 
-def read_session(target: Target) -> tuple[Draft, bool]:
+def read_session(target: Target, *, damaged: bool = False) -> tuple[Draft, bool]:
     """One session whole, and whether others followed it on the same model object."""
 
     async def read() -> list[Draft]:
         async with await Recording.open(target.store, target.session) as recording:
-            return recording.drafts()
+            return recording.drafts(damaged=damaged)
 
     drafts = asyncio.run(read())
     return drafts[0], len(drafts) > 1

@@ -55,6 +55,8 @@ async def _compare(a: Target, b: Target, content: bool, ignore: list[Aspect], li
     async with AsyncExitStack() as stack:
         one = await stack.enter_async_context(await Recording.open(a.store, a.session))
         other = await stack.enter_async_context(await Recording.open(b.store, b.session))
+        for recording in (one, other):  # no verdict on what was changed
+            await recording.verify()
         return await compare(one, other, ignore=ignore, content_only=content, limit=limit)
 
 

@@ -70,6 +70,9 @@ def export(
         bool,
         typer.Option("--scripted", help="DIR is a new file: steps for the SDK's ScriptedRealtimeModel."),
     ] = False,
+    damaged: Annotated[
+        bool, typer.Option("--damaged", help="Of a damaged session take the entries before the damage.")
+    ] = False,
 ) -> int:
     """Write a recording as a fixture, without e-mail addresses, phone and card numbers, and credentials."""
     if no_redact and audio not in (None, AudioChoice.KEEP):
@@ -78,7 +81,7 @@ def export(
         raise UsageError("--pytest, --scripted and --har write different files: choose one")
     if as_pytest != (app is not None):
         raise UsageError("--pytest needs --app MODULE:CALLABLE, and --app needs --pytest")
-    drafts = asyncio.run(_drafts(parse_target(target)))
+    drafts = asyncio.run(_drafts(parse_target(target), damaged))
     if only_this_session:
         drafts = drafts[:1]
     if not no_redact:
@@ -163,6 +166,6 @@ def _written(path: Path, data: bytes) -> Generator[None]:
         yield
 
 
-async def _drafts(target: Target) -> list[Draft]:
+async def _drafts(target: Target, damaged: bool) -> list[Draft]:
     async with await Recording.open(target.store, target.session) as recording:
-        return recording.drafts()
+        return recording.drafts(damaged=damaged)

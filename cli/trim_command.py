@@ -32,6 +32,9 @@ def trim(
     last: Annotated[
         str | None, typer.Option("--to", metavar="PLACE", help="End with an entry, or at a time.")
     ] = None,
+    damaged: Annotated[
+        bool, typer.Option("--damaged", help="Of a damaged session take the entries before the damage.")
+    ] = False,
 ) -> int:
     """Cut a stretch out of a recording, with what it needs.
 
@@ -42,7 +45,7 @@ def trim(
     if first is None and last is None:
         raise UsageError("that is the whole session: say where to cut, with --from or --to")
     refuse_existing(out)
-    draft, followed = read_session(parse_target(target))
+    draft, followed = read_session(parse_target(target), damaged=damaged)
     how = f"trimmed to {first or 'the beginning'} - {last or 'the end'}"
     found = trimmed(draft, lambda entry: not (begin.is_after(entry) or end.is_before(entry)), how=how)
     code = replayed(found.draft, draft)

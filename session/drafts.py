@@ -15,6 +15,7 @@ import itertools
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy.engine import Connection
@@ -24,6 +25,7 @@ from ..schema.entries import Entry, Header, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, StoreBusyError, UsageError
 from ..schema.log import (
     Address,
+    DigestChain,
     MemoryDatabase,
     advance_session,
     entry_batches,
@@ -40,7 +42,7 @@ from ..schema.log import (
     settle,
     store_errors,
 )
-from .provenance import Redaction
+from .provenance import Redaction, cut_source, damage_again
 
 BYTES = ("py:bytes", "py:bytearray", "py:memoryview", "base64")
 """The names under which a payload refers to bytes."""
@@ -113,6 +115,7 @@ class Draft:
         redaction = Redaction.told_by(self.header.source)
         if redaction is not None and Redaction.told_by(how) is None:
             source = f"{source}, {redaction}"
+        source = damage_again(source, self.header.source)
         header = dataclasses.replace(
             self.header, id=self._derived_id(source, renumbered_entries), previous_session=None, source=source
         )
@@ -216,32 +219,60 @@ def compacted(draft: Draft) -> Draft:
 # --- reading and writing --------------------------------------------------------------------------
 
 
-def fetch_draft(connection: Connection, session: SessionRecord) -> Draft:
-    """Read a session whole; its digests are not checked.
+def fetch_draft(
+    connection: Connection, session: SessionRecord, *, verify: bool = True, damaged: bool = False
+) -> Draft:
+    """Read a session whole.
+
+    Args:
+        connection: to its store.
+        session: as the store lists it.
+        verify: hold it against its digest chain.
+        damaged: of one that was damaged take the entries before that. It is interrupted then, its header says
+            so, and it has a chain of its own.
 
     Raises:
-        CorruptRecordError: an entry or bytes are missing.
+        CorruptRecordError: an entry was changed, or it or its bytes are missing.
     """
     entries: list[Entry] = []
     segments: dict[int, bytes] = {}
-    for entry in itertools.chain.from_iterable(entry_batches(connection, session.key)):
-        entries.append(entry)
-        for segment, _, _ in references(entry.payload):
-            if segment not in segments:
-                data = fetch_segment(connection, session.key, segment)
-                if data is None:
-                    raise CorruptRecordError(
-                        session.header.id, entry.seq, f"the bytes of segment {segment} are missing"
-                    )
-                segments[segment] = data
+    try:
+        chain = DigestChain(session, partial(bytes_in, segments)) if verify else None
+        for entry in itertools.chain.from_iterable(entry_batches(connection, session.key)):
+            for segment, _, _ in references(entry.payload):
+                if segment not in segments:
+                    data = fetch_segment(connection, session.key, segment)
+                    if data is None:
+                        raise CorruptRecordError(
+                            session.header.id, entry.seq, f"the bytes of segment {segment} are missing"
+                        )
+                    segments[segment] = data
+            if chain is not None:
+                chain.follow([entry])
+            entries.append(entry)
+        if chain is not None:
+            chain.end()
+    except CorruptRecordError as error:
+        if not damaged or error.seq is None:
+            raise
+        head = entries[-1].digest if entries else session.first_digest
+        source = cut_source(session.header.source, len(entries), head, session.last_digest)
+        header = dataclasses.replace(session.header, source=source)
+        return Draft(header, Status.INTERRUPTED, tuple(entries), segments).sealed()
     return Draft(session.header, session.status, tuple(entries), segments)
 
 
-def read_drafts(address: Address, session_id: str) -> list[Draft]:
-    """A session, and those that the same model object had after it; blocking.
+def read_drafts(address: Address, session_id: str, *, damaged: bool = False) -> list[Draft]:
+    """A session, and those that the same model object had after it; blocking. What is in the memory of this
+    process was held against its digests when it came there.
+
+    Args:
+        address: of their store.
+        session_id: of the first.
+        damaged: as of `fetch_draft`.
 
     Raises:
-        StoreError, CorruptRecordError: they cannot be read.
+        StoreError, CorruptRecordError: they cannot be read, or were changed.
     """
     with open_blocking(address) as connection, store_errors(address):
         sessions = fetch_sessions(connection)
@@ -249,7 +280,8 @@ def read_drafts(address: Address, session_id: str) -> list[Draft]:
         chain = [session for session in sessions if session.header.id == session_id]
         while chain and len(chain) <= len(sessions) and chain[-1].header.id in following:
             chain.append(following[chain[-1].header.id])
-        return [fetch_draft(connection, session) for session in chain]
+        verify = address.memory is None
+        return [fetch_draft(connection, session, verify=verify, damaged=damaged) for session in chain]
 
 
 def write_drafts(address: Address, drafts: Sequence[Draft]) -> None:

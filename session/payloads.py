@@ -4,7 +4,7 @@ they refer to, of a few commits, are in memory."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from ..schema.codec import REFERS, Codec, Vocabulary, bytes_in, references
 from ..schema.entries import PAYLOAD, SEQ, Entry
 from ..schema.errors import CorruptRecordError, DecodingError, RealtapeError
-from ..schema.log import Address, Row, entry_of, fetch_segment, row_batches, store_errors
+from ..schema.log import Address, DigestChain, Row, entry_of, fetch_segment, row_batches, store_errors
 
 SEGMENTS_IN_MEMORY = 8
 """Commits whose bytes are kept while a recording is read; each is what 50 ms brought."""
@@ -105,7 +105,7 @@ class Payloads:
         return decoded[0]
 
     def stream(
-        self, connection: Connection, address: Address, key: int
+        self, connection: Connection, address: Address, key: int, chain: Callable[[], DigestChain] | None
     ) -> Iterator[tuple[list[Row], list[Any]]]:
         """All rows of a session with their decoded payloads, AT_ONCE_ENTRIES at a time; blocking. Fewer come
         at the end; and before what cannot be read, which then raises.
@@ -113,14 +113,15 @@ class Payloads:
         Args:
             connection: to the store at `address`.
             key: of the session.
+            chain: makes the one that the rows are held against as they come, where they are.
 
         Raises:
-            StoreError, CorruptRecordError: it cannot be read any further.
+            StoreError, CorruptRecordError: it cannot be read any further; or it was changed there.
         """
         rows: list[Row] = []
         values: list[Any] = []
         try:
-            for some, decoded in self._portions(connection, address, key):
+            for some, decoded in self._portions(connection, address, key, chain):
                 rows += some
                 values += decoded
                 if len(rows) >= AT_ONCE_ENTRIES:
@@ -134,14 +135,17 @@ class Payloads:
             yield rows, values
 
     def _portions(
-        self, connection: Connection, address: Address, key: int
+        self, connection: Connection, address: Address, key: int, chain: Callable[[], DigestChain] | None
     ) -> Iterator[tuple[list[Row], list[Any]]]:
         """As many at a time as are decoded in one go; never more than AT_ONCE_ENTRIES."""
+        held = None if chain is None else chain()
         with store_errors(address):
             for batch in row_batches(connection, key, bare=True):
                 for rows in _cut(batch):
                     self.load(connection, key, list(map(_payload_of, rows)))
                     try:
+                        if held is not None:
+                            held.follow(rows)
                         values = self.values(rows)
                     except CorruptRecordError as error:
                         whole = [row for row in rows if error.seq is not None and row[SEQ] < error.seq]
@@ -149,6 +153,8 @@ class Payloads:
                             yield whole, self.values(whole)
                         raise
                     yield rows, values
+        if held is not None:
+            held.end()
 
 
 def _cut(batch: list[Row]) -> Iterator[list[Row]]:

@@ -1,4 +1,4 @@
-"""What a header's `source` says of the redaction of a recording."""
+"""What a header's `source` says of the redaction of a recording, and of damage that it had."""
 
 from __future__ import annotations
 
@@ -47,3 +47,28 @@ class Redaction:
             return None
         pairs = [pair.rpartition(" ") for pair in (found[1] or "").split(", ") if pair]
         return Redaction({kind: int(count) for kind, _, count in pairs}, cast("AudioRedaction", found[2]))
+
+
+_DAMAGED = "a damaged log"
+
+
+def cut_source(source: str, count: int, head: bytes, last: bytes, least: int | None = None) -> str:
+    """The source of what is the intact beginning of a damaged log.
+
+    Args:
+        source: of that log.
+        count: entries that are intact.
+        head: the digest of the last of them.
+        last: that of the last of all.
+        least: so many there were at least.
+    """
+    entries = f"{count} entries" if least is None else f"{count} of at least {least} entries"
+    return (
+        f"{source}, recovered from {_DAMAGED}: {entries}, up to digest {head.hex()}, "
+        f"of a chain whose last digest was {last.hex()}"
+    )
+
+
+def damage_again(source: str, earlier: str) -> str:
+    """The source of what was made of a recording, which says again that this was damaged."""
+    return f"{source}, of {_DAMAGED}" if _DAMAGED in earlier and _DAMAGED not in source else source

@@ -23,6 +23,7 @@ from ..schema.entries import WIRE_FORMAT, Entry, Header, Kind, SessionRecord, St
 from ..schema.errors import CorruptRecordError, NewerFormatError, SessionNotFoundError
 from ..schema.log import (
     Address,
+    DigestChain,
     Row,
     StoreLocation,
     entry_batches,
@@ -173,13 +174,16 @@ class Recording:
                 return type(self)(self._address, session, self.codec.vocabulary)
         return None
 
-    def drafts(self) -> list[Draft]:
+    def drafts(self, *, damaged: bool = False) -> list[Draft]:
         """This session whole, and those that the same model object had next; blocking. Also after `close`.
 
+        Args:
+            damaged: of a session that was damaged take the entries before that.
+
         Raises:
-            StoreError, CorruptRecordError: they cannot be read.
+            StoreError, CorruptRecordError: they cannot be read, or were changed.
         """
-        return read_drafts(self._address, self.header.id)
+        return read_drafts(self._address, self.header.id, damaged=damaged)
 
     # --- reading, for who shares an event loop with others --------------------------------------------
 
@@ -222,7 +226,7 @@ class Recording:
     # --- reading, for a replay --------------------------------------------------------------------------
 
     def stream(self) -> Iterator[tuple[Entry, Any]]:
-        """All entries, each with its decoded payload; blocking. Their digests may be left out.
+        """All entries, each with its decoded payload; blocking.
 
         Raises:
             CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
@@ -236,12 +240,16 @@ class Recording:
     def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
         """All entries, AT_ONCE_ENTRIES at a time: their rows, and their decoded payloads; blocking.
 
-        Fewer come at the end; and before what cannot be read, which then raises.
+        Fewer come at the end; and before what cannot be read, or was changed, which then raises. What is in
+        the memory of this process was held against its digests when it came there.
 
         Raises:
-            CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
+            CorruptRecordError: a payload cannot be decoded, or its bytes are missing, or it was changed.
         """
-        return self._payloads.stream(self._connected_blocking(), self._address, self._session.key)
+        chain = (
+            None if self._address.memory is not None else partial(DigestChain, self._session, self.bytes_at)
+        )
+        return self._payloads.stream(self._connected_blocking(), self._address, self._session.key, chain)
 
     def batch(self, first: int) -> list[Entry]:
         """Some entries from seq `first` on, none behind the last; blocking. Opens the store for this

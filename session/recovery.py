@@ -31,6 +31,7 @@ from ..schema.log import (
     store_errors,
 )
 from .payloads import SEGMENTS_IN_MEMORY
+from .provenance import cut_source
 
 _ROWS = 64
 """Entries that are written at a time."""
@@ -170,11 +171,8 @@ class Saved:
         header = self.session.header
         if self.whole:
             return header
-        source = (
-            f"{header.source}, recovered from a damaged log: {len(self.prefix)} of at least {self.seen} "
-            f"entries, up to digest {self.prefix.head.hex()}, of a chain whose last digest was "
-            f"{self.session.last_digest.hex()}"
-        )
+        good, last = len(self.prefix), self.session.last_digest
+        source = cut_source(header.source, good, self.prefix.head, last, self.seen)
         return dataclasses.replace(
             header, source=source if self.proven else f"{source}; this header was changed"
         )

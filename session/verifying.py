@@ -23,6 +23,6 @@ def verified_batches(connection: Connection, session: SessionRecord) -> Iterator
     for batch in entry_batches(connection, session.key):
         for entry in batch:
             payloads.load(connection, session.key, [entry.payload])
-            chain.follow(entry)
+            chain.follow([entry])
         yield batch
     chain.end()

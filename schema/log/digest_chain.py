@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..entries import Entry, SessionRecord, Status
 from ..errors import CorruptRecordError, DecodingError
-from .digests import entry_digest, header_digest
+from .digests import bare_digest, entry_digest, header_digest
+from .rows import BARE_FIELDS, Row
 
 
 class DigestChain:
@@ -34,24 +35,29 @@ class DigestChain:
         if self.digest != session.first_digest:
             raise CorruptRecordError(session.header.id, None, "the header was changed")
 
-    def follow(self, entry: Entry) -> None:
-        """The next entry.
+    def follow(self, rows: Sequence[Row]) -> None:
+        """The next entries.
 
         Raises:
-            CorruptRecordError: it is another, or was changed, or its bytes are missing.
+            CorruptRecordError: one is another, or was changed, or its bytes are missing; names it.
         """
         session_id = self._session.header.id
-        if entry.seq != self.length:
-            raise CorruptRecordError(session_id, self.length, f"missing; {entry.seq} follows")
-        try:
-            digest = entry_digest(self.digest, entry, self._get)
-        except DecodingError as error:
-            raise CorruptRecordError(session_id, entry.seq, str(error)) from error
-        if digest != entry.digest:
-            raise CorruptRecordError(session_id, entry.seq, "changed after it was appended")
-        self.digest = digest
-        self.length += 1
-        self._reached = digest == self._session.last_digest or (self._reached and self._growing)
+        for row in rows:
+            seq = row[0]
+            if seq != self.length:
+                raise CorruptRecordError(session_id, self.length, f"missing; {seq} follows")
+            try:
+                if len(row) == BARE_FIELDS:
+                    digest = bare_digest(self.digest, row, self._get)
+                else:
+                    digest = entry_digest(self.digest, Entry._make(row), self._get)
+            except DecodingError as error:
+                raise CorruptRecordError(session_id, seq, str(error)) from error
+            if digest != row[-1]:
+                raise CorruptRecordError(session_id, seq, "changed after it was appended")
+            self.digest = digest
+            self.length += 1
+            self._reached = digest == self._session.last_digest or (self._reached and self._growing)
 
     def end(self) -> None:
         """There are no more entries.

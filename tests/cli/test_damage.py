@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import sqlite3
 from collections.abc import Callable
@@ -150,3 +151,40 @@ def test_no_flipped_byte_makes_a_command_fail(realtape: Realtape, path: Path) ->
         at = chance.randrange(len(whole))
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
         told(realtape(COMMANDS[number % len(COMMANDS)], path))
+
+
+def test_no_verdict_and_no_copy_comes_of_a_changed_word(
+    realtape: Realtape, path: Path, tmp_path: Path
+) -> None:
+    """Nor of an end that was cut off; what the user insists on tells so in its header."""
+    forge(path, "UPDATE entries SET payload = replace(payload, 'platform 4', 'platform 9') WHERE session = 1")
+    (session_id, _) = (one["id"] for one in json.loads(realtape("ls", path, "--json").out))
+    one = f"{path}#{session_id}"
+    (tmp_path / "test_calls.py").touch()
+    for arguments in (
+        ("replay", one),
+        ("diff", one, one),
+        ("trim", one, tmp_path / "trimmed.db", "--to", "20"),
+        ("export", one, tmp_path / "fixture"),
+        ("export", one, tmp_path / "fixture", "--no-redact"),
+        ("check", path),
+    ):
+        ran = realtape(*arguments)
+        assert ran.code == 3, arguments
+        assert "changed after it was appended" in ran.err + ran.out
+    assert not (tmp_path / "fixture").exists()
+    assert not (tmp_path / "trimmed.db").exists()
+    assert realtape("export", one, tmp_path / "fixture", "--damaged").code == 0
+    assert realtape("trim", one, tmp_path / "trimmed.db", "--to", "20", "--damaged").code == 0
+    assert realtape("trim", tmp_path / "trimmed.db", tmp_path / "again.db", "--to", "10").code == 0
+    for copy in ("fixture", "trimmed.db", "again.db"):
+        told = json.loads(realtape("ls", tmp_path / copy, "--json").out)[0]
+        assert "a damaged log" in told["source"]
+
+
+def test_a_replay_ends_with_the_end_of_the_chain(realtape: Realtape, path: Path) -> None:
+    forge(path, "DELETE FROM entries WHERE session = 2 AND seq > 44")
+    session_id = json.loads(realtape("ls", path, "--json").out)[1]["id"]
+    ran = realtape("replay", f"{path}#{session_id}")
+    assert (ran.code, ran.out) == (3, "")
+    assert "entry 45: the end was cut off" in ran.err

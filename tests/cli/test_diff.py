@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import Ran
+from support.forging import reseal
 from support.telephone import record
 
 Realtape = Callable[..., Ran]
@@ -32,6 +33,7 @@ def change(store: Path, *statements: str) -> None:
             connection.execute(f"DROP TRIGGER entries_no_{event}")
         for statement in statements:
             connection.execute(statement)
+    reseal(store)
 
 
 def test_a_recording_and_its_copy_are_the_same(realtape: Realtape, recorded: Path, store: Path) -> None:
@@ -136,6 +138,7 @@ def test_a_recording_that_breaks_off_is_incomplete(realtape: Realtape, recorded:
     change_in = "UPDATE entries SET type = 'other' WHERE seq = 19"
     with closing(sqlite3.connect(store)) as connection, connection:
         connection.execute(change_in)
+    reseal(store)
     assert realtape("diff", recorded, store).code == 1
 
 

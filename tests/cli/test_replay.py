@@ -15,6 +15,7 @@ import pytest
 from realtape.cli.wish import replay_model
 from realtape.replay import ReplayModel
 from support.command_line import Ran, run, run_on_terminal, start
+from support.forging import reseal
 from support.telephone import record
 
 Realtape = Callable[..., Ran]
@@ -156,6 +157,7 @@ def test_gaps_and_interruptions_are_incomplete(realtape: Realtape, store: Path) 
         connection.execute(
             """UPDATE entries SET kind = 'gap', type = NULL, payload = '{"lost":3}' WHERE seq = 16"""
         )
+    reseal(store)
     ran = realtape("replay", store)
     assert ran.code == 3
     assert "gap: " in ran.out
@@ -165,6 +167,7 @@ def damage(store: Path, seq: int) -> None:
     with closing(sqlite3.connect(store)) as connection, connection:
         connection.execute("DROP TRIGGER IF EXISTS entries_no_update")
         connection.execute("UPDATE entries SET payload = '{torn' WHERE seq = ?", (seq,))
+    reseal(store)
 
 
 def test_a_damaged_recording_ends_the_replay(realtape: Realtape, store: Path) -> None:
@@ -213,6 +216,7 @@ def test_a_session_without_a_connect_cannot_be_replayed(realtape: Realtape, stor
     with closing(sqlite3.connect(store)) as connection, connection:
         connection.execute("DROP TRIGGER entries_no_update")
         connection.execute("UPDATE entries SET kind = 'marker' WHERE seq = 0")
+    reseal(store)
     ran = realtape("replay", store)
     assert ran.code == 2
     assert "does not begin with a connect" in ran.err

@@ -50,6 +50,7 @@ def test_damage_is_found_and_named(realtape: Realtape, store: Path, damage: str,
 def test_an_intact_log_may_be_incomplete(realtape: Realtape, store: Path, status: str, words: str) -> None:
     with closing(sqlite3.connect(store)) as connection, connection:
         connection.execute("UPDATE sessions SET status = ?", (status,))
+        connection.execute("DELETE FROM locks")  # as of an older release: this process is alive
     ran = realtape("verify", store)
     assert (ran.code, ran.err) == (3, "")
     assert f"intact, 47 entries; {words}" in ran.out

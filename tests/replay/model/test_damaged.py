@@ -14,6 +14,7 @@ from realtape.replay import DivergenceError, ReplayModel
 from realtape.schema import CorruptRecordError, RealtapeError, RealtimeModel, RealtimeModelSendUserInput
 from realtape.session import Recording
 from support.answering import answers, greeting, record, replay
+from support.forging import reseal
 from support.scripted import Listening, ScriptedModel, tool_output
 
 
@@ -21,6 +22,7 @@ def damage(store: Path, where: str) -> None:
     with closing(sqlite3.connect(store)) as database, database:
         database.execute("DROP TRIGGER entries_no_update")
         database.execute(f"UPDATE entries SET payload = '{{' WHERE {where}")
+    reseal(store)
 
 
 async def test_a_damaged_recording_is_played_as_far_as_it_goes(tmp_path: Path) -> None:
