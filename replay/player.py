@@ -204,6 +204,9 @@ class Player:
         key = core.matching.live(type, event) if kind == Kind.SENT else ""
         cause = self._cause_here()
         recorded = core.call(kind, type, key, cause)
+        while recorded is None and core.within_burst and self._failure is None:
+            self._read(self._reader.read)
+            recorded = core.call(kind, type, key, cause)
         self._told()
         if recorded is None:
             recorded = self._verdicts.unmatched(kind, type, key, cause)

@@ -376,6 +376,13 @@ class ReplayCore:
         return self._window.spare < 0
 
     @property
+    def within_burst(self) -> bool:
+        """Whether what is in memory ends within the burst that the cursor is in: a call of it, that was
+        made at its beginning, may be one that was not read yet."""
+        self._look()
+        return self._window.within_burst
+
+    @property
     def unreadable(self) -> Exception | None:
         """Why what comes cannot be read, if it cannot."""
         return self._window.unreadable

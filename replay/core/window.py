@@ -127,6 +127,13 @@ class Window:
         return self._steps[1] if len(self._steps) > 1 else None
 
     @property
+    def within_burst(self) -> bool:
+        """Whether all that is in memory is of the burst at the cursor, and more may come."""
+        if self.head is None or self.ended or self.unreadable is not None:
+            return False
+        return self._steps[-1].place.burst == self.head.place.burst
+
+    @property
     def passed_ns(self) -> int:
         """When the entry that the cursor has passed last was recorded, in nanoseconds."""
         last = self._passed[-1] if self._passed else None

@@ -8,7 +8,11 @@ from typing import Any
 
 import pytest
 from agents.realtime import RealtimeAgent, RealtimeModelSendInterrupt, RealtimeRunner, RealtimeSession
-from agents.realtime.model_events import RealtimeModelAudioInterruptedEvent, RealtimeModelToolCallEvent
+from agents.realtime.model_events import (
+    RealtimeModelAudioInterruptedEvent,
+    RealtimeModelToolCallEvent,
+    RealtimeModelTranscriptDeltaEvent,
+)
 from realtape.integrations.openai_agents import Recorder, ReplayModel, drive
 from realtape.replay import DivergenceError
 from realtape.schema import UsageError
@@ -56,6 +60,25 @@ async def test_a_reaction_is_left_to_the_application(tmp_path: Path) -> None:
     did, report = await driven(tmp_path / "log.db")
     assert did.sent == 1
     assert report.matched == 4  # the connect, the session's own answer, ours, and the close
+
+
+@pytest.mark.parametrize("long", [10, 1_500])
+async def test_what_was_typed_is_found_however_far_behind_the_beginning_of_its_burst(
+    tmp_path: Path, long: int
+) -> None:
+    """More entries lie in between than are looked ahead at otherwise: the event loop was never idle."""
+
+    async def act(session: RealtimeSession, inner: FakeRealtimeModel) -> None:
+        await asyncio.sleep(1)
+        for turn in range(2):
+            for _ in range(long):
+                await inner.emit(RealtimeModelTranscriptDeltaEvent(item_id="i", delta="w", response_id="r"))
+            await session.send_message(f"Question {turn}?")
+
+    await scripted(tmp_path / "log.db", act)
+    did, report = await driven(tmp_path / "log.db")
+    assert (did.sent, did.notes) == (2, ())
+    assert (report.unsent, report.divergences) == (0, ())
 
 
 async def test_sends_that_raised_raise_again_and_are_told(tmp_path: Path) -> None:
