@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..schema.entries import Entry, Kind
-from .audio import part_of
+from .audio import heard_part, part_of
 from .fields import RAW, facts_of, text_of
 from .structure import Structure
 
@@ -18,7 +18,8 @@ class Interruption:
         seq: of the entry with which it begins: the server's `speech_started`, the `send_interrupt`, or the
             bare `audio_interrupted`.
         end: seq of the last entry that is of it.
-        item_id, content_index: what was interrupted.
+        item_id, content_index: what was being heard, as the playback tracker told; where nothing tells that,
+            what the model's event names. (That names what came last, which may not play yet.)
         elapsed_ms: how much of that had been heard; None where the log does not tell.
         user_item_id: the item that the user's words become, where the log tells.
     """
@@ -50,7 +51,8 @@ def interruptions(structure: Structure) -> tuple[Interruption, ...]:
             ]
             last = max([last, *ends])
         before = structure.draft.entries[first]
-        found.append(Interruption(first, last, *part_of(facts), before.elapsed_ms, user))
+        part = heard_part(before) or part_of(facts)
+        found.append(Interruption(first, last, *part, before.elapsed_ms, user))
     return tuple(found)
 
 

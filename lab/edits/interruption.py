@@ -142,6 +142,9 @@ def outside(structure: Structure, seq: int) -> int:
 class MoveInterruption:
     """An interruption comes at another place, and all that came after it follows at the same distances.
 
+    One that has a cause (the application interrupts because of what it was given) cannot come before it:
+    there another one is put in.
+
     Attributes:
         seq: of the interruption.
         where: the place.
@@ -172,6 +175,9 @@ class MoveInterruption:
         if isinstance(where, Boundary) and where.seq > moved.seq:
             raise UsageError(f"#{where.seq} comes after that interruption: put another one in there")
         seq, burst, round = arrive(sketch, where)
+        cause = draft.entries[moved.seq].cause
+        if cause is not None and cause >= seq:
+            return Interrupt(where)(draft)
         _advance(sketch, seq, burst, round, moved)
         return sketch.draft()
 

@@ -106,8 +106,11 @@ def _variations(draw: Callable[..., Any], draft: Draft, kinds: Sequence[Kind], m
         if not possible:
             break
         edit = draw(draw(st.sampled_from(possible)))
+        try:
+            changed = edit(changed)
+        except UsageError:  # it does not fit there: this one is the session without it
+            continue
         edits.append(edit)
-        changed = edit(changed)
     variation = Variation.of(derived_by(edits, draft, changed), name="a variation")
     variation.edits = tuple(edits)
     return variation

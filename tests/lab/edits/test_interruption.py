@@ -7,16 +7,26 @@ import dataclasses
 from typing import Any
 
 import pytest
-from realtape.lab import varied
+from hypothesis import given, settings
+from realtape import schema
+from realtape.lab import swept, varied
 from realtape.lab.edits import Boundary, Heard, Interrupt, MoveInterruption, interrupt_at
 from realtape.lab.edits.interruption import Where, boundaries, heard_places
 from realtape.lab.shrinking.checks import new_problems, problems
+from realtape.lab.strategies.variations import Variation, variations
+from realtape.recorder import Recorder
+from realtape.replay import run
 from realtape.schema import Kind, UsageError
+from realtape.schema.codec import to_json
+from realtape.schema.entries import Entry
 from realtape.session import Recording, interruptions
 from realtape.session.drafts import Draft, renumbered
 from realtape.session.fields import RAW, facts_of
 from realtape.session.structure import Structure
+from support.fixtures import bytes_tree, draft, received
 from support.golden import DEMO
+from support.recorded_drafts import drafts_of
+from support.scripted import Listening, Scripted, ScriptedModel
 
 _DEMO = asyncio.run(Recording.open(DEMO)).drafts()[0]
 _FIRST, _SECOND = interruptions(Structure(_DEMO))
@@ -161,3 +171,92 @@ def test_there_must_be_such_a_place(where: Any) -> None:
         varied(_DEMO, [Interrupt(where)])
     with pytest.raises(UsageError):
         varied(_DEMO, [MoveInterruption(_SECOND.seq, where)])
+
+
+# --- interruptions that have a cause, and such as name what is not heard yet -----------------------------
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Draft:
+    """The application interrupts because of a word that the model says."""
+    store = tmp_path_factory.mktemp("guarded") / "log.db"
+
+    async def script(model: Scripted) -> None:
+        await model.emit(schema.RealtimeModelTurnStartedEvent(response_id="resp_1"))
+        for word in ("The ", "secret ", "is ", "out."):
+            delta = schema.RealtimeModelTranscriptDeltaEvent(item_id="i", delta=word, response_id="resp_1")
+            await model.emit(delta)
+            await asyncio.sleep(0.1)
+        await model.emit(schema.RealtimeModelTurnEndedEvent(response_id="resp_1"))
+
+    def inside(event: Any) -> list[Any]:
+        broken_off = schema.RealtimeModelAudioInterruptedEvent(item_id="i", content_index=0)
+        return [broken_off] if isinstance(event, schema.RealtimeModelSendInterrupt) else []
+
+    async def main() -> None:
+        async with Recorder(store) as recorder:
+            model = recorder.wrap(ScriptedModel(script, inside))
+
+            async def guard(event: Any) -> None:
+                if "secret" in getattr(event, "delta", ""):
+                    await model.send_event(schema.RealtimeModelSendInterrupt())
+
+            listening = Listening(guard)
+            model.add_listener(listening)
+            await model.connect({})
+            await listening.over.wait()
+            await model.close()
+
+    run(main())
+    return drafts_of(store)[0]
+
+
+def test_one_that_has_a_cause_is_put_in_anew_before_it(guarded: Draft) -> None:
+    (caused,) = interruptions(Structure(guarded))
+    cause = guarded.entries[caused.seq].cause
+    assert cause is not None
+    for one in swept(guarded, every_ms=100):
+        if one.edit is None:
+            continue
+        found = interruptions(Structure(varied(guarded, [one.edit])))
+        early = isinstance(one.where, Boundary) and one.where.seq <= cause
+        assert not early or len(found) in (1, 2), (
+            one.where
+        )  # one more; and the first, if the word comes still
+
+
+PLAYED = to_json({"args": ["pre", 0, 700.0]})
+
+
+def overlapping() -> Draft:
+    """ "One moment" still plays when the sound of the answer has come; the event names the latter."""
+
+    def sound(item_id: str, begin: int, length: int) -> Entry:
+        data = bytes_tree((0, begin, length))
+        return received("audio", item_id=item_id, content_index=0, response_id=f"of_{item_id}", data=data)
+
+    played = Entry(
+        0, 0, 0, 0, Kind.PLAYBACK, "application", "on_play_ms", payload=to_json({"args": ["pre", 0, 700.0]})
+    )
+    heard = {"item_id": "pre", "content_index": 0, "elapsed_ms": 700.0}
+    entries = (
+        received("turn_started", response_id="of_pre"),
+        sound("pre", 0, 72_000),
+        received("turn_ended", response_id="of_pre"),
+        received("turn_started", response_id="of_answer"),
+        sound("answer", 72_000, 9_600),
+        played._replace(**heard),
+        received("audio_interrupted", item_id="answer", content_index=0)._replace(**heard),
+    )
+    return draft(*entries, segments={0: bytes(81_600)}, step_ns=100_000_000)
+
+
+def test_what_was_heard_is_the_trackers() -> None:
+    (found,) = interruptions(Structure(overlapping()))
+    assert (found.item_id, found.elapsed_ms) == ("pre", 700.0)
+
+
+@settings(max_examples=30)
+@given(variations(overlapping(), kinds=["interrupt"], max_edits=1))
+def test_an_edit_that_does_not_fit_is_not_drawn(variation: Variation) -> None:
+    assert len(variation.edits) <= 1
