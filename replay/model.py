@@ -172,6 +172,9 @@ class ReplayBase:
         )
         self.transport.attach(recording, core, pacer, player.advance, player.handles)
         self._verdicts.core = core
+        redaction = Redaction.told_by(recording.header.source)
+        if redaction is not None and any(redaction.counts.values()):
+            self._report.redacted = f"the recording is {redaction}"
         self._report.begin(recording.header.id, recording.length, core.played, lambda: pacer.weaker)
         tracker = options.get("playback_tracker")
         if tracker is not None and recording.has_playback():

@@ -42,7 +42,7 @@ def summary(report: ReplayReport, error: BaseException | None, here: Path) -> st
 def section(path: str, report: ReplayReport, test: str) -> list[str]:
     """What the report of the test says of one replay."""
     lines = [f"replay of {path}", "", str(report).rstrip()]
-    if report.diverged:
+    if report.diverged and not report.redacted:  # which an export made: recording is not how it came here
         lines += ["", "if the application is right, record anew:", f"  {command(test, 'all')}"]
     return lines
 

@@ -71,6 +71,7 @@ class ReplayReport:
         finished: everything was played.
         recorded_seconds: how long what was played took when it was recorded.
         wall_seconds: how long it took now.
+        redacted: what was taken out of what was played, in words.
     """
 
     recordings: tuple[str, ...] = ()
@@ -95,6 +96,7 @@ class ReplayReport:
     finished: bool = False
     recorded_seconds: float = 0.0
     wall_seconds: float = 0.0
+    redacted: str = ""
 
     @property
     def diverged(self) -> bool:
@@ -140,6 +142,8 @@ class ReplayReport:
     def as_json(self) -> dict[str, Any]:
         """As a dict that `json` writes."""
         facts = asdict(self)
+        if not self.redacted:
+            del facts["redacted"]
         facts["verdict"] = self.verdict
         facts["remark"] = self.remark
         facts["diverged"] = self.diverged
@@ -199,6 +203,11 @@ class ReplayReport:
             f"changed setting {change.field}: {change.recorded} → {change.live}" for change in self.changes
         ]
         lines += [f"gap: {text}" for text in self.gaps]
+        if self.redacted and self.diverged:
+            lines.append(
+                f"{self.redacted}: who decides by what was taken out is given a stand-in, and acts "
+                "otherwise; export it anew with --no-redact"
+            )
         lines += [f"note: {text}" for text in self.notes]
         lines += [f"note: {text}" for text in self.weaker]
         return lines

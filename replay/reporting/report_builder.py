@@ -44,6 +44,7 @@ class ReportBuilder:
     gaps: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
     finished: bool = False
+    redacted: str = ""
     answers_itself: bool = False
     connections: list[PlayedConnection] = field(default_factory=list["PlayedConnection"])
 

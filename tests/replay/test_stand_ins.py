@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from realtape.integrations.pytest_plugin.failure_text import section
 from realtape.recorder import Recorder
 from realtape.replay import ReplayModel, ReplayReport, run
+from realtape.replay import replay as played_into
 from realtape.replay.matching.live_values import LiveValues
 from realtape.replay.matching.matchers import JSON_TEXT
 from realtape.replay.matching.matching import Matching
@@ -25,6 +28,7 @@ from realtape.schema import (
     RealtimeModelSendToolOutput,
     RealtimeModelSendUserInput,
     RealtimeModelToolCallEvent,
+    RealtimeModelTranscriptDeltaEvent,
     RealtimeModelTurnEndedEvent,
 )
 from realtape.session import Recording
@@ -32,6 +36,7 @@ from realtape.session.provenance import Redaction
 from realtape.session.redaction import redacted
 from support.counting import calls_in
 from support.planted import CARDS, EMAILS, PHONES, Session, texts
+from support.recorded_drafts import drafts_of
 from support.scripted import Listening, Scripted, ScriptedModel
 from support.sends import Recorded, matching, output
 
@@ -261,3 +266,40 @@ def test_any_conversation_replays_with_stand_ins_and_with_real_values(data: st.D
             assert report.verdict == "same", report
 
     run(both())
+
+
+def test_who_decides_by_what_was_taken_out_is_told_so(tmp_path: Path) -> None:
+    """A guardrail that looks for a card number trips in the store, and not in the export."""
+
+    async def says_a_card(model: Scripted) -> None:
+        await model.emit(
+            RealtimeModelTranscriptDeltaEvent(item_id="i", delta=f"Your card: {CARD}", response_id="r")
+        )
+        await asyncio.sleep(0.1)
+        await model.emit(RealtimeModelTurnEndedEvent(response_id="r"))
+
+    async def guarded(model: RealtimeModel) -> None:
+        async def react(event: Any) -> None:
+            if event.type == "transcript_delta" and CARD in event.delta:
+                await model.send_event(RealtimeModelSendUserInput("Stop."))
+
+        listening = Listening(react)
+        model.add_listener(listening)
+        await model.connect({})
+        await listening.over.wait()
+        await model.close()
+
+    async def main() -> None:
+        async with Recorder(tmp_path / "log.db") as recorder:
+            await guarded(recorder.wrap(ScriptedModel(says_a_card)))
+
+    run(main())
+    drafts = drafts_of(tmp_path / "log.db")
+    plain = run(played_into(Recording.of(*drafts), guarded)).report
+    played = run(played_into(Recording.of(*redacted(drafts)), guarded, on_divergence="collect")).report
+    assert (plain.verdict, plain.redacted) == ("same", "")
+    assert played.diverged
+    assert "card 1" in played.redacted
+    assert "export it anew with --no-redact" in str(played)
+    assert "--no-redact" not in str(plain)
+    assert not any("record anew" in line for line in section("here", played, "test_it"))
