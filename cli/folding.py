@@ -1,18 +1,19 @@
 """Folding: a stretch of speech is hundreds of entries, of which people want to read three or four.
 
 Bursts of audio, transcripts and playback become a row each; what only confirms that all went well,
-and messages of the provider whose event follows at once, are left out. Whatever else comes ends the
-bursts, so the order of what matters is the log's.
+and messages of the provider whose event follows at once and tells as much, are left out. Whatever else comes
+ends the bursts, so the order of what matters is the log's; messages fold only where nothing else came in
+between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..schema import Entry, Kind
 from ..session import SPOKEN_DELTAS, words
-from ..session.fields import byte_count, mapping, payload
+from ..session.fields import byte_count, facts_of, mapping, payload
 from .timeline import Row, row_of, title_of
 
 PAUSE_NS = 1_000_000_000
@@ -90,15 +91,23 @@ class Folder:
         self.entries = 0
         self.rows = 0
         self._bursts: dict[Hashable, Burst] = {}
+        self._others = 0  # entries that are no messages: those between which messages fold
         self._raw: Entry | None = None  # waits for the event that is made of it
 
     def add(self, entry: Entry) -> list[Row]:
         """The next entry; the rows that are complete now."""
         self.entries += 1
-        rows = self._take_raw(entry)
+        raw, self._raw = self._raw, None
+        rows: list[Row] = []
+        if raw is not None and _is_not_understood(entry) and _follows(entry, raw):
+            rows = [*self._end_bursts(), replace(row_of(raw), content=words.in_full(raw))]
+            return self._given(rows)
+        if raw is not None and (words.detail(facts_of(raw)) or not _follows(entry, raw)):
+            rows = self._take(raw)
         if _is_raw(entry):
             self._raw = entry
         elif not _is_silent(entry):
+            self._others += 1
             rows += self._take(entry)
         return self._given(rows)
 
@@ -110,19 +119,9 @@ class Folder:
             self._raw = None
         return self._given(rows + self._end_bursts())
 
-    def _take_raw(self, following: Entry) -> list[Row]:
-        raw, self._raw = self._raw, None
-        if raw is None or (
-            following.kind == Kind.RECEIVED
-            and not _is_raw(following)
-            and (following.task, following.tick) == (raw.task, raw.tick)
-        ):
-            return []
-        return self._take(raw)
-
     def _take(self, entry: Entry) -> list[Row]:
-        sort = _sort_of(entry)
-        if sort is None:
+        sort = self._others if _is_raw(entry) else _sort_of(entry)
+        if sort is None or (_is_raw(entry) and words.detail(facts_of(entry))):
             return [*self._end_bursts(), row_of(entry)]
         rows: list[Row] = []
         burst = self._bursts.get(sort)
@@ -148,6 +147,19 @@ def _is_raw(entry: Entry) -> bool:
     return entry.kind == Kind.RECEIVED and entry.type == "raw_server_event"
 
 
+def _follows(event: Entry, raw: Entry) -> bool:
+    """Whether it is the event that is made of this message."""
+    same = (event.task, event.tick) == (raw.task, raw.tick)
+    return same and event.kind == Kind.RECEIVED and not _is_raw(event)
+
+
+def _is_not_understood(entry: Entry) -> bool:
+    """Whether it only says that the SDK's classes do not know the message."""
+    return (
+        entry.kind == Kind.RECEIVED and entry.type == "error" and "pydantic:ValidationError" in entry.payload
+    )
+
+
 def _is_silent(entry: Entry) -> bool:
     """Whether it only says that a call, or the listeners, returned as they always do."""
     if entry.kind == Kind.HANDLED:
@@ -163,7 +175,7 @@ def _sort_of(entry: Entry) -> Hashable:
     if entry.kind == Kind.RECEIVED:
         if entry.type == "audio" or entry.type in SPOKEN_DELTAS:
             return (entry.type, mapping(payload(entry)).get("item_id"))
-        return "raw" if _is_raw(entry) else None
+        return None
     if entry.kind == Kind.SENT:
         commits = mapping(payload(entry)).get("commit")
         return "send_audio" if entry.type == "send_audio" and not commits else None

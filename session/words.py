@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from ..schema.entries import CALL_ENDS, Entry, Flag, Kind
-from .fields import byte_count, mapping, payload, sequence, unwrapped
+from .fields import byte_count, client_message_in, facts_of, mapping, payload, sequence, text_of, unwrapped
 from .messages import SPOKEN_DELTAS
 
 MAX_WORDS = 100
@@ -135,7 +135,7 @@ def _received(type: str | None, event: dict[str, Any]) -> str:
         return _item(event.get("item"))
     if type == "raw_server_event":
         data = event.get("data")
-        return str(mapping(data).get("type")) if isinstance(data, dict) else _plain(data)
+        return _message(mapping(data)) if isinstance(data, dict) else _plain(data)
     if type == "error":
         return _plain(event.get("error"))
     if type == "exception":
@@ -155,10 +155,52 @@ def _sent(type: str | None, event: dict[str, Any]) -> str:
         call = mapping(event.get("tool_call"))
         return f"{call.get('name')} of {call.get('call_id')} → {event.get('output')}"
     if type == "send_raw_message":
-        return str(mapping(event.get("message")).get("type"))
+        return _message(client_message_in(event))
     if type == "send_session_update":
         return ", ".join(mapping(event.get("session_settings")))
     return _fields(event)
+
+
+def _message(message: dict[str, Any]) -> str:
+    """Its type, and what only it tells."""
+    told = detail(message)
+    return f"{message.get('type')} {told}" if told else str(message.get("type"))
+
+
+def detail(message: dict[str, Any]) -> str:
+    """What a message of the protocol tells that no event of the model does: why something failed or was
+    cancelled, tools of the provider's own, keys, and the words of the client's items; else empty."""
+    type, response, item = (
+        text_of(message.get("type")),
+        mapping(message.get("response")),
+        mapping(message.get("item")),
+    )
+    if type == "response.done":
+        how, why = text_of(response.get("status")), mapping(response.get("status_details"))
+        reason = _reason(why.get("error")) or text_of(why.get("reason"))
+        return "" if how in ("", "completed") else f"{how}: {reason}" if reason else how
+    if message.get("error"):
+        return _reason(message["error"]) or _plain(message["error"])
+    if type.endswith("dtmf_event_received"):
+        return _fields({name: value for name, value in message.items() if name != "event_id"})
+    if text_of(item.get("type")).startswith("mcp_"):
+        told = (item.get("name"), item.get("arguments"), item.get("output") or _reason(item.get("error")))
+        return " ".join(_plain(one) for one in (item["type"], *told) if one)
+    if type == "conversation.item.create":
+        return item_text(item) or _plain(item.get("output") or "")
+    return text_of(response.get("instructions")) if type == "response.create" else ""
+
+
+def in_full(entry: Entry) -> str:
+    """A message of the server with all its fields, for one that nothing else tells of."""
+    message = facts_of(entry)
+    told = {name: value for name, value in message.items() if name != "event_id"}
+    return short(f"{message.get('type')} {_fields(told)}")
+
+
+def _reason(error: Any) -> str:
+    facts = mapping(error)
+    return text_of(facts.get("message")) or text_of(facts.get("code")) or text_of(facts.get("type"))
 
 
 def _ended(facts: dict[str, Any]) -> str:
