@@ -390,10 +390,12 @@ class Store:
         for suffix in ("-wal", "-shm"):
             # It is of the old file, and SQLite would merge it into whatever lies there now.
             beside = path + suffix
-            if _file_at(beside, empty=True) == files.get(suffix):
-                os.rename(
-                    beside, f"{beside}-{time.time_ns()}"
-                ) if suffix == "-wal" and not merged else os.unlink(beside)
+            if suffix not in files or _file_at(beside, empty=True) != files[suffix]:
+                continue
+            if suffix == "-wal" and not merged:
+                os.rename(beside, f"{beside}-{time.time_ns()}")
+            else:
+                os.unlink(beside)
         logger.error(
             "%s: was %s while it was recorded into; its sessions go on in what lies there now",
             *(self.address, "removed" if found is None else "replaced"),

@@ -1,0 +1,273 @@
+"""Whatever happens to a store and to who records into it, it holds what a model in memory says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from realtape.recorder import Recorder
+from realtape.recorder.session_log import Backlog, SessionLog
+from realtape.recorder.store import Store
+from realtape.recorder.writer import Writer
+from realtape.schema.entries import Kind, Status
+from realtape.schema.log import locate
+from support.stored import Stored, beside, intact
+
+pytestmark = [pytest.mark.hypothesis, pytest.mark.real_time]
+
+Rows = list[int | str]
+"""Of one session: numbers that were marked, and `lost N`."""
+
+
+class Driven(Writer):
+    """Writes when it is told to. It has no thread."""
+
+    def _start(self) -> None:
+        pass
+
+    def write(self) -> None:
+        """All that the sessions hold; what cannot be written raises."""
+        self._go_round()
+        if self._failure is not None:
+            raise self._failure
+
+    def _rest(self) -> None:
+        pass
+
+
+class DrivenRecorder(Recorder):
+    """A recorder without a thread."""
+
+    _writer: Driven
+
+    def _new_writer(self, backlog: Backlog) -> Driven:
+        return Driven(Store(self.address, "normal"), backlog)
+
+    def write(self) -> None:
+        self._writer.write()
+
+    def die(self) -> None:
+        """As a process does that is killed: nothing more is written, and what it holds open is closed."""
+        for log in list(self._open):
+            log.disown()
+        store = self._writer.store
+        store._release()  # pyright: ignore[reportPrivateUsage]
+        store._lock.abandon()  # pyright: ignore[reportPrivateUsage]
+
+
+@dataclass
+class Session:
+    """What is known of one session.
+
+    Attributes:
+        pending: numbers that are not committed.
+        committed: how many are, in whatever file.
+        left_at: its rows in the file that it was committed into last.
+        touched: there is something to write, be it only its end.
+    """
+
+    log: SessionLog
+    pending: list[int] = field(default_factory=list[int])
+    committed: int = 0
+    left_at: Rows | None = None
+    touched: bool = False
+    status: Status = Status.RECORDING
+
+
+class Machine(RuleBasedStateMachine):
+    """Two processes that record into one file, and somebody who meddles with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="realtape-machine-"))
+        self.path = self.folder / "log.db"
+        self.file: dict[str, Rows] = {}
+        self.statuses: dict[str, Status] = {}
+        self.backup: tuple[dict[str, Rows], dict[str, Status]] | None = None
+        self.recorders = [DrivenRecorder(self.path) for _ in range(2)]
+        self.sessions: list[dict[str, Session]] = [{}, {}]
+        self.numbers = 0
+
+    def teardown(self) -> None:
+        for recorder in self.recorders:
+            recorder.die()
+        shutil.rmtree(self.folder)
+
+    # --- the model --------------------------------------------------------------------------------
+
+    def _commit(self, name: str, session: Session) -> None:
+        rows = self.file.get(name)
+        if session.left_at is None:
+            rows = []
+        elif rows is None or rows != session.left_at:
+            kept = [] if rows is None else rows
+            lost = session.committed - sum(isinstance(row, int) for row in kept)
+            rows = [*kept, *([f"lost {lost}"] if lost else [])]
+        self.file[name] = session.left_at = [*rows, *session.pending]
+        self.statuses[name] = session.status
+        session.committed += len(session.pending)
+        session.pending, session.touched = [], False
+
+    def _check(self) -> None:
+        found = {stored.label: stored for stored in asyncio.run(intact(self.path))}
+        assert {name: rows_of(stored) for name, stored in found.items()} == self.file
+        living = {name for sessions in self.sessions for name in sessions}
+        for name, stored in found.items():
+            told = self.statuses[name]
+            if told is Status.RECORDING and name not in living:
+                told = Status.INTERRUPTED
+            if told is not Status.RECORDING:  # else it may have been restored, and not been gone on with yet
+                assert stored.status is told
+
+    # --- who records ------------------------------------------------------------------------------
+
+    @rule(who=st.integers(0, 1))
+    def begin(self, who: int) -> None:
+        name = f"{self.numbers}"
+        self.numbers += 1
+        log = self.recorders[who].begin({"name": name})
+        self.sessions[who][name] = Session(log)
+        self._append(who, name, 1)
+
+    @precondition(lambda self: any(self.sessions))
+    @rule(data=st.data(), count=st.integers(1, 3))
+    def append(self, data: st.DataObject, count: int) -> None:
+        who, name = self._any(data)
+        self._append(who, name, count)
+
+    @precondition(lambda self: any(self.sessions))
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        who, name = self._any(data)
+        session = self.sessions[who][name]
+        session.log.finish(Status.CLOSED)
+        session.status, session.touched = Status.CLOSED, True
+
+    @rule(who=st.integers(0, 1))
+    def flush(self, who: int) -> None:
+        due = {name: one for name, one in self.sessions[who].items() if one.touched or one.pending}
+        self.recorders[who].write()
+        for name, session in due.items():
+            self._commit(name, session)
+        if due:
+            self._check()
+
+    @rule(who=st.integers(0, 1))
+    def kill(self, who: int) -> None:
+        self.recorders[who].die()
+        self.recorders[who] = DrivenRecorder(self.path)
+        self.sessions[who] = {}
+
+    @rule(who=st.integers(0, 1))
+    def reopen(self, who: int) -> None:
+        going_on = [one for one in self.sessions[who].values() if one.status is Status.RECORDING]
+        for session in going_on:
+            session.status, session.touched = Status.CLOSED, True
+        due = {name: one for name, one in self.sessions[who].items() if one.touched or one.pending}
+        self.recorders[who].close_blocking()
+        for name, session in due.items():
+            self._commit(name, session)
+        self.recorders[who] = DrivenRecorder(self.path)
+        self.sessions[who] = {}
+        if due:
+            self._check()
+
+    @rule(who=st.integers(0, 1))
+    def fork(self, who: int) -> None:
+        """The child records a session of its own, and ends without ceremony."""
+        name = f"{self.numbers}"
+        self.numbers += 1
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            with contextlib.suppress(BaseException):
+                recorder = self.recorders[who]
+                assert recorder.address == locate(self.path)
+                recorder.begin({"name": name}).append(Kind.MARKER, {"number": self.numbers})
+                recorder.write()
+                code = 0
+            os._exit(code)
+        assert os.waitpid(pid, 0)[1] == 0
+        self.file[name], self.statuses[name] = [self.numbers], Status.RECORDING
+        self.numbers += 1
+        self._check()
+
+    # --- who meddles --------------------------------------------------------------------------------
+
+    @precondition(lambda self: bool(self.file))
+    @rule(whole=st.booleans())
+    def remove(self, whole: bool) -> None:
+        for name in beside(self.path) if whole else {"log.db"}:
+            (self.folder / name).unlink(missing_ok=True)
+        self._lost()
+
+    @precondition(lambda self: bool(self.file))
+    @rule()
+    def empty(self) -> None:
+        os.truncate(self.path, 0)
+        self._lost()
+
+    @precondition(lambda self: bool(self.file))
+    @rule()
+    def back_up(self) -> None:
+        with closing(sqlite3.connect(self.path)) as source, closing(self._backup()) as target:
+            source.backup(target)
+            target.execute("PRAGMA journal_mode=DELETE")
+        self.backup = ({name: [*rows] for name, rows in self.file.items()}, dict(self.statuses))
+
+    @precondition(lambda self: self.backup is not None)
+    @rule()
+    def restore(self) -> None:
+        """As it should be done: moved into place, and what lay beside the old one is removed."""
+        assert self.backup is not None
+        shutil.copy(self.folder / "backup", self.folder / "restoring")
+        for suffix in ("-wal", "-shm"):
+            (self.folder / f"log.db{suffix}").unlink(missing_ok=True)
+        (self.folder / "restoring").rename(self.path)
+        self.file = {name: [*rows] for name, rows in self.backup[0].items()}
+        self.statuses = dict(self.backup[1])
+
+    # --- helpers --------------------------------------------------------------------------------------
+
+    def _backup(self) -> sqlite3.Connection:
+        (self.folder / "backup").unlink(missing_ok=True)
+        return sqlite3.connect(self.folder / "backup")
+
+    def _lost(self) -> None:
+        self.file, self.statuses = {}, {}
+
+    def _any(self, data: st.DataObject) -> tuple[int, str]:
+        return data.draw(
+            st.sampled_from([(who, name) for who in (0, 1) for name in self.sessions[who]]), "session"
+        )
+
+    def _append(self, who: int, name: str, count: int) -> None:
+        session = self.sessions[who][name]
+        for _ in range(count):
+            session.log.append(Kind.MARKER, {"number": self.numbers})
+            session.pending.append(self.numbers)
+            self.numbers += 1
+
+
+def rows_of(stored: Stored) -> Rows:
+    rows: Rows = []
+    gaps, marks = iter(stored.payloads(Kind.GAP)), iter(stored.payloads())
+    for entry in stored.entries:
+        rows.append(f"lost {next(gaps)['lost']}" if entry.kind == Kind.GAP else next(marks)["number"])
+    return rows
+
+
+@pytest.mark.parametrize("examples", [15, pytest.param(300, marks=pytest.mark.deep)])
+def test_the_store_holds_what_the_model_says(examples: int):
+    run_state_machine_as_test(Machine, settings=settings(max_examples=examples, stateful_step_count=25))
