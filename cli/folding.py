@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 
 from ..schema import Entry, Kind
+from ..schema.codec import references
 from ..session import SPOKEN_DELTAS, words
 from ..session.fields import byte_count, facts_of, mapping, payload
 from .timeline import Row, row_of, title_of
@@ -41,6 +42,9 @@ class Burst:
         facts = mapping(payload(entry))
         if entry.type in ("audio", "send_audio"):
             self.byte_count += byte_count(facts.get("data", facts.get("audio"))) or 0
+        elif entry.kind == Kind.FRAME_OUT:
+            self.byte_count += sum(length for _, _, length in references(entry.payload))
+            self.names[entry.type or "bytes"] = None
         elif entry.type in SPOKEN_DELTAS:
             if len(self.text) <= words.MAX_WORDS:
                 self.text += str(facts.get("delta"))
@@ -75,6 +79,8 @@ class Burst:
         if self.first.kind == Kind.PLAYBACK:
             return f"by the {self.first.type}"
         names = list(self.names)
+        if self.first.kind == Kind.FRAME_OUT:
+            return f"{', '.join(names)} {self.byte_count:,} bytes"
         more = ", …" if len(names) > MAX_NAMES else ""
         return words.short(", ".join(names[:MAX_NAMES]) + more)
 
@@ -93,30 +99,40 @@ class Folder:
         self._bursts: dict[Hashable, Burst] = {}
         self._others = 0  # entries that are no messages: those between which messages fold
         self._raw: Entry | None = None  # waits for the event that is made of it
+        self._frame: Entry | None = None  # waits for the message that it brings
 
     def add(self, entry: Entry) -> list[Row]:
         """The next entry; the rows that are complete now."""
         self.entries += 1
+        frame, self._frame = self._frame, None
+        if frame is not None and not (entry.kind == Kind.RECEIVED and entry.cause == frame.seq):
+            return self._given([*self._take(frame), *self._add(entry)])
+        return self._given(self._add(entry))
+
+    def _add(self, entry: Entry) -> list[Row]:
         raw, self._raw = self._raw, None
         rows: list[Row] = []
         if raw is not None and _is_not_understood(entry) and _follows(entry, raw):
             rows = [*self._end_bursts(), replace(row_of(raw), content=words.in_full(raw))]
-            return self._given(rows)
+            return rows
         if raw is not None and (words.detail(facts_of(raw)) or not _follows(entry, raw)):
             rows = self._take(raw)
         if _is_raw(entry):
             self._raw = entry
+        elif entry.kind == Kind.FRAME_IN:
+            self._frame = entry
         elif not _is_silent(entry):
             self._others += 1
             rows += self._take(entry)
-        return self._given(rows)
+        return rows
 
     def rest(self) -> list[Row]:
         """The rows that are left at the end."""
         rows: list[Row] = []
-        if self._raw is not None:
-            rows += self._take(self._raw)
-            self._raw = None
+        for one in (self._frame, self._raw):
+            if one is not None:
+                rows += self._take(one)
+        self._frame = self._raw = None
         return self._given(rows + self._end_bursts())
 
     def _take(self, entry: Entry) -> list[Row]:
@@ -176,6 +192,8 @@ def _sort_of(entry: Entry) -> Hashable:
         if entry.type == "audio" or entry.type in SPOKEN_DELTAS:
             return (entry.type, mapping(payload(entry)).get("item_id"))
         return None
+    if entry.kind == Kind.FRAME_OUT:  # of the client's, only audio comes in bursts
+        return entry.type if '"at":[' in entry.payload else None
     if entry.kind == Kind.SENT:
         commits = mapping(payload(entry)).get("commit")
         return "send_audio" if entry.type == "send_audio" and not commits else None
@@ -183,4 +201,4 @@ def _sort_of(entry: Entry) -> Hashable:
         # `observed` and interruptions are what somebody looks for.
         folds = entry.method in ("on_play_bytes", "on_play_ms", "get_state")
         return (title_of(entry), entry.type, entry.item_id) if folds else None
-    return entry.kind if entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT, Kind.CLOCK) else None
+    return entry.kind if entry.kind in (Kind.FRAME_IN, Kind.CLOCK) else None

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..schema import CorruptRecordError, Entry, Kind
-from ..session import Recording, words
+from ..schema import WIRE_FORMAT, CorruptRecordError, Entry, Kind
+from ..session import Recording, entries_with_events, words
 from ..session.fields import payload
 from . import output
 from .bounds import Bound, parse_bound
@@ -37,6 +37,10 @@ class Selection:
     def picks(self) -> bool:
         """Whether certain entries are asked for, of which none should be left out."""
         return bool(self.kinds or self.types)
+
+    def shows(self, entry: Entry) -> bool:
+        """Whether the entry is of these, and lies within the bounds."""
+        return self.matches(entry) and not self.first.is_after(entry) and not self.last.is_before(entry)
 
     def matches(self, entry: Entry) -> bool:
         """Whether the entry is of a selected kind and type."""
@@ -108,11 +112,22 @@ async def _show_session(recording: Recording, selection: Selection, everything: 
         view.end(await _show_rows(recording, selection, view, everything))
 
 
+async def _entries(recording: Recording, selection: Selection, folder: Folder | None) -> AsyncIterator[Entry]:
+    """What is shown: of frames also the events that they come to, unless entries are picked."""
+    if folder is None or recording.header.format < WIRE_FORMAT:
+        async for entry in _selected(recording, selection):
+            yield entry
+        return
+    for entry in entries_with_events(recording.drafts()[0]):
+        if selection.shows(entry):
+            yield entry
+
+
 async def _show_rows(recording: Recording, selection: Selection, view: TimelineView, everything: bool) -> str:
     """Fill the view; returns a sentence on what it does not show."""
     folder = None if everything or selection.picks else Folder()
     shown = 0
-    async for entry in _selected(recording, selection):
+    async for entry in _entries(recording, selection, folder):
         shown += 1
         for row in [row_of(entry)] if folder is None else folder.add(entry):
             view.add(row)

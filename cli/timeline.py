@@ -78,7 +78,7 @@ def cause_of(entry: Entry) -> str:
 
 def is_alarming(entry: Entry) -> bool:
     """Whether something failed here."""
-    if entry.kind in (Kind.GAP, Kind.CONNECT_FAILED, Kind.FAULT):
+    if entry.kind in (Kind.GAP, Kind.CONNECT_FAILED, Kind.SOCKET_FAILED, Kind.FAULT):
         return True
     if entry.kind == Kind.RECEIVED:
         return entry.type in ("error", "exception")

@@ -21,6 +21,7 @@ from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
 from .structure import Message, Response, Structure
 from .tool_calls import ToolAnswers, ToolCall, ToolCalls, tool_calls
 from .verifying import verified_batches
+from .wire_events import WireEvents, entries_with_events, with_events
 
 __all__ = [
     "SPOKEN_DELTAS",
@@ -52,8 +53,10 @@ __all__ = [
     "ToolAnswers",
     "ToolCall",
     "ToolCalls",
+    "WireEvents",
     "begins_turn",
     "choose",
+    "entries_with_events",
     "format_of",
     "interruptions",
     "is_reaction",
@@ -65,6 +68,7 @@ __all__ = [
     "survey",
     "tool_calls",
     "verified_batches",
+    "with_events",
     "write_drafts",
     "write_survey",
 ]

@@ -7,7 +7,18 @@ import re
 from typing import Any
 
 from ..schema.entries import CALL_ENDS, Entry, Flag, Kind
-from .fields import byte_count, client_message_in, facts_of, mapping, payload, sequence, text_of, unwrapped
+from .fields import (
+    byte_count,
+    client_message_in,
+    facts_of,
+    frame_message_in,
+    frame_pieces,
+    mapping,
+    payload,
+    sequence,
+    text_of,
+    unwrapped,
+)
 from .messages import SPOKEN_DELTAS
 
 MAX_WORDS = 100
@@ -101,6 +112,8 @@ def _content(entry: Entry, tree: Any) -> str:
     lost = facts.get("unrecordable")
     if lost is not None:
         return f"could not be recorded: {mapping(lost).get('error')}"
+    if entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT):
+        return _frame(entry, tree)
     if not isinstance(tree, dict):
         return _plain(tree)
     if entry.kind == Kind.RECEIVED:
@@ -119,7 +132,23 @@ def _content(entry: Entry, tree: Any) -> str:
         return str(facts.get("listener"))
     if entry.kind == Kind.CONNECT:
         return str(mapping(facts.get("options")).get("url", ""))
+    if entry.kind.startswith("socket"):
+        return _fields(facts)
     return _plain(facts) if facts else ""
+
+
+def _frame(entry: Entry, tree: Any) -> str:
+    """The message's type, and what it says; of what is no message, the text."""
+    message = frame_message_in(tree)
+    if not message:
+        pieces = [piece for piece in frame_pieces(tree) if isinstance(piece, str)]
+        return "".join(pieces) or entry.type or _length(mapping(tree).get("bytes"))
+    told = {
+        name: value if byte_count(value) is None else _length(value)
+        for name, value in message.items()
+        if name not in ("type", "event_id")
+    }
+    return f"{entry.type or ''} {_plain(told)}".strip()
 
 
 def _received(type: str | None, event: dict[str, Any]) -> str:

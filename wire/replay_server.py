@@ -110,7 +110,7 @@ class ReplayServer:
         lacking = sum(one.skeletons for one in connections)
         if lacking:
             raise UsageError(
-                f"{self._name}: {lacking:,} of its frames were captured by their type alone: it cannot be served"
+                f"{self._name}: {lacking:,} of its frames were captured by their type alone: not served"
             )
         self._runs = ClientRuns(connections)
         self._server = await listen(

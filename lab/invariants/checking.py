@@ -14,6 +14,7 @@ from ...session.drafts import Draft
 from ...session.fields import server_message
 from ...session.recording import Recording
 from ...session.speech import Speech
+from ...session.wire_events import entries_with_events
 from ...session.words import line
 from .calls import CallsAnsweredOnce
 from .ends import NothingAfterEndOfStream, NothingSentAfterClose
@@ -184,7 +185,7 @@ def check(
     watch = Watch(invariants)
     for draft in drafts:
         watch.begin(draft.header)
-        for entry in draft.entries:
+        for entry in entries_with_events(draft):
             watch.add(entry)
         watch.end()
     return watch.findings()
