@@ -104,7 +104,10 @@ class HeldBack:
 
 def _delta(pending: Pending) -> str:
     found = _DELTA.search(pending.entry.payload)
-    return "" if found is None else json.loads(f'"{found[1]}"', strict=False)
+    if found is None:
+        return ""
+    text = found[1]
+    return text if "\\" not in text else json.loads(f'"{text}"', strict=False)
 
 
 def _change(entries: list[Pending], index: int, text: str) -> None:

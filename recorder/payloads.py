@@ -6,7 +6,7 @@ import logging
 import threading
 import weakref
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..schema.codec import Codec, Reference, Secrets, Snapshot, unrecordable
 from ..schema.entries import Entry, Flag, text_column
@@ -15,6 +15,8 @@ from .causes import LOST
 from .gaps import gap_instead
 
 logger = logging.getLogger("realtape.recorder")
+
+_new: Any = cast("Any", tuple).__new__  # past the classes' own, which are Python
 
 MAX_VALUE_BYTES = 256 * 1024 * 1024
 """Larger payloads and byte values are not recorded: no database takes a gigabyte in one value."""
@@ -98,8 +100,8 @@ class EntryEncoder:
 
     def entry(self, appended: tuple[Any, ...]) -> Pending:
         """The entry, with the payload of its snapshot. Raises nothing: what fails is a gap at its place."""
-        seq, at_ns, tick, task, kind, type, method, cause, of, connection, playback, *snapshot = appended
-        item_id, content_index, elapsed_ms, assumed = playback
+        place, (item_id, content_index, elapsed_ms, assumed), *snapshot = appended
+        seq, at_ns, tick, task, kind, type, method, cause, of, connection = place
         flags = _ASSUMED if assumed and item_id is not None else 0
         if cause is not None and cause < 0:
             cause, flags = None, flags | _CAUSE_LOST if cause == LOST else flags
@@ -112,13 +114,14 @@ class EntryEncoder:
                 if known is None:
                     known = self._items[item_id] = text_column(self._secrets.scrub(item_id))
                 item_id = known
-            entry = Entry._make(
+            entry = _new(
+                Entry,
                 (
                     *(seq, at_ns, tick, task, kind, text_column(type), method, cause, of, connection),
                     *(item_id, content_index, elapsed_ms, payload, flags | more, b""),
-                )
+                ),
             )
-            return Pending(entry, self._blobs)
+            return _new(Pending, (entry, self._blobs))
         except BaseException as error:
             # A redactor may raise anything; only in the main thread this may be Ctrl-C.
             if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():

@@ -44,7 +44,7 @@ SAMPLE_NS = 1_000_000
 SLOW_READS = 100
 """A tracker is asked so many times as seldom as its answer took."""
 
-SLICE_ENTRIES = 16
+SLICE_ENTRIES = 32
 """Entries that are encoded before the writer gives the interpreter's lock up."""
 
 _NO_CAUSE = -2  # said by who knows that there is none
@@ -56,9 +56,9 @@ _numbers = itertools.count(1)
 
 
 Appended = tuple[Any, ...]
-"""An entry that is numbered and not encoded yet: the first PLACE_COLUMNS of an `Entry` (where LOST stands for
-what is not there any more), the playback state, and the snapshot of its value: form, data and size. Of
-immutable parts, where that can be: the garbage collector forgets such a tuple, however many wait."""
+"""An entry that is numbered and not encoded yet: its place, which is the first PLACE_COLUMNS of an `Entry`
+(LOST stands for what is not there any more); the playback state; and the snapshot of its value: form, data
+and size. Of immutable parts, where that can be: the garbage collector forgets such a tuple."""
 
 
 @dataclass(slots=True)
@@ -281,12 +281,8 @@ class SessionLog:
                             self._append_gap(at_ns, tick, task)
                         form, data, size = self._take(value)
                         seq = self.count
-                        self._pending.append(
-                            (
-                                *(seq, at_ns, tick, task, kind._value_, type, method, cause, of, connection),
-                                *(self._played, form, data, size),
-                            )
-                        )
+                        place = (seq, at_ns, tick, task, kind._value_, type, method, cause, of, connection)
+                        self._pending.append((place, self._played, form, data, size))
                         self.count = seq + 1
                         self._held_bytes += size + ENTRY_OVERHEAD_BYTES
                         if self._held_bytes > backlog.step_bytes:
@@ -447,7 +443,7 @@ class SessionLog:
         assert loss is not None
         self._lost_told += loss.count
         gap = loss.gap(self.count, at_ns, tick, task)
-        self._pending.append((*gap[:PLACE_COLUMNS], NO_PLAYBACK, TEXT, gap.payload, len(gap.payload)))
+        self._pending.append((gap[:PLACE_COLUMNS], NO_PLAYBACK, TEXT, gap.payload, len(gap.payload)))
         self.count += 1
         self._held_bytes += len(gap.payload) + ENTRY_OVERHEAD_BYTES
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
@@ -54,7 +54,9 @@ from .status import Durability
 
 logger = logging.getLogger("realtape.recorder")
 
-SLICE_ROWS = 64
+_new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
+
+SLICE_ROWS = 32
 """Rows between which the writer gives the interpreter's lock up: the event loop waits no longer."""
 
 SETTLE_TRIES = 4
@@ -247,7 +249,7 @@ class Store:
             rows: list[Entry] = []
             for one in pending[start : start + SLICE_ROWS]:
                 digest = entry_digest(digest, one.entry, one.bytes_at)
-                rows.append(one.entry._replace(digest=digest))
+                rows.append(_new(Entry, (*one.entry[:-1], digest)))
             insert_entries(connection, chain.key, rows)
             time.sleep(0)  # the event loop's turn
         kinds.update(one.entry.kind for one in batch.entries)

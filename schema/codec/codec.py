@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from ..errors import DecodingError, EncodingError
 from .decoding import Decoding
-from .encoding import Encoding, Reference
+from .encoding import MAX_SIZE, Encoding, Reference
 from .json_text import escaped, quickly_written, to_json, written
 from .raised import text_of
 from .secrets import Secrets
@@ -86,12 +86,19 @@ class Codec:
         self, snapshot: Snapshot, put: Callable[[bytes], Reference], secrets: Secrets | None = None
     ) -> Encoded:
         """As `encode`, of a value as it was when the snapshot was taken."""
-        form, data, _ = snapshot
-        encoding = Encoding(self.vocabulary, put)
+        form, data, size = snapshot
         if form == TEXT:
             return Encoded(data, False, False)
+        encoding = Encoding(self.vocabulary, put)
         if form == TREE:
             encoding.simple, encoding.lossy = False, data.lossy
+        elif type(data) is tuple and size < MAX_SIZE:
+            word = self.vocabulary.by_class[form]
+            return self._encoded(
+                encoding,
+                lambda: encoding.plain_fields(word, data) or self._tree(encoding, form, data, put),
+                secrets,
+            )
         return self._encoded(encoding, lambda: self._tree(encoding, form, data, put), secrets)
 
     def _tree(self, encoding: Encoding, form: int, data: Any, put: Callable[[bytes], Reference]) -> Any:

@@ -180,7 +180,11 @@ class Encoding:
             data = pybase64.b64decode(text, validate=True)
         except ValueError:
             return text
-        if pybase64.b64encode_as_string(data) != text:
+        # All but the last characters were looked at. Those must be what is written of the last bytes.
+        last = len(data) % 3 or 3
+        if len(data) - last != (len(text) - 4) // 4 * 3 or text[-4:] != pybase64.b64encode_as_string(
+            data[-last:]
+        ):
             return text
         return {"$": "base64", "at": self._at(data)}
 
@@ -320,6 +324,41 @@ class Encoding:
                 item = self.tree(item)
             tree[name] = item
         return tree
+
+    def plain_fields(self, word: Word, values: Any) -> dict[str, Any] | None:
+        """As `fields`, of plain values that are not too large in all; None where they take a closer look."""
+        if word.version > 1:
+            return None
+        tree: dict[str, Any] = {"$": word.name}
+        for name, item in zip(word.fields, values, strict=True):
+            cls: Any = item.__class__
+            if cls is int:
+                if not -_INT64 <= item < _INT64:
+                    return None
+            elif cls is bytes:
+                item = {"$": "py:bytes", "at": self._at(item)}
+            elif cls is dict:
+                item = self._flat(item)
+                if item is None:
+                    return None
+            elif cls is not str and item is not None and cls is not bool:
+                return None
+            tree[name] = item
+        return tree
+
+    def _flat(self, values: dict[str, Any]) -> dict[str, Any] | None:
+        if "$" in values or len(values) > MAX_VALUES:
+            return None
+        for item in values.values():
+            if item.__class__ is int and not -_INT64 <= item < _INT64:
+                return None
+        for key in BASE64_KEYS:
+            text: Any = values.get(key)
+            if text.__class__ is str and len(text) >= MIN_BASE64_LENGTH:
+                audio = self.base64(text)
+                if audio is not text:
+                    values = {**values, key: audio}
+        return values
 
     def _model(self, tree: dict[str, Any], fields: tuple[str, ...], value: BaseModel) -> None:
         state = value.__dict__  # holds cached properties, too

@@ -23,6 +23,7 @@ PLAIN, TREE, TEXT = 0, 1, 2
 form is the identity of a registered dataclass, whose fields are held."""
 
 _class_of: Callable[[Any], type[Any]] = type
+_ATOMS = (int, type(None), bool, float)
 _MARSHAL = 2  # the last version that writes everything where it stands, and looks for nothing twice
 _VALUE_COST = MAX_SIZE // MAX_VALUES
 
@@ -74,7 +75,7 @@ class Snapshots:
             held = word.getter(value)
         except Exception:  # noqa: BLE001 - a field that was never set, or one that is no plain attribute
             return self._at_once(value)
-        size = 0
+        size, flat = 0, None
         if type(held[0]) is dict:
             flat = held[0].copy()  # in one step, whatever other threads do to it
             for key, item in flat.items():
@@ -85,15 +86,14 @@ class Snapshots:
                     size += len(item)
                 elif kind is not int and item is not None and kind is not bool:
                     return self._marshalled(id(cls), held, value)
+            if len(held) == 2 and type(held[1]) is str:  # a raw event
+                return id(cls), (flat, held[1]), size
             held = (flat, *held[1:])
-            rest = held[1:]
-        else:
-            rest = held
-        for item in rest:
+        for item in held:
             kind = _class_of(item)
             if kind is str or kind is bytes:
                 size += len(item)
-            elif kind is not int and item is not None and kind is not bool and kind is not float:
+            elif kind not in _ATOMS and item is not flat:
                 return self._marshalled(id(cls), held, value)
         return id(cls), held, size
 
