@@ -90,7 +90,7 @@ def _check(name: str, wish: Wish) -> Checked:
         played = play(wish)
     except RealtapeError as error:
         return Checked(name, exit_of(error), str(error), str(error))
-    text = output.scrubbed(str(played.report))
+    text = output.scrubbed(played.text)
     if played.failure is not None:
         text += "\n" + traceback_of(played.failure)
     return Checked(
@@ -98,7 +98,7 @@ def _check(name: str, wish: Wish) -> Checked:
         exit_of_played(played),
         played.problem,
         text,
-        report=played.report.as_json(),
+        report=played.as_json(),
         remark=played.report.remark,
     )
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from ..replay import PATIENCE_SECONDS, Play, Played, ReplayReport
+from ..replay import PATIENCE_SECONDS, Play, Played
 from . import output
 from .exit_codes import Exit
 from .progress import Progress
@@ -99,25 +99,25 @@ def _play(wish: Wish) -> Played:
 def _print(played: Played, as_json: bool) -> None:
     """The report on stdout, and on stderr what is not the report's."""
     if as_json:
-        output.put_json(played.report.as_json(), indent=2)
+        output.put_json(played.as_json(), indent=2)
     else:
-        _print_report(played.report)
+        _print_report(played)
     sys.stdout.flush()
     if played.failure is not None:
         sys.stderr.write(traceback_of(played.failure))
-    elif played.ending == "stuck":
-        output.note(played.waited or "")
+    elif played.waited is not None and played.ending != "cancelled":  # else it was told when that was seen
+        output.note(played.waited)
     elif not played.connected:
         output.note("the application returned without connecting; call `await model.connect(...)` in it")
     for lack in played.lacks:
         output.note(lack)
 
 
-def _print_report(report: ReplayReport) -> None:
-    text = Text(str(report))
-    if report.diverged:
-        text.stylize("bold red", 0, len("diverged"))
-    elif report.finished:
+def _print_report(played: Played) -> None:
+    text = Text(played.text)
+    if played.verdict in ("diverged", "failed"):
+        text.stylize("bold red", 0, len(played.verdict))
+    elif played.report.finished:
         text.stylize("bold green", 0, len("same"))
     console = output.console(sys.stdout)
     if console.is_terminal:

@@ -90,6 +90,17 @@ def closed_early(core: ReplayCore, call: RecordedCall) -> Divergence:
     )
 
 
+def after_close(core: ReplayCore, type: str | None, key: str) -> Divergence:
+    """A send came when everything was played, and the application had closed."""
+    return _divergence(
+        core,
+        "unexpected",
+        f"the application {_noun(Kind.SENT, type)} after it had closed, which it did not when recorded",
+        expected="nothing more",
+        actual=_came(Kind.SENT, type, key),
+    )
+
+
 def overtaken(core: ReplayCore, call: RecordedCall, first: RecordedCall) -> Divergence:
     """A call was let go, and one that its task made before it has not come."""
     noun, other = _noun(call.step.kind, call.step.entry.type), line(first.step.entry)

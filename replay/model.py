@@ -21,7 +21,7 @@ from .matching.audio_tape import AudioMatching
 from .matching.expectation import Expectation, Expected
 from .matching.matchers import Declared, MatcherError, Matchers
 from .matching.matching import SETTINGS_TYPES, Matching
-from .own_events import end_event, exception_event, own_step
+from .own_events import end_event, exception_event, knows_end, own_step
 from .player import Player
 from .reporting.report import ReplayReport
 from .reporting.report_builder import ReportBuilder
@@ -112,6 +112,7 @@ class ReplayBase:
         self._stopping = asyncio.Lock()
         self._halted: list[Player] = []
         self._connector: asyncio.Task[Any] | None = None
+        self._letting_go: asyncio.Task[None] | None = None
         self._closed = False
         self._verdicts = Verdicts(
             self._report,
@@ -197,6 +198,7 @@ class ReplayBase:
         """Add a listener; one that is there already is not added twice."""
         if listener not in self._listeners:
             self._listeners.append(listener)
+            self._verdicts.deaf = False
 
     def remove_listener(self, listener: Any) -> None:
         """Remove a listener; one that is not there is none to remove."""
@@ -308,11 +310,13 @@ class ReplayBase:
         player = self._player
         if self._verdicts.error is not None:
             raise self._verdicts.error
-        if player is None:
-            raise UsageError("nothing is connected: connect before you send")
         type = self._names.get(event.__class__)
         if type is None:
             type = self._names[event.__class__] = event_name(self.vocabulary, event.__class__)
+        if player is None:
+            if self._report.recordings and self._done.is_set():
+                self._verdicts.after_close(type, event)
+            raise UsageError("nothing is connected: connect before you send")
         try:
             outcome, recorded = await player.call(Kind.SENT, type, event)
         except MatcherError as error:  # the application may swallow it: `finished()` raises it again
@@ -332,7 +336,7 @@ class ReplayBase:
     def _on_played(self, closed: bool) -> None:
         player = self._player
         assert player is not None
-        if not closed:
+        if not closed or self._verdicts.deaf:
             self._verdicts.tell_unheard()
         self._verdicts.tell_unchecked()
         self._report.end(finished=True)
@@ -345,7 +349,13 @@ class ReplayBase:
         if self._at_end == "cancel" and self._connector is not None:
             self._connector.cancel("the recording has ended")
         elif self._at_end == "end_of_stream":
+            player.core.told_end()
             player.give(own_step(end_event(self.vocabulary)))
+            if not knows_end(self.vocabulary):
+                self._letting_go = asyncio.get_running_loop().create_task(self._let_go())
+
+    async def _let_go(self) -> None:
+        """End what listens, for there is no event that says so: nothing, for a listener of our own."""
 
     def _on_error(self) -> None:
         """The replay has ended with an error: whoever waits must hear of it."""

@@ -21,6 +21,11 @@ def own_step(event: Any) -> Step:
     return Step(Entry(OWN_SEQ, 0, None, None, Kind.RECEIVED, event.type), event)
 
 
+def knows_end(vocabulary: Vocabulary) -> bool:
+    """Whether the interface has an event for the end of the stream; the SDK's has from 0.22 on."""
+    return vocabulary.word_named("end_of_stream") is not None
+
+
 def end_event(vocabulary: Vocabulary) -> Any:
     """The end of the stream; where the interface has no such event yet, a disconnection."""
     word = vocabulary.word_named("end_of_stream")

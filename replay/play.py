@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import platform
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, TypedDict, Unpack, cast
 
@@ -68,8 +70,11 @@ class Played:
             over, and it did not return (or it cancelled itself); it was `stuck`: it waited for what could
             never happen; it was `left`, because whoever held the play ended that where it was.
         error: what it raised, whatever that was.
-        waited: of one that was stuck, or cancelled: on what, or for how long, in a sentence.
+        waited: of one that was stuck, that did not return when all was over, or that left tasks which do not
+            end: on what was waited, or for how long, in a sentence.
         lacks: what the recording itself lacks, each in a sentence: then "same" does not say everything.
+        recorded_with: releases of Python and packages, when the session was recorded.
+        replayed_with: the same, now; of a package that is not installed, None.
     """
 
     report: ReplayReport
@@ -77,6 +82,8 @@ class Played:
     error: BaseException | None = None
     waited: str | None = None
     lacks: tuple[str, ...] = ()
+    recorded_with: Mapping[str, str] = field(default_factory=dict[str, str])
+    replayed_with: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
 
     @property
     def failure(self) -> BaseException | None:
@@ -90,11 +97,12 @@ class Played:
 
     @property
     def verdict(self) -> Verdict:
-        """`same`; `diverged`; `failed`: the application raised, was stuck, or never connected; `incomplete`:
-        the same as far as one can tell, for the recording lacks something; `not finished`: it was left."""
+        """`same`; `diverged`; `failed`: the application raised, was stuck, never connected, or never ended;
+        `incomplete`: the same as far as one can tell, for the recording lacks something; `not finished`: it
+        was left."""
         if self.report.diverged:
             return "diverged"
-        if self.failure is not None or self.ending == "stuck" or not self.connected:
+        if self.failure is not None or self.waited is not None or not self.connected:
             return "failed"
         if self.lacks or self.report.gaps:
             return "incomplete"
@@ -109,15 +117,40 @@ class Played:
             return first + (f", and {more} more" if more else "")
         if self.failure is not None:
             return f"the application raised {type(self.failure).__name__}: {self.failure}"
-        if self.ending == "stuck":
-            return self.waited or ""
+        if self.waited is not None:
+            return self.waited
         if not self.connected:
             return "the application returned without connecting"
         return "; ".join(self.lacks or self.report.gaps)
 
+    @property
+    def text(self) -> str:
+        """The report, under the verdict; and what a replay does not run."""
+        lines = [self.report.told("failed" if self.verdict == "failed" else None)]
+        lines += [f"close: {one}" for one in self.report.closes]
+        if self.recorded_with:
+            lines.append(f"not run: what is below the model's interface; {self._releases()}")
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """As a dict that `json` writes: the report's, with the verdict on the whole play."""
+        facts = {**self.report.as_json(), "verdict": self.verdict, "problem": self.problem}
+        facts["ending"], facts["lacks"] = self.ending, list(self.lacks)
+        facts["recorded_with"], facts["replayed_with"] = dict(self.recorded_with), dict(self.replayed_with)
+        facts["not_run"] = "what is below the model's interface"
+        return facts
+
     def __str__(self) -> str:
         told = "" if self.report.diverged or not self.problem else f"\n{self.problem}"
-        return f"{self.report}{told}"
+        return f"{self.text}{told}"
+
+    def _releases(self) -> str:
+        def told(releases: Mapping[str, str | None]) -> str:
+            return ", ".join(f"{name} {release or 'not installed'}" for name, release in releases.items())
+
+        if self.recorded_with == self.replayed_with:
+            return f"recorded and replayed with {told(self.recorded_with)}"
+        return f"recorded with {told(self.recorded_with)}; replayed with {told(self.replayed_with)}"
 
 
 async def replay(
@@ -208,6 +241,7 @@ class Play:
         self._error: BaseException | None = None
         self._waited: str | None = None
         self._left = False
+        self._holds = options.get("at_end") == "hold"
         self._stops = asyncio.Event()  # the application is not awaited any longer
 
     @property
@@ -235,7 +269,16 @@ class Play:
         """What came of it, up to now."""
         lacks = tuple(_lacks_of(self._recording))
         error = self._error or self._model.escaped
-        return Played(self._model.report, self._ending or "left", error, self._waited, lacks)
+        recorded = dict(self._recording.header.versions)
+        return Played(
+            self._model.report,
+            self._ending or "left",
+            error,
+            self._waited,
+            lacks,
+            recorded,
+            {name: _release(name) for name in recorded},
+        )
 
     async def perform(self, app: Application | None) -> None:
         """Call the application, and return when it has ended, and all was played that it left to be played.
@@ -293,7 +336,10 @@ class Play:
         try:
             await self._model.abandon()
             if self._tasks is not None:
-                await self._tasks.end()
+                left = await self._tasks.end()
+                if left and self._waited is None and not self._left:
+                    count = "a task" if left == 1 else f"{left} tasks"
+                    self._waited = f"{count} that the application has started did not end when cancelled"
         finally:
             await self._recording.latest.close()
             await self._recording.close()
@@ -348,6 +394,8 @@ class Play:
             if not running.done():
                 running.cancel()
                 await asyncio.wait({running}, timeout=self._patience if virtual else self._stuck_after)
+        if not running.done() and self._waited is not None:
+            self._waited += ", which it ignored"
 
     # --- for who watches it -----------------------------------------------------------------------------
 
@@ -366,6 +414,8 @@ class Play:
                 f"the recording is over, and the application did not return within {seconds:g} s: cancelled"
             )
             self._tell(waited)
+            if self._holds:  # and so it was left waiting, as was asked for
+                waited = None
         self._stop("cancelled", waited)
 
     def stuck(self, sentence: str) -> bool:
@@ -442,6 +492,16 @@ async def _watch(play: Play, running: asyncio.Task[None]) -> None:
             play.over(seconds)
             return
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _release(package: str) -> str | None:
+    """Of what runs now; None where it is not installed."""
+    if package == "python":
+        return platform.python_version()
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def comes_of(

@@ -40,18 +40,21 @@ class StartedTasks:
         """It belongs here."""
         self._tasks.add(task)
 
-    async def end(self) -> None:
+    async def end(self) -> int:
         """Cancel those that are left, but the one that calls this, and wait for them: `MAX_ROUNDS` times at
-        most, each for `GRACE_SECONDS` of the loop's time. Cancelled itself, it leaves the rest running."""
+        most, each for `GRACE_SECONDS` of the loop's time; returns how many are left then. Cancelled itself,
+        it leaves the rest running."""
+        left: set[asyncio.Task[Any]] = set()
         mine = asyncio.current_task()
         try:
             for _ in range(MAX_ROUNDS):
                 left = {task for task in self._tasks if task is not mine and not task.done()}
                 if not left:
-                    return
+                    return 0
                 for task in left:
                     task.cancel()
                 await asyncio.wait(left, timeout=GRACE_SECONDS)
+            return sum(not task.done() for task in left)
         finally:
             if self._factory is not None:
                 self._factory.leave(self._loop)

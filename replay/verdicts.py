@@ -33,6 +33,7 @@ class Verdicts:
     Attributes:
         core: of the connection that is played, or was played last.
         error: which has ended the replay.
+        deaf: nobody has ever listened.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Verdicts:
     ) -> None:
         self.core: ReplayCore | None = None
         self.error: BaseException | None = None
+        self.deaf = True
         self._report = report
         self._raises = raises
         self._strict = strict
@@ -102,8 +104,10 @@ class Verdicts:
         if core.is_near_gap():
             self._report.note(f"{type or kind} was not recorded: perhaps it was lost, near a gap or the end")
             return None
-        if core.outlived:
-            self._report.note(f"{type or kind} came after the recording had ended, without a close")
+        if core.hears_of_end:
+            self._report.note(
+                f"{type or kind} came when the application was told of an end that was not recorded"
+            )
             return None
         divergence, taken = explain.unmatched(core, kind, type, key, cause)
         if taken is None and core.unreadable is not None:  # it may be recorded there
@@ -118,6 +122,18 @@ class Verdicts:
         if len(self._replaced) > REMEMBERED:
             self._replaced.popitem(last=False)
         return core.take(taken)
+
+    def after_close(self, type: str | None, event: Any) -> None:
+        """A send came after the recording has ended, and the application has closed.
+
+        Raises:
+            DivergenceError: that ends the replay.
+        """
+        core = self.core
+        assert core is not None, "what was played has a core"
+        self._report.extra += 1
+        self.diverge(explain.after_close(core, type, core.matching.live(type, event)))
+        self.raise_again()
 
     def compare(self, path: tuple[str, ...], recorded: Step, live: Any) -> None:
         """Settings, field by field: what differs is a change, and diverges only when strict. Matchers of
@@ -161,7 +177,9 @@ class Verdicts:
     def tell_unheard(self) -> None:
         """Diverge, once, if the application has lost its listeners, and has not closed."""
         seq, core = self._unheard_from, self.core
-        if self._told_unheard or seq is None or core is None or self._is_heard():
+        if self._told_unheard or seq is None or core is None:
+            return
+        if self._is_heard() and not self.deaf:
             return
         self._told_unheard = True
         self.diverge(explain.unheard(core, seq))

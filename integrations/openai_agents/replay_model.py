@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from agents.realtime import RealtimeModel
+from agents.realtime import RealtimeModel, RealtimeSession
 
 from ...replay import Application, Played, ReplayBase, ReplayOptions
 from ...replay import replay as _replay
@@ -22,6 +22,12 @@ class ReplayModel(ReplayBase, RealtimeModel):
     """
 
     vocabulary = VOCABULARY
+
+    async def _let_go(self) -> None:
+        """A session of a release without that event goes on waiting, until it is closed."""
+        for listener in list(self._listeners):
+            if isinstance(listener, RealtimeSession):
+                await listener.close()
 
 
 async def replay(

@@ -15,7 +15,7 @@ from ...schema.entries import CALL_ENDS, CALLS, Kind
 from ...schema.log import Row
 from ...session.messages import TURN_STARTED
 from ...session.places import Numbering, Place
-from ...session.words import content
+from ...session.words import content, line
 from ..matching.expectation import Expectation
 from ..matching.matching import Matching
 from ..reporting.report_builder import ReportBuilder
@@ -109,6 +109,9 @@ class ReplayCore:
         self._there = _NONE
         self._waited = _NONE
         self._played: Step | None = None  # the last call on the tracker that we made
+        self._told_close = _NONE  # the one whose cause was told last
+        self._told_end: Place | None = None  # where, if it was told of an end that the recording lacks
+        self._gave_close_up = False  # it was awaited, and did not come
         self._unclosed = False  # the recorded application closed here, and this one goes on
 
     # --- fed by the driver --------------------------------------------------------------------------
@@ -244,6 +247,10 @@ class ReplayCore:
     def give_up(self, wait: Wait) -> None:
         """What is waited for will not come: go on as if it had."""
         self._look()
+        call = wait.step.call
+        if wait.what == "call" and wait.step.kind == Kind.CLOSE and call is not None and not call.required:
+            self._gave_close_up = True  # and so the replay ends here
+            return
         if wait.what == "call":
             self._skip(_call_of(wait.step))
         else:  # whenever they return, nobody waits for it any more
@@ -358,10 +365,15 @@ class ReplayCore:
         self._look()
         return self._recent
 
+    def told_end(self) -> None:
+        """The application is told that the stream has ended, which no recording holds."""
+        self._told_end = self._now()
+
     @property
-    def outlived(self) -> bool:
-        """Whether the application goes on after a recording that ends without its close."""
-        return self.nothing_left and self._window.ended and not self.closed
+    def hears_of_end(self) -> bool:
+        """Whether the application is just about to hear, or has just heard, of an end of the stream that no
+        recording holds: what it does about that, nobody has recorded."""
+        return self._told_end is not None and (not self._paced or self._now().ns == self._told_end.ns)
 
     @property
     def connects(self) -> bool:
@@ -513,8 +525,12 @@ class ReplayCore:
         if act is not None:
             return act
         if step.kind == Kind.CLOSE:
+            if call.unknown and not self._paced and not self._gave_close_up:
+                call.awaited = True  # for the application's own timers ring in real time
+                return Wait("call", step)
             if call.unknown and not self._unclosed:
                 self.report.leave_unchecked(step.entry)
+            self._tell_close(step)
             self._unclosed = True
             return End(closed=False)
         self._skip(call)
@@ -653,6 +669,17 @@ class ReplayCore:
         self.calls.skip(call)
         self._release_nested(call)
 
+    def _tell_close(self, step: Step) -> None:
+        """Why the recorded application closed."""
+        if self._told_close == step.seq:
+            return
+        self._told_close, cause = step.seq, step.entry.cause
+        entry = None if cause is None else self._recent.entry(cause)
+        because = "for a reason that the recording does not tell"
+        if cause is not None:
+            because = f"because of {f'entry {cause}' if entry is None else line(entry)}"
+        self.report.closes.append(f"when recorded, the application closed (#{step.seq}) {because}")
+
     def _unskip(self, call: RecordedCall) -> None:
         """It came after all."""
         if call.unknown:
@@ -679,6 +706,8 @@ class ReplayCore:
         if kind in CALLS:
             call = _call_of(step)
             waited = call.required or call.awaited
+            if kind == Kind.CLOSE:
+                self._tell_close(step)
             self._schedule.happened(step.place, call.made or self._now(), waited=waited)
         elif kind == Kind.HANDLED:
             handled = self._delivered.get(_NONE if step.entry.of is None else step.entry.of)

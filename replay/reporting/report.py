@@ -67,6 +67,7 @@ class ReplayReport:
         gaps: what the recorder had lost, in words.
         notes: what this replay could not do as recorded, in words.
         weaker: what this event loop does not guarantee, in words; empty on virtual time.
+        closes: why the recorded application closed, in words, for each close that was played.
         unplayed: recorded entries that were not reached.
         finished: everything was played.
         recorded_seconds: how long what was played took when it was recorded.
@@ -92,6 +93,7 @@ class ReplayReport:
     gaps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     weaker: tuple[str, ...] = ()
+    closes: tuple[str, ...] = ()
     unplayed: int = 0
     finished: bool = False
     recorded_seconds: float = 0.0
@@ -134,7 +136,15 @@ class ReplayReport:
             raise DivergenceError(self.divergences[0])
 
     def __str__(self) -> str:
-        lines = [self._headline(), *self._lines()]
+        return self.told()
+
+    def told(self, verdict: str | None = None) -> str:
+        """The report as text.
+
+        Args:
+            verdict: its first word, where somebody knows more than the report; None: the report's own.
+        """
+        lines = [self._headline(verdict or self.verdict), *self._lines()]
         for number, divergence in enumerate(self.divergences, 1):
             lines += ["", f"{number}. {divergence}"]
         return "\n".join(lines)
@@ -150,7 +160,7 @@ class ReplayReport:
         facts["times_real_time"] = self.times_real_time
         return facts
 
-    def _headline(self) -> str:
+    def _headline(self, verdict: str) -> str:
         parts = [
             f"{_count(self.delivered, 'event')} delivered",
             f"{_count(self.matched, 'call')} as recorded",
@@ -160,7 +170,7 @@ class ReplayReport:
         parts += [f"{self.missing} missing"] if self.missing else []
         left = "entry" if self.unplayed == 1 else "entries"
         but = f", but {self.remark}" if self.remark else ""
-        return f"{self.verdict}{but}: {', '.join(parts)}, {self.unplayed} {left} unplayed"
+        return f"{verdict}{but}: {', '.join(parts)}, {self.unplayed} {left} unplayed"
 
     def _lines(self) -> list[str]:
         lines: list[str] = []

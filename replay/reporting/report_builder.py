@@ -43,6 +43,7 @@ class ReportBuilder:
     changes: list[Difference] = field(default_factory=list[Difference])
     gaps: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
+    closes: list[str] = field(default_factory=list[str])
     finished: bool = False
     redacted: str = ""
     answers_itself: bool = False

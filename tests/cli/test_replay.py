@@ -50,7 +50,7 @@ def test_what_was_not_checked_is_told_and_strict_makes_it_a_failure(
     """This application never types what the recorded one typed in no listener, and does not close."""
     arguments = ("replay", recorded, "--app", "support.telephone:holding", "--stuck-after", "0.1")
     ran = realtape(*arguments)
-    assert "\nsame, but 1 send and 1 close of unknown origin were not checked: 15 events" in ran.out
+    assert "\nfailed, but 1 send and 1 close of unknown origin were not checked: 15 events" in ran.out
     assert "\nnot checked: #2 ▶ sent send_user_input hello\n" in ran.out
     strict = realtape(*arguments, "--strict")
     assert strict.code == 1
@@ -99,7 +99,9 @@ def test_an_application_that_never_connects_is_told_so(realtape: Realtape, recor
 
 def test_an_application_that_never_returns_is_cancelled(realtape: Realtape, recorded: Path) -> None:
     ran = realtape("replay", recorded, "--app", "support.telephone:holding", "--stuck-after", "0.1")
-    assert ran.code == 0
+    assert ran.code == 1
+    assert "\nfailed, but 1 send and 1 close of unknown origin were not checked: " in ran.out
+    assert ran.err.count("did not return") == 1
     assert "did not return within 0.1 s: cancelled" in ran.err
     assert ": 15 events delivered, " in ran.out  # one would come inside `close`
 

@@ -151,3 +151,28 @@ def test_sound_is_the_users_and_an_answer_of_itself_leaves_nobody_unchecked(tmp_
 
     played = run(replay(store, silent))
     assert (played.report.unsent, played.report.remark) == (3, "")
+
+
+@pytest.mark.real_time
+async def test_on_an_ordinary_loop_the_applications_own_close_is_awaited(recorded: Path) -> None:
+    """Its timer rings in real time, and all else comes at once: an end that nobody recorded would hide it."""
+    heard: list[str] = []
+
+    class Hesitates(Asks):
+        hangs = False
+
+        async def on_event(self, event: Any) -> None:
+            heard.append(event.type)
+            if event.type == "turn_started" and not self.hangs:
+                asyncio.get_running_loop().call_later(0.3, self.over.set)
+            elif event.type != "turn_started":
+                await super().on_event(event)
+
+    played = await replay(recorded, Hesitates(QUEUE), stuck_after=2.0)
+    assert (played.verdict, played.report.remark) == ("same", "")
+    assert "end_of_stream" not in heard
+    hangs = Hesitates(QUEUE)
+    hangs.hangs = True
+    played = await replay(recorded, hangs, stuck_after=0.1)
+    assert (played.verdict, played.report.remark) == ("same", "1 close of unknown origin was not checked")
+    assert heard[-1] == "end_of_stream"

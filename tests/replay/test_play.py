@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ def test_the_application_that_was_recorded_is_the_same(recorded: Path, loop_of: 
     played: Played = loop_of(replay(recorded, telephone.app))
     assert (played.verdict, played.ending, played.error, played.problem) == ("same", "returned", None, "")
     assert (played.connected, played.lacks) == (True, ())
-    assert str(played) == str(played.report)
+    assert str(played).startswith(str(played.report))
     assert played.report.delivered == 16
 
 
@@ -78,6 +80,45 @@ def test_what_it_raises_is_told_and_not_raised(recorded: Path, loop_of: Runs) ->
     assert isinstance(loop_of(replay(recorded, leaves)).error, SystemExit)
 
 
+def test_one_that_never_listens_has_not_heard_what_the_recorded_one_heard(recorded: Path) -> None:
+    async def deaf(model: Any) -> None:
+        await model.connect({})
+        await asyncio.sleep(10)
+        await model.close()
+
+    played = run(replay(recorded, deaf, expect="none", on_divergence="collect"))
+    assert played.verdict == "diverged"
+    assert "unheard" in [one.kind for one in played.report.divergences]
+
+
+@ON_BOTH
+def test_what_it_sends_when_all_is_over_is_a_finding(recorded: Path, loop_of: Runs) -> None:
+    async def talks_on(model: Any) -> None:
+        await telephone.app(model)
+        with contextlib.suppress(UsageError):
+            await model.send_event(RealtimeModelSendUserInput(user_input="one more thing"))
+
+    played = loop_of(replay(recorded, talks_on, on_divergence="collect"))
+    assert (played.verdict, played.report.extra) == ("diverged", 1)
+    assert played.problem == (
+        "the application sent a text of the user's after it had closed, which it did not when recorded"
+    )
+
+
+def test_what_a_replay_does_not_run_is_told_and_why_the_recorded_one_closed(recorded: Path) -> None:
+    played = run(replay(recorded, telephone.app))
+    lines = str(played).splitlines()
+    reason = "for a reason that the recording does not tell"
+    assert lines[-2] == f"close: when recorded, the application closed (#43) {reason}"
+    assert lines[-1].startswith("not run: what is below the model's interface; recorded and replayed with ")
+    facts = json.loads(json.dumps(played.as_json()))
+    assert facts["not_run"] == "what is below the model's interface"
+    assert facts["recorded_with"] == facts["replayed_with"]
+    assert {"python", "realtape"} <= set(facts["recorded_with"])
+    older = replace(played, recorded_with={"x": "1", "y": "2"}, replayed_with={"x": "1", "y": None})
+    assert str(older).endswith("recorded with x 1, y 2; replayed with x 1, y not installed")
+
+
 def test_what_comes_of_a_divergence_is_no_failure_of_its_own(recorded: Path) -> None:
     async def wrapping(model: Any) -> None:
         async with asyncio.TaskGroup() as group:
@@ -109,13 +150,16 @@ def test_one_that_holds_on_is_cancelled(recorded: Path) -> None:
             ended.append(asyncio.get_running_loop().time())
 
     played = run(replay(recorded, holding, patience=7.0))
-    assert (played.ending, played.verdict) == ("cancelled", "same")
-    assert played.waited is not None
-    assert "did not return within 7 s" in played.waited
+    assert (played.ending, played.verdict) == ("cancelled", "failed")
+    assert "did not return within 7 s" in played.problem
+    assert str(played).startswith("failed, but 1 send and 1 close of unknown origin were not checked: ")
+    assert played.as_json()["verdict"] == "failed"
     assert ended
     assert 7 <= ended[0] < 9
     plain = asyncio.run(replay(recorded, holding, stuck_after=0.1))
-    assert (plain.ending, plain.verdict) == ("cancelled", "same")
+    assert (plain.ending, plain.verdict) == ("cancelled", "failed")
+    held = run(replay(recorded, holding, at_end="hold"))  # as it was asked to
+    assert (held.ending, held.verdict) == ("cancelled", "same")
 
 
 def test_one_that_does_not_care_about_being_cancelled_is_given_up(recorded: Path) -> None:
@@ -133,7 +177,33 @@ def test_one_that_does_not_care_about_being_cancelled_is_given_up(recorded: Path
         released.set()
         return played
 
-    assert run(main()).ending == "cancelled"
+    played = run(main())
+    assert (played.ending, played.verdict) == ("cancelled", "failed")
+    assert played.problem.endswith("did not return within 2 s: cancelled, which it ignored")
+
+
+def test_tasks_that_do_not_care_about_being_cancelled_are_told(recorded: Path) -> None:
+    released = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+
+    async def leaving(model: Any) -> None:
+        kept.append(asyncio.create_task(stubborn()))
+        await telephone.app(model)
+
+    async def main() -> Played:
+        played = await replay(recorded, leaving)
+        released.set()
+        await asyncio.gather(*kept)
+        return played
+
+    kept: list[asyncio.Task[None]] = []
+    played = run(main())
+    assert (played.ending, played.verdict) == ("returned", "failed")
+    assert played.problem == "a task that the application has started did not end when cancelled"
 
 
 def test_one_that_waits_for_what_can_never_happen_is_stuck(recorded: Path) -> None:

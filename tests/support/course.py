@@ -209,6 +209,8 @@ class Application:
             self.core.arrived(act)
         elif self.core.quiescent():
             self.released += 1
+        elif not self.core.needs(act):  # a close that nothing caused
+            self.core.give_up(act)
         else:
             self.stuck = act
             return False
