@@ -19,6 +19,7 @@ from .diff_command import diff
 from .exit_codes import Exit, exit_of
 from .export_command import export
 from .import_command import import_
+from .learn_command import learn
 from .ls_command import ls
 from .proxy_command import proxy
 from .recover_command import recover
@@ -84,6 +85,7 @@ _command("replay", replay)
 _command("serve", serve)
 _command("proxy", proxy)
 _command("check", check)
+_command("learn", learn)
 _command("sweep", sweep)
 _command("diff", diff)
 _command("trim", trim)

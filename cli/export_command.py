@@ -19,6 +19,7 @@ from ..session.redaction import redacted
 from ..wire import connections_of, har_of
 from . import output
 from .exit_codes import Exit
+from .learn_command import learn_into, told
 from .pytest_file import pytest_file
 from .targets import Target, parse_target
 
@@ -58,7 +59,10 @@ def export(
     ] = False,
     app: Annotated[
         str | None,
-        typer.Option(metavar="MODULE:CALLABLE", help="With --pytest: the application that is tested."),
+        typer.Option(
+            metavar="MODULE:CALLABLE",
+            help="The application: learned from; with --pytest, tested.",
+        ),
     ] = None,
     as_har: Annotated[
         bool,
@@ -79,8 +83,10 @@ def export(
         raise UsageError(f"--no-redact keeps everything: leave out --audio {audio}, or --no-redact")
     if as_pytest + as_scripted + as_har > 1:
         raise UsageError("--pytest, --scripted and --har write different files: choose one")
-    if as_pytest != (app is not None):
-        raise UsageError("--pytest needs --app MODULE:CALLABLE, and --app needs --pytest")
+    if as_pytest and app is None:
+        raise UsageError("--pytest needs --app MODULE:CALLABLE")
+    if (as_scripted or as_har) and app is not None:
+        raise UsageError("--app is for a fixture, or a test: other files learn nothing")
     drafts = asyncio.run(_drafts(parse_target(target), damaged))
     if only_this_session:
         drafts = drafts[:1]
@@ -90,7 +96,7 @@ def export(
         written = _write_har(drafts, place)
     elif as_scripted:
         written = _write_scripted(drafts, place)
-    elif app is not None:
+    elif as_pytest and app is not None:
         written = _write_test(drafts, place, app, audio is not AudioChoice.DROP)
     else:
         write_fixture(drafts, place, audio_files=audio is not AudioChoice.DROP)
@@ -98,6 +104,9 @@ def export(
     more = f", and {len(drafts) - 1} that followed" if len(drafts) > 1 else ""
     count = sum(len(draft.entries) for draft in drafts)
     output.put(f"session {drafts[0].header.id}{more}: {count} entries written to {written}")
+    if app is not None and not as_pytest:
+        for draft in learn_into(Target(str(place), None), app):
+            output.put(told(draft))
     return Exit.SAME
 
 

@@ -110,6 +110,9 @@ async def _show_session(recording: Recording, selection: Selection, everything: 
         view = await _view(recording)
         view.begin(_title(recording))
         view.end(await _show_rows(recording, selection, view, everything))
+        learned = recording.origins
+        if learned is not None:
+            output.put(f"origins: {learned}")
 
 
 async def _entries(recording: Recording, selection: Selection, folder: Folder | None) -> AsyncIterator[Entry]:

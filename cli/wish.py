@@ -36,6 +36,7 @@ class Wish:
         patience: virtual seconds after which what has not come, or has not returned, will not.
         pace: how many times faster than it happened; None: as fast as can be.
         strict: what was not checked is a failure, and so are settings that differ.
+        learned: what was learned of the recording's calls counts.
     """
 
     target: Target
@@ -45,6 +46,7 @@ class Wish:
     patience: float = PATIENCE_SECONDS
     pace: float | None = None
     strict: bool = False
+    learned: bool = True
 
 
 def expectation_of(told: Sequence[str]) -> Expectation:
@@ -86,6 +88,7 @@ async def _play(wish: Wish, on_play: Callable[[Play], object]) -> Played:
             on_divergence="collect" if wish.collect else "raise",
             patience=wish.patience,
             strict=wish.strict,
+            learned=wish.learned,
         ) as play:
             on_play(play)
             await play.perform(wish.application)

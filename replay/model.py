@@ -66,6 +66,7 @@ class ReplayBase:
         client_ids: type → fields in which the client mints ids, beyond `client_ids.CLIENT_IDS`.
         audio: `bytes`: what the microphone sends may be cut into other chunks than when recorded.
             `exact`: chunk by chunk. `ignore`: whatever is said is taken for what was said.
+        learned: what was learned of the recording's calls (`realtape learn`) counts.
 
     Attributes:
         transport: runs it, holds it, steps, seeks.
@@ -91,7 +92,9 @@ class ReplayBase:
         redactors: Sequence[TextFilter] = (),
         client_ids: Mapping[str, Iterable[str]] | None = None,
         audio: AudioMatching = "bytes",
+        learned: bool = True,
     ) -> None:
+        self._learned = learned
         self._report = ReportBuilder()
         self.transport = Transport(recording, pace)
         self._recording: Recording | None = recording
@@ -159,6 +162,7 @@ class ReplayBase:
             self._report,
             self._expect,
             self._matching(recording.codec, redaction=Redaction.told_by(recording.header.source)),
+            learned=recording.origins if self._learned else None,
             now=pacer.now,
             paced=pacer.paced,
         )

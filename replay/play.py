@@ -58,6 +58,7 @@ class ReplayOptions(TypedDict, total=False):
     redactors: Sequence[TextFilter]
     client_ids: Mapping[str, Iterable[str]] | None
     audio: AudioMatching
+    learned: bool
 
 
 @dataclass(frozen=True)

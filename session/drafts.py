@@ -30,6 +30,7 @@ from ..schema.log import (
     advance_session,
     entry_batches,
     entry_digest,
+    fetch_origins,
     fetch_segment,
     fetch_sessions,
     find_session,
@@ -39,9 +40,11 @@ from ..schema.log import (
     insert_session,
     open_blocking,
     open_for_writing,
+    put_origins,
     settle,
     store_errors,
 )
+from .learned import Origins
 from .provenance import Redaction, cut_source, damage_again
 
 BYTES = ("py:bytes", "py:bytearray", "py:memoryview", "base64")
@@ -59,12 +62,14 @@ class Draft:
         status: how the session ended.
         entries: its rows, in order; `seq` is the place in this tuple.
         segments: the bytes that the payloads refer to, by the number of the segment.
+        origins: what was learned of its calls, if that is about this very chain.
     """
 
     header: Header
     status: Status
     entries: tuple[Entry, ...]
     segments: Mapping[int, bytes] = field(default_factory=lambda: _NO_SEGMENTS, repr=False)
+    origins: Origins | None = None
 
     def __repr__(self) -> str:
         return f"<Draft of session {self.header.id}, {len(self.entries)} entries>"  # not a megabyte of them
@@ -95,7 +100,8 @@ class Draft:
             except DecodingError as error:
                 raise CorruptRecordError(self.header.id, entry.seq, str(error)) from error
             entries.append(entry._replace(digest=digest))
-        return dataclasses.replace(self, entries=tuple(entries))
+        same = self.origins is not None and self.origins.head == digest.hex()
+        return dataclasses.replace(self, entries=tuple(entries), origins=self.origins if same else None)
 
     def derived(self, how: str, entries: Iterable[Entry], *, status: Status | None = None) -> Draft:
         """A new recording made of this one: renumbered, with only the bytes that are still referred to,
@@ -259,7 +265,43 @@ def fetch_draft(
         source = cut_source(session.header.source, len(entries), head, session.last_digest)
         header = dataclasses.replace(session.header, source=source)
         return Draft(header, Status.INTERRUPTED, tuple(entries), segments).sealed()
-    return Draft(session.header, session.status, tuple(entries), segments)
+    return Draft(session.header, session.status, tuple(entries), segments, learned_of(connection, session))
+
+
+def learned_of(connection: Connection, session: SessionRecord) -> Origins | None:
+    """What was learned of a session's calls; None where nothing was, or of another chain.
+
+    Raises:
+        CorruptRecordError: it cannot be read.
+    """
+    told = fetch_origins(connection, session.key)
+    if told is None:
+        return None
+    try:
+        origins = Origins.of_text(told)
+    except ValueError as error:
+        problem = f"what was learned of its calls cannot be read: {error}"
+        raise CorruptRecordError(session.header.id, None, problem) from error
+    return origins if origins.head == session.last_digest.hex() else None
+
+
+def learn(address: Address, session_id: str, origins: Origins) -> None:
+    """Keep what was learned of a session of a store, beside its entries; blocking.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    engine = open_for_writing(address)
+    try:
+        with store_errors(address), engine.begin() as connection:
+            found = find_session(connection, session_id)
+            assert found is not None, "it was replayed just now"
+            put_origins(connection, found[0], origins.text())
+    finally:
+        engine.dispose()
+        if address.path is not None:
+            with contextlib.suppress(StoreBusyError):  # somebody has it open, and settles it at the end
+                settle(address)
 
 
 def read_drafts(address: Address, session_id: str, *, damaged: bool = False) -> list[Draft]:
@@ -326,3 +368,5 @@ def _insert_draft(connection: Connection, draft: Draft) -> None:
     if draft.entries:  # nothing was recorded, or all was cut away
         insert_entries(connection, key, draft.entries)
     advance_session(connection, key, draft.header.id, first, draft.last_digest, draft.status)
+    if draft.origins is not None:
+        put_origins(connection, key, draft.origins.text())

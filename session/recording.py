@@ -40,9 +40,10 @@ from ..schema.log import (
     read_each,
     store_errors,
 )
-from .drafts import Draft, in_memory, read_drafts
+from .drafts import Draft, in_memory, learned_of, read_drafts
 from .ended import EndedEntries
 from .fixture import is_fixture, read_into_memory
+from .learned import Origins
 from .payloads import Payloads
 from .verifying import verified_batches
 
@@ -274,6 +275,16 @@ class Recording:
         """Whether anything of these types was sent; blocking."""
         with store_errors(self._address):
             return has_kind(self._connected_blocking(), self._session.key, Kind.SENT, types)
+
+    @property
+    def origins(self) -> Origins | None:
+        """What was learned of this session's calls; blocking.
+
+        Raises:
+            CorruptRecordError: it cannot be read.
+        """
+        with store_errors(self._address):
+            return learned_of(self._connected_blocking(), self._session)
 
     async def verify(self) -> None:
         """Read everything, and hold it against the digest chain.

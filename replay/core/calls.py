@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from ...schema.entries import Entry, Kind
+from ...session.learned import Origins
 from ..matching.audio_tape import AudioTape, SentAudio
 from ..matching.expectation import Expectation, Expected
 from ..matching.matching import AUDIO_TYPE, Content, Matching, is_redacted
@@ -28,6 +29,7 @@ class RecordedCalls:
     Args:
         expect: which of them must come again.
         matching: how sends are compared.
+        learned: whose calls without a cause are.
         is_given: whether the application was given the event of this number; None: it needs none.
         is_here: whether this entry has its place just now, where that is known exactly.
         may_make: whether the listener that made this call when recorded is at work.
@@ -43,6 +45,7 @@ class RecordedCalls:
         expect: Expectation,
         matching: Matching | None = None,
         *,
+        learned: Origins | None = None,
         is_given: Callable[[int | None], bool] = lambda seq: True,
         is_here: Callable[[Step], bool] = lambda step: False,
         may_make: Callable[[Step], bool] = lambda step: False,
@@ -52,7 +55,7 @@ class RecordedCalls:
         self._matching = matching or Matching()
         self._tape = AudioTape(self._matching.audio)
         self._redacted: dict[tuple[str, str | None], dict[str, None]] = {}  # keys in `_index`
-        self._expected = Expected(expect)
+        self._expected = Expected(expect, learned)
         self._is_given = is_given
         self._is_here = is_here
         self._may_make = may_make

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...schema.entries import CALL_ENDS, CALLS, Kind
 from ...schema.log import Row
+from ...session.learned import Origins
 from ...session.messages import TURN_STARTED
 from ...session.places import Numbering, Place
 from ...session.words import content, line
@@ -57,6 +58,7 @@ class ReplayCore:
         report: grows with what is found.
         expect: which recorded calls must come again.
         matching: how sends are compared.
+        learned: whose calls without a cause are.
         now: where in time the replay is.
         paced: time passes between what happens, as it did; if not, things happen as soon as all has
             run that can.
@@ -77,6 +79,7 @@ class ReplayCore:
         expect: Expectation = "reactions",
         matching: Matching | None = None,
         *,
+        learned: Origins | None = None,
         now: Callable[[], Place] = lambda: START,
         paced: bool = False,
     ) -> None:
@@ -85,6 +88,7 @@ class ReplayCore:
         self.calls = RecordedCalls(
             expect,
             self.matching,
+            learned=learned,
             is_given=self.is_given,
             is_here=lambda step: self._schedule.is_here(step.place, self._here),
             may_make=self._may_make,

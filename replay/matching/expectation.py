@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, cast
 
 from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
+from ...session.learned import Origins
 from ...session.origins import Origin, origin_of
 
 Decision: TypeAlias = Literal["reaction", "user"]
@@ -27,11 +28,16 @@ _WORDS = ("reactions", "all", "none")
 class Expected:
     """What is expected of a replayed application.
 
+    Args:
+        expect: what somebody says.
+        learned: of the recording's calls.
+
     Raises:
         UsageError: that is no expectation.
     """
 
-    def __init__(self, expect: Expectation = "reactions") -> None:
+    def __init__(self, expect: Expectation = "reactions", learned: Origins | None = None) -> None:
+        self._learned = learned
         self._decide: Callable[[Entry], bool | None] | None = None
         self._all = expect == "all"
         self._none = expect == "none"
@@ -52,16 +58,16 @@ class Expected:
         decision = None if self._decide is None else self._decide(entry)
         if decision is not None:
             return decision
-        origin = origin_of(entry)
+        origin = origin_of(entry, self._learned)
         if self._none or origin is Origin.USER:
             return False
-        return self._all or origin is Origin.CAUSE
+        return self._all or origin in (Origin.CAUSE, Origin.LEARNED)
 
     def leaves_open(self, entry: Entry) -> bool:
         """Whether nobody knows if this call must come: if it does not, it was not checked."""
         if entry.kind == Kind.CONNECT or (self._decide is not None and self._decide(entry) is not None):
             return False
-        return not self._all and origin_of(entry) is Origin.UNKNOWN
+        return not self._all and origin_of(entry, self._learned) is Origin.UNKNOWN
 
 
 def _decided(told: Mapping[object, object]) -> Callable[[Entry], bool | None]:

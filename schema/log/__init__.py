@@ -10,6 +10,7 @@ from .digest_chain import DigestChain
 from .digests import entry_digest, header_digest
 from .driver_errors import store_errors
 from .liveness import Lock, mark_interrupted
+from .origins import fetch_origins, put_origins
 from .pages import Pages, RecordPlace
 from .rows import (
     BARE_FIELDS,
@@ -54,6 +55,7 @@ __all__ = [
     "fetch_ended",
     "fetch_entries",
     "fetch_headers",
+    "fetch_origins",
     "fetch_segment",
     "fetch_segment_numbers",
     "fetch_sessions",
@@ -69,6 +71,7 @@ __all__ = [
     "open_blocking",
     "open_for_reading",
     "open_for_writing",
+    "put_origins",
     "read",
     "read_each",
     "row_batches",

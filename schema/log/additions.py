@@ -41,7 +41,15 @@ LOCKS = Addition(
 )
 """The sessions whose recorder holds a lock while it lives."""
 
-ADDITIONS: tuple[Addition, ...] = (LOCKS,)
+ORIGINS = Addition(
+    "origins",
+    "CREATE TABLE origins (session INTEGER NOT NULL PRIMARY KEY, told TEXT NOT NULL)",
+    "schema/log/origins.py",
+    "session",
+)
+"""What was learned of a session's calls (`realtape learn`)."""
+
+ADDITIONS: tuple[Addition, ...] = (LOCKS, ORIGINS)
 
 
 def make_additions(connection: Connection) -> None:

@@ -272,3 +272,21 @@ def record(store: Path, hand_over: str) -> None:
             await Asks(hand_over)(recorder.wrap(ScriptedModel(_script)))
 
     run(main())
+
+
+QUEUE = next(name for name in HAND_OVERS if "a worker that answers" in name)
+
+
+async def asks(model: Any) -> None:
+    """`--app support.hand_overs:asks`: what was recorded by a queue."""
+    await Asks(QUEUE)(model)
+
+
+async def asks_nothing(model: Any) -> None:
+    """The same without its reaction."""
+    await Asks(None)(model)
+
+
+async def types_nothing(model: Any) -> None:
+    """The same without what the user typed."""
+    await Asks(QUEUE, types=False)(model)

@@ -1,0 +1,154 @@
+"""`realtape learn`: which sends of a recording, whose origin it does not tell, are reactions."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..replay import Played
+from ..schema import UsageError
+from ..schema.log import locate
+from ..session import Draft, Recording
+from ..session.drafts import learn as keep
+from ..session.fixture import is_fixture, read_fixture, rewrite_origins
+from ..session.learned import RUNS, Origins
+from ..session.origins import reactions, unknown_calls
+from . import output
+from .exit_codes import Exit
+from .targets import Target, parse_target
+from .user_code import load_application
+from .wish import Wish, play
+
+
+def learn(
+    target: Annotated[
+        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
+    ],
+    app: Annotated[
+        str,
+        typer.Option(
+            metavar="MODULE:CALLABLE", help="The application that was recorded, `async def app(model): ...`."
+        ),
+    ],
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="SEQ,SEQ…", help="These sends are the user's, by the numbers of their entries."),
+    ] = None,
+) -> int:
+    """Replay a recording five times into the application that was recorded, and keep what it does by itself.
+
+    A send without a cause that comes again in each run is a reaction from now on, and must come.
+    """
+    for draft in learn_into(parse_target(target), app, _numbers(user)):
+        output.put(told(draft))
+    return Exit.SAME
+
+
+def learn_into(words: Target, app: str, user: Collection[int] = ()) -> list[Draft]:
+    """Learn, and keep it beside the recording.
+
+    Raises:
+        UsageError: the application is not the one that was recorded; or such a call is none.
+        ApplicationError: its module raises.
+        StoreError: it cannot be written there.
+    """
+    wish = Wish(words, load_application(app), collect=True, learned=False)
+    drafts = asyncio.run(_drafts(words.store, words.session))
+    learned = origins_of(drafts, app, wish.application, lambda: play(wish), user)
+    if is_fixture(words.store):
+        by_id = {draft.header.id: draft.origins for draft in learned}
+        whole = [
+            replace(one, origins=by_id.get(one.header.id, one.origins)) for one in read_fixture(words.store)
+        ]
+        rewrite_origins(whole, words.store)
+    else:
+        for draft in learned:
+            assert draft.origins is not None, "something was learned of each"
+            keep(locate(words.store), draft.header.id, draft.origins)
+    return learned
+
+
+def origins_of(
+    drafts: Sequence[Draft],
+    app: str,
+    application: Any,
+    play_once: Callable[[], Played],
+    user: Collection[int] = (),
+) -> list[Draft]:
+    """The sessions of a chain with what was learned of their calls.
+
+    Args:
+        drafts: of one model object, in order.
+        play_once: replays them into the application, collecting divergences, whatever was learned before.
+        user: calls of the first that are the user's.
+
+    Raises:
+        UsageError: the application is not the one that was recorded; or such a call is none.
+    """
+    unknown = {draft.header.id: unknown_calls(draft.entries) for draft in drafts}
+    first = drafts[0].header.id
+    wrong = sorted(set(user) - unknown[first])
+    if wrong:
+        raise UsageError(f"--user {wrong[0]}: that is no send of unknown origin of session {first}")
+    runs: list[Played] = []
+    for _ in range(RUNS):
+        runs.append(play_once())
+        if runs[-1].verdict not in ("same", "incomplete"):
+            raise UsageError(
+                f"{app} is not the application that was recorded, or it has changed: {runs[-1].problem}; "
+                "learn with the one that was, of what it does by itself"
+            )
+    source = _source(application)
+    found: list[Draft] = []
+    for draft in drafts:
+        id = draft.header.id
+        played = [
+            {one.seq for one in run.report.unchecked if one.session == id}
+            if id in run.report.recordings
+            else unknown[id]
+            for run in runs
+        ]
+        users = frozenset(user if id == first else ())
+        came = reactions(unknown[id], played) - users
+        head = draft.last_digest.hex()
+        found.append(replace(draft, origins=Origins(head, app, source, RUNS, came, users)))
+    return found
+
+
+def told(draft: Draft) -> str:
+    """What was learned of a session, in a line."""
+    origins = draft.origins
+    assert origins is not None, "something was"
+    left = unknown_calls(draft.entries) - origins.reactions - origins.user
+    count = len(origins.reactions)
+    parts = [f"{count} reaction{'' if count == 1 else 's'}", f"{len(origins.user)} of the user's"]
+    parts.append(f"{len(left)} unknown")
+    line = f"session {draft.header.id}: {', '.join(parts)}"
+    numbers = ",".join(map(str, sorted(left)))
+    return f"{line}; if these are the user's: --user {numbers}" if left else line
+
+
+async def _drafts(store: str, session: str | None) -> list[Draft]:
+    async with await Recording.open(store, session) as recording:
+        return recording.drafts()
+
+
+def _numbers(told: str | None) -> set[int]:
+    try:
+        return {int(one) for one in (told or "").split(",") if one.strip()}
+    except ValueError:
+        raise UsageError(f"--user {told}: numbers of entries, such as 341,350") from None
+
+
+def _source(application: Any) -> str:
+    """The digest of the file that an application's code stands in."""
+    code: Any = inspect.unwrap(application)
+    path = inspect.getsourcefile(code if inspect.isroutine(code) else type(code))
+    return hashlib.sha256(Path(path).read_bytes() if path else b"").hexdigest()
