@@ -218,6 +218,22 @@ def unchecked(core: ReplayCore, found: Sequence[Unchecked]) -> Divergence:
     )
 
 
+def playback(core: ReplayCore) -> Divergence:
+    """The application's player has done otherwise than when this was recorded."""
+    report = core.report
+    told = [f"{one.live_ms:,.0f} ms of {one.item_id} at #{one.seq}" for one in report.heard[:SHOWN]]
+    then = [f"{one.recorded_ms:,.0f} ms of {one.item_id} at #{one.seq}" for one in report.heard[:SHOWN]]
+    then += [f"#{seq}" for seq in report.unreported[:SHOWN]]
+    return _divergence(
+        core,
+        "playback",
+        "the application's player reports otherwise than when this was recorded",
+        expected=", ".join(then) or None,
+        actual=", ".join(told) or "not that",
+        seq=next(iter([*report.unreported, *(one.seq for one in report.heard)]), None),
+    )
+
+
 def _changed(core: ReplayCore, call: RecordedCall, came: str, key: str) -> Divergence:
     entry = call.step.entry
     return _divergence(

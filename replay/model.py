@@ -14,6 +14,7 @@ from ..schema.model import RealtimeModel
 from ..session.provenance import Redaction
 from ..session.recording import Recording
 from .core.machine import ReplayCore
+from .heard import PlaybackMatching
 from .loop.plain_pacer import PlainPacer
 from .loop.virtual_loop import VirtualLoop
 from .loop.virtual_pacer import VirtualPacer
@@ -67,6 +68,9 @@ class ReplayBase:
         audio: `bytes`: what the microphone sends may be cut into other chunks than when recorded.
             `exact`: chunk by chunk. `ignore`: whatever is said is taken for what was said.
         learned: what was learned of the recording's calls (`realtape learn`) counts.
+        playback: what the application's player reports: `tolerant`, how much of an item was heard where the
+            model asked or interrupted; `exact`, call by call, too; `ignore`.
+        playback_ms: how much more, or less, is the same; None: the longest piece that was reported at once.
 
     Attributes:
         transport: runs it, holds it, steps, seeks.
@@ -93,7 +97,13 @@ class ReplayBase:
         client_ids: Mapping[str, Iterable[str]] | None = None,
         audio: AudioMatching = "bytes",
         learned: bool = True,
+        playback: PlaybackMatching = "tolerant",
+        playback_ms: float | None = None,
     ) -> None:
+        if playback not in ("exact", "tolerant", "ignore"):
+            raise UsageError(f"playback={playback!r}: one of exact, tolerant, ignore")
+        self._playback: PlaybackMatching = playback
+        self._playback_ms = playback_ms
         self._learned = learned
         self._report = ReportBuilder()
         self.transport = Transport(recording, pace)
@@ -103,6 +113,7 @@ class ReplayBase:
         Expected(expect)  # which says what is wrong with it
         self._at_end: AtEnd = at_end
         self._stuck_after = stuck_after
+        self._strict = strict
         self._patience = patience
         known = Matchers(matchers, self.vocabulary)
         self._matching = partial(
@@ -183,7 +194,15 @@ class ReplayBase:
         self._report.begin(recording.header.id, recording.length, core.played, lambda: pacer.weaker)
         tracker = options.get("playback_tracker")
         if tracker is not None and recording.has_playback():
-            player.tracker = ReplayTracker(tracker, core.due_playback, self._report, pacer.still)
+            player.tracker = ReplayTracker(
+                tracker,
+                core.due_playback,
+                self._report,
+                pacer.still,
+                self._playback,
+                self._playback_ms,
+                timed=pacer.paced,
+            )
         player.fill()
         if core.nothing_left and core.unreadable is not None:
             self._verdicts.end(core.unreadable)
@@ -342,7 +361,10 @@ class ReplayBase:
         assert player is not None
         if not closed or self._verdicts.deaf:
             self._verdicts.tell_unheard()
+        differs = player.tracker is not None and player.tracker.judge()
         self._verdicts.tell_unchecked()
+        if differs and (self._strict or self._playback == "exact"):
+            self._verdicts.tell_playback()
         self._report.end(finished=True)
         self._done.set()
         never_connected = player.recording.status is Status.FAILED

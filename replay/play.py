@@ -17,6 +17,7 @@ from ..schema.codec import TextFilter
 from ..schema.entries import Status
 from ..schema.log import StoreLocation
 from ..session.recording import Recording
+from .heard import PlaybackMatching
 from .loop.virtual_loop import VirtualLoop
 from .matching.audio_tape import AudioMatching
 from .matching.expectation import Expectation
@@ -59,6 +60,8 @@ class ReplayOptions(TypedDict, total=False):
     client_ids: Mapping[str, Iterable[str]] | None
     audio: AudioMatching
     learned: bool
+    playback: PlaybackMatching
+    playback_ms: float | None
 
 
 @dataclass(frozen=True)

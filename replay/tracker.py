@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from ..schema.entries import Entry
 from ..schema.shadows import Shadows
+from .heard import HeardTwice, PlaybackMatching
 from .reporting.report_builder import ReportBuilder
 from .terms.steps import Step
 
@@ -40,6 +41,9 @@ class ReplayTracker:
         due: the recorded call that is at its place now, if one is.
         report: gets a note of calls that differ.
         still: whether the replay waits for other threads, so that what one of them calls has its place.
+        playback: how the application's calls are compared.
+        tolerance_ms: of what was heard; None: one chunk.
+        timed: what comes, comes at its time: else a player is behind, or ahead, of all else.
     """
 
     def __init__(
@@ -48,6 +52,10 @@ class ReplayTracker:
         due: Callable[[], Step | None],
         report: ReportBuilder,
         still: Callable[[], bool] = lambda: False,
+        playback: PlaybackMatching = "tolerant",
+        tolerance_ms: float | None = None,
+        *,
+        timed: bool = True,
     ) -> None:
         for earlier in list(_detached):
             earlier.give_back(tracker)
@@ -61,6 +69,11 @@ class ReplayTracker:
         self._over = False
         self._ahead: deque[str] = deque(maxlen=REMEMBERED)  # made live, not yet at their place
         self._behind: deque[str] = deque(maxlen=REMEMBERED)  # their place is passed, not made live
+        self._behind_seqs: deque[int] = deque(maxlen=REMEMBERED)  # of these
+        self._playback: PlaybackMatching = playback
+        self._heard = HeardTwice(tolerance_ms)
+        self._timed = timed
+        self._judged = False
         self._methods: dict[str, Callable[..., Any]] = {
             name: method for name in METHODS if (method := getattr(tracker, name, None)) is not None
         }
@@ -70,11 +83,17 @@ class ReplayTracker:
         """A recorded call has its place here."""
         entry = step.entry
         if entry.method == "get_state":
+            with self._lock:
+                self._heard.recorded(entry.seq, entry.type, "get_state", [], {})
             return  # it was answered with the state, which the other calls make
         with self._lock:
             name, args, kwargs = _call_of(entry, step.value)
+            self._heard.recorded(entry.seq, entry.type, name, args, kwargs)
             if entry.method != "observed" and entry.type == "application":
-                self._compare(_sign(name, args, kwargs), self._ahead, self._behind)
+                sign = _sign(name, args, kwargs)
+                if sign not in self._ahead:
+                    self._behind_seqs.append(entry.seq)
+                self._compare(sign, self._ahead, self._behind)
             self._inside = True
             try:
                 self._make(entry, name, args, kwargs)
@@ -90,9 +109,24 @@ class ReplayTracker:
                 _detached.add(self)
             else:
                 self._shadows.lift()
-        if self._ahead:
-            count = len(self._ahead)
-            self._report.note(f"{count} calls on the playback tracker differ from the recorded ones")
+        self.judge()
+
+    def judge(self) -> bool:
+        """All was played: say in the report, once, what the application's player did otherwise; whether it
+        did."""
+        with self._lock:
+            if self._playback == "ignore" or self._judged:
+                return False
+            self._judged, exact = True, self._playback == "exact"
+            report, silent = self._report, not self._heard.reports
+            lost = list(self._behind_seqs) if exact or silent else []
+            heard = self._heard.differences if self._timed and not silent else []
+            report.unreported += lost
+            report.heard += heard
+            if exact and self._ahead:
+                count = len(self._ahead)
+                report.note(f"{count} calls on the playback tracker differ from the recorded ones")
+            return bool(lost or heard or (exact and self._ahead))
 
     def give_back(self, tracker: Any) -> None:
         """Another replay begins with this tracker: give it back as it was, if it is ours."""
@@ -119,17 +153,22 @@ class ReplayTracker:
             if self._inside:
                 return method(*args, **kwargs)
             sign = _sign(name, list(args), kwargs)
+            if not self._over:
+                self._heard.live(name, args, kwargs)
             if self._over:
                 return self._called_afterwards(sign, lambda: method(*args, **kwargs))
             placed = threading.get_ident() == self._thread or self._still()
             due = self._due() if placed else None
             if due is not None and sign == _sign(*_call_of(due.entry, due.value)):
                 due.performed = True
+                self._heard.recorded(due.seq, due.entry.type, *_call_of(due.entry, due.value))
                 self._inside = True  # what the method calls on itself is a part of it
                 try:
                     return method(*args, **kwargs)
                 finally:
                     self._inside = False
+            if sign in self._behind:
+                del self._behind_seqs[self._behind.index(sign)]
             self._compare(sign, self._behind, self._ahead)
         return None
 

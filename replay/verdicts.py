@@ -174,6 +174,12 @@ class Verdicts:
             assert self.core is not None, "who has played has a core"
             self.diverge(explain.unchecked(self.core, unchecked))
 
+    def tell_playback(self) -> None:
+        """The application's player does not do what it did, and that was to diverge."""
+        if not self._report.answers_itself:
+            assert self.core is not None, "who has played has a core"
+            self.diverge(explain.playback(self.core))
+
     def tell_unheard(self) -> None:
         """Diverge, once, if the application has lost its listeners, and has not closed."""
         seq, core = self._unheard_from, self.core

@@ -8,7 +8,16 @@ from typing import Any, Literal
 from ...schema.errors import RealtapeError
 
 DivergenceKind = Literal[
-    "changed", "unexpected", "missing", "order", "handler", "unheard", "settings", "unchecked", "exhausted"
+    "changed",
+    "unexpected",
+    "missing",
+    "order",
+    "handler",
+    "unheard",
+    "settings",
+    "unchecked",
+    "playback",
+    "exhausted",
 ]
 
 Waited = Literal["stuck", "overdue"]

@@ -44,6 +44,24 @@ class Unchecked:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """Where the application's player had played more, or less, of an item than when it was recorded, and the
+    model acted on it.
+
+    Attributes:
+        seq: the recorded entry: the model asks the playback tracker, or interrupts it.
+        item_id: of what is played.
+        recorded_ms: how much of it the user had heard then.
+        live_ms: how much by the player of today.
+    """
+
+    seq: int
+    item_id: str
+    recorded_ms: float
+    live_ms: float
+
+
+@dataclass(frozen=True)
 class ReplayReport:
     """What a replay found, up to now or to its end. It does not change.
 
@@ -67,6 +85,9 @@ class ReplayReport:
         gaps: what the recorder had lost, in words.
         notes: what this replay could not do as recorded, in words.
         weaker: what this event loop does not guarantee, in words; empty on virtual time.
+        unreported: calls on the playback tracker, by their entries, that never came: of a player that reports
+            nothing any more, or of any, where they are compared exactly.
+        heard: where more or less of an item was heard, by the application's own reports, than when recorded.
         closes: why the recorded application closed, in words, for each close that was played.
         unplayed: recorded entries that were not reached.
         finished: everything was played.
@@ -93,6 +114,8 @@ class ReplayReport:
     gaps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     weaker: tuple[str, ...] = ()
+    unreported: tuple[int, ...] = ()
+    heard: tuple[Heard, ...] = ()
     closes: tuple[str, ...] = ()
     unplayed: int = 0
     finished: bool = False
@@ -117,9 +140,13 @@ class ReplayReport:
         sends = len(self.unchecked) - closes
         parts = [_count(sends, "send")] if sends else []
         parts += [_count(closes, "close")] if closes else []
-        if not parts:
-            return ""
-        return f"{' and '.join(parts)} of unknown origin {_was(len(self.unchecked))} not checked"
+        found = [f"{' and '.join(parts)} of unknown origin {_was(len(self.unchecked))} not checked"]
+        found = found if parts else []
+        if self.unreported:
+            found.append(f"{_count(len(self.unreported), 'report')} of the player never came")
+        if self.heard:
+            found.append(f"what was heard differs at {_count(len(self.heard), 'place')}")
+        return ", and ".join(found)
 
     @property
     def times_real_time(self) -> float | None:
@@ -187,6 +214,15 @@ class ReplayReport:
                 f"sessions: {len(self.recordings)}, from #{self.recordings[0]} to #{self.recordings[-1]}: "
                 "the model connected again"
             )
+        lines += [
+            f"heard: at #{one.seq} {one.live_ms:,.0f} ms of {one.item_id}, when recorded "
+            f"{one.recorded_ms:,.0f} ms"
+            for one in self.heard[:SHOWN]
+        ]
+        if self.unreported:
+            numbers = ", ".join(f"#{seq}" for seq in self.unreported[:SHOWN])
+            more = ", …" if len(self.unreported) > SHOWN else ""
+            lines.append(f"playback: the player did not report what it did when recorded: {numbers}{more}")
         if self.unsent:
             lines.append(
                 f"left out: {_count(self.unsent, 'thing')} that the user did (spoke, typed, hung up); "

@@ -10,7 +10,7 @@ from typing import Any, cast
 from ...schema.entries import Entry
 from ...session.words import line
 from .divergence import Difference, Divergence
-from .report import Awaited, ReplayReport, Unchecked
+from .report import Awaited, Heard, ReplayReport, Unchecked
 
 Played = Callable[[], tuple[int, int]]
 """How far a connection was played: the first entry that has not happened, and when the last that has was
@@ -42,6 +42,8 @@ class ReportBuilder:
     awaited: list[Awaited] = field(default_factory=list[Awaited])
     changes: list[Difference] = field(default_factory=list[Difference])
     gaps: list[str] = field(default_factory=list[str])
+    unreported: list[int] = field(default_factory=list[int])
+    heard: list[Heard] = field(default_factory=list[Heard])
     notes: list[str] = field(default_factory=list[str])
     closes: list[str] = field(default_factory=list[str])
     finished: bool = False
@@ -107,7 +109,7 @@ class ReportBuilder:
         del facts["connections"], facts["answers_itself"]
         if self.answers_itself:  # whoever made a call: nobody is checked
             facts["unsent"] += len(self.unchecked)
-            facts["unchecked"] = ()
+            facts["unchecked"] = facts["unreported"] = facts["heard"] = ()
         return ReplayReport(
             **facts,
             weaker=tuple(dict.fromkeys(text for one in measured for text in one.weaker)),

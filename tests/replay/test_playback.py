@@ -1,0 +1,136 @@
+"""Playback is checked by what was heard where the model acted on it, and not call by call."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.recorder import Recorder
+from realtape.replay import Played, replay, run
+from realtape.schema import (
+    RealtimeModelAudioEvent,
+    RealtimeModelAudioInterruptedEvent,
+    RealtimeModelListener,
+    RealtimeModelTurnEndedEvent,
+    RealtimePlaybackTracker,
+    UsageError,
+)
+from support.scripted import Scripted, ScriptedModel
+
+CHUNK = bytes(4_800)  # 100 ms
+ITEM = "item_1"
+
+
+class Interrupting(ScriptedModel):
+    """Asks the tracker after a second, and interrupts it, as the SDK's model does when the user speaks."""
+
+    tracker: Any = None
+
+    async def connect(self, options: Any) -> None:
+        self.tracker = options["playback_tracker"]
+        await super().connect(options)
+
+
+async def _script(model: Scripted) -> None:
+    assert isinstance(model, Interrupting)
+    for _ in range(20):
+        await model.emit(RealtimeModelAudioEvent(data=CHUNK, response_id="r", item_id=ITEM, content_index=0))
+    await asyncio.sleep(1.005)
+    model.tracker.get_state()
+    await model.emit(RealtimeModelAudioInterruptedEvent(item_id=ITEM, content_index=0))
+    model.tracker.on_interrupted()
+    await model.emit(RealtimeModelTurnEndedEvent())
+
+
+class Player(RealtimeModelListener):
+    """Plays what came, so many milliseconds at a time.
+
+    Args:
+        speed: how many times faster than it should.
+    """
+
+    def __init__(self, *, step_ms: int = 100, speed: float = 1.0, reports: bool = True) -> None:
+        self._step_ms, self._speed, self._reports = step_ms, speed, reports
+        self._tracker = RealtimePlaybackTracker()
+        self._playing: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+
+    async def __call__(self, model: Any) -> None:
+        """The application."""
+        model.add_listener(self)
+        await model.connect({"playback_tracker": self._tracker})
+        await self._over.wait()
+        await model.close()
+
+    async def on_event(self, event: Any) -> None:
+        if event.type == "audio" and self._playing is None and self._reports:
+            self._playing = asyncio.create_task(self._play())
+        elif event.type == "audio_interrupted" and self._playing is not None:
+            self._playing.cancel()
+        elif event.type == "turn_ended":
+            self._over.set()
+
+    async def _play(self) -> None:
+        while True:
+            await asyncio.sleep(self._step_ms / 1000 / self._speed)
+            self._tracker.on_play_ms(ITEM, 0, self._step_ms)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("recorded") / "log.db"
+
+    async def main() -> None:
+        async with Recorder(store) as recorder:
+            await Player()(recorder.wrap(Interrupting(_script)))
+
+    run(main())
+    return store
+
+
+def played(recorded: Path, player: Player, **options: Any) -> Played:
+    return run(replay(recorded, player, on_divergence="collect", **options))
+
+
+@pytest.mark.parametrize("step_ms", [100, 50, 20, 200])
+def test_a_player_that_reports_otherwise_and_plays_the_same_is_the_same(recorded: Path, step_ms: int) -> None:
+    one = played(recorded, Player(step_ms=step_ms), strict=True)
+    assert (one.verdict, one.report.remark, one.report.heard, one.report.notes) == ("same", "", (), ())
+
+
+def test_a_player_that_reports_nothing_is_not_silently_the_same(recorded: Path) -> None:
+    one = played(recorded, Player(reports=False))
+    assert one.report.remark == "10 reports of the player never came"
+    assert len(one.report.unreported) == 10
+    assert str(one).startswith("same, but 10 reports of the player never came: ")
+    assert "playback: the player did not report what it did when recorded: #" in str(one)
+    strict = played(recorded, Player(reports=False), strict=True)
+    assert [one.kind for one in strict.report.divergences] == ["playback"]
+
+
+@pytest.mark.parametrize(("speed", "live_ms"), [(2.0, 2000.0), (0.5, 500.0)])
+def test_a_player_of_another_speed_is_told_in_milliseconds(
+    recorded: Path, speed: float, live_ms: float
+) -> None:
+    one = played(recorded, Player(speed=speed))
+    assert {(heard.item_id, heard.recorded_ms, heard.live_ms) for heard in one.report.heard} == {
+        (ITEM, 1000.0, live_ms)
+    }
+    assert "what was heard differs at 2 places" in str(one)
+    assert played(recorded, Player(speed=speed), strict=True).verdict == "diverged"
+    assert played(recorded, Player(speed=speed), playback_ms=1000.0).report.remark == ""
+    assert played(recorded, Player(speed=speed), playback="ignore", strict=True).report.remark == ""
+
+
+def test_exactly_is_call_by_call(recorded: Path) -> None:
+    assert played(recorded, Player(), playback="exact").verdict == "same"
+    one = played(recorded, Player(step_ms=50), playback="exact")
+    assert [one.kind for one in one.report.divergences] == ["playback"]
+    with pytest.raises(UsageError, match="playback='roughly'"):
+        played(recorded, Player(), playback="roughly")
+
+
+def test_the_recording_itself_has_no_player(recorded: Path) -> None:
+    assert run(replay(recorded)).report.remark == ""
