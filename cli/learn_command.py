@@ -15,11 +15,8 @@ import typer
 from ..replay import Played
 from ..schema import UsageError
 from ..schema.log import locate
-from ..session import Draft, Recording
-from ..session.drafts import learn as keep
+from ..session import RUNS, Draft, Origins, Recording, keep_origins, reactions, unknown_calls
 from ..session.fixture import is_fixture, read_fixture, rewrite_origins
-from ..session.learned import RUNS, Origins
-from ..session.origins import reactions, unknown_calls
 from . import output
 from .exit_codes import Exit
 from .targets import Target, parse_target
@@ -71,7 +68,7 @@ def learn_into(words: Target, app: str, user: Collection[int] = ()) -> list[Draf
     else:
         for draft in learned:
             assert draft.origins is not None, "something was learned of each"
-            keep(locate(words.store), draft.header.id, draft.origins)
+            keep_origins(locate(words.store), draft.header.id, draft.origins)
     return learned
 
 

@@ -14,7 +14,7 @@ from ..schema.model import RealtimeModel
 from ..session.provenance import Redaction
 from ..session.recording import Recording
 from .core.machine import ReplayCore
-from .heard import PlaybackMatching
+from .heard_twice import PlaybackMatching
 from .loop.plain_pacer import PlainPacer
 from .loop.virtual_loop import VirtualLoop
 from .loop.virtual_pacer import VirtualPacer

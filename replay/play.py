@@ -17,7 +17,7 @@ from ..schema.codec import TextFilter
 from ..schema.entries import Status
 from ..schema.log import StoreLocation
 from ..session.recording import Recording
-from .heard import PlaybackMatching
+from .heard_twice import PlaybackMatching
 from .loop.virtual_loop import VirtualLoop
 from .matching.audio_tape import AudioMatching
 from .matching.expectation import Expectation

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from ..schema.entries import Entry
 from ..schema.shadows import Shadows
-from .heard import HeardTwice, PlaybackMatching
+from .heard_twice import HeardTwice, PlaybackMatching
 from .reporting.report_builder import ReportBuilder
 from .terms.steps import Step
 

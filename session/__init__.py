@@ -7,9 +7,11 @@ entries in order by `read(entry)`, and can be asked at any of them; none keeps m
 from __future__ import annotations
 
 from .audio import HeardAudio, HeardSound, Part, ReceivedAudio
-from .drafts import Draft, read_drafts, write_drafts
+from .drafts import Draft, keep_origins, read_drafts, write_drafts
 from .interruptions import Interruption, interruptions
+from .learned import RUNS, Origins
 from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, server_event
+from .origins import Origin, origin_of, reactions, unknown_calls
 from .places import Numbering, Place
 from .recording import Recording, choose
 from .recovery import Saved, Survey, survey, write_survey
@@ -24,6 +26,7 @@ from .verifying import verified_batches
 from .wire_events import WireEvents, entries_with_events, with_events
 
 __all__ = [
+    "RUNS",
     "SPOKEN_DELTAS",
     "Draft",
     "HeardAudio",
@@ -34,6 +37,8 @@ __all__ = [
     "Message",
     "Numbering",
     "OpenCall",
+    "Origin",
+    "Origins",
     "Part",
     "Place",
     "ReceivedAudio",
@@ -61,12 +66,16 @@ __all__ = [
     "interruptions",
     "is_reaction",
     "is_stimulus",
+    "keep_origins",
+    "origin_of",
+    "reactions",
     "read_drafts",
     "server_event",
     "state_at",
     "stimuli",
     "survey",
     "tool_calls",
+    "unknown_calls",
     "verified_batches",
     "with_events",
     "write_drafts",

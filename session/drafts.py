@@ -285,7 +285,7 @@ def learned_of(connection: Connection, session: SessionRecord) -> Origins | None
     return origins if origins.head == session.last_digest.hex() else None
 
 
-def learn(address: Address, session_id: str, origins: Origins) -> None:
+def keep_origins(address: Address, session_id: str, origins: Origins) -> None:
     """Keep what was learned of a session of a store, beside its entries; blocking.
 
     Raises:

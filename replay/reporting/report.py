@@ -44,7 +44,7 @@ class Unchecked:
 
 
 @dataclass(frozen=True)
-class Heard:
+class HeardOtherwise:
     """Where the application's player had played more, or less, of an item than when it was recorded, and the
     model acted on it.
 
@@ -115,7 +115,7 @@ class ReplayReport:
     notes: tuple[str, ...] = ()
     weaker: tuple[str, ...] = ()
     unreported: tuple[int, ...] = ()
-    heard: tuple[Heard, ...] = ()
+    heard: tuple[HeardOtherwise, ...] = ()
     closes: tuple[str, ...] = ()
     unplayed: int = 0
     finished: bool = False

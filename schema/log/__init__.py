@@ -9,8 +9,8 @@ from .addresses import Address, MemoryDatabase, StoreLocation, locate
 from .digest_chain import DigestChain
 from .digests import entry_digest, header_digest
 from .driver_errors import store_errors
+from .learned_text import fetch_origins, put_origins
 from .liveness import Lock, mark_interrupted
-from .origins import fetch_origins, put_origins
 from .pages import Pages, RecordPlace
 from .rows import (
     BARE_FIELDS,

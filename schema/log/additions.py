@@ -44,7 +44,7 @@ LOCKS = Addition(
 ORIGINS = Addition(
     "origins",
     "CREATE TABLE origins (session INTEGER NOT NULL PRIMARY KEY, told TEXT NOT NULL)",
-    "schema/log/origins.py",
+    "schema/log/learned_text.py",
     "session",
 )
 """What was learned of a session's calls (`realtape learn`)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 from ..schema.playback import RealtimePlaybackTracker
-from .reporting.report import Heard
+from .reporting.report import HeardOtherwise
 
 PlaybackMatching: TypeAlias = Literal["exact", "tolerant", "ignore"]
 """How what the application's player reports is compared; see `ReplayBase`."""
@@ -28,7 +28,7 @@ class HeardTwice:
     """
 
     def __init__(self, tolerance_ms: float | None = None) -> None:
-        self.differences: list[Heard] = []
+        self.differences: list[HeardOtherwise] = []
         self.reports = 0  # of the live player
         self._tolerance_ms = tolerance_ms
         self._longest_ms = 0.0
@@ -66,7 +66,7 @@ class HeardTwice:
             item = item or live_item
         tolerance = self._longest_ms if self._tolerance_ms is None else self._tolerance_ms
         if item is not None and abs(ms - live_ms) > tolerance:
-            self.differences.append(Heard(seq, item, round(ms, 3), round(live_ms, 3)))
+            self.differences.append(HeardOtherwise(seq, item, round(ms, 3), round(live_ms, 3)))
 
     @staticmethod
     def _state(ledger: RealtimePlaybackTracker) -> tuple[str | None, float]:
