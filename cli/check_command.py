@@ -41,6 +41,26 @@ def check(
         list[str] | None,
         typer.Option(metavar="WHAT", help="Which recorded sends must come again, as with replay."),
     ] = None,
+    matchers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:NAME", help="Fields that need not be sent as recorded: a mapping, or JSON text."
+        ),
+    ] = None,
+    client_ids: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:NAME", help="Fields in which the client mints ids, likewise."),
+    ] = None,
+    audio: Annotated[
+        str,
+        typer.Option(metavar="HOW", help="What a microphone sends: bytes, exact, or ignore."),
+    ] = "bytes",
+    playback: Annotated[
+        str, typer.Option(metavar="HOW", help="What a player reports: tolerant, exact, or ignore.")
+    ] = "tolerant",
+    playback_ms: Annotated[
+        float | None, typer.Option(metavar="MS", min=0.0, help="How much more may be heard, or less.")
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="What was not checked is a failure, as with replay.")
     ] = False,
@@ -68,7 +88,20 @@ def check(
     corpus = find(places)
     expected = expectation_of(expect or ())
     wishes = [
-        Wish(one.target, None, expected, collect=True, patience=stuck_after, strict=strict) for one in corpus
+        Wish(
+            one.target,
+            None,
+            expected,
+            collect=True,
+            patience=stuck_after,
+            strict=strict,
+            matchers=matchers,
+            client_ids=client_ids,
+            audio=audio,
+            playback=playback,
+            playback_ms=playback_ms,
+        )
+        for one in corpus
     ]
     results: list[Checked] = []
     try:

@@ -7,13 +7,16 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..integrations.project import project_of
 from ..schema import RealtapeError
 from . import output
 from .check_command import check
+from .config_command import config, defaults_of, options_of
 from .demo_command import demo
 from .diff_command import diff
 from .exit_codes import Exit, exit_of
@@ -86,6 +89,7 @@ _command("serve", serve)
 _command("proxy", proxy)
 _command("check", check)
 _command("learn", learn)
+_command("config", config)
 _command("sweep", sweep)
 _command("diff", diff)
 _command("trim", trim)
@@ -99,13 +103,18 @@ _command("import", import_)
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
     output.prepare()
-    command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     try:
+        options = options_of(command.commands)
         code: Any = command.main(
             args=None if arguments is None else list(arguments),
             prog_name="realtape",
             standalone_mode=False,
+            default_map=defaults_of(project_of(Path.cwd(), options), options),
         )
+    except RealtapeError as error:
+        output.note(str(error))
+        return exit_of(error)
     except Exception as error:
         if not hasattr(error, "format_message"):  # those of the parser have one
             raise

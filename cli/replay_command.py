@@ -38,6 +38,26 @@ def replay(
             "341=user, send_user_input=reaction; may be repeated.",
         ),
     ] = None,
+    matchers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:NAME", help="Fields that need not be sent as recorded: a mapping, or JSON text."
+        ),
+    ] = None,
+    client_ids: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:NAME", help="Fields in which the client mints ids, likewise."),
+    ] = None,
+    audio: Annotated[
+        str,
+        typer.Option(metavar="HOW", help="What a microphone sends: bytes, exact, or ignore."),
+    ] = "bytes",
+    playback: Annotated[
+        str, typer.Option(metavar="HOW", help="What a player reports: tolerant, exact, or ignore.")
+    ] = "tolerant",
+    playback_ms: Annotated[
+        float | None, typer.Option(metavar="MS", min=0.0, help="How much more may be heard, or less.")
+    ] = None,
     strict: Annotated[
         bool,
         typer.Option("--strict", help="What was not checked is a failure, and so are changed settings."),
@@ -78,7 +98,20 @@ def replay(
     try:
         with aside:
             application = None if app is None else load_application(app)
-            wish = Wish(words, application, expectation_of(expect or ()), collect, stuck_after, pace, strict)
+            wish = Wish(
+                words,
+                application,
+                expectation_of(expect or ()),
+                collect,
+                stuck_after,
+                pace,
+                strict,
+                matchers=matchers,
+                client_ids=client_ids,
+                audio=audio,
+                playback=playback,
+                playback_ms=playback_ms,
+            )
             played = interact(wish) if interactive else _play(wish)
     except ApplicationError as error:
         sys.stderr.write(traceback_of(error.cause))

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ..integrations.classes import replay_class
+from ..integrations.project import client_ids_of, matchers_of
 from ..replay import (
     PATIENCE_SECONDS,
     Application,
@@ -37,6 +38,8 @@ class Wish:
         pace: how many times faster than it happened; None: as fast as can be.
         strict: what was not checked is a failure, and so are settings that differ.
         learned: what was learned of the recording's calls counts.
+        matchers, client_ids: as a setting says them; None: none.
+        audio, playback, playback_ms: as of `ReplayModel`.
     """
 
     target: Target
@@ -47,6 +50,11 @@ class Wish:
     pace: float | None = None
     strict: bool = False
     learned: bool = True
+    matchers: str | None = None
+    client_ids: str | None = None
+    audio: str = "bytes"
+    playback: str = "tolerant"
+    playback_ms: float | None = None
 
 
 def expectation_of(told: Sequence[str]) -> Expectation:
@@ -89,6 +97,11 @@ async def _play(wish: Wish, on_play: Callable[[Play], object]) -> Played:
             patience=wish.patience,
             strict=wish.strict,
             learned=wish.learned,
+            matchers=() if wish.matchers is None else matchers_of(wish.matchers),
+            client_ids=None if wish.client_ids is None else client_ids_of(wish.client_ids),
+            audio=cast("Any", wish.audio),
+            playback=cast("Any", wish.playback),
+            playback_ms=wish.playback_ms,
         ) as play:
             on_play(play)
             await play.perform(wish.application)

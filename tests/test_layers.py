@@ -42,6 +42,7 @@ MODULES_AS_DOORS = (
     "recorder.causes",  # the extent that we are in; who wraps a queue carries it across
     "lab.client",  # hypothesis' half of a conversation; `lab.strategies` needs hypothesis, this does not
     "integrations.classes",  # `integrations` is a namespace: each of its parts needs other extras
+    "integrations.project",
     "integrations.soundness",
     "integrations.openai_agents.scripted",  # the SDK's testing module, which is not loaded for anything else
 )

@@ -10,6 +10,8 @@ from typing import Any, Literal, cast
 import pytest
 
 from ...replay import ReplayOptions
+from ...schema import UsageError
+from ..project import project_of
 from .plugin import AUDIO, MODES
 
 AudioKept = Literal["keep", "silence", "drop"]
@@ -73,7 +75,11 @@ def settings_of(item: pytest.Item) -> PluginOptions:
     for marker in reversed(list(item.iter_markers("realtape"))):  # the farthest first
         told |= marker.kwargs
         name = _name(marker) or name
-    replay = {option: told.pop(option) for option in REPLAY_OPTIONS if option in told}
+    try:
+        project = project_of(config.rootpath).replay_options()
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
+    replay = project | {option: told.pop(option) for option in REPLAY_OPTIONS if option in told}
     settings = PluginOptions(
         mode=Mode(_one_of("realtape_record", _mode(config), MODES)),
         folder=str(config.getini("realtape_recordings")),
