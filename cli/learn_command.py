@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -147,5 +147,5 @@ def _numbers(told: str | None) -> set[int]:
 def _source(application: Any) -> str:
     """The digest of the file that an application's code stands in."""
     code: Any = inspect.unwrap(application)
-    path = inspect.getsourcefile(code if inspect.isroutine(code) else type(code))
+    path = inspect.getsourcefile(cast("Any", code if inspect.isroutine(code) else type(code)))
     return hashlib.sha256(Path(path).read_bytes() if path else b"").hexdigest()

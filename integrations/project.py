@@ -152,7 +152,7 @@ def _table(path: Path) -> Mapping[str, Any] | None:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from error
     tool: Any = facts.get("tool", {})
-    table: Any = tool.get("realtape") if isinstance(tool, dict) else None  # pyright: ignore[reportUnknownMemberType]
+    table: Any = cast("dict[str, Any]", tool).get("realtape") if isinstance(tool, dict) else None
     if table is not None and not isinstance(table, dict):
         raise UsageError(f"{path}: [tool.realtape] is no table")
     return cast("Mapping[str, Any] | None", table)
@@ -167,9 +167,10 @@ def _project(path: Path, table: Mapping[str, Any], commands: Mapping[str, Collec
             shared[name] = value
         elif isinstance(value, dict) and (commands is None or name in commands):
             told = {one.replace("_", "-"): it for one, it in cast("dict[str, Any]", value).items()}
-            for one in () if commands is None else told:
-                if one not in commands[name]:
-                    raise unknown(one, commands[name], f"{path}: [tool.realtape.{name}]")
+            known = told if commands is None else commands[name]
+            for one in told:
+                if one not in known:
+                    raise unknown(one, known, f"{path}: [tool.realtape.{name}]")
             of_commands[name] = told
         else:
             raise unknown(key, [*SHARED, *(commands or ())], f"{path}: [tool.realtape]")
