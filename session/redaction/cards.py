@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-DIGIT_GAP = r"[ \u00a0\u202f.,–-]{1,2}"
-"""What may stand between digits that are read out or grouped."""
+DIGIT_GAP = r"[ \t\r\n\u00a0\u202f.,/–-]{1,3}"
+"""What may stand between digits that are read out or grouped, in a text as it looks (`views.py`)."""
 
 _RUN = re.compile(rf"(?<!\d)\d(?:(?:{DIGIT_GAP})?\d){{12,}}", re.ASCII)
 _GROUP = re.compile(r"\d+", re.ASCII)

@@ -13,7 +13,7 @@ from .emails import find_emails
 from .phones import find_phones
 from .spans import Spans
 from .stand_ins import CARD, CREDENTIAL, EMAIL, NUMBERS, PHONE, StandIns
-from .views import ESCAPE, Unescaped, View
+from .views import ESCAPE, Folded, Unescaped, View, folds
 
 DEFAULT = (EMAIL, PHONE, CARD, CREDENTIAL)
 """The kinds that are redacted unless others are asked for."""
@@ -112,12 +112,15 @@ class Finder:
         """
         text = view.text
         escapes = "\\" in text or "%" in text
-        plain = not self.own and not escapes and "@" not in text and not (numbers and _DIGITS.search(text))
+        plain = not self.own and not escapes and not folds(text)
+        plain = plain and "@" not in text and not (numbers and _DIGITS.search(text))
         if plain and CREDENTIAL not in self._known and not self._credentials(text, key):
             return []
         levels: list[View] = [view]
         while escapes and len(levels) <= MAX_ESCAPES and ESCAPE.search(levels[-1].text):
             levels.append(Unescaped(levels[-1]))
+        if folds(levels[-1].text):
+            levels.append(Folded(levels[-1]))
         taken = Spans()
         found: list[Match] = []
         for depth in range(len(levels) - 1, -1, -1):
@@ -126,7 +129,7 @@ class Finder:
             for kind, start, end in spans:
                 place = (start, end)
                 for level in levels[depth:0:-1]:
-                    assert isinstance(level, Unescaped)
+                    assert isinstance(level, Unescaped | Folded)
                     place = (level.start_of(place[0]), level.start_of(place[1]))
                 if start < end and taken.take(place):
                     found.append(Match(kind, levels[depth], start, end))

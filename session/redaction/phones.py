@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from .spans import Span, Spans
 
 _GAP = r"[ \u00a0\u202f./–-]"
+_WIDE_GAP = r"[ \t\u00a0\u202f.,/–-]{0,3}"
+"""Where a word, or the country's number, says what it is: groups may be read out, `415, 555, 0132`."""
+
 _DIGITS = rf"\d(?:{_GAP}{{0,2}}\d)"
 _NO_WORD = r"(?<![\w+])"
 _NO_NUMBER = r"(?<!\d)(?<!\d[.,:])"
@@ -23,6 +26,9 @@ _CERTAIN = tuple(
         # +49 151 23456789, +49 (0)151 23456789, +1 (415) 555-0132
         rf"(?<!\d)\+ ?\d{{1,4}}(?:{_GAP}{{0,2}}\(\d{{1,5}}\){_GAP}{{0,2}}\d)?"
         rf"(?:{_GAP}{{0,2}}\d){{5,14}}{_END}",
+        # (+49) 151 23456789, +(49) 151 23456789, +49 - 151 - 23456789
+        rf"(?<!\d)(?:\(\+ ?\d{{1,4}}\)|\+ ?\(\d{{1,4}}\)|\+ ?\d{{1,4}}(?= - ))"
+        rf"(?:{_GAP}{{0,3}}\d){{6,14}}{_END}",
         # 415-555-0132, (415) 555-0132, 1 415 555 0132
         rf"{_NO_WORD}{_NO_NUMBER}(?:1{_GAP}?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{{4}}{_END}",
         # (030) 1234567, (11) 98765-4321
@@ -38,13 +44,18 @@ _DIALLED = re.compile(
     re.ASCII,
 )
 _ANY = re.compile(
-    rf"{_NO_NUMBER}(?<!\d{_GAP})\(?\d(?:[)(]?{_GAP}{{0,2}}[)(]?\d){{6,14}}(?!{_GAP}\d){_END}", re.ASCII
+    rf"{_NO_NUMBER}(?<!\d{_GAP})\(?\d(?:[)(]?{_WIDE_GAP}[)(]?\d){{6,14}}(?!{_GAP}\d){_END}", re.ASCII
 )
 
 _HINT = re.compile(
-    r"phone|telefon|t[ée]l[ée]phone|tel[eé]fono|m[óo]vil|celular|handy|whatsapp|msisdn|anruf|mobil"
+    r"电话|電話|手机|手機|携帯|전화|телефон|номер|мобильн|هاتف|جوال|טלפון|फ़ोन|phone|telefon|t[ée]l[ée]phone|tel[eé]fono|m[óo]vil|celular|handy|whatsapp|msisdn|anruf|mobil"
     r"|(?<![^\W_])(?:tel|cell|fax|sms|dial|call(?:s|ed|er|ing|back)?|rufe?n?|text (?:me|us)"
     r"|reach (?:me|us|him|her|them)|my number|meine nummer|mon num[ée]ro|mi n[úu]mero)(?![^\W_]|_\Z)",
+    re.IGNORECASE,
+)
+_HINT_BEHIND = re.compile(
+    r"[ ,]{0,2}(?:is|ist|est|es|was) (?:my|his|her|our|the|meine?|mon|ma|mi|el) (?:new |old |neue |work )?"
+    r"(?:phone|cell|mobile|number|handy|telefon|nummer|num[ée]ro|n[úu]mero|t[ée]l[ée]phone|m[óo]vil)",
     re.IGNORECASE,
 )
 _OTHER = re.compile(
@@ -92,6 +103,9 @@ def _candidates(text: str, key: str) -> Iterator[Span]:
     for found in _ANY.finditer(text):
         before = _before(text, found.start(), key)
         hints = [hint.end() for hint in _HINT.finditer(before)]
+        if _HINT_BEHIND.match(text, found.end()):
+            yield found.span()
+            continue
         if not hints or _OTHER.search(before, hints[-1]) or _MONEY.search(before, hints[-1]):
             continue
         if not (_DATE.match(found[0]) or _DECIMAL.fullmatch(found[0]) or _UNIT.match(text, found.end())):

@@ -7,8 +7,10 @@ a text that is found across ten deltas, or behind escapes in a JSON text, is ove
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Protocol
 
@@ -133,6 +135,74 @@ class Unescaped:
         start, end = self._starts[at], self._starts[at + 1]
         for offset, escaped in enumerate(_written(char, end - start, self._escaped.text[start])):
             self._escaped.put(start + offset, escaped)
+
+
+class Folded:
+    """What a text looks like to a reader: digits, letters, signs and spaces of any width and script in plain
+    ones, without characters that nobody sees.
+
+    Args:
+        written: the text as it is written.
+    """
+
+    def __init__(self, written: View) -> None:
+        self._written = written
+        chars, starts = list[str](), list[int]()
+        for start, char in _seen(written.text):
+            chars.append(char)
+            starts.append(start)
+        self.text = "".join(chars)
+        self._starts = [*starts, len(written.text)]
+
+    def start_of(self, at: int) -> int:
+        """Where a character begins in the written text; also of the end."""
+        return self._starts[at]
+
+    def put(self, at: int, char: str) -> None:
+        """See `View`."""
+        self._written.put(self._starts[at], char)
+
+
+_ENTITY = re.compile(r"&(?:#(?:64|x40)|commat);", re.IGNORECASE)
+_FOLDS = re.compile(r"[^\x00-\x7f]|&(?:#(?:64|x40)|commat);", re.IGNORECASE)
+_DOTS = frozenset("\u00b7\u2022\u2219\u22c5\u30fb\u3002\uff61\u2024")
+
+
+def folds(text: str) -> bool:
+    """Whether a text looks otherwise than it is written."""
+    return _FOLDS.search(text) is not None
+
+
+def _seen(text: str) -> Iterator[tuple[int, str]]:
+    """Each character that is seen: where it begins, and what it looks like."""
+    at = 0
+    while at < len(text):
+        entity = _ENTITY.match(text, at) if text[at] == "&" else None
+        end = at + 1 if entity is None else entity.end()
+        char = "@" if entity is not None else _plain(text[at])
+        if char:
+            yield at, char
+        at = end
+
+
+@lru_cache(maxsize=4096)
+def _plain(char: str) -> str:
+    """What a character looks like; empty: nobody sees it."""
+    if char.isascii():
+        return char
+    category = unicodedata.category(char)
+    if category == "Cf":
+        return ""
+    if category == "Zs" or char.isspace():
+        return " "
+    if category == "Pd" or char == "\u2212":
+        return "-"
+    if char in _DOTS:
+        return "."
+    if (digit := unicodedata.decimal(char, None)) is not None:
+        return str(digit)
+    wide = "\uff01" <= char <= "\uff5e"
+    return chr(ord(char) - 0xFEE0) if wide else char
 
 
 def _meant(escape: str) -> str:

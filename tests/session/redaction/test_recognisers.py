@@ -301,3 +301,83 @@ def test_matches_never_overlap(text: str) -> None:
     )
     for (_, end), (start, _) in pairwise(places):
         assert end <= start
+
+
+# --- spellings: what looks alike is alike ----------------------------------------------------------------
+
+SPACES = ["\u00a0", "\u2009", "\u2007", "\u202f", "\u3000", "\u2002", "\t"]
+DASHES = ["-", "\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212", "\uff0d", " - ", " \u2014 "]
+UNSEEN = ["\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\u202a"]
+OTHERS = ["\n", "\r\n", "/", ".", "...", " , ", "\u00b7", "\u30fb", ", "]
+WIDE, ARABIC, DEVANAGARI = ("\uff10", "\u0660", "\u0966")
+
+
+def in_digits(zero: str, text: str) -> str:
+    return "".join(chr(ord(zero) + int(char)) if char.isdigit() else char for char in text)
+
+
+@pytest.mark.parametrize("gap", [*SPACES, *DASHES, *UNSEEN, *OTHERS], ids=ascii)
+@pytest.mark.parametrize("zero", ["0", WIDE, ARABIC, DEVANAGARI], ids=ascii)
+def test_a_card_is_found_in_every_spelling(gap: str, zero: str) -> None:
+    groups = gap.join(in_digits(zero, group) for group in ("4111", "1111", "1111", "1111"))
+    ((kind, value),) = found(f"My card is {groups}; thanks.")
+    assert kind == "card"
+    assert "".join(char for char in value if char.isdigit()) == "4111111111111111"
+
+
+@pytest.mark.parametrize("gap", [*SPACES[:-1], *DASHES, *UNSEEN], ids=ascii)
+@pytest.mark.parametrize(
+    "number",
+    ["+49{}151{}23451162", "\uff0b49{}151{}23451162", "(+49){}151{}23451162", "+(49){}151{}23451162"],
+)
+def test_a_telephone_number_is_found_in_every_spelling(gap: str, number: str) -> None:
+    ((kind, value),) = found(f"Ring {number.format(gap, gap)} then.")
+    assert kind == "phone"
+    assert "".join(char for char in value if char.isdigit()) == "4915123451162"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("My number is 415, 555, 0167.", "Call 4-1-5, 5-5-5, 0-1-6-8.", "call me: 415 - 555 - 0169"),
+        *("4155550173 is my cell", "4155550173, is my new number", "4155550173 ist meine Nummer"),
+        *("\u7535\u8bdd 13812341171", "\u043d\u043e\u043c\u0435\u0440 89123451172"),
+    ],
+    ids=ascii,
+)
+def test_words_around_it_make_digits_a_telephone_number(text: str) -> None:
+    assert [kind for kind, _ in found(text)] == ["phone"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("one.lovelace @ example.org", "one@ example.org", "one @example.co.uk", "one@example. org"),
+        *("one\uff20example.org", "one@\u200bexample.org", "one&#64;example.org", "one&commat;example.org"),
+        *("\u05d0\u05d3\u05d4@example.org", "\uc9c0\uc6b0@example.org", "\u0639\u0644\u064a@example.org"),
+        "\uff4f\uff4e\uff45@\uff45xample.org",
+    ],
+    ids=ascii,
+)
+def test_an_address_is_found_in_every_spelling(address: str) -> None:
+    ((kind, value),) = found(f"Write to {address}, please.")
+    assert (kind, value.replace(" ", "").endswith((".org", ".uk"))) == ("email", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Meet me @ home. Then we go.", "We met @ 5. It was late", "1999 - 2003, 2005 - 2009", "R&D @ work"],
+)
+def test_what_only_looks_a_little_like_it_stays(text: str) -> None:
+    assert found(text) == []
+
+
+@given(st.text("\uff11\u0661\u200b\u2011\u20094@&#;\\u0031% +1a.", max_size=40))
+def test_what_looks_otherwise_is_changed_where_it_is_written(text: str) -> None:
+    cell = Cell(text, print)
+    for match in Finder().find(cell):
+        assert match.value
+        for at in range(match.start, match.end):
+            if match.view.text[at].isdigit():
+                match.view.put(at, "5")
+    assert len(cell.now) == len(text)
