@@ -14,8 +14,8 @@ from ..sound import SoundFormats
 from .finding import DEFAULT, Finder, Match
 from .new_bytes import NewBytes, silence_within
 from .stand_ins import StandIns
-from .texts import PayloadTexts, SearchedText, Stream
-from .views import Cell, Joined, View
+from .texts import KEYED, WORDS, PayloadTexts, SearchedText, Stream
+from .views import Cell, Fixed, Joined, View
 
 _FREE = frozenset({Kind.MARKER, Kind.FAULT})
 _FRAMES = frozenset({Kind.FRAME_IN, Kind.FRAME_OUT})
@@ -86,8 +86,11 @@ class _Session:
         self._texts += self._labels.texts
         for entry in draft.entries:
             self._read(entry)
-        for parts in self._streams.values():
-            self._texts.append(SearchedText(Joined(parts), "", True))
+        for stream, parts in self._streams.items():
+            if stream[1:] == WORDS:
+                parts = [part for one in parts for part in (one, Fixed(" "))]
+            key = "dialled phone" if stream[1:] == KEYED else ""
+            self._texts.append(SearchedText(Joined(parts), key, True))
 
     def _read(self, entry: Entry) -> None:
         payload = PayloadTexts(tree_of(entry), free=entry.kind in _FREE, frame=entry.kind in _FRAMES)

@@ -191,6 +191,10 @@ class PayloadTexts:
             if isinstance(item, str) and name == "text" and not self._free and _is_piece(kind, path):
                 self.pieces.append(((*path, name), self._cell(item, set_item)))
                 continue
+            stream = _one_by_one(kind, name) if isinstance(item, str) and not self._free else None
+            if stream is not None:
+                self.pieces.append((stream, self._cell(item, set_item)))
+                continue
             if name == "logprobs" and isinstance(item, list):
                 self._tokens((*_stream_of(path, facts), name), cast("list[Any]", item))
                 continue
@@ -285,6 +289,21 @@ def _stream_of(path: tuple[str, ...], facts: dict[str, Any]) -> Stream:
         tag,
         *(facts[key] for key in sorted(facts) if _OF_STREAM.fullmatch(key) and _is_plain(facts[key])),
     )
+
+
+KEYED = ("keyed",)
+"""Digits that the user keys on his telephone, an event each."""
+
+WORDS = ("words",)
+"""Words with the times at which they are spoken, an event each."""
+
+
+def _one_by_one(kind: Any, name: str) -> Stream | None:
+    """Of which text a value is a key or a word, where each has an event of its own."""
+    kind = kind if isinstance(kind, str) else ""
+    if name == "event" and kind.endswith("dtmf_event_received"):
+        return KEYED
+    return WORDS if name == "text" and kind.endswith("timestamp.delta") else None
 
 
 def _is_plain(value: Any) -> bool:

@@ -21,6 +21,7 @@ from realtape.schema import sends as se
 from realtape.session.drafts import Draft, reference_in, tree_of
 from realtape.session.fixture import read_fixture, write_fixture
 from realtape.session.redaction import DEFAULT, Redaction, redacted
+from support.fixtures import draft, raw
 from support.planted import EMAILS, SECRETS, Session, sessions
 
 FEW = settings(max_examples=max(6, settings().max_examples // 8))
@@ -293,6 +294,34 @@ def test_the_tokens_of_a_transcript_are_one_text() -> None:
     assert [json.loads(tree_of(entry)[0])["logprobs"][0]["token"] for entry in one.entries[1::2]] == [
         token["token"] for token in tokens
     ]
+
+
+@pytest.mark.parametrize("number", ["4111111111111111", "15123456789", "4155550132"])
+def test_what_is_keyed_is_one_text_a_key_an_event(number: str) -> None:
+    keys = [raw({"type": "input_audio_buffer.dtmf_event_received", "event": key}) for key in f"{number}#"]
+    (made,) = redacted([draft(*keys)])
+    keyed = "".join(tree_of(entry)["data"]["event"] for entry in made.entries)
+    assert (len(keyed), keyed[-1]) == (len(number) + 1, "#")
+    assert number[:4] not in keyed
+
+
+def test_words_with_their_times_are_one_text() -> None:
+    said = ("My", "number", "is", "+49", "151", "2345", "6789", "platform", "4", "at", "9")
+    words = [
+        raw(
+            {
+                "type": "response.audio_timestamp.delta",
+                "item_id": "i",
+                "audio_offset_ms": 100 * n,
+                "text": word,
+            }
+        )
+        for n, word in enumerate(said)
+    ]
+    (made,) = redacted([draft(*words)])
+    texts = [tree_of(entry)["data"]["text"] for entry in made.entries]
+    assert [*texts[:3], *texts[7:]] == [*said[:3], *said[7:]]
+    assert all(now != word and len(now) == len(word) for now, word in zip(texts[3:7], said[3:7], strict=True))
 
 
 def test_a_transcription_without_ids_is_one_text() -> None:
