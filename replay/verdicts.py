@@ -169,7 +169,7 @@ class Verdicts:
     def tell_unchecked(self) -> None:
         """A connection is played: if nothing may be left unchecked, diverge where something was."""
         report = self._report
-        unchecked = [one for one in report.unchecked if one.session == report.recordings[-1]]
+        unchecked = [one for one in report.unchecked.values() if one.session == report.recordings[-1]]
         if unchecked and self._strict and not report.answers_itself:
             assert self.core is not None, "who has played has a core"
             self.diverge(explain.unchecked(self.core, unchecked))

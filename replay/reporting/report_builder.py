@@ -33,7 +33,7 @@ class ReportBuilder:
     extra: int = 0
     missing: int = 0
     unsent: int = 0
-    unchecked: list[Unchecked] = field(default_factory=list[Unchecked])
+    unchecked: dict[tuple[str, int], Unchecked] = field(default_factory=dict[tuple[str, int], Unchecked])
     early: list[int] = field(default_factory=list[int])
     late: list[int] = field(default_factory=list[int])
     unmatched_audio: int = 0
@@ -53,13 +53,17 @@ class ReportBuilder:
 
     def leave_unchecked(self, entry: Entry) -> None:
         """A call that nobody knows the origin of did not come."""
-        session = self.recordings[-1] if self.recordings else ""
-        self.unchecked.append(Unchecked(entry.seq, entry.type or str(entry.kind), line(entry), session))
+        session = self._session
+        one = Unchecked(entry.seq, entry.type or str(entry.kind), line(entry), session)
+        self.unchecked[session, entry.seq] = one
 
     def check_late(self, seq: int) -> None:
         """It came after all."""
-        session = self.recordings[-1] if self.recordings else ""
-        self.unchecked = [one for one in self.unchecked if (one.seq, one.session) != (seq, session)]
+        self.unchecked.pop((self._session, seq), None)
+
+    @property
+    def _session(self) -> str:
+        return self.recordings[-1] if self.recordings else ""
 
     def note(self, text: str) -> None:
         """Add a note, once."""
@@ -121,6 +125,8 @@ class ReportBuilder:
 
 
 def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(cast("dict[Any, Any]", value).values())
     return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
 
 
