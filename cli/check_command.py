@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -110,7 +109,7 @@ def check(
             if not as_json:
                 _tell(result, verbose)
     except Unloadable as error:
-        sys.stderr.write(str(error))
+        output.put_error(str(error))
         return Exit.DIVERGED
     seconds = time.perf_counter() - began
     if junit is not None:

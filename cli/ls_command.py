@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..schema import CorruptRecordError, Header, SessionRecord, Status, StoreLocation
-from ..schema.log import fetch_entries, fetch_headers, locate, open_for_reading, read
+from ..schema.log import fetch_durations, fetch_entries, fetch_headers, locate, open_for_reading, read
 from ..session.fixture import is_fixture, read_into_memory
 from ..session.words import short
 from . import output
@@ -69,11 +69,15 @@ async def _read(store: StoreLocation) -> tuple[list[Listed], list[CorruptRecordE
     async with open_for_reading(address) as connection:
         listed: list[Listed] = []
         damaged: list[CorruptRecordError] = []
+        durations = await read(connection, fetch_durations)
         for record in await read(connection, fetch_headers):
             if isinstance(record, CorruptRecordError):
                 damaged.append(record)
                 continue
-            duration_ns = None
+            duration_ns = durations.get(record.key)
+            if duration_ns is not None or not record.entries:
+                listed.append(Listed(record, duration_ns))
+                continue
             try:
                 for entry in await read(connection, fetch_entries, record.key, max(record.entries - 1, 0)):
                     duration_ns = entry.at_ns

@@ -7,13 +7,14 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TextIO, cast
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from ..schema.codec import Secrets
-from ..session.words import short
+from ..session.words import short, visible
 
 MAX_NOTE = 1000
 """Characters of a note on stderr."""
@@ -44,6 +45,13 @@ class _Scrubbing:
 
 
 class _Console(Console):
+    """What is printed is shown; what only Rich itself says, such as colours, is obeyed."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Rich's segments, before it makes escapes of their styles."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text, lines=True), segment.style)
+
     def on_broken_pipe(self) -> None:
         """Rich would end the process here, with a code that means something else."""
         raise BrokenPipeError
@@ -70,8 +78,13 @@ def prepare() -> None:
 
 
 def put(line: str) -> None:
-    """A line to stdout, without credentials."""
-    sys.stdout.write(scrubbed(line) + "\n")
+    """A line to stdout, or several, without credentials and without what a terminal would obey."""
+    sys.stdout.write(visible(scrubbed(line), lines=True) + "\n")
+
+
+def put_error(text: str) -> None:
+    """A traceback to stderr, as `put`."""
+    sys.stderr.write(visible(scrubbed(text), lines=True))
 
 
 def put_now(line: str) -> None:
@@ -81,15 +94,17 @@ def put_now(line: str) -> None:
 
 
 def put_json(value: Any, *, indent: int | None = None) -> None:
-    """A value to stdout as JSON, on one line if there is no `indent`."""
+    """A value to stdout as JSON, on one line if there is no `indent`; control characters are escaped."""
     separators = (",", ":") if indent is None else None
     unicode = (sys.stdout.encoding or "ascii").lower().startswith("utf")
     tree = _secrets().scrub_tree(value)
-    sys.stdout.write(json.dumps(tree, ensure_ascii=not unicode, separators=separators, indent=indent) + "\n")
+    text = json.dumps(tree, ensure_ascii=not unicode, separators=separators, indent=indent)
+    sys.stdout.write(visible(text, escape="\\u{:04x}".format, lines=True) + "\n")
 
 
 def put_aligned(rows: Sequence[Sequence[str]]) -> None:
     """Rows to stdout, in columns two blanks apart."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         put("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

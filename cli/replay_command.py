@@ -114,7 +114,7 @@ def replay(
             )
             played = interact(wish) if interactive else _play(wish)
     except ApplicationError as error:
-        sys.stderr.write(traceback_of(error.cause))
+        output.put_error(traceback_of(error.cause))
         return Exit.DIVERGED
     _print(played, as_json)
     return exit_of_played(played)
@@ -137,7 +137,7 @@ def _print(played: Played, as_json: bool) -> None:
         _print_report(played)
     sys.stdout.flush()
     if played.failure is not None:
-        sys.stderr.write(traceback_of(played.failure))
+        output.put_error(traceback_of(played.failure))
     elif played.waited is not None and played.ending != "cancelled":  # else it was told when that was seen
         output.note(played.waited)
     elif not played.connected:

@@ -108,7 +108,7 @@ def sweep(
                 for place, result in _shown(workers.results(work), len(work)):
                     results[place] = _swing(result)
     except Unloadable as error:
-        sys.stderr.write(str(error))
+        output.put_error(str(error))
         return Exit.DIVERGED
     seconds = time.perf_counter() - began
     groups = _groups(places, [results[place] for place in range(len(places))])

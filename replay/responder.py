@@ -94,7 +94,7 @@ class Responder(RealtimeModelListener):
         self._model = model
         self._recording = recording
         self._expected = Expected(expect)
-        self._ended = EndedEntries(0)
+        self._ended = EndedEntries()
         self._handlings: dict[int, Handling] = {}  # by the identity of the event
         self._undelivered: dict[int, None] = {}  # seqs, ascending
         self._open: dict[int | None, list[Answer | Handling]] = {}  # by recorded task

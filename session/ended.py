@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+_SHIFT = 12
+_CHUNK = 1 << _SHIFT
+
 
 class EndedEntries:
-    """A set of entry numbers: a bit for each, however long the session."""
+    """A set of entry numbers: a bit for each, however long the session, in chunks: no number is believed."""
 
-    def __init__(self, length: int) -> None:
-        self._bits = bytearray(length // 8 + 1)
+    def __init__(self) -> None:
+        self._chunks: dict[int, int] = {}
 
     def add(self, seq: int) -> None:
         """Note that the log holds an entry that ends `seq`."""
-        if 0 <= seq < len(self._bits) * 8:
-            self._bits[seq >> 3] |= 1 << (seq & 7)
+        self._chunks[seq >> _SHIFT] = self._chunks.get(seq >> _SHIFT, 0) | 1 << (seq & _CHUNK - 1)
 
     def any_of(self, first: int, count: int) -> bool:
         """Whether it holds one of so many numbers from the first on."""
-        bits = int.from_bytes(self._bits[first >> 3 : (first + count + 7) >> 3], "little")
-        return bool(bits >> (first & 7) & (1 << count) - 1)
+        end = first + count
+        for chunk in range(first >> _SHIFT, (end - 1 >> _SHIFT) + 1):
+            begin = max(first - (chunk << _SHIFT), 0)
+            some = min(end - (chunk << _SHIFT), _CHUNK) - begin
+            if self._chunks.get(chunk, 0) >> begin & (1 << some) - 1:
+                return True
+        return False
 
     def __contains__(self, seq: int) -> bool:
-        return 0 <= seq < len(self._bits) * 8 and bool(self._bits[seq >> 3] & 1 << (seq & 7))
+        return bool(self._chunks.get(seq >> _SHIFT, 0) >> (seq & _CHUNK - 1) & 1)

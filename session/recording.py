@@ -260,7 +260,7 @@ class Recording:
 
     def ended(self) -> EndedEntries:
         """Which entries the log holds an end of; blocking."""
-        ended = EndedEntries(self.length)
+        ended = EndedEntries()
         with store_errors(self._address):
             for seq in fetch_ended(self._connected_blocking(), self._session.key):
                 ended.add(seq)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from ..schema.entries import CALL_ENDS, Entry, Flag, Kind
@@ -39,7 +40,21 @@ _ARROWS: dict[str, str] = {
 _ENDINGS = CALL_ENDS | {Kind.HANDLED}
 
 # What a terminal would obey instead of showing: C0, C1, and the marks that turn the direction of text.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+_WITHIN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def visible(text: str, *, lines: bool = False, escape: Callable[[int], str] = "\\x{:02x}".format) -> str:
+    """A text whose control characters are shown, and not obeyed.
+
+    Args:
+        text: whatever somebody said.
+        lines: it is of several lines, whose ends and tabs are the writer's own.
+        escape: how the number of a character is shown.
+    """
+    return (_WITHIN_LINES if lines else _CONTROLS).sub(lambda found: escape(ord(found[0])), text)
 
 
 def direction(entry: Entry) -> str:
@@ -50,10 +65,10 @@ def direction(entry: Entry) -> str:
 def title(entry: Entry) -> str:
     """What it is: the kind, and the type or method that tells more."""
     if entry.kind == Kind.PLAYBACK:
-        return f"playback {entry.method}"
+        return visible(f"playback {entry.method}")
     if entry.kind in (Kind.RECEIVED, Kind.SENT):
-        return f"{entry.kind} {entry.type or '?'}"
-    return entry.kind
+        return visible(f"{entry.kind} {entry.type or '?'}")
+    return visible(entry.kind)
 
 
 def content(entry: Entry) -> str:
@@ -78,7 +93,7 @@ def line(entry: Entry) -> str:
 def short(text: str, limit: int = MAX_WORDS) -> str:
     """A text on one line, cut to a length, without anything that a terminal would obey."""
     shown = " ".join(text[: limit * 4].split())  # a payload may be megabytes
-    shown = _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", shown)
+    shown = visible(shown)
     return shown if len(shown) <= limit and len(text) <= limit * 4 else shown[: limit - 1] + "…"
 
 
@@ -92,6 +107,7 @@ def described(entry: Entry) -> str:
     """What it is and a short content, without its number: for a sentence."""
     told = content(entry)
     name = entry.type or entry.kind if entry.kind in (Kind.RECEIVED, Kind.SENT) else title(entry)
+    name = visible(name)
     return name if told in ("", name) else f"{name} {told}"
 
 

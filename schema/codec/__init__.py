@@ -8,7 +8,7 @@ from __future__ import annotations
 from .codec import REFERS, Codec, TextFilter, bytes_in, references
 from .credentials import REDACTED
 from .described import ORIGIN, Described, RecordedError
-from .encoding import MAX_DEPTH, Reference
+from .encoding import MAX_DEPTH, MAX_SIZE, Reference
 from .environment import is_no_word, secrets_of_environment
 from .equality import same
 from .json_text import MAX_NESTING, from_json, require_flatness, require_nesting, to_json
@@ -22,6 +22,7 @@ __all__ = [
     "HARMLESS_HEADERS",
     "MAX_DEPTH",
     "MAX_NESTING",
+    "MAX_SIZE",
     "ORIGIN",
     "PYTHON",
     "REDACTED",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
@@ -37,6 +38,10 @@ _COLLECTIONS: dict[str, Callable[[Any], Any]] = {
     "py:frozenset": frozenset,
     "py:dict": dict,
 }
+_ALIKE = 1000
+"""Keys of one hash, at most: each is compared with each. Python's own texts differ in every process; numbers
+can be chosen so that they do not."""
+
 _BYTES: dict[str, Callable[[bytes], Any]] = {
     "py:bytes": bytes,
     "py:bytearray": bytearray,
@@ -172,6 +177,8 @@ class Decoding:
         return data
 
     def _collection(self, name: str, items: list[Any]) -> Any:
+        if name != "py:tuple" and len(items) > _ALIKE and _most_alike(name, items) > _ALIKE:
+            raise DecodingError(f"more than {_ALIKE} keys of a {name} have the same hash")
         collection = _COLLECTIONS[name](items)
         if len(collection) < len(items):
             self.notes.add(f"type {name}: some of its keys are the same here, kept as a description")
@@ -285,6 +292,12 @@ class Decoding:
             return self._foreign(word.name, tree, "cannot be made of its arguments")
         remember(error, tree)
         return error
+
+
+def _most_alike(name: str, items: list[Any]) -> int:
+    """How many of the keys have the same hash, at most."""
+    keys = (item[0] for item in items) if name == "py:dict" else items
+    return max(Counter(map(hash, keys)).values())
 
 
 def _expect(value: Any, cls: type[Any]) -> Any:

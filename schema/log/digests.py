@@ -12,8 +12,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ..codec import REFERS, references
+from ..codec import MAX_SIZE, REFERS, references
 from ..entries import Entry, Header
+from ..errors import DecodingError
 
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -41,6 +42,9 @@ def entry_digest(previous: bytes, entry: Entry, get: Callable[[int, int, int], b
         previous: the digest of the entry before, or the header's.
         entry: its `digest` is not looked at.
         get: the bytes at (segment, offset, length) of this session.
+
+    Raises:
+        DecodingError: it refers to more bytes than any entry that we write.
     """
     return _digest(previous, _columns(entry), entry.payload, get)
 
@@ -56,7 +60,11 @@ def bare_digest(previous: bytes, row: tuple[Any, ...], get: Callable[[int, int, 
 def _digest(previous: bytes, columns: str, payload: str, get: Callable[[int, int, int], bytes]) -> bytes:
     digest = hashlib.sha256(previous + f"{columns}\n{payload}".encode())
     if REFERS in payload:
+        size = 0
         for reference in references(payload):
+            size += reference[2]
+            if size > MAX_SIZE:  # many references to the same bytes are a day's work
+                raise DecodingError("the payload refers to more bytes than any that we write")
             digest.update(get(*reference))
     return digest.digest()
 

@@ -245,6 +245,19 @@ def _last(connection: Connection, key: int) -> int | None:
     return last
 
 
+def fetch_durations(connection: Connection) -> dict[int, int]:
+    """By its key, of each session when its last entry was appended; nothing of a log that is damaged."""
+    last = select(ENTRIES.c.at_ns).where(ENTRIES.c.session == SESSIONS.c.key)
+    query = select(SESSIONS.c.key, last.order_by(ENTRIES.c.seq.desc()).limit(1).scalar_subquery())
+    try:
+        rows = connection.execute(query).all()
+    except REFUSALS as error:
+        if damage_of(error) is None:
+            raise
+        return {}
+    return {key: at_ns for key, at_ns in rows if type(key) is int and type(at_ns) is int}
+
+
 def fetch_rows(connection: Connection, key: int, first: int, *, bare: bool = False) -> list[Row]:
     """READ_BATCH entries of a session from `first` on, as rows. Fewer where it ends, and before what is
     not an entry as we write them, which then raises.

@@ -287,6 +287,7 @@ def _translating(engine: Engine, address: Address) -> Engine:
 def _begin_reading(connection: Connection, address: Address) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA query_only=ON")
+        connection.exec_driver_sql("PRAGMA trusted_schema=OFF")
         try:
             connection.exec_driver_sql("SELECT 1 FROM sqlite_master").fetchone()
         except StoreError as error:

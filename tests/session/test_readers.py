@@ -14,6 +14,7 @@ from realtape.session import (
     begins_turn,
     interruptions,
 )
+from realtape.session.ended import EndedEntries
 from realtape.session.fields import client_message, event_fields, facts_of
 from support.fixtures import drafts_in, raw
 from support.golden import DEMO
@@ -62,3 +63,15 @@ def test_what_is_kept_in_a_description_is_read_as_the_rest() -> None:
     sent = Entry(0, 0, 0, 0, Kind.SENT, "send_raw_message", payload=to_json(message))
     assert client_message(sent) == {"type": "response.create", "event_id": "e"}
     assert event_fields(sent._replace(payload="[")) == {}
+
+
+def test_which_entries_were_ended_takes_no_more_than_there_are() -> None:
+    """Whatever numbers a forged log names."""
+    ended = EndedEntries()
+    for seq in (0, 4_095, 4_096, 30_000_000_000):
+        ended.add(seq)
+    assert [seq in ended for seq in (0, 1, 4_095, 4_096, 30_000_000_000)] == [True, False, True, True, True]
+    assert ended.any_of(1, 4_095)
+    assert not ended.any_of(1, 4_094)
+    assert ended.any_of(4_000, 97)
+    assert not ended.any_of(4_097, 10_000)
