@@ -17,6 +17,7 @@ from ..schema.codec import TextFilter
 from ..schema.entries import Status
 from ..schema.log import StoreLocation
 from ..session.recording import Recording
+from ..session.words import visible
 from .heard_twice import PlaybackMatching
 from .loop.virtual_loop import VirtualLoop
 from .matching.audio_tape import AudioMatching
@@ -154,7 +155,7 @@ class Played:
 
         if self.recorded_with == self.replayed_with:
             return f"recorded and replayed with {told(self.recorded_with)}"
-        return f"recorded with {told(self.recorded_with)}; replayed with {told(self.replayed_with)}"
+        return visible(f"recorded with {told(self.recorded_with)}; replayed with {told(self.replayed_with)}")
 
 
 async def replay(
