@@ -122,6 +122,7 @@ def _facts(one: Listed) -> dict[str, Any]:
         "host": header.host,
         "pid": header.pid,
         "format": header.format,
+        "head": one.record.last_digest.hex(),
     }
 
 

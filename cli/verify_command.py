@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 from sqlalchemy.engine import Connection
 
-from ..schema import CorruptRecordError, Kind, NewerFormatError, NotAStoreError, SessionRecord, Status
+from ..schema import (
+    CorruptRecordError,
+    Kind,
+    NewerFormatError,
+    NotAStoreError,
+    SessionRecord,
+    Status,
+    UsageError,
+)
 from ..schema.log import Address, Pages, fetch_headers, file_damage, locate, open_blocking
 from ..session import choose, survey, verified_batches
 from ..session.fixture import is_fixture, read_into_memory
@@ -18,6 +26,7 @@ from .progress import Progress
 from .recover_command import tell
 from .targets import parse_target
 
+DIGEST_BYTES = 32
 MAX_GAPS = 5
 """Gaps that are named; of the rest, how many."""
 
@@ -27,15 +36,22 @@ def verify(
         str,
         typer.Argument(metavar="STORE[#SESSION]", help="The store, or one recording in it."),
     ],
+    expect: Annotated[
+        str | None,
+        typer.Option(metavar="HEAD", help="A head that was kept elsewhere: the session must still hold it."),
+    ] = None,
 ) -> int:
     """Check a store against the digest chains of its sessions.
 
     Finds what was changed, taken out, swapped or cut off after it was recorded, and says what is still good.
     """
     words = parse_target(target)
+    head = None if expect is None else _head(expect)
+    if head is not None and words.session is None:
+        raise UsageError("--expect is of one session: name it, STORE#SESSION")
     address = read_into_memory(words.store)[0] if is_fixture(words.store) else locate(words.store)
     try:
-        return _verify_store(address, words.session)
+        return _verify_store(address, words.session, head)
     except NotAStoreError as error:
         if address.path is None:
             raise
@@ -54,12 +70,12 @@ def _tell_what_is_left(address: Address, error: NotAStoreError) -> Exit:
     return Exit.INCOMPLETE
 
 
-def _verify_store(address: Address, session_id: str | None) -> Exit:
+def _verify_store(address: Address, session_id: str | None, head: bytes | None) -> Exit:
     with open_blocking(address) as connection:
         sessions = fetch_headers(connection, strays=True)
         if not sessions or session_id is not None:
             sessions = [choose(address, sessions, session_id)]
-        code = _verify(connection, address, sessions)
+        code = _verify(connection, address, sessions, head)
         if session_id is not None:
             return code
         damage = file_damage(connection) if code is Exit.SAME else None
@@ -73,7 +89,10 @@ def _verify_store(address: Address, session_id: str | None) -> Exit:
 
 
 def _verify(
-    connection: Connection, address: Address, sessions: Sequence[SessionRecord | CorruptRecordError]
+    connection: Connection,
+    address: Address,
+    sessions: Sequence[SessionRecord | CorruptRecordError],
+    head: bytes | None,
 ) -> Exit:
     intact, lacking = 0, 0
     position, length = 0, sum(one.entries for one in sessions if isinstance(one, SessionRecord))
@@ -85,7 +104,7 @@ def _verify(
     with Progress(lambda: (position, length), "verifying"):
         for session in sessions:
             try:
-                missing = _verified(connection, choose(address, [session], None), passed)
+                missing = _verified(connection, choose(address, [session], None), head, passed)
             except (CorruptRecordError, NewerFormatError) as error:
                 output.note(str(error))
                 continue
@@ -96,7 +115,9 @@ def _verify(
     return Exit.SAME if intact == len(sessions) and not lacking else Exit.INCOMPLETE
 
 
-def _verified(connection: Connection, session: SessionRecord, passed: Callable[[int], None]) -> str:
+def _verified(
+    connection: Connection, session: SessionRecord, head: bytes | None, passed: Callable[[int], None]
+) -> str:
     """What an intact session lacks all the same; said, too.
 
     Raises:
@@ -104,14 +125,30 @@ def _verified(connection: Connection, session: SessionRecord, passed: Callable[[
     """
     gaps: list[int] = []
     length = 0
+    held = head in (None, session.first_digest)
     for batch in verified_batches(connection, session):
         gaps += [entry.seq for entry in batch if entry.kind == Kind.GAP]
         length += len(batch)
+        held = held or any(entry.digest == head for entry in batch)
         passed(len(batch))
+    if not held:
+        raise CorruptRecordError(session.header.id, length, "the expected head is not in its chain")
     missing = _missing(session.status, gaps)
     place = f"session {session.header.id}: intact, {length} entries"
     output.put(f"{place}; {missing}" if missing else place)
     return missing
+
+
+def _head(text: str) -> bytes:
+    try:
+        head = bytes.fromhex(text)
+    except ValueError:
+        head = b""
+    if len(head) != DIGEST_BYTES:
+        raise UsageError(
+            f"--expect {text}: 64 hexadecimal digits were expected, as `realtape ls --json` has them"
+        )
+    return head
 
 
 def _missing(status: Status, gaps: list[int]) -> str:

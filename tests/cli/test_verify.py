@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import Ran
+from support.forging import reseal
 from support.telephone import record
 
 Realtape = Callable[..., Ran]
@@ -63,3 +65,21 @@ def test_gaps_are_named(realtape: Realtape, tmp_path: Path) -> None:
     ran = realtape("verify", store)
     assert (ran.code, ran.err) == (3, "")
     assert "the recorder lost entries at #" in ran.out
+
+
+def test_a_head_that_was_kept_elsewhere_finds_a_forger(realtape: Realtape, store: Path) -> None:
+    """Who computes the chain anew, or cuts it back, has another head."""
+    (told,) = json.loads(realtape("ls", store, "--json").out)
+    one, head = f"{store}#{told['id']}", told["head"]
+    assert realtape("verify", one, "--expect", head).code == 0
+    for wrong in ("12", "x" * 64):
+        assert realtape("verify", one, "--expect", wrong).code == 2
+    assert realtape("verify", store, "--expect", head).code == 2
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("DROP TRIGGER entries_no_delete")
+        connection.execute("DELETE FROM entries WHERE seq > 40")
+    reseal(store)
+    assert realtape("verify", one).code == 0
+    ran = realtape("verify", one, "--expect", head)
+    assert (ran.code, ran.out) == (3, "")
+    assert "entry 41: the expected head is not in its chain" in ran.err
