@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ..replay import ClientIds, Difference, differing
-from ..schema.codec import MAX_DEPTH, to_json
+from ..schema.codec import MAX_DEPTH, REDACTED, to_json
 from ..session.fields import mapping, sequence, text_of
 from .dialects import Dialect, Message
 from .recorded import WireFrame
@@ -81,7 +81,7 @@ class Outbound:
             if frame.inbound:
                 if frame.message is not None:
                     ids.received(to_json(frame.message))
-            elif place not in audio:
+            elif place not in audio and not frame.hidden:
                 normal = self._normal[place] = self._form(frame.data.data, frame.message, recorded=True)
                 self._waiting.setdefault(normal.key, []).append(place)
                 self.unmatched[place] = None
@@ -105,10 +105,11 @@ class Outbound:
         nearest = self._nearest(type, message, live)
         if nearest is None:
             return FrameMatch(None)
-        place, found = nearest
+        place, told = nearest
+        found = tuple(one for one in told if REDACTED not in one.recorded)  # of these nobody knows
         self.unmatched.pop(place)
         recorded = self._normal[place]
-        if self._frames[place].implied:  # of which only this much is known
+        if self._frames[place].implied or not found:  # of the former only this much is known
             self._learn(recorded, live)
             self._waiting[recorded.key].remove(place)
             return FrameMatch(place, minted=live.minted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import sqlite3
@@ -14,6 +15,7 @@ import pytest
 from agents.realtime.openai_realtime import OpenAIRealtimeWebSocketModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai import AsyncOpenAI
 from realtape.provider import LocalProvider, Reply, Script
 from realtape.recorder import Recorder
 from realtape.schema import Entry, Flag, Frame, Kind, Status, UsageError
@@ -378,6 +380,39 @@ async def test_the_sdk_through_the_proxy_and_then_from_the_server(
     report = server.report()
     assert report.verdict == "same", str(report)
     assert report.runs[0].connections[0].weaker == ()
+
+
+async def _ask_openai(base: str, text: str) -> tuple[str, bytes]:
+    """A text turn by the `openai` package's own client."""
+    client = AsyncOpenAI(api_key=KEY, websocket_base_url=base)
+    said, sound = "", b""
+    async with asyncio.timeout(PATIENCE_S), client.realtime.connect(model="local") as realtime:
+        content: Any = [{"type": "input_text", "text": text}]
+        await realtime.conversation.item.create(item={"type": "message", "role": "user", "content": content})
+        await realtime.response.create()
+        async for event in realtime:
+            if event.type == "response.output_audio_transcript.delta":
+                said += event.delta
+            elif event.type == "response.output_audio.delta":
+                sound += base64.b64decode(event.delta)
+            elif event.type == "response.done":
+                break
+    return said, sound
+
+
+async def test_the_openai_client_through_the_proxy_and_then_from_the_server(store: Path) -> None:
+    async with LocalProvider(Script([Reply.speech("How can I help?")]), pace=PACE) as provider:
+        base = provider.url.partition("/v1")[0]
+        async with proxy(base, store) as url:
+            there = await _ask_openai(f"{url}/v1", "Hello?")
+    assert there[0] == "How can I help?"
+    assert there[1]
+    for _ in range(3):
+        server = serve(store, pace=0)
+        async with server as url:
+            assert await _ask_openai(url.removesuffix("/realtime"), "Hello?") == there
+        assert server.report().verdict == "same", str(server.report())
+    assert KEY.encode() not in b"".join(file.read_bytes() for file in store.parent.iterdir())
 
 
 async def test_what_was_served_and_recorded_again_is_the_same(store: Path, tmp_path: Path) -> None:

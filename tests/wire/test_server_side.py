@@ -286,6 +286,20 @@ def test_a_changed_frame_is_answered_as_recorded() -> None:
     assert (finding.kind, finding.differences[0].field) == ("changed", "session.instructions")
 
 
+def test_what_was_redacted_is_whatever_the_client_says() -> None:
+    tool = {"type": "mcp", "server_label": "m", "authorization": "[redacted]"}
+    update = (">", {"type": "session.update", "session": {"tools": [tool]}})
+    played = Played(connection([CREATED, update, UPDATED]))
+    played.hear_now()
+    played.send({"type": "session.update", "session": {"tools": [{**tool, "authorization": "sk-live"}]}})
+    assert [message["type"] for message in played.hear_now()] == ["session.updated"]
+    assert played.findings() == []
+    again = Played(connection([CREATED, update, UPDATED]))
+    again.hear_now()
+    again.send({"type": "session.update", "session": {"tools": [{**tool, "server_label": "n"}]}})
+    assert again.findings() == [("changed", "session.update")]
+
+
 def test_one_frame_too_many_is_unexpected_even_where_it_came_first() -> None:
     played = Played(connection(TURN))
     played.hear_now()
