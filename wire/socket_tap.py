@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,17 +14,14 @@ from ..session.fields import mapping, sequence
 from .dialects import OPAQUE, Dialect, Message, dialect_of, is_conclusive, message_in
 from .recorded import How
 
-_CREDENTIALS_WITHIN = (
-    '"headers"',
-    '"authorization"',
-    '"server_url"',
-    '"handle"',
-    '"newHandle"',
-    '"new_handle"',
-)
+_HEAD = re.compile(r'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([^"\\]*)"')
+"""How most messages begin: their type is known without reading them."""
+_CREDENTIALS_WITHIN = re.compile(r'"(?:headers|authorization|server_url|handle|newHandle|new_handle)"')
 """In frames with one of these, what stands there is sought from then on wherever else it comes."""
 _HANDLES = frozenset({"handle", "newHandle", "new_handle"})
 """Whoever knows one resumes the session."""
+
+_BEGINNINGS = frozenset("{ \n\t\r")
 
 LOOKED_AT = 8
 """Messages by which a connection's dialect is known, at most."""
@@ -150,13 +148,21 @@ class SocketTap:
         text = frame.text
         type = None
         decoded: Message | None = None
-        if text is not None and text[:1] in ("{", " ", "\n", "\t", "\r"):
-            decoded = message_in(text)
-            type = self._type(decoded)
-            if any(word in text for word in _CREDENTIALS_WITHIN):
+        if text is not None and text[:1] in _BEGINNINGS:
+            head = _HEAD.match(text)
+            telling = _CREDENTIALS_WITHIN.search(text) is not None
+            if head is None or telling or self._codec.filters or not self._is_known:
+                decoded = message_in(text)
+            type = self._type(decoded) if head is None or not self._is_known else head[1]
+            if telling:
                 self._learn(decoded)
         value = self._redacted(frame, decoded) if self._codec.filters else frame
         return self.append(kind, value, type=type)
+
+    @property
+    def _is_known(self) -> bool:
+        """Whether no further message says more of the dialect, whose types stand where they mostly do."""
+        return (self._looked >= LOOKED_AT or is_conclusive(self._dialect)) and not self._dialect.types
 
     def _type(self, message: Message | None) -> str | None:
         if message is not None and self._looked < LOOKED_AT and not is_conclusive(self._dialect):

@@ -111,6 +111,8 @@ class Codec:
         if form == PLAIN:
             return encoding.payload_tree(data)
         word = self.vocabulary.by_class[form]
+        if word.shape == "custom":
+            return encoding.payload_tree(word.cls(*data))
         return encoding.checked(encoding.fields(word, zip(word.fields, data, strict=True)))
 
     def _encoded(self, encoding: Encoding, make: Callable[[], Any], secrets: Secrets | None) -> Encoded:

@@ -50,7 +50,8 @@ class Word:
         from_state: the reverse.
         field_names: the same as `fields`, to compare with.
         bare_keys: the keys of a payload that holds the fields as they are now, and nothing else.
-        getter: of a dataclass that has fields: their values, as a tuple.
+        getter: of a dataclass that has fields: their values, as a tuple. Of a `custom` one only where it is
+            frozen, for it is made of them again.
         set_fields: of a dataclass, where that can be: gives an instance all its fields, at once and past
             any `__setattr__`; they become its dictionary.
     """
@@ -75,7 +76,8 @@ class Word:
         bare = self.shape == "dataclass" and self.version == 1
         object.__setattr__(self, "field_names", names)
         object.__setattr__(self, "bare_keys", names | {"$"})
-        object.__setattr__(self, "getter", _getter(self.fields) if self.shape == "dataclass" else None)
+        held = self.fields if self.shape == "dataclass" else _frozen_fields(self.cls)
+        object.__setattr__(self, "getter", _getter(held) if self.shape in ("dataclass", "custom") else None)
         object.__setattr__(self, "set_fields", _dictionary_of(self.cls) if bare else None)
 
     def upcast(self, state: State, version: int) -> State:
@@ -206,6 +208,14 @@ def _shape_of(cls: type[Any], to_state: Callable[[Any], State] | None) -> tuple[
         f"{cls.__qualname__} is no dataclass, pydantic model, enum or exception (or more than its "
         "fields): register it with to_state and from_state"
     )
+
+
+def _frozen_fields(cls: type[Any]) -> tuple[str, ...]:
+    """The fields of a dataclass that nobody can change, and that is made by giving them in their order."""
+    params = own_attributes(cls).get("__dataclass_params__")
+    if params is None or not params.frozen or not params.init or "__init__" not in own_attributes(cls):
+        return ()
+    return tuple(field.name for field in dataclasses.fields(cls) if field.init)
 
 
 def _getter(fields: tuple[str, ...]) -> Callable[[Any], Any] | None:

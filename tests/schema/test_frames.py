@@ -105,3 +105,15 @@ def test_a_secret_is_scrubbed_in_a_frame_too() -> None:
     encoded = Codec(STANDARD).encode(Frame('{"token":"sk-secret-key"}'), Segments().put, secrets)
     assert encoded.redacted
     assert "sk-secret-key" not in encoded.payload
+
+
+def test_a_frame_is_held_as_it_is_and_cut_later() -> None:
+    """Its text is cut where the event loop does not wait."""
+    codec, segments = Codec(STANDARD), Segments()
+    frame = Frame(json.dumps({"type": "x", "delta": BASE64}), suspended=True, redacted=True)
+    snapshot = codec.snapshots.take(frame)
+    assert snapshot[1] == (frame.data, "text", True, True)
+    encoded = codec.encode_snapshot(snapshot, segments.put)
+    assert encoded.redacted
+    assert encoded == codec.encode(frame, Segments().put)
+    assert codec.decode(encoded.payload, segments.get).value == frame
