@@ -94,11 +94,12 @@ class Codec:
             encoding.simple, encoding.lossy = False, data.lossy
         elif type(data) is tuple and size < MAX_SIZE:
             word = self.vocabulary.by_class[form]
-            return self._encoded(
-                encoding,
-                lambda: encoding.plain_fields(word, data) or self._tree(encoding, form, data, put),
-                secrets,
-            )
+            if word.shape != "custom":
+                return self._encoded(
+                    encoding,
+                    lambda: encoding.plain_fields(word, data) or self._tree(encoding, form, data, put),
+                    secrets,
+                )
         return self._encoded(encoding, lambda: self._tree(encoding, form, data, put), secrets)
 
     def _tree(self, encoding: Encoding, form: int, data: Any, put: Callable[[bytes], Reference]) -> Any:
