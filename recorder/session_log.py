@@ -130,6 +130,7 @@ class Backlog:
         step_bytes: so many at a time.
         parked: the writer sleeps until it is woken, and does not look by itself.
         wake: tells the writer that a session has something to write; must not block.
+        said: what went wrong while appending, and was said: not again for each entry.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -138,6 +139,7 @@ class Backlog:
         self.step_bytes = min(STEP_BYTES, limit_bytes // 64)
         self.parked = False
         self.wake: Callable[[SessionLog], None] = lambda log: None
+        self.said: set[str] = set()
         self._lock = threading.RLock()  # a signal handler may append while its thread is in here
 
     def hold(self, size_bytes: int) -> None:
@@ -411,7 +413,8 @@ class SessionLog:
     def _failed(self, kind: Kind, at_ns: int, error: Exception) -> None:
         # Without the error's text, and without source: they may quote what was to be recorded.
         name = error.__class__.__name__
-        if self._loss is None:  # of those lost one after another, the first is enough
+        if name not in self._backlog.said:
+            self._backlog.said.add(name)
             trace = traceback.extract_tb(error.__traceback__)
             where = ", ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in trace)
             logger.error("entries are lost, please report this: %s in %s", name, where)

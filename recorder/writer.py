@@ -53,6 +53,8 @@ class Pace(NamedTuple):
 MOST_BYTES = 4 * 1024 * 1024
 LEAST_BYTES = 64 * 1024
 """What a commit holds, at most and where the disk is slow."""
+SAY_SECONDS = 60.0
+"""So seldom is it said that entries are lost, while they are."""
 SLOW_SECONDS = 0.5
 """A commit that takes longer was too large."""
 
@@ -106,6 +108,7 @@ class Writer:
         self._limit_bytes = MOST_BYTES
         self.entries = self.payload_bytes = self.lost = self.commits = 0
         self.commit_seconds = 0.0
+        self._loss_said_at, self._lost_said = -SAY_SECONDS, 0
         self.linger = pace.linger
         backlog.wake = self.wake
 
@@ -168,6 +171,8 @@ class Writer:
             self._thread = None
         if not first:
             return
+        if self.lost > self._lost_said:
+            logger.warning("%s: %d entries were lost in all; gaps say so", self.store.address, self.lost)
         if self.store.moved_entries:
             logger.warning(
                 "%s: %d entries went with the files that were removed or replaced; gaps say so",
@@ -399,7 +404,12 @@ class Writer:
         self._held_up.pop(log, None)
         if batch.lost:
             self.lost += batch.lost
-            logger.warning("%s: session %s lost %d entries", self.store.address, log.header.id, batch.lost)
+            if time.monotonic() - self._loss_said_at > SAY_SECONDS:
+                self._loss_said_at, self._lost_said = time.monotonic(), self.lost
+                logger.warning(
+                    "%s: session %s lost %d entries (%d in all)",
+                    *(self.store.address, log.header.id, batch.lost, self.lost),
+                )
             self._say()
 
     def _say(self) -> None:

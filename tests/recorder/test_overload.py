@@ -160,3 +160,29 @@ async def test_the_log_tells_when_writing_fails_and_when_it_works_again(
         f"{path}: writing again",
     ]
     assert numbers(await only(path)) == [0, 1]
+
+
+async def test_what_is_lost_again_and_again_is_said_once(path: Path, caplog: pytest.LogCaptureFixture):
+    """And at the end, how much it was in all."""
+    failing = True
+
+    def clock() -> int:
+        if failing:
+            raise ZeroDivisionError
+        return 0
+
+    async with Recorder(path, clock=clock) as recorder:
+        logs = [begin(recorder, name) for name in "ab"]
+        for number in range(10):
+            for log in logs:
+                mark(log, number)
+            await recorder.flush()
+        failing = False
+        mark(logs[0], 10)
+    found = {stored.label: stored for stored in await intact(path)}
+    assert sum(gap["lost"] for gap in found["a"].payloads(Kind.GAP)) == 10
+    assert numbers(found["a"]) == [10]
+    lines = [record.getMessage() for record in caplog.records]
+    assert sum("please report this: ZeroDivisionError" in line for line in lines) == 1
+    assert sum("in all)" in line for line in lines) == 1
+    assert lines[-1].endswith("20 entries were lost in all; gaps say so")

@@ -21,7 +21,9 @@ from realtape.recorder.session_log import Backlog, SessionLog
 from realtape.recorder.store import Store
 from realtape.recorder.writer import Writer
 from realtape.schema.entries import Kind, Status
-from realtape.schema.log import locate
+from realtape.schema.log import StoreLocation, locate
+from sqlalchemy import create_engine, text
+from support.postgresql import server
 from support.stored import Stored, beside, intact
 
 pytestmark = [pytest.mark.hypothesis, pytest.mark.real_time]
@@ -92,10 +94,11 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="realtape-machine-"))
         self.path = self.folder / "log.db"
+        self.store = self._store()
         self.file: dict[str, Rows] = {}
         self.statuses: dict[str, Status] = {}
         self.backup: tuple[dict[str, Rows], dict[str, Status]] | None = None
-        self.recorders = [DrivenRecorder(self.path) for _ in range(2)]
+        self.recorders = [DrivenRecorder(self.store) for _ in range(2)]
         self.sessions: list[dict[str, Session]] = [{}, {}]
         self.numbers = 0
 
@@ -120,7 +123,7 @@ class Machine(RuleBasedStateMachine):
         session.pending, session.touched = [], False
 
     def _check(self) -> None:
-        found = {stored.label: stored for stored in asyncio.run(intact(self.path))}
+        found = {stored.label: stored for stored in asyncio.run(intact(self.store))}
         assert {name: rows_of(stored) for name, stored in found.items()} == self.file
         living = {name for sessions in self.sessions for name in sessions}
         for name, stored in found.items():
@@ -166,7 +169,7 @@ class Machine(RuleBasedStateMachine):
     @rule(who=st.integers(0, 1))
     def kill(self, who: int) -> None:
         self.recorders[who].die()
-        self.recorders[who] = DrivenRecorder(self.path)
+        self.recorders[who] = DrivenRecorder(self.store)
         self.sessions[who] = {}
 
     @rule(who=st.integers(0, 1))
@@ -178,7 +181,7 @@ class Machine(RuleBasedStateMachine):
         self.recorders[who].close_blocking()
         for name, session in due.items():
             self._commit(name, session)
-        self.recorders[who] = DrivenRecorder(self.path)
+        self.recorders[who] = DrivenRecorder(self.store)
         self.sessions[who] = {}
         if due:
             self._check()
@@ -193,7 +196,7 @@ class Machine(RuleBasedStateMachine):
             code = 1
             with contextlib.suppress(BaseException):
                 recorder = self.recorders[who]
-                assert recorder.address == locate(self.path)
+                assert recorder.address == locate(self.store)
                 recorder.begin({"name": name}).append(Kind.MARKER, {"number": self.numbers})
                 recorder.write()
                 code = 0
@@ -240,6 +243,9 @@ class Machine(RuleBasedStateMachine):
 
     # --- helpers --------------------------------------------------------------------------------------
 
+    def _store(self) -> StoreLocation:
+        return self.path
+
     def _backup(self) -> sqlite3.Connection:
         (self.folder / "backup").unlink(missing_ok=True)
         return sqlite3.connect(self.folder / "backup")
@@ -260,6 +266,38 @@ class Machine(RuleBasedStateMachine):
             self.numbers += 1
 
 
+class ServerMachine(Machine):
+    """The same on a server, whose tables somebody drops."""
+
+    url = ""
+
+    def _store(self) -> StoreLocation:
+        self._execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+        return self.url
+
+    def _execute(self, *statements: str) -> None:
+        engine = create_engine(self.url.replace("postgresql://", "postgresql+psycopg://"))
+        with engine.begin() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+        engine.dispose()
+
+    @precondition(lambda self: bool(self.file))
+    @rule()
+    def remove(self) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self._execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+        self._lost()
+
+    def empty(self) -> None:
+        """There is no file."""
+
+    def back_up(self) -> None:
+        """Nor one to copy."""
+
+    def restore(self) -> None:
+        """Nor to put back."""
+
+
 def rows_of(stored: Stored) -> Rows:
     rows: Rows = []
     gaps, marks = iter(stored.payloads(Kind.GAP)), iter(stored.payloads())
@@ -271,3 +309,15 @@ def rows_of(stored: Stored) -> Rows:
 @pytest.mark.parametrize("examples", [15, pytest.param(300, marks=pytest.mark.deep)])
 def test_the_store_holds_what_the_model_says(examples: int):
     run_state_machine_as_test(Machine, settings=settings(max_examples=examples, stateful_step_count=25))
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("examples", [5, pytest.param(300, marks=pytest.mark.deep)])
+def test_a_server_holds_what_the_model_says(examples: int):
+    with server() as url:
+        if url is None:
+            pytest.fail("no PostgreSQL here: install it, or set REALTAPE_TEST_POSTGRESQL")
+        ServerMachine.url = url
+        run_state_machine_as_test(
+            ServerMachine, settings=settings(max_examples=examples, stateful_step_count=25)
+        )
