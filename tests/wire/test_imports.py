@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from realtape.schema import UsageError
+from realtape.session import Draft
+from realtape.session.fixture import read_fixture, write_fixture
+from realtape.session.redaction import redacted
 from realtape.wire import (
     LineFields,
     RecordedConnection,
@@ -200,3 +203,47 @@ async def test_an_import_is_served(tmp_path: Path) -> None:
     async with server as url, connect(url) as client:
         assert await talk(client, TURN) == [data_of(what) for way, what in TURN if way == "<"]
     assert server.report().verdict == "same"
+
+
+# --- what is done to other recordings is done to these ------------------------------------------------------
+
+
+def spoken(tmp_path: Path) -> Draft:
+    """A recording of frames with sound, a telephone number cut in two, and bytes."""
+    ids = {"response_id": "r", "item_id": "item_1", "content_index": 0}
+    words = {"type": "response.output_audio_transcript.delta", **ids}
+    audio = base64.b64encode(bytes(range(1, 201)) * 3).decode()
+    messages: list[Any] = [
+        {"type": "session.created", "session": {"id": "sess_1"}},
+        {**words, "delta": "Call (415) 55"},
+        {"type": "response.output_audio.delta", **ids, "delta": audio},
+        {**words, "delta": "5-0132, or write to ada@example.org."},
+    ]
+    lines = [{"dir": "server", "event": message} for message in messages]
+    return read_frames(written(tmp_path / "a.jsonl", *lines, {"dir": "client", "base64": "AAE="}))
+
+
+def test_a_fixture_of_frames_comes_back_and_its_sound_is_a_file(tmp_path: Path) -> None:
+    draft = spoken(tmp_path)
+    write_fixture([draft], tmp_path / "fixture")
+    assert read_fixture(tmp_path / "fixture") == [draft]
+    assert [path.name for path in (tmp_path / "fixture" / "audio").iterdir()] == ["01-assistant-item_1.wav"]
+
+
+@pytest.mark.parametrize("audio", ["keep", "silence", "drop"])
+def test_frames_are_redacted_across_their_borders_and_can_be_played(tmp_path: Path, audio: Any) -> None:
+    draft = spoken(tmp_path)
+    (less,) = redacted([draft], audio=audio)
+    (before,), (after,) = connections_of([draft]), connections_of([less])
+    texts = [str(frame.data.data) for frame in after.frames]
+    assert "(555) 55" in texts[1]
+    assert "5-0000" in texts[3]
+    assert "ada@example.org" not in texts[3]
+    assert list(map(len, texts)) == [len(str(frame.data.data)) for frame in before.frames]
+    assert (texts[2] == str(before.frames[2].data.data)) is (audio == "keep")
+    assert as_recorded(after).got == inbound(after)
+
+
+def test_a_redacted_recording_of_frames_verifies(tmp_path: Path) -> None:
+    (less,) = redacted([spoken(tmp_path)], audio="silence")
+    assert less == less.sealed()
