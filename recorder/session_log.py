@@ -7,6 +7,7 @@ import asyncio
 import dataclasses
 import itertools
 import logging
+import math
 import sys
 import threading
 import time
@@ -24,6 +25,7 @@ from .gaps import OVERLOAD, Loss
 from .held_back import HeldBack
 from .payloads import PLACE_COLUMNS, EntryEncoder, Pending
 from .playback import NO_PLAYBACK, Playback, PlaybackColumns
+from .turns import give_way
 
 logger = logging.getLogger("realtape.recorder")
 
@@ -43,9 +45,6 @@ SAMPLE_NS = 1_000_000
 
 SLOW_READS = 100
 """A tracker is asked so many times as seldom as its answer took."""
-
-SLICE_ENTRIES = 32
-"""Entries that are encoded before the writer gives the interpreter's lock up."""
 
 _NO_CAUSE = -2  # said by who knows that there is none
 _NEVER_NS = 1 << 70
@@ -89,23 +88,26 @@ class Batch:
     ready: bool = False
     ready_bytes: int = 0
 
-    def encode(self, limit_bytes: int = sys.maxsize, *, hold: bool = False) -> None:
+    def encode(
+        self, limit_bytes: int = sys.maxsize, limit_seconds: float = math.inf, *, hold: bool = False
+    ) -> None:
         """Make entries of what was appended: once, whatever becomes of them. The writer's thread.
 
         Args:
-            limit_bytes: where they hold more, the rest stays as it is, until these are committed.
+            limit_bytes: where they hold more, the rest stays as it is, until these are committed;
+            limit_seconds: or where that takes longer: a redactor may be slow.
             hold: what may be the beginning of a secret may wait for the next batch.
         """
         encoded: list[Pending] = []
-        encoder, done = self.log.encoder, 0
+        encoder, until = self.log.encoder, time.perf_counter() + limit_seconds
         encoder.begin()
-        while done < len(self.appended) and self.ready_bytes < limit_bytes:
-            for appended in self.appended[done : done + SLICE_ENTRIES]:
-                encoded.append(encoder.entry(appended))
-                self.ready_bytes += appended[-1] + ENTRY_OVERHEAD_BYTES
-            done += SLICE_ENTRIES
-            time.sleep(0)  # the event loop's turn
-        del self.appended[:done]
+        for appended in self.appended:
+            if encoded and (self.ready_bytes >= limit_bytes or time.perf_counter() > until):
+                break
+            encoded.append(encoder.entry(appended))
+            self.ready_bytes += appended[-1] + ENTRY_OVERHEAD_BYTES
+            give_way()
+        del self.appended[: len(encoded)]
         hold = bool(self.appended) or (hold and self.status is Status.RECORDING)
         self.entries = self.log.held.pass_on(encoded, hold=hold)
         self.ready = True

@@ -51,6 +51,7 @@ from .gaps import Loss, gap_instead
 from .payloads import Pending
 from .session_log import Batch, SessionLog
 from .status import Durability
+from .turns import give_way
 
 logger = logging.getLogger("realtape.recorder")
 
@@ -251,7 +252,7 @@ class Store:
                 digest = entry_digest(digest, one.entry, one.bytes_at)
                 rows.append(_new(Entry, (*one.entry[:-1], digest)))
             insert_entries(connection, chain.key, rows)
-            time.sleep(0)  # the event loop's turn
+            give_way()
         kinds.update(one.entry.kind for one in batch.entries)
         if not advance_session(connection, chain.key, log.header.id, chain.digest, digest, _status(batch)):
             raise _Doubt(log)

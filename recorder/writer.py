@@ -30,6 +30,10 @@ from .store import Store
 logger = logging.getLogger("realtape.recorder")
 
 
+ENCODE_SECONDS = 0.5
+"""So long the writer makes entries for one commit: a redactor may be slow, and what is made must land."""
+
+
 class Pace(NamedTuple):
     """How long the writer waits for what, in seconds.
 
@@ -345,12 +349,12 @@ class Writer:
     ) -> list[Batch]:
         """What goes into the next commit, encoded; the rest of a large batch waits its turn."""
         group: list[Batch] = []
-        left = self._limit_bytes
-        while due and left > 0:
+        left, until = self._limit_bytes, time.monotonic() + ENCODE_SECONDS
+        while due and left > 0 and (not group or time.monotonic() < until):
             batch = due.popleft()
             try:
                 if not batch.ready:  # else it was encoded for an attempt that failed
-                    batch.encode(left, hold=hold)
+                    batch.encode(left, max(until - time.monotonic(), 0.0), hold=hold)
             except Exception as error:  # noqa: BLE001 - one session's trouble is not the others'
                 failed[batch.log] = error
                 continue
