@@ -20,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Those that pyproject.toml names. What cannot be tried is not claimed.
 PYTHONS := $(shell sed -n 's/^ *"Programming Language :: Python :: \(3\.[0-9]*\)",$$/\1/p' pyproject.toml)
 
-.PHONY: demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-sdk-suite bench check types format clean
+.PHONY: demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-sdk-suite bench damage check types format clean
 
 demo: $(READY)
 	$(BIN)/realtape demo
@@ -77,6 +77,10 @@ test-sdk-suite: $(READY)
 # Measures, and writes docs/performance.md.
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
+
+# The table in docs/reliability.md.
+damage: $(READY)
+	$(BIN)/python benchmarks/damage.py 1201
 
 check: $(READY) types
 	$(BIN)/ruff check .

@@ -26,6 +26,8 @@ _PAGE_SIZES = [1 << power for power in range(9, 17)]
 _DEFAULT_PAGE_SIZE = 4096
 _LOOKS = 256
 """Pages that are looked at, to know how large they are."""
+_LIKELY = 0.75
+"""So many of them at least begin as a page does."""
 _PAGE_TYPES = frozenset((0, 2, 5, 10, 13))
 """First bytes of pages of a tree, and of those that continue a record or are free."""
 
@@ -152,8 +154,10 @@ class Pages:
         for size in dict.fromkeys(size for size in sizes if size in _PAGE_SIZES):
             step = max(size, len(main) // _LOOKS // size * size)
             firsts = [main[offset] for offset in range(size, len(main), step)]
-            looks[size] = sum(first in _PAGE_TYPES for first in firsts) / max(len(firsts), 1)
-        return max(looks, key=lambda size: looks[size])  # of equals the first
+            looks[size] = sum(first in _PAGE_TYPES for first in firsts) / len(firsts) if firsts else 1.0
+            if looks[size] > _LIKELY:  # of several the one that is said first: free pages look like any
+                return size
+        return max(looks, key=lambda size: looks[size])
 
     def _reserved(self) -> int:
         """Bytes at the end of a page that are not used: few SQLite libraries keep any."""

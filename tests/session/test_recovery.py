@@ -332,3 +332,16 @@ def test_rows_that_go_on_in_other_pages(tmp_path: Path) -> None:
     for table in ("entries", "sessions"):
         query = f"SELECT * FROM {table} ORDER BY 1, 2"
         assert sql(tmp_path / "out.db", query) == sql(golden, query)
+
+
+def test_a_file_whose_pages_are_all_in_the_log(tmp_path: Path) -> None:
+    """It is a page of nothing but zeros, of which smaller pages would look as well."""
+    path = tmp_path / "log.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("SELECT * FROM sqlite_master").fetchall()
+        fill(path, SESSIONS, ENTRIES, settled=False)
+        data, wal = path.read_bytes(), path.with_name("log.db-wal").read_bytes()
+    found, _ = recovered(data, tmp_path, wal)
+    assert found.whole
+    assert [len(saved.prefix) for saved in found.sessions] == [ENTRIES] * SESSIONS
