@@ -24,7 +24,9 @@ from .export_command import export
 from .import_command import import_
 from .learn_command import learn
 from .ls_command import ls
+from .pin_command import pin, unpin
 from .proxy_command import proxy
+from .prune_command import prune
 from .recover_command import recover
 from .replay_command import replay
 from .serve_command import serve
@@ -96,6 +98,9 @@ _command("trim", trim)
 _command("shrink", shrink)
 _command("verify", verify)
 _command("recover", recover)
+_command("prune", prune)
+_command("pin", pin)
+_command("unpin", unpin)
 _command("export", export)
 _command("import", import_)
 

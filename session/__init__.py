@@ -15,6 +15,7 @@ from .origins import Origin, origin_of, reactions, unknown_calls
 from .places import Numbering, Place
 from .recording import Recording, choose
 from .recovery import Saved, Survey, survey, write_survey
+from .retention import Going, Retention, chains, kin
 from .sound import SoundFormat, SoundFormats, format_of
 from .speech import Speech
 from .state import HeardSoFar, HistoryItem, OpenCall, Said, State
@@ -29,6 +30,7 @@ __all__ = [
     "RUNS",
     "SPOKEN_DELTAS",
     "Draft",
+    "Going",
     "HeardAudio",
     "HeardSoFar",
     "HeardSound",
@@ -44,6 +46,7 @@ __all__ = [
     "ReceivedAudio",
     "Recording",
     "Response",
+    "Retention",
     "Said",
     "Saved",
     "ServerEvent",
@@ -60,6 +63,7 @@ __all__ = [
     "ToolCalls",
     "WireEvents",
     "begins_turn",
+    "chains",
     "choose",
     "entries_with_events",
     "format_of",
@@ -67,6 +71,7 @@ __all__ = [
     "is_reaction",
     "is_stimulus",
     "keep_origins",
+    "kin",
     "origin_of",
     "reactions",
     "read_drafts",

@@ -12,6 +12,8 @@ from .driver_errors import store_errors
 from .learned_text import fetch_origins, put_origins
 from .liveness import Lock, mark_interrupted
 from .pages import Pages, RecordPlace
+from .pins import pin, pinned, unpin
+from .prunings import Reason, remove_sessions
 from .rows import (
     BARE_FIELDS,
     Row,
@@ -34,7 +36,17 @@ from .rows import (
     row_batches,
     session_of,
 )
-from .stores import file_damage, open_blocking, open_for_reading, open_for_writing, read, read_each, settle
+from .space import free_bytes, give_back, rewrite, shares, used_bytes
+from .stores import (
+    file_damage,
+    open_blocking,
+    open_for_changes,
+    open_for_reading,
+    open_for_writing,
+    read,
+    read_each,
+    settle,
+)
 from .untyped import SESSION_COLUMNS
 
 __all__ = [
@@ -45,6 +57,7 @@ __all__ = [
     "Lock",
     "MemoryDatabase",
     "Pages",
+    "Reason",
     "RecordPlace",
     "Row",
     "StoreLocation",
@@ -63,6 +76,8 @@ __all__ = [
     "fetch_sessions",
     "file_damage",
     "find_session",
+    "free_bytes",
+    "give_back",
     "has_kind",
     "header_digest",
     "insert_entries",
@@ -71,13 +86,21 @@ __all__ = [
     "locate",
     "mark_interrupted",
     "open_blocking",
+    "open_for_changes",
     "open_for_reading",
     "open_for_writing",
+    "pin",
+    "pinned",
     "put_origins",
     "read",
     "read_each",
+    "remove_sessions",
+    "rewrite",
     "row_batches",
     "session_of",
     "settle",
+    "shares",
     "store_errors",
+    "unpin",
+    "used_bytes",
 ]

@@ -49,7 +49,15 @@ ORIGINS = Addition(
 )
 """What was learned of a session's calls (`realtape learn`)."""
 
-ADDITIONS: tuple[Addition, ...] = (LOCKS, ORIGINS)
+PINS = Addition(
+    "pins",
+    "CREATE TABLE pins (session INTEGER NOT NULL PRIMARY KEY, pinned_ns BIGINT NOT NULL)",
+    "schema/log/pins.py",
+    "session",
+)
+"""The sessions that no pruning takes."""
+
+ADDITIONS: tuple[Addition, ...] = (LOCKS, ORIGINS, PINS)
 
 
 def make_additions(connection: Connection) -> None:

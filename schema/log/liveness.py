@@ -138,16 +138,26 @@ def judged(connection: Connection, records: Sequence[SessionRecord]) -> list[Ses
     return [replace(one, status=Status.INTERRUPTED) if one.key in dead else one for one in records]
 
 
+def being_recorded(connection: Connection) -> set[int]:
+    """The keys of sessions whose recorder is not known to be gone."""
+    going_on = _going_on(connection)
+    return {key for key, *_ in going_on} - _dead(connection, going_on)
+
+
 def mark_interrupted(connection: Connection) -> None:
     """Give sessions whose recorder is dead their status."""
-    query = select(SESSIONS.c.key, SESSIONS.c.host, SESSIONS.c.pid, SESSIONS.c.started_ns)
-    rows = connection.execute(query.where(SESSIONS.c.status == Status.RECORDING)).all()
-    dead = _dead(connection, [(row.key, row.host, row.pid, row.started_ns) for row in rows])
+    dead = _dead(connection, _going_on(connection))
     if dead:
         connection.execute(update(SESSIONS).where(SESSIONS.c.key.in_(dead)).values(status=Status.INTERRUPTED))
 
 
 # --- asking -----------------------------------------------------------------------------------------
+
+
+def _going_on(connection: Connection) -> list[tuple[int, str, int, int]]:
+    query = select(SESSIONS.c.key, SESSIONS.c.host, SESSIONS.c.pid, SESSIONS.c.started_ns)
+    rows = connection.execute(query.where(SESSIONS.c.status == Status.RECORDING))
+    return [(row.key, row.host, row.pid, row.started_ns) for row in rows]
 
 
 def _dead(connection: Connection, sessions: Iterable[tuple[int, str, int, int]]) -> set[int]:

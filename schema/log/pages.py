@@ -28,8 +28,9 @@ _LOOKS = 256
 """Pages that are looked at, to know how large they are."""
 _LIKELY = 0.75
 """So many of them at least begin as a page does."""
-_PAGE_TYPES = frozenset((0, 2, 5, 10, 13))
-"""First bytes of pages of a tree, and of those that continue a record or are free."""
+_PAGE_TYPES = frozenset((0, 1, 2, 3, 4, 5, 10, 13))
+"""First bytes of pages of a tree, of those that continue a record or are free, and of those that say what the
+others are, in a file that can be shortened."""
 
 # Serial types, which a record's header holds of each of its columns.
 _INT, _MAYBE_INT, _MAYBE_REAL = rb"[\x01-\x06\x08\x09]", rb"[\x00-\x06\x08\x09]", rb"[\x00-\x09]"

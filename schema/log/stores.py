@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Engine, create_engine, event, func, inspect, select
@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from ..clocks import clock_held
 from ..entries import FORMAT
-from ..errors import NewerFormatError, NotAStoreError, StoreError, UsageError
+from ..errors import NewerFormatError, NotAStoreError, StoreBusyError, StoreError, UsageError
 from .additions import impostors, make_additions
 from .addresses import Address
 from .driver_errors import SOMETHING_ELSE, damage_of, sqlite_code, store_error, store_errors
@@ -75,6 +75,7 @@ def open_for_writing(address: Address, *, durable: bool = True) -> Engine:
     try:
         with store_errors(address):
             if fresh:
+                _give_back_space(engine)
                 _tune(engine, durable)
             with engine.begin() as connection:
                 _make_or_check(address, connection)
@@ -115,6 +116,12 @@ def _server(url: URL, durable: bool) -> Engine:
     return engine
 
 
+def _give_back_space(engine: Engine) -> None:
+    """Let the file shrink again, a part at a time: to be said before anything is in it."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
+
+
 def _tune(engine: Engine, durable: bool) -> None:
     """The journal's mode is written into the file: of one that exists, not before we know that it
     is ours."""
@@ -125,6 +132,29 @@ def _tune(engine: Engine, durable: bool) -> None:
         # process; after a power failure the last ones may be missing, never torn.
         raw.execute("PRAGMA journal_mode=WAL")
         raw.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+
+
+@contextmanager
+def open_for_changes(address: Address) -> Generator[Engine]:
+    """Open a store that is there, for who may wait for its recorders; it is settled at the end, if nobody
+    else uses it.
+
+    Raises:
+        StoreError: as in `errors.py`.
+    """
+    address.require_log()
+    engine = open_for_writing(address)
+    try:
+        with _translating(engine, address).connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={round(READ_BUSY_SECONDS * 1000)}")
+                connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        yield engine
+    finally:
+        engine.dispose()
+        if address.path is not None:
+            with suppress(StoreBusyError):
+                settle(address)
 
 
 def settle(address: Address) -> None:
@@ -295,6 +325,12 @@ def _begin_reading(connection: Connection, address: Address) -> None:
                 raise
             # A file that was cut: with this SQLite reads of it what there is.
             connection.exec_driver_sql("PRAGMA writable_schema=ON")
+            try:
+                _require_log(
+                    address, connection, _tables(connection), "name the store that was recorded into"
+                )
+            except NotAStoreError:
+                raise error from None  # what would tell was cut off
     _require_log(address, connection, _tables(connection), "name the store that was recorded into")
 
 

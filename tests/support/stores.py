@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from realtape.schema.log import (
     read_each,
     settle,
 )
+from sqlalchemy.engine import Connection
 
 DATA = b"four bytes and more of them"
 NOBODY = 65534
@@ -64,19 +65,26 @@ def fill(path: Path, sessions: int = 1, entries: int = 3, *, settled: bool = Tru
     with engine.begin() as connection:
         for number in range(sessions):
             facts = header(number=str(number))
-            key, digest = first = insert_session(connection, facts)
-            insert_segment(connection, key, 0, DATA)
-            rows: list[Entry] = []
-            for seq in range(entries):
-                digest = entry_digest(digest, entry(seq), lambda segment, offset, length: DATA[:length])
-                rows.append(entry(seq)._replace(digest=digest))
-            insert_entries(connection, key, rows)
-            advance_session(connection, key, facts.id, first[1], digest, Status.CLOSED)
-            keys.append(key)
+            keys.append(add(connection, facts, list(map(entry, range(entries)))))
     engine.dispose()
     if settled:
         settle(address)
     return keys
+
+
+def add(
+    connection: Connection, facts: Header, entries: Sequence[Entry], status: Status = Status.CLOSED
+) -> int:
+    """Write a session of these entries and one segment; answers its key."""
+    key, digest = first = insert_session(connection, facts)
+    insert_segment(connection, key, 0, DATA)
+    rows: list[Entry] = []
+    for one in entries:
+        digest = entry_digest(digest, one, lambda segment, offset, length: DATA[:length])
+        rows.append(one._replace(digest=digest))
+    insert_entries(connection, key, rows)
+    advance_session(connection, key, facts.id, first[1], digest, status)
+    return key
 
 
 def sql(path: Path, *statements: str) -> list[Any]:
