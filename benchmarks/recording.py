@@ -20,7 +20,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +28,7 @@ from agents.realtime import RealtimeModelListener, RealtimePlaybackTracker
 from agents.realtime.model_events import RealtimeModelAudioEvent, RealtimeModelRawServerEvent
 from agents.realtime.openai_realtime import OpenAIRealtimeWebSocketModel
 from realtape.integrations.openai_agents import Recorder, RecordingModel
+from realtape.schema.codec import TextFilter
 from realtape.schema.entries import Kind
 
 RUNS = 11
@@ -127,8 +127,11 @@ async def event_loop(folder: Path) -> list[str]:
         "| a delta | the SDK itself, µs | added on the loop | share | on all processors | share |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    redactors = (lambda text: text.replace("Jane", "J."), lambda text: text.replace("Doe", "D."))
-    ways: list[tuple[str, str, tuple[Callable[[str], str], ...]]] = [
+    redactors: tuple[TextFilter, ...] = (
+        lambda text: text.replace("Jane", "J."),
+        lambda text: text.replace("Doe", "D."),
+    )
+    ways: list[tuple[str, str, tuple[TextFilter, ...]]] = [
         ("audio", f"audio, {AUDIO_BYTES:,} bytes", ()),
         ("audio_transcript", "transcript", ()),
         ("audio_transcript", "transcript, two redactors", redactors),

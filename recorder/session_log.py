@@ -356,7 +356,6 @@ class SessionLog:
         with self._lock:
             self.status = status
             self._touched = True
-        self.secrets.leave()
         self._backlog.wake(self)
 
     def let_go(self) -> None:

@@ -434,6 +434,7 @@ class Writer:
                     log.listed = True
                 else:
                     del self._logs[log]
+                    log.secrets.leave()  # what others appended until it ended is encoded
 
     def _rest(self) -> None:
         if time.monotonic() - self._quiet_since < self._pace.park_after:

@@ -37,7 +37,7 @@ def deltas(entries: list[Pending]) -> dict[str, str]:
     """The joined text of each item."""
     joined: dict[str, str] = {}
     for entry, _ in entries:
-        event: Any = CODEC.decode(entry.payload, lambda *place: b"").value
+        event: Any = CODEC.decode(entry.payload, lambda segment, offset, length: b"").value
         joined[event.item_id] = joined.get(event.item_id, "") + event.delta
     return joined
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,7 +19,10 @@ from support.strategies import events, sdks, sends, values
 SDK = Codec(VOCABULARY)
 
 
-def outcome(make: Any) -> Any:
+Put = Callable[[bytes], tuple[int, int, int]]
+
+
+def outcome(make: Callable[[Put], Any]) -> Any:
     """What comes of it: the payload, what is told of it, and the bytes, each at its place; or no more than
     that it cannot be encoded."""
     held = bytearray()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from realtape.schema import Entry, SessionRecord
@@ -19,16 +20,14 @@ def reseal(store: Path) -> None:
         connection.execute("DROP TRIGGER IF EXISTS entries_no_update")
         for session in sessions:
             digest = first = header_digest(session.header)
-            segments = dict(
+            segments: dict[int, bytes] = dict(
                 connection.execute("SELECT segment, data FROM segments WHERE session = ?", (session.key,))
             )
             columns = ", ".join(f'"{name}"' for name in Entry._fields)
             query = f"SELECT {columns} FROM entries WHERE session = ? ORDER BY seq"
             for row in connection.execute(query, (session.key,)).fetchall():
                 entry = Entry._make(row)
-                digest = entry_digest(
-                    digest, entry, lambda *at, held=segments: bytes_in(held, *at) if at[0] in held else b""
-                )
+                digest = entry_digest(digest, entry, partial(_bytes_in, segments))
                 connection.execute(
                     "UPDATE entries SET digest = ? WHERE session = ? AND seq = ?",
                     (digest, session.key, entry.seq),
@@ -37,3 +36,7 @@ def reseal(store: Path) -> None:
                 "UPDATE sessions SET first_digest = ?, last_digest = ? WHERE key = ?",
                 (first, digest, session.key),
             )
+
+
+def _bytes_in(segments: dict[int, bytes], segment: int, offset: int, length: int) -> bytes:
+    return bytes_in(segments, segment, offset, length) if segment in segments else b""

@@ -458,7 +458,7 @@ def test_credentials_of_logs_that_hold_them_are_taken_out() -> None:
     plain, other = CREDENTIALS
     for piece in (plain[:9], plain[9:20], plain[20:]):
         session.add(Kind.RECEIVED, ev.RealtimeModelTranscriptDeltaEvent("item_1", piece, "resp_1"))
-    raw = {
+    raw: dict[str, Any] = {
         "type": "session.updated",
         "session": {"tools": [{"authorization": "of-a-server-42"}], "token": 12},
     }
