@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from realtape.schema.log import locate
 from realtape.session import Recording
 from realtape.session.drafts import tree_of, write_drafts
 from realtape.session.redaction import redacted
+from support.counting import calls_in
 from support.golden import DEMO, VALUES
 from support.planted import Session
 
@@ -56,7 +56,7 @@ def test_where_nothing_is_to_be_taken_out_nothing_is(store: Path) -> None:
 
 
 @pytest.mark.deep
-def test_five_thousand_entries_take_a_second_or_so() -> None:
+def test_five_thousand_entries_take_some_hundred_calls_each() -> None:
     session = Session()
     text = "I have your number as +49 151 23456789 and your mail is ada@example.org, at 19:00."
     while len(session.entries) < 5000:
@@ -68,6 +68,4 @@ def test_five_thousand_entries_take_a_second_or_so() -> None:
             session.add(Kind.RECEIVED, ev.RealtimeModelAudioEvent(bytes(4800), response, item, 0))
         session.add(Kind.SENT, se.RealtimeModelSendUserInput(text), "send_user_input")
     draft = session.draft()
-    started = time.process_time()
-    redacted([draft], audio="silence")
-    assert time.process_time() - started < 10.0  # 0.7 s on a quiet machine
+    assert calls_in(lambda: redacted([draft], audio="silence")) < 4_000_000
