@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -19,22 +22,24 @@ APP = ("--app", "support.telephone:app")
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 
 
-def typed(store: Path, *lines: str, app: tuple[str, ...] = (), **more: str) -> Ran:
-    """These lines in a pipe, in a process of its own."""
-    done = subprocess.run(
-        [*REALTAPE, "replay", str(store), "--interactive", *app],
-        env=environment(**more),
-        input="".join(f"{line}\n" for line in lines),
-        capture_output=True,
-        encoding="utf-8",
-        timeout=120,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+Typed = Callable[..., Ran]
+
+
+@pytest.fixture
+def typed(realtape: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """These lines on stdin, in this process."""
+
+    def type_here(store: Path, *lines: str, app: tuple[str, ...] = ()) -> Ran:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+        return realtape("replay", store, "--interactive", *app)
+
+    return type_here
 
 
 @pytest.mark.parametrize("app", [(), APP])
-def test_running_to_the_end_is_a_replay_as_any_other(recorded: Path, app: tuple[str, ...]) -> None:
+def test_running_to_the_end_is_a_replay_as_any_other(
+    typed: Typed, recorded: Path, app: tuple[str, ...]
+) -> None:
     ran = typed(recorded, "run", "run", app=app)
     assert (ran.code, ran.err) == (0, "")
     assert ran.lines[0].startswith("paused · 0.000 #0 ▶ connect")
@@ -43,7 +48,7 @@ def test_running_to_the_end_is_a_replay_as_any_other(recorded: Path, app: tuple[
 
 
 @pytest.mark.parametrize("app", [(), APP])
-def test_where_it_cannot_be_read_any_further_is_said(store: Path, app: tuple[str, ...]) -> None:
+def test_where_it_cannot_be_read_any_further_is_said(typed: Typed, store: Path, app: tuple[str, ...]) -> None:
     with closing(sqlite3.connect(store)) as connection, connection:
         connection.execute("DROP TRIGGER entries_no_update")
         connection.execute("UPDATE entries SET payload = '{torn' WHERE seq = 24")
@@ -56,7 +61,7 @@ def test_where_it_cannot_be_read_any_further_is_said(store: Path, app: tuple[str
 
 
 @pytest.mark.parametrize("app", [(), APP])
-def test_stepping_seeking_and_looking(recorded: Path, app: tuple[str, ...]) -> None:
+def test_stepping_seeking_and_looking(typed: Typed, recorded: Path, app: tuple[str, ...]) -> None:
     ran = typed(
         recorded,
         *("break type=function_call", "run", "step", "state", "seek 7", "breaks", "transcript", "show 1"),
@@ -99,7 +104,7 @@ def test_stepping_seeking_and_looking(recorded: Path, app: tuple[str, ...]) -> N
         assert any(one.startswith(line) for one in told), line
 
 
-def test_mistakes_are_said_and_nothing_happens(recorded: Path) -> None:
+def test_mistakes_are_said_and_nothing_happens(typed: Typed, recorded: Path) -> None:
     wrong = {
         "fly": "no command fly: there are run, step, ",
         "step x": "step x: give a number",
@@ -124,7 +129,7 @@ def test_mistakes_are_said_and_nothing_happens(recorded: Path) -> None:
     assert ran.code == 0
 
 
-def test_at_the_end_there_is_only_the_way_back(recorded: Path) -> None:
+def test_at_the_end_there_is_only_the_way_back(typed: Typed, recorded: Path) -> None:
     ran = typed(recorded, "run", "step", "seek 3", "quit")
     assert "the replay is over: seek to an earlier place, or quit" in ran.err
     assert ran.lines[1] == "ended"
@@ -132,20 +137,20 @@ def test_at_the_end_there_is_only_the_way_back(recorded: Path) -> None:
     assert ran.lines[3].startswith("not finished: ")
 
 
-def test_a_divergence_stops_it_and_is_the_exit_code(recorded: Path) -> None:
+def test_a_divergence_stops_it_and_is_the_exit_code(typed: Typed, recorded: Path) -> None:
     ran = typed(recorded, "run", "run", app=("--app", "support.telephone:other"))
     assert ran.code == 1
     assert ran.lines[1].startswith("failed")
     assert "'platform 4' → 'platform 5'" in ran.out
 
 
-def test_an_application_that_raises_shows_its_traceback(recorded: Path) -> None:
+def test_an_application_that_raises_shows_its_traceback(typed: Typed, recorded: Path) -> None:
     ran = typed(recorded, "run", "run", app=("--app", "support.telephone:failing"))
     assert ran.code == 1
     assert "ValueError: this is my own fault" in ran.err
 
 
-def test_json_is_on_stdout_alone(recorded: Path) -> None:
+def test_json_is_on_stdout_alone(typed: Typed, recorded: Path) -> None:
     ran = typed(recorded, "run", "run", app=("--json",))
     assert ran.out.startswith("{")
     assert "ended" in ran.err

@@ -198,9 +198,7 @@ def test_a_hundred_places_of_a_hundred_thousand_entries(tmp_path: Path) -> None:
     ]
     write(tmp_path / "log.db", log)
     places = [choose.randrange(100_001) for _ in range(100)]
-    assert (
-        sought_in(tmp_path / "log.db", log, places) < 10_000_000
-    )
+    assert sought_in(tmp_path / "log.db", log, places) < 10_000_000
 
 
 async def test_places_that_there_are_not(tmp_path: Path) -> None:
