@@ -71,7 +71,7 @@ async def replayed(path: Path, bug: Bug) -> str:
     ("bug", "rule", "entries", "steps"),
     [
         ("unanswered", CallsAnsweredOnce, 50, 6),
-        ("twice", CallsAnsweredOnce, 70, 20),
+        ("twice", CallsAnsweredOnce, 70, 8),
         ("after close", NothingSentAfterClose, 20, 5),
     ],
 )
@@ -130,7 +130,7 @@ def test_rules_are_within_the_protocol_and_all_of_them_are_used(tmp_path: Path):
                 done.update(str(entry.type) for entry in draft.entries)
             super().teardown()
 
-    drive(Noting, 150, steps=25)
+    drive(Noting, 60, steps=25)
     assert done >= {
         *("function_call", "send_tool_output", "audio", "audio_interrupted", "turn_ended", "send_user_input"),
         *("send_audio", "send_interrupt", "error", "end_of_stream", "exception", "transcript_delta"),
