@@ -56,8 +56,8 @@ def test_where_it_cannot_be_read_any_further_is_said(typed: Typed, store: Path, 
     assert ran.code == 3
     failed = [line for line in ran.lines if line.startswith("failed: ")]
     assert len(failed) == 2, "before and after it was played again from the start"
-    assert all("entry 24: the payload cannot be read" in line for line in failed)
-    assert "entry 24: the payload cannot be read" in ran.err
+    assert all("entry 24: changed after it was appended" in line for line in failed)
+    assert "entry 24: changed after it was appended" in ran.err
 
 
 @pytest.mark.parametrize("app", [(), APP])
