@@ -128,7 +128,7 @@ class Store:
         except StoreError as error:
             self._doubted.update(batch.log for batch in batches)
             if not isinstance(error, StoreBusyError):
-                with self.lock:
+                with self.lock, suppress(OSError):  # the next attempt comes to that again
                     self._release()
             raise
 
@@ -159,7 +159,8 @@ class Store:
         if self._engine is not None:
             with suppress(DBAPIError):
                 self._leave_unmerged(self._engine)
-        self._release()
+        with suppress(OSError):  # the next commit comes to that again
+            self._release()
 
     def abandon(self) -> None:
         """In a forked child: leave to the parent what is its own. A connection that could not be closed
@@ -353,8 +354,7 @@ class Store:
             logger.error("%s: refused %d entries; gaps stand in their places", self.address, refused)
 
     def _opened(self) -> Engine:
-        path = self.address.path
-        if self._engine is not None and path is not None and _file_at(path) != self._files.get(""):
+        if self._moved:
             self._let_go()
         if self._engine is None:
             engine = open_for_writing(self.address, durable=self.durability == "full")
@@ -388,7 +388,7 @@ class Store:
                 os.unlink(path)  # emptied: else its closing would write into it
         # Whoever moved it away has all of it, and what lies beside the path holds nothing more.
         merged = found == files[""] or self._merge()
-        self._release()
+        self._dispose()
         self._lock.close()
         for suffix in ("-wal", "-shm"):
             # It is of the old file, and SQLite would merge it into whatever lies there now.
@@ -420,8 +420,9 @@ class Store:
             return False
 
     def _release_and_settle(self) -> None:
-        files, self._files = self._files, {}
+        files = self._files
         self._release()
+        self._files = {}
         if self.address.path is None or files.get("") != _file_at(self.address.path):
             return
         for _ in range(SETTLE_TRIES):
@@ -438,7 +439,19 @@ class Store:
                 return
         logger.info("%s: left with its -wal file: whoever closes it last merges it", self.address)
 
+    @property
+    def _moved(self) -> bool:
+        """Whether what we have open no longer lies at the path."""
+        path = self.address.path
+        return self._engine is not None and path is not None and _file_at(path) != self._files.get("")
+
     def _release(self) -> None:
+        if self._moved:
+            self._let_go()
+        else:
+            self._dispose()
+
+    def _dispose(self) -> None:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.dispose()

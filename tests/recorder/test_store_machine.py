@@ -312,7 +312,7 @@ def test_the_store_holds_what_the_model_says(examples: int):
 
 
 @pytest.mark.postgresql
-@pytest.mark.parametrize("examples", [5, pytest.param(300, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("examples", [3, pytest.param(300, marks=pytest.mark.deep)])
 def test_a_server_holds_what_the_model_says(examples: int):
     with server() as url:
         if url is None:
