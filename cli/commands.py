@@ -19,6 +19,7 @@ from .check_command import check
 from .config_command import config, defaults_of, options_of
 from .demo_command import demo
 from .diff_command import diff
+from .erase_command import erase
 from .exit_codes import Exit, exit_of
 from .export_command import export
 from .import_command import import_
@@ -99,6 +100,7 @@ _command("shrink", shrink)
 _command("verify", verify)
 _command("recover", recover)
 _command("prune", prune)
+_command("erase", erase)
 _command("pin", pin)
 _command("unpin", unpin)
 _command("export", export)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .audio import HeardAudio, HeardSound, Part, ReceivedAudio
 from .drafts import Draft, keep_origins, read_drafts, write_drafts
+from .erasing import Erasure, erase, named_for_erasure
 from .interruptions import Interruption, interruptions
 from .learned import RUNS, Origins
 from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, server_event
@@ -30,6 +31,7 @@ __all__ = [
     "RUNS",
     "SPOKEN_DELTAS",
     "Draft",
+    "Erasure",
     "Going",
     "HeardAudio",
     "HeardSoFar",
@@ -66,12 +68,14 @@ __all__ = [
     "chains",
     "choose",
     "entries_with_events",
+    "erase",
     "format_of",
     "interruptions",
     "is_reaction",
     "is_stimulus",
     "keep_origins",
     "kin",
+    "named_for_erasure",
     "origin_of",
     "reactions",
     "read_drafts",

@@ -14,6 +14,8 @@ from .liveness import Lock, mark_interrupted
 from .pages import Pages, RecordPlace
 from .pins import pin, pinned, unpin
 from .prunings import Reason, remove_sessions
+from .receipts import mark_erased, note_erasure, pending_erasures
+from .remains import Remains, held_by_others
 from .rows import (
     BARE_FIELDS,
     Row,
@@ -59,6 +61,7 @@ __all__ = [
     "Pages",
     "Reason",
     "RecordPlace",
+    "Remains",
     "Row",
     "StoreLocation",
     "advance_session",
@@ -80,15 +83,19 @@ __all__ = [
     "give_back",
     "has_kind",
     "header_digest",
+    "held_by_others",
     "insert_entries",
     "insert_segment",
     "insert_session",
     "locate",
+    "mark_erased",
     "mark_interrupted",
+    "note_erasure",
     "open_blocking",
     "open_for_changes",
     "open_for_reading",
     "open_for_writing",
+    "pending_erasures",
     "pin",
     "pinned",
     "put_origins",

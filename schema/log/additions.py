@@ -57,7 +57,16 @@ PINS = Addition(
 )
 """The sessions that no pruning takes."""
 
-ADDITIONS: tuple[Addition, ...] = (LOCKS, ORIGINS, PINS)
+RECEIPTS = Addition(
+    "receipts",
+    "CREATE TABLE receipts (session INTEGER NOT NULL PRIMARY KEY, entries BIGINT NOT NULL, "
+    "erased_ns BIGINT, digests TEXT)",
+    "schema/log/receipts.py",
+    None,
+)
+"""The sessions that were erased, each by its key: `prunings` has the rest."""
+
+ADDITIONS: tuple[Addition, ...] = (LOCKS, ORIGINS, PINS, RECEIPTS)
 
 
 def make_additions(connection: Connection) -> None:

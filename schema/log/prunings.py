@@ -6,10 +6,11 @@ The triggers of format 1 let entries go only so.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Literal
 
 from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy.engine import Connection
 
 from .additions import delete_from_additions
 from .liveness import being_recorded
@@ -20,8 +21,16 @@ Reason = Literal["age", "number", "size", "selection", "erasure"]
 """Why a session was removed. Never whose it was, or what was said in it."""
 
 
-def remove_sessions(engine: Engine, keys: Collection[int], reason: Reason) -> bool:
+def remove_sessions(
+    engine: Engine,
+    keys: Collection[int],
+    reason: Reason,
+    before: Callable[[Connection, int], None] | None = None,
+) -> bool:
     """Remove sessions with all that stands in the store of them: all of these, or none.
+
+    Args:
+        before: called with the key of each, in the transaction and before it is removed.
 
     Returns:
         Whether they are gone. None is removed where one of them is being recorded, or pinned, or was removed
@@ -35,6 +44,8 @@ def remove_sessions(engine: Engine, keys: Collection[int], reason: Reason) -> bo
         if len(found) < len(set(keys)) or set(keys) & (being_recorded(connection) | pinned(connection)):
             return False
         for key, session_id, last_digest in found:
+            if before is not None:
+                before(connection, key)
             pruning = {"session": key, "id": session_id, "pruned_ns": time.time_ns(), "reason": reason}
             connection.execute(insert(PRUNINGS).values(**pruning, last_digest=last_digest))
             connection.execute(delete(ENTRIES).where(ENTRIES.c.session == key))
