@@ -103,6 +103,7 @@ class Writer:
         self._asked = 0
         self._drained = 0
         self._taken: dict[SessionLog, Batch] = {}  # and not written yet
+        self._ended_logs: list[SessionLog] = []  # written; their keys are sought for a round yet
         self._held_up: dict[SessionLog, tuple[float, float]] = {}  # until when, and for how long next
         self._quiet_since = time.monotonic()
         self._failure: BaseException | None = None
@@ -280,10 +281,16 @@ class Writer:
         """
         with self._lock:
             asked, closing, logs = self._asked, self._closing, list(self._logs)
+        ended, self._ended_logs = self._ended_logs, []
         again = bool(self._taken)
         trouble = self._take(logs)
         wrote = bool(self._taken)
         trouble = self._commit(time.monotonic(), closing) or trouble
+        if self._taken:
+            self._ended_logs += ended
+        else:  # what others had appended when these ended is encoded
+            for log in ended:
+                log.secrets.leave()
         if trouble is None and self._failure is not None:
             self._recovered()
         if trouble is not None:  # of some sessions, which is not the others'
@@ -406,6 +413,8 @@ class Writer:
             return
         del self._taken[log]
         self._held_up.pop(log, None)
+        if log.status is not Status.RECORDING:
+            self._ended_logs.append(log)
         if batch.lost:
             self.lost += batch.lost
             if time.monotonic() - self._loss_said_at > SAY_SECONDS:
@@ -434,7 +443,6 @@ class Writer:
                     log.listed = True
                 else:
                     del self._logs[log]
-                    log.secrets.leave()  # what others appended until it ended is encoded
 
     def _rest(self) -> None:
         if time.monotonic() - self._quiet_since < self._pace.park_after:
