@@ -120,6 +120,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
             default_map=defaults_of(project_of(Path.cwd(), options), options),
         )
     except RealtapeError as error:
+        if _debugging():
+            raise
         output.note(str(error))
         return exit_of(error)
     except Exception as error:

@@ -75,6 +75,8 @@ async def _read(store: StoreLocation) -> tuple[list[Listed], list[CorruptRecordE
                 damaged.append(record)
                 continue
             duration_ns = durations.get(record.key)
+            if not record.entries and record.last_digest != record.first_digest:
+                damaged.append(CorruptRecordError(record.header.id, 0, "none of its entries can be found"))
             if duration_ns is not None or not record.entries:
                 listed.append(Listed(record, duration_ns))
                 continue

@@ -101,7 +101,7 @@ def test_a_mark_in_the_path_of_a_file(realtape: Realtape, recorded: Path, tmp_pa
         (["show", "x.db", "--kind", "recieved"], ["'recieved' is not one of", "'received'"]),
         (["show", "x.db", "--from", "yesterday"], ["--from yesterday", "such as 120"]),
         (["show", "x.db", "--to", "1.5"], ["--to 1.5", "1.5s"]),
-        (["replay", "x.db", "--expect", "some"], ["'some' is not one of 'reactions'"]),
+        (["replay", "x.db", "--expect", "some"], ["expect='some'", "reactions, all, none"]),
         (["replay", "x.db", "--stuck-after", "soon"], ["--stuck-after"]),
         (["replay", "x.db", "--stuck-after", "0"], ["--stuck-after"]),
         (["rewind", "x.db"], ["No such command 'rewind'", "realtape --help"]),

@@ -135,7 +135,6 @@ def test_folders_above_it_are_made(
     ("arguments", "problem"),
     [
         (("test_a.py", "--pytest"), "--pytest needs --app"),
-        (("there", "--app", APP), "--app needs --pytest"),
         (("test_a.py", "--pytest", "--scripted", "--app", APP), "choose one"),
         (("a.py", "--pytest", "--app", APP), "name it test_….py"),
         (("test_a.py", "--pytest", "--app", "a b:c"), "name it as module:callable"),
