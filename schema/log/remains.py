@@ -36,7 +36,7 @@ class Remains:
         """By their first eight bytes, as a number of this machine."""
 
     def take(self, pieces: Iterable[bytes]) -> None:
-        """Seek these, too: each of at least eight bytes."""
+        """Seek these, too: each of PIECE bytes."""
         for piece in pieces:
             self._pieces.setdefault(_ahead(piece), set()).add(piece)
 
@@ -60,16 +60,21 @@ class Remains:
         (https://www.sqlite.org/howtocorrupt.html, section 2.2).
         """
         found: set[bytes] = set()
-        aheads = frozenset(self._pieces)
+        left = {ahead: set(pieces) for ahead, pieces in self._pieces.items()}
         try:
             with open(path, "rb") as file:
                 kept = b""
                 while chunk := file.read(_CHUNK):
                     data = kept + chunk
-                    for numbers in _numbers(data):
-                        if not aheads.isdisjoint(numbers):
-                            likely = (self._pieces[ahead] for ahead in aheads.intersection(numbers))
-                            found.update(piece for pieces in likely for piece in pieces if piece in data)
+                    aheads = [
+                        left.keys() & set(one) for one in _numbers(data) if not left.keys().isdisjoint(one)
+                    ]
+                    for ahead in set[int]().union(*aheads):
+                        here = left[ahead].intersection(_from(data, ahead))
+                        found |= here
+                        left[ahead] -= here  # what many say is found once
+                        if not left[ahead]:
+                            del left[ahead]
                     kept = data[-PIECE + 1 :]
         except FileNotFoundError:
             return set()
@@ -93,6 +98,15 @@ def _numbers(data: bytes) -> Iterator[memoryview[int]]:
     view = memoryview(data)
     for shift in range(_AHEAD):
         yield view[shift : shift + (len(data) - shift) // _AHEAD * _AHEAD].cast("Q")
+
+
+def _from(data: bytes, ahead: int) -> Iterator[bytes]:
+    """What begins so."""
+    beginning = ahead.to_bytes(_AHEAD, sys.byteorder)
+    at = data.find(beginning)
+    while at >= 0:
+        yield data[at : at + PIECE]
+        at = data.find(beginning, at + 1)
 
 
 def _ahead(piece: bytes) -> int:

@@ -14,7 +14,8 @@ from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.schema import RealtimeModel, RealtimeModelAudioEvent, RealtimeModelTurnEndedEvent
 from realtape.schema.entries import Kind, Status
 from realtape.schema.errors import StoreWriteError
-from realtape.session import Recording
+from realtape.schema.log import locate
+from realtape.session import Recording, erase
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from support.models import EchoModel, Ignoring
@@ -323,3 +324,21 @@ async def test_sessions_go_on_in_a_database_that_was_made_again(store: str, way:
     }
     assert [gap["lost"] for gap in found["idle"].payloads(Kind.GAP)] == [3]
     assert [gap["lost"] for gap in found["busy"].payloads(Kind.GAP)] == [2]
+
+
+async def test_sessions_are_pruned_there_as_well(store: str):
+    """Never one that is being recorded; and what was to be erased is not called so."""
+    address = locate(store)
+    async with Recorder(store) as recorder:
+        mark(begin(recorder, "a"), 1)
+        mark(log := begin(recorder, "b"), 2)
+        await recorder.flush()
+        assert len(erase(address, {"name": "a"}).left) == 1
+        log.finish(Status.CLOSED)
+        await recorder.flush()
+        assert len(erase(address, {"name": "b"}).removed) == 1
+    done = erase(address, {"name": "a"})
+    assert (len(done.removed), done.erased) == (1, 0)
+    assert done.pending is not None
+    assert execute(store, "SELECT count(*) FROM sessions") == 0
+    assert execute(store, "SELECT count(*) FROM prunings WHERE reason = 'erasure'") == 2
