@@ -104,10 +104,15 @@ def _prune(engine: Engine, address: Address, retention: Retention, vacuum: bool)
     merged = rewrite(engine) if vacuum else give_back(engine)
     with engine.connect() as connection:
         used, free = used_bytes(connection), free_bytes(connection)
+        too_large = retention.max_bytes is not None and not (retention.labels or retention.statuses)
+        too_large = too_large and sum(shares(connection).values()) > (retention.max_bytes or 0)
     output.put(
         f"{address}: {total:,} sessions removed, {size_in_words(max(before - used - free, 0))} given back, "
         f"{size_in_words(used + free)} left"
     )
+    if too_large:
+        output.note(f"{address}: larger all the same; the others are pinned, being recorded, or to be kept")
+        code = Exit.INCOMPLETE
     if not merged:
         output.note(
             f"{address}: somebody reads it; its file is shortened when the last of them has closed it"

@@ -75,7 +75,11 @@ def test_limits(realtape: Realtape, path: Path) -> None:
     assert realtape("prune", path, "--older-than", "1h").out.startswith(f"{path}: 0 sessions")
     assert realtape("prune", path, "--keep-last", "2", "--older-than", "0s").out.count("removed (age)") == 1
     assert realtape("prune", path, "--max-size", "2GB", "--vacuum").out.startswith(f"{path}: 0 sessions")
-    assert realtape("prune", path, "--max-size", "1kB").out.count("removed (size)") == 2
+    ran = realtape("prune", path, "--max-size", "1kB", "--keep-last", "1")
+    assert (ran.code, ran.out.count("removed (size)")) == (3, 1)
+    assert "larger all the same; the others are pinned, being recorded, or to be kept" in ran.err
+    ran = realtape("prune", path, "--max-size", "1kB")
+    assert (ran.code, ran.err, ran.out.count("removed (size)")) == (0, "", 1)
     assert ids(path) == []
 
 
