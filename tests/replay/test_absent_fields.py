@@ -12,6 +12,7 @@ from realtape.recorder import Recorder
 from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.schema import RealtimeModel, RealtimeModelSendInterrupt, RealtimeModelSendRawMessage
 from realtape.session import Recording
+from support.forging import reseal
 from support.scripted import Listening, Scripted, ScriptedModel, tool_call, tool_output
 
 
@@ -59,6 +60,7 @@ def recorded(tmp_path: Path) -> Path:
                 (path, kind, f"%{path.rpartition('.')[2]}%"),
             )
             assert changed.rowcount == 1
+    reseal(store)
     return store
 
 
