@@ -70,6 +70,8 @@ class _Responses(Watching):
             response_id, begins = told
             if not begins:
                 self._active.pop(response_id, None)
+            elif not response_id and self._active:
+                pass  # a release of the SDK that does not say which: the server's message has said it
             elif response_id not in self._active:
                 if self._active:
                     before, begun = next(iter(self._active.items()))

@@ -8,16 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from agents.realtime import RealtimeAgent, RealtimeRunner
-from agents.realtime.model_events import (
-    RealtimeModelOutputTextDeltaEvent,
-    RealtimeModelTranscriptDeltaEvent,
-)
 from support.wire_talk import Said, data_of
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 PATIENCE_S = 30.0
-_SPOKEN = (RealtimeModelOutputTextDeltaEvent, RealtimeModelTranscriptDeltaEvent)
+_SPOKEN = ("response.output_text.delta", "response.output_audio_transcript.delta")
 
 
 async def talk(client: ClientConnection, said: Iterable[Said]) -> list[str | bytes]:
@@ -64,8 +60,8 @@ async def say(url: str, model: Any, *texts: str) -> list[str]:
                 await session.send_message(text)
                 async for event in session:
                     if event.type == "raw_model_event":
-                        if isinstance(event.data, _SPOKEN):
-                            said[-1] += event.data.delta
+                        if event.data.type == "raw_server_event" and event.data.data["type"] in _SPOKEN:
+                            said[-1] += event.data.data["delta"]
                         if event.data.type == "turn_ended":
                             break
     return said
