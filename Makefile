@@ -79,7 +79,7 @@ test-oldest: $(OLDEST)/.ready
 # Needs a PostgreSQL server's programs on the machine, or REALTAPE_TEST_POSTGRESQL=postgresql://…
 test-postgresql: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[postgresql]'
-	$(BIN)/python -m pytest -m postgresql
+	$(BIN)/python -m pytest -m "postgresql and not deep"
 
 # The SDK's own test suite, without our wrapper under every session and with it.
 test-sdk-suite: $(READY)
