@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import selectors
 import sqlite3
 from collections.abc import Callable, Coroutine
 from contextlib import closing
@@ -25,6 +24,7 @@ from realtape.schema import (
 )
 from realtape.session import Recording
 from support import telephone
+from support.impatient_loop import run_impatiently
 
 Runs = Callable[[Coroutine[Any, Any, Any]], Any]
 ON_BOTH = pytest.mark.parametrize("loop_of", [run, asyncio.run], ids=["virtual", "plain"])
@@ -35,29 +35,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("recorded") / "calls.db"
     telephone.record(store)
     return store
-
-
-class Impatient(asyncio.SelectorEventLoop):
-    """An ordinary loop, of whose time none passes but where it would wait for a timer: that it is at once.
-    How long the machine stands still does not count."""
-
-    def __init__(self) -> None:
-        super().__init__(Jumping(self))
-        self.now = 0.0
-
-    def time(self) -> float:
-        return self.now
-
-
-class Jumping(selectors.DefaultSelector):
-    def __init__(self, loop: Impatient) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(timeout and 0)
-        self._loop.now += 0 if ready else timeout or 0
-        return ready
 
 
 async def hears_and_waits(model: Any) -> None:
@@ -180,8 +157,7 @@ def test_one_that_holds_on_is_cancelled(recorded: Path) -> None:
     assert played.as_json()["verdict"] == "failed"
     assert ended
     assert 7 <= ended[0] < 9
-    with asyncio.Runner(loop_factory=Impatient) as runner:
-        plain = runner.run(replay(recorded, holding, stuck_after=0.1))
+    plain = run_impatiently(replay(recorded, holding, stuck_after=0.1))
     assert (plain.ending, plain.verdict) == ("cancelled", "failed")
     held = run(replay(recorded, holding, at_end="hold"))  # as it was asked to
     assert (held.ending, held.verdict) == ("cancelled", "same")

@@ -27,6 +27,7 @@ from realtape.replay.terms.steps import RETURNED, Step
 from realtape.schema import CorruptRecordError, Kind
 from realtape.schema.clocks import Round
 from realtape.session import Recording
+from support.impatient_loop import run_impatiently
 from support.plain_bursts import SEVEN, Doing, Ear, Item, OneByOne, acting, record, replay, sessions
 from support.stored import only
 
@@ -42,12 +43,11 @@ def check(
     begin: Callable[[Coroutine[Any, Any, Any]], Any],
     *,
     recorded: bool,
-    pause: float = 0.25,
 ) -> None:
     """Given as runs; one by one; and each by a task that is woken for it alone."""
     with tempfile.TemporaryDirectory() as folder:
         store, *into = (Path(folder, f"{name}.db") for name in ("log", "runs", "one by one", "watched"))
-        run(record(store, items, pause))
+        run(record(store, items))
         ways: list[dict[str, Any]] = [{}, {"opened": OneByOne}]
         if not recorded and "breakpoint" not in doings.values():  # whose number is told
             ways.append({"watched": True})
@@ -82,7 +82,7 @@ def test_on_an_ordinary_loop(items: list[Item], doings: dict[int, Doing]) -> Non
     """Where nothing depends on the wall's clock."""
     doings = {at: doing for at, doing in doings.items() if doing not in WAITING}
     items = [item for item in items if item != "sent"]
-    check(items, doings, asyncio.run, recorded=False, pause=0.002)
+    check(items, doings, run_impatiently, recorded=False)
 
 
 @pytest.mark.parametrize("broken", range(3, 200, 28))

@@ -51,24 +51,23 @@ def acting() -> st.SearchStrategy[dict[int, Doing]]:
     return st.dictionaries(st.integers(0, 30), st.sampled_from(DOINGS), max_size=3)
 
 
-async def record(store: Path, items: list[Item], pause: float = 0.25) -> None:
-    """A session of these; a `pause` takes so many seconds."""
+async def record(store: Path, items: list[Item]) -> None:
     async with Recorder(store) as recorder:
         log = recorder.begin({})
         connect = log.append(Kind.CONNECT, {"options": {}, "listeners": ["One"]}, method="connect")
         log.append(Kind.CONNECTED, {"outcome": "returned"}, of=connect)
         for number, item in enumerate(items):
-            await _record(log, item, number, pause)
+            await _record(log, item, number)
 
 
-async def _record(log: SessionLog, item: Item, number: int, pause: float) -> None:
+async def _record(log: SessionLog, item: Item, number: int) -> None:
     if item == "round":
         await asyncio.sleep(0)
     elif item == "rounds":
         for _ in range(3):
             await asyncio.sleep(0)
     elif item == "pause":
-        await asyncio.sleep(pause)
+        await asyncio.sleep(0.25)
     elif item == "sent":
         sent = log.append(Kind.SENT, RealtimeModelSendUserInput(user_input="Hi"), type="send_user_input")
         log.append(Kind.SENT_DONE, {"outcome": "returned"}, of=sent)
