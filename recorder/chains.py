@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
-from ..schema.entries import Entry, Flag
+from ..schema.entries import Entry, Flag, Status
 from .gaps import Loss
 
 REMOVED = "the store was removed, emptied or replaced"
@@ -57,6 +57,7 @@ class Chain:
         latest_ns: when the last of them was appended.
         pieces: of its entries that are in this file, in order.
         lost: how many of its entries are not in this file.
+        status: the session's, as it was committed last.
         left: its parts of the files before.
     """
 
@@ -70,6 +71,7 @@ class Chain:
     latest_ns: int = 0
     pieces: tuple[Piece, ...] = (Piece(0, 0),)
     lost: int = 0
+    status: Status = Status.RECORDING
     left: tuple[Chain, ...] = ()
 
     @property
@@ -115,7 +117,7 @@ class Chain:
             return None
         return replace(self, rows=rows, kept=kept, latest_ns=latest_ns, pieces=pieces)
 
-    def grown(self, digest: bytes, kinds: Counter[str], latest_ns: int, gaps: int) -> Self:
+    def grown(self, digest: bytes, kinds: Counter[str], latest_ns: int, gaps: int, status: Status) -> Self:
         """With more entries, and rows that say what was lost by a move."""
         return replace(
             self,
@@ -125,6 +127,7 @@ class Chain:
             kinds=self.kinds + kinds,
             kept=self.kept + kinds,
             latest_ns=max(self.latest_ns, latest_ns),
+            status=status,
         )
 
     def row_of(self, number: int) -> int | None:

@@ -196,7 +196,6 @@ class Store:
             try:
                 with engine.begin() as connection:
                     chains = [self._write(connection, batch) for batch in batches]
-                    ended = [batch.log for batch in batches if _status(batch) not in (None, Status.RECORDING)]
             except _Doubt as doubt:
                 if doubt.log in doubted:  # looked up in that very transaction
                     raise StoreError(
@@ -206,7 +205,10 @@ class Store:
                 self._doubted.add(doubt.log)
             else:
                 break
+        ended: list[SessionLog] = []
         for batch, chain in zip(batches, chains, strict=True):
+            if chain is None or chain.status is not Status.RECORDING:
+                ended.append(batch.log)
             if chain is not None:
                 self.moved_entries += chain.lost - self._chains.get(batch.log, chain).lost
                 self._chains[batch.log] = chain
@@ -255,10 +257,11 @@ class Store:
             insert_entries(connection, chain.key, rows)
             give_way()
         kinds.update(one.entry.kind for one in batch.entries)
-        if not advance_session(connection, chain.key, log.header.id, chain.digest, digest, _status(batch)):
+        status = chain.status if batch.appended else batch.status  # the rest of a large batch follows
+        if not advance_session(connection, chain.key, log.header.id, chain.digest, digest, status):
             raise _Doubt(log)
         latest_ns = batch.entries[-1].entry.at_ns if batch.entries else 0
-        after = self._tried[log] = chain.grown(digest, kinds, latest_ns, 0 if lost is None else 1)
+        after = self._tried[log] = chain.grown(digest, kinds, latest_ns, 0 if lost is None else 1, status)
         return after
 
     def _stand(self, connection: Connection, log: SessionLog) -> _Stand | None:
@@ -337,7 +340,7 @@ class Store:
             chain = stand.chain
             key, digest = chain.key, chain.digest
             # Begins the transaction.
-            advance_session(connection, key, batch.log.header.id, digest, digest, None)
+            advance_session(connection, key, batch.log.header.id, digest, digest, chain.status)
             for index, pending in enumerate(batch.entries):
                 error = _refusal(connection, chain, pending)
                 if error is None:
@@ -456,11 +459,6 @@ class Store:
         if engine is not None:
             engine.dispose()
             self._lock.lost()
-
-
-def _status(batch: Batch) -> Status | None:
-    """The session's after this commit; None where more of the batch follows, and it stays as it is."""
-    return None if batch.appended else batch.status
 
 
 class _Doubt(Exception):

@@ -62,6 +62,9 @@ the type and the payload stand where they stand in any row."""
 _MOSTLY_BARE = (BARE_FIELDS + len(Entry._fields)) / 2
 """Fields of a row, at most, on average: else it is sooner read all of it."""
 
+_MIDWAY = "None"
+"""A recorder wrote so in the middle of a large batch, once; where it stands it died there."""
+
 _RECEIVED, _NOTHING = Kind.RECEIVED.value, (None,) * 7
 _is_bare = itemgetter(-1)
 _ROW_TYPES = [*ENTRY_TYPES.values()]
@@ -149,9 +152,9 @@ def fetch_segment_numbers(connection: Connection, key: int) -> set[int]:
 
 
 def advance_session(
-    connection: Connection, key: int, session_id: str, before: bytes, after: bytes, status: Status | None
+    connection: Connection, key: int, session_id: str, before: bytes, after: bytes, status: Status
 ) -> bool:
-    """Note how far the session's log goes, and whether it has ended; None leaves that as it is.
+    """Note how far the session's log goes, and whether it has ended.
 
     Returns:
         Whether it stood where it was thought to stand. If not, the key is another session's, or the file
@@ -167,8 +170,7 @@ def advance_session(
     found = update(SESSIONS).where(
         SESSIONS.c.key == key, SESSIONS.c.id == session_id, SESSIONS.c.last_digest == before
     )
-    status_of: dict[str, Any] = {} if status is None else {"status": status}
-    return connection.execute(found.values(last_digest=after, **status_of)).rowcount == 1
+    return connection.execute(found.values(last_digest=after, status=status)).rowcount == 1
 
 
 # --- reading: blocking; `stores.read` asks the same without blocking the event loop -----------------
@@ -401,7 +403,7 @@ def session_of(row: Sequence[Any]) -> SessionRecord:
     """
     key, id, previous, started_ns, host, pid, source, versions, labels, form, word, first, head, last = row
     try:
-        status = Status(word)
+        status = Status.INTERRUPTED if word == _MIDWAY else Status(word)
         header = Header(
             id=id,
             previous_session=previous,

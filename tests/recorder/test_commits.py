@@ -6,14 +6,18 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from realtape.recorder import Recorder
 from realtape.recorder.session_log import Batch, SessionLog
+from realtape.recorder.store import Store
 from realtape.recorder.writer import Pace
 from realtape.schema.entries import Kind, Status
 from realtape.schema.errors import StoreWriteError
+from realtape.schema.log import fetch_sessions, locate, open_blocking
 from support.stored import (
     begin,
     beside,
@@ -26,6 +30,7 @@ from support.stored import (
     until,
     writer_of,
 )
+from support.stores import fill
 
 pytestmark = pytest.mark.real_time
 
@@ -68,6 +73,37 @@ async def test_groups_are_committed_together(path: Path):
     assert numbers(stored)[1:] == list(range(500))
     # One segment row a commit: that of what the writer had taken, and that of the rest.
     assert 1 <= len(stored.segments) <= 2
+
+
+async def test_the_commits_of_a_large_batch_leave_the_session_as_it_is(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Who is killed between two of them leaves a header that can be read."""
+    told: list[Status] = []
+    commit = Store.commit
+
+    def looked_at(store: Store, batches: Sequence[Batch]) -> object:
+        failed = commit(store, batches)
+        with open_blocking(locate(path)) as connection:
+            told.extend(one.status for one in fetch_sessions(connection))
+        return failed
+
+    monkeypatch.setattr(Store, "commit", looked_at)
+    async with Recorder(path) as recorder:
+        writer_of(recorder)._limit_bytes = 1  # pyright: ignore[reportPrivateUsage]
+        mark(begin(recorder), *range(20))
+    assert len(told) > 3
+    assert set(told[:-1]) == {Status.RECORDING}
+    assert told[-1] is Status.CLOSED
+
+
+def test_a_header_of_which_a_recorder_died_in_the_midst_of_a_batch(path: Path):
+    """Recorders wrote no status there, once."""
+    fill(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE sessions SET status = 'None'")
+    with open_blocking(locate(path)) as connection:
+        assert [one.status for one in fetch_sessions(connection)] == [Status.INTERRUPTED]
 
 
 async def test_flush_waits_for_all_that_was_appended_before(path: Path):
