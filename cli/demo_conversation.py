@@ -153,9 +153,12 @@ async def _listen(
 async def speak(session: RealtimeSession, pcm: bytes, *, after_ms: int = 0) -> None:
     """A microphone: what the user says, in chunks, and the silence after it."""
     await asyncio.sleep(after_ms / 1000 * PACE)
+    clock = asyncio.get_running_loop().time
+    due = clock()  # by the sound, whatever the calls take: a microphone does not slow down
     for chunk in chunks(pcm + silence(1000), CHUNK_MS):
         await session.send_audio(chunk)
-        await asyncio.sleep(CHUNK_MS / 1000 * PACE)
+        due += CHUNK_MS / 1000 * PACE
+        await asyncio.sleep(max(due - clock(), 0))
 
 
 class Loudspeaker:
@@ -177,10 +180,13 @@ class Loudspeaker:
 
     async def play(self) -> None:
         """Play until cancelled."""
+        clock = asyncio.get_running_loop().time
         while True:
+            due = clock()
             while self._chunks:
                 item_id, content_index, chunk = self._chunks.popleft()
-                await asyncio.sleep(audio_length_ms("pcm16", chunk) / 1000 * PACE)
+                due += audio_length_ms("pcm16", chunk) / 1000 * PACE
+                await asyncio.sleep(max(due - clock(), 0))
                 self._tracker.on_play_bytes(item_id, content_index, chunk)
             self._arrived.clear()
             await self._arrived.wait()

@@ -16,11 +16,10 @@ from rich.text import Text
 
 from ..replay import Goal, Play, Played, Stop, Transport, starts_turn, steps
 from ..schema import RealtapeError, UsageError
-from ..session import words
+from ..session import seconds, words
 from . import output
 from .bounds import parse_bound
 from .conditions import parse_condition
-from .timeline import seconds
 from .wish import Wish, play
 
 AROUND = 5

@@ -12,15 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from ..schema import WIRE_FORMAT, CorruptRecordError, Entry, Kind
-from ..session import Recording, entries_with_events, words
+from ..session import Folder, Recording, entries_with_events, row_of, seconds, words
 from ..session.fields import payload
 from . import output
 from .bounds import Bound, parse_bound
 from .exit_codes import Exit
-from .folding import Folder
 from .ls_command import SDK, started_at
 from .targets import Target, parse_target
-from .timeline import row_of, seconds
 from .timeline_views import PlainView, TerminalView, TimelineView
 
 

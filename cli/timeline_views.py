@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..schema import Kind
+from ..session import Row
 from . import output
-from .timeline import Row
 
 BATCH_ROWS = 100
 """Rows that a terminal gets at once."""

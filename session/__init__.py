@@ -9,7 +9,9 @@ from __future__ import annotations
 from .audio import HeardAudio, HeardSound, Part, ReceivedAudio
 from .drafts import Draft, keep_origins, read_drafts, write_drafts
 from .erasing import Erasure, erase, named_for_erasure
+from .folding import Folder
 from .interruptions import Interruption, interruptions
+from .lanes import LaneName, Lanes, LanesReader, SoundPiece, Stretch
 from .learned import RUNS, Origins
 from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, server_event
 from .origins import Origin, origin_of, reactions, unknown_calls
@@ -23,6 +25,7 @@ from .state import HeardSoFar, HistoryItem, OpenCall, Said, State
 from .states import States, state_at
 from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
 from .structure import Message, Response, Structure
+from .timeline import Row, row_of, seconds
 from .tool_calls import ToolAnswers, ToolCall, ToolCalls, tool_calls
 from .verifying import verified_batches
 from .wire_events import WireEvents, entries_with_events, with_events
@@ -32,12 +35,16 @@ __all__ = [
     "SPOKEN_DELTAS",
     "Draft",
     "Erasure",
+    "Folder",
     "Going",
     "HeardAudio",
     "HeardSoFar",
     "HeardSound",
     "HistoryItem",
     "Interruption",
+    "LaneName",
+    "Lanes",
+    "LanesReader",
     "Message",
     "Numbering",
     "OpenCall",
@@ -49,15 +56,18 @@ __all__ = [
     "Recording",
     "Response",
     "Retention",
+    "Row",
     "Said",
     "Saved",
     "ServerEvent",
     "SoundFormat",
     "SoundFormats",
+    "SoundPiece",
     "Speech",
     "State",
     "States",
     "Stimulus",
+    "Stretch",
     "Structure",
     "Survey",
     "ToolAnswers",
@@ -79,6 +89,8 @@ __all__ = [
     "origin_of",
     "reactions",
     "read_drafts",
+    "row_of",
+    "seconds",
     "server_event",
     "state_at",
     "stimuli",

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.cli.folding import PAUSE_NS, Folder
-from realtape.cli.timeline import Row, row_of
 from realtape.schema import STANDARD, Entry, Kind
-from realtape.session import words
+from realtape.session import Folder, Row, row_of, words
+from realtape.session.folding import PAUSE_NS
 
 KEYS = (
     *("$", "value", "type", "data", "item", "content", "args", "kwargs", "state", "bytes", "at", "raised"),

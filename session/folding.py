@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field, replace
 
-from ..schema import Entry, Kind
 from ..schema.codec import references
-from ..session import SPOKEN_DELTAS, words
-from ..session.fields import byte_count, facts_of, mapping, payload
+from ..schema.entries import Entry, Kind
+from . import words
+from .fields import byte_count, facts_of, mapping, payload
+from .messages import SPOKEN_DELTAS
 from .timeline import Row, row_of, title_of
 
 PAUSE_NS = 1_000_000_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..schema import Entry, Flag, Kind
-from ..session import words
+from ..schema.entries import Entry, Flag, Kind
+from . import words
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,310 @@
+"""Where each sound lies on the session's clock: one lane of the user's voice, and one of the model's.
+
+A log says when each piece of sound was sent or came, not when it was spoken or played. A microphone sends a
+piece when it has it, so the user's lies before its entry; a player plays the model's pieces one after
+another, so they lie behind each other, the first where the application's reports say that it began, or where
+it came. What was heard is how far of it, so the lane of what was heard is a mask over the model's.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal
+
+from ..schema.codec import REFERS, Reference
+from ..schema.entries import Entry, Flag, Kind
+from .audio import HeardAudio, Part, audio_event, heard_part
+from .drafts import reference_in
+from .fields import event_fields, facts_of, frame_message
+from .fixture.voices import said_by_user
+from .sound import SoundFormat, SoundFormats
+
+PAUSE_NS = 250_000_000
+"""No more than this between two pieces of the user's sound is jitter, and no break."""
+
+LATE_NS = 50_000_000
+"""A piece of the model's that comes no later than this after the end of the one before: likewise."""
+
+REAL_TIME = 1.5
+"""What goes by so many times as fast, or as slowly, does not go at the speed of speech."""
+
+MAX_PACE = 100.0
+
+LaneName = Literal["user", "model"]
+"""Whose voice a lane holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundPiece:
+    """What one entry brought of a sound.
+
+    Attributes:
+        seq, at_ns: of the entry.
+        reference: where its bytes are.
+        begin: in bytes, from the begin of its stretch.
+    """
+
+    seq: int
+    at_ns: int
+    reference: Reference
+    begin: int
+
+    @property
+    def length(self) -> int:
+        """In bytes."""
+        return self.reference[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Sound without a break.
+
+    Attributes:
+        lane: whose.
+        begin_ns: where it lies on the session's clock.
+        end_ns: where it ends there.
+        until_ns: so far it is the one that is playing; then another begins.
+        format: of the sound.
+        part: of the model's: which sound; None of the user's.
+        offset: of the model's: how many bytes of that sound lie in earlier stretches.
+        heard: in bytes, how much of this stretch was heard; None where nobody tells. The user's own: None.
+        assumed: that is assumed, and not reported.
+        pieces: in order.
+    """
+
+    lane: LaneName
+    begin_ns: int
+    end_ns: int
+    until_ns: int
+    format: SoundFormat
+    part: Part | None
+    offset: int
+    heard: int | None
+    assumed: bool
+    pieces: tuple[SoundPiece, ...]
+
+    @property
+    def length(self) -> int:
+        """In bytes."""
+        return sum(piece.length for piece in self.pieces)
+
+    @property
+    def heard_until_ns(self) -> int | None:
+        """Up to where it was heard, on the session's clock; None where nobody tells."""
+        if self.heard is None or not self.length:
+            return None
+        return self.begin_ns + (self.end_ns - self.begin_ns) * self.heard // self.length
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The sound of a session.
+
+    Attributes:
+        pace: how many seconds of sound go by in a second of the session's clock: 1, but for what a test or a
+            demonstration told faster than people speak.
+        stretches: of both lanes, each in order.
+    """
+
+    pace: float
+    stretches: tuple[Stretch, ...]
+
+    def of(self, lane: LaneName) -> list[Stretch]:
+        """Those of one lane."""
+        return [one for one in self.stretches if one.lane == lane]
+
+
+@dataclass(slots=True)
+class _Report:
+    """What an application told of the playing of a sound."""
+
+    first_ns: int
+    first_ms: float
+    last_ns: int
+    last_ms: float
+
+
+@dataclass(slots=True)
+class _Coming:
+    """A piece that was read."""
+
+    seq: int
+    at_ns: int
+    reference: Reference
+    format: SoundFormat
+    part: Part | None = None
+
+
+@dataclass(slots=True)
+class _Laying:
+    """A stretch that is being laid."""
+
+    begin_ns: int
+    format: SoundFormat
+    part: Part | None
+    offset: int = 0
+    length: int = 0
+    pieces: list[SoundPiece] = field(default_factory=list[SoundPiece])
+
+    def add(self, piece: _Coming) -> None:
+        self.pieces.append(SoundPiece(piece.seq, piece.at_ns, piece.reference, self.length))
+        self.length += piece.reference[2]
+
+
+class LanesReader:
+    """Reads along, and lays the sound. Keeps a few numbers of each piece, and no bytes."""
+
+    def __init__(self) -> None:
+        self._formats = SoundFormats()
+        self._heard = HeardAudio()
+        self._user: list[_Coming] = []
+        self._model: list[_Coming] = []
+        self._user_kind: str | None = None  # the same voice is in the sends, and in the frames below them
+        self._reports: dict[Part, _Report] = {}
+        self._played_ns = 0
+        self._played_ms = 0.0
+        self._silenced_ns: list[int] = []
+
+    def read(self, entry: Entry) -> None:
+        """The next entry; frames followed by the events that they come to."""
+        self._formats.read(entry)
+        self._heard.read(entry)
+        if entry.kind == Kind.PLAYBACK and entry.type == "application":
+            self._report(entry)
+        elif entry.kind == Kind.RECEIVED and entry.type == "audio_interrupted":
+            self._silenced_ns.append(entry.at_ns)
+        if REFERS not in entry.payload:
+            return
+        given = audio_event(entry)
+        if given is not None:
+            self._add(self._model, entry, event_fields(entry).get("data"), self._formats.model, given[0])
+        elif entry.kind == Kind.SENT:
+            self._add(self._user, entry, said_by_user(entry, facts_of(entry)), self._formats.user)
+        elif entry.kind == Kind.FRAME_OUT and self._user_kind != Kind.SENT:
+            message = frame_message(entry)
+            if message.get("type") == "input_audio_buffer.append":
+                self._add(self._user, entry, message.get("audio"), self._formats.user)
+
+    def lanes(self) -> Lanes:
+        """As far as was read."""
+        pace = self._pace()
+        laid = [*self._laid("user", self._users(pace), pace), *self._laid("model", self._models(pace), pace)]
+        return Lanes(pace, tuple(laid))
+
+    # --- reading --------------------------------------------------------------------------------------
+
+    def _add(
+        self, lane: list[_Coming], entry: Entry, audio: object, format: SoundFormat, part: Part | None = None
+    ) -> None:
+        reference = reference_in(audio)
+        if reference is None or not reference[2]:
+            return
+        if lane is self._user:
+            self._user_kind = entry.kind
+        lane.append(_Coming(entry.seq, entry.at_ns, reference, format, part))
+
+    def _report(self, entry: Entry) -> None:
+        part, elapsed_ms = heard_part(entry), entry.elapsed_ms
+        if part is None or not elapsed_ms or entry.flags & Flag.ASSUMED:
+            return
+        known = self._reports.get(part)
+        if known is None:
+            self._reports[part] = _Report(entry.at_ns, elapsed_ms, entry.at_ns, elapsed_ms)
+        elif elapsed_ms > known.last_ms:
+            self._played_ns += entry.at_ns - known.last_ns
+            self._played_ms += elapsed_ms - known.last_ms
+            known.last_ns, known.last_ms = entry.at_ns, elapsed_ms
+
+    # --- laying ---------------------------------------------------------------------------------------
+
+    def _pace(self) -> float:
+        """By the application's reports; where there are none, by how the user's pieces came."""
+        ms, ns = self._played_ms, self._played_ns
+        if not ms:
+            for before, piece in pairwise(self._user):
+                length_ms = _sound_ns(before.format, before.reference[2]) / 1e6
+                if piece.at_ns - before.at_ns < 4 * length_ms * 1e6:  # else he paused
+                    ms, ns = ms + length_ms, ns + piece.at_ns - before.at_ns
+        pace = ms * 1e6 / ns if ns else 1.0
+        return 1.0 if 1 / REAL_TIME < pace < REAL_TIME or pace > MAX_PACE else pace
+
+    def _users(self, pace: float) -> Iterable[_Laying]:
+        """A piece ends when it is sent; pieces without a pause between them lie end to end."""
+        stretch: _Laying | None = None
+        for piece in self._user:
+            length_ns = round(_sound_ns(piece.format, piece.reference[2]) / pace)
+            began_ns = max(piece.at_ns - length_ns, 0)
+            end_ns = 0 if stretch is None else _end_ns(stretch, pace)
+            if stretch is None or began_ns - end_ns > PAUSE_NS / pace or stretch.format != piece.format:
+                if stretch is not None:
+                    yield stretch
+                stretch = _Laying(max(began_ns, end_ns), piece.format, None)
+            stretch.add(piece)
+        if stretch is not None:
+            yield stretch
+
+    def _models(self, pace: float) -> Iterable[_Laying]:
+        """A sound begins where the application says, or when it comes, behind what is playing."""
+        stretch: _Laying | None = None
+        lengths: dict[Part, int] = {}
+        for piece in self._model:
+            part = piece.part or ("", 0)
+            # What is playing when the user breaks in ends there.
+            cut = bisect_right(self._silenced_ns, piece.at_ns)
+            silenced_ns = self._silenced_ns[cut - 1] if cut else -1
+            end_ns = 0 if stretch is None else _end_ns(stretch, pace)
+            free_ns = min(end_ns, silenced_ns) if silenced_ns >= 0 and stretch is not None else end_ns
+            same = stretch is not None and stretch.part == part and stretch.format == piece.format
+            if stretch is None or not same or piece.at_ns - end_ns > LATE_NS / pace:
+                begin_ns = self._reported_begin_ns(part, pace) if part not in lengths else None
+                if begin_ns is None:
+                    begin_ns = max(piece.at_ns, end_ns if same else max(free_ns, 0))
+                if stretch is not None:
+                    begin_ns = max(begin_ns, stretch.begin_ns)
+                    yield stretch
+                stretch = _Laying(begin_ns, piece.format, part, offset=lengths.get(part, 0))
+            stretch.add(piece)
+            lengths[part] = lengths.get(part, 0) + piece.reference[2]
+        if stretch is not None:
+            yield stretch
+
+    def _reported_begin_ns(self, part: Part, pace: float) -> int | None:
+        report = self._reports.get(part)
+        return None if report is None else max(round(report.first_ns - report.first_ms * 1e6 / pace), 0)
+
+    def _laid(self, lane: LaneName, stretches: Iterable[_Laying], pace: float) -> list[Stretch]:
+        heard = {(one.item_id, one.content_index): one for one in self._heard.heard()}
+        opened: Sequence[_Laying] = list(stretches)
+        laid: list[Stretch] = []
+        for place, one in enumerate(opened):
+            end_ns = _end_ns(one, pace)
+            after = opened[place + 1].begin_ns if place + 1 < len(opened) else end_ns
+            told = None if one.part is None else heard.get(one.part)
+            of_sound = None if told is None else one.format.bytes_in(told.heard_ms)
+            laid.append(
+                Stretch(
+                    lane,
+                    one.begin_ns,
+                    end_ns,
+                    max(min(end_ns, after), one.begin_ns),
+                    one.format,
+                    one.part,
+                    one.offset,
+                    None if of_sound is None else min(max(of_sound - one.offset, 0), one.length),
+                    told is not None and told.assumed,
+                    tuple(one.pieces),
+                )
+            )
+        return laid
+
+
+def _sound_ns(format: SoundFormat, length: int) -> int:
+    """How long so many bytes sound. (Not as the SDK counts: at the rate at which they were recorded.)"""
+    return length // format.sample_bytes * 1_000_000_000 // format.rate_hz
+
+
+def _end_ns(stretch: _Laying, pace: float) -> int:
+    return stretch.begin_ns + round(_sound_ns(stretch.format, stretch.length) / pace)
