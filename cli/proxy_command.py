@@ -12,6 +12,7 @@ from ..schema import UsageError
 from ..wire import RecordingProxy
 from . import output
 from .exit_codes import Exit
+from .fault_options import FaultOption, SeedOption, faults_in
 from .serve_command import interruptible, run_command
 from .targets import parse_store
 
@@ -35,10 +36,20 @@ def proxy(
         str | None,
         typer.Option(metavar="TOKEN", help="Clients' paths begin with it; needed beyond this machine."),
     ] = None,
+    fault: FaultOption = None,
+    fault_seed: SeedOption = 0,
 ) -> int:
     """Record what any client and its provider say to each other."""
     host, port = _address(listen)
-    here = RecordingProxy(upstream, parse_store(store), host=host, port=port, token=token)
+    here = RecordingProxy(
+        upstream,
+        parse_store(store),
+        host=host,
+        port=port,
+        token=token,
+        faults=faults_in(fault),
+        fault_seed=fault_seed,
+    )
 
     async def run() -> int:
         async with AsyncExitStack() as stack:

@@ -18,6 +18,7 @@ from ..session import Recording
 from ..wire import PATIENCE_S, ReplayServer, WireReport
 from . import output
 from .exit_codes import Exit
+from .fault_options import FaultOption, SeedOption, faults_in
 from .targets import parse_target
 
 URL = "REALTAPE_URL"
@@ -55,12 +56,15 @@ def serve(
     once: Annotated[
         bool, typer.Option("--once", help="End when the first client has come and gone.")
     ] = False,
+    fault: FaultOption = None,
+    fault_seed: SeedOption = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")
     ] = False,
 ) -> int:
     """Replay a recording to any client, as its server on this machine."""
     words = parse_target(target)
+    faults = faults_in(fault)
 
     async def run() -> int:
         async with await Recording.open(words.store, words.session) as recording:
@@ -71,6 +75,8 @@ def serve(
                 on_unexpected=on_unexpected.value,
                 strict=strict,
                 port=port,
+                faults=faults,
+                fault_seed=fault_seed,
             )
             return await _run(server, command or [], once=once, as_json=as_json)
 

@@ -150,7 +150,16 @@ def _content(entry: Entry, tree: Any) -> str:
         return str(mapping(facts.get("options")).get("url", ""))
     if entry.kind.startswith("socket"):
         return _fields(facts)
+    if entry.kind == Kind.FAULT:
+        return _fault(facts)
     return _plain(facts) if facts else ""
+
+
+def _fault(facts: dict[str, Any]) -> str:
+    """The toxic, where, and what it did; of the message only its type."""
+    where = facts.get("type") or "message"
+    told = {name: value for name, value in facts.items() if name not in ("toxic", "type", "frame")}
+    return f"{facts.get('toxic')} {where} {_fields(told)}"
 
 
 def _frame(entry: Entry, tree: Any) -> str:

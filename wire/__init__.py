@@ -9,6 +9,16 @@ from __future__ import annotations
 from .client_run import ClientRun, ClientRuns
 from .connections import connections_of
 from .dialects import DIALECTS, AnswerRow, Dialect, dialect_of
+from .faults import (
+    TOXICS,
+    Drained,
+    Fault,
+    FaultLine,
+    Injected,
+    PassOn,
+    faults_of,
+)
+from .faulty_way import FaultyWay
 from .frame_files import LineFields, read_frames
 from .gates import Gate, gates_of
 from .har import har_of, read_har
@@ -22,15 +32,22 @@ from .wire_report import ConnectionReport, RunReport, WireReport
 __all__ = [
     "DIALECTS",
     "PATIENCE_S",
+    "TOXICS",
     "AnswerRow",
     "ClientRun",
     "ClientRuns",
     "ConnectionReport",
     "Dialect",
+    "Drained",
     "EndNow",
+    "Fault",
+    "FaultLine",
+    "FaultyWay",
     "Finding",
     "Gate",
+    "Injected",
     "LineFields",
+    "PassOn",
     "RecordedConnection",
     "RecordedEnd",
     "RecordingProxy",
@@ -46,6 +63,7 @@ __all__ = [
     "connections_of",
     "decisive",
     "dialect_of",
+    "faults_of",
     "gates_of",
     "har_of",
     "proxy",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..schema.errors import UsageError
+from .faults import Injected
 from .outbound import ids_for
 from .recorded import RecordedConnection
 from .server_side import PATIENCE_NS, ServerSide
@@ -19,12 +20,15 @@ class ClientRun:
 
     Attributes:
         sides: the connections that were played, or are.
+        open: those that are.
+        injected: faults that who plays them put in their way.
     """
 
     def __init__(self, connections: Sequence[RecordedConnection], name: str | None = None) -> None:
         self.name = name
         self.sides: list[ServerSide] = []
         self.open: set[ServerSide] = set()
+        self.injected: dict[ServerSide, list[Injected]] = {}
         self._connections = connections
         self._ids = ids_for(connections[0].dialect)
         self._next = 0
@@ -49,6 +53,7 @@ class ClientRun:
         self._next += 1
         side = ServerSide(upcoming, self._ids, now_ns, pace=pace, patience_ns=patience_ns)
         self.sides.append(side)
+        self.injected[side] = []
         self.open.add(side)
         return side
 

@@ -11,7 +11,7 @@ import asyncio
 import hmac
 import ssl as tls
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
@@ -29,6 +29,9 @@ from websockets.typing import Subprotocol
 
 from ..recorder import Recorder, harmless_url
 from ..schema import StoreLocation, UsageError
+from .faults import Fault, FaultLine, Stream, faults_of
+from .faulty_way import FaultyWay
+from .recorded import RecordedEnd
 from .replay_server import RUN_HEADER, RUN_PATH, is_ours
 from .socket_ends import END_S, end_as, end_of
 from .socket_tap import SocketTap
@@ -57,6 +60,7 @@ class _Dialled:
     upstream: ClientConnection
     tap: SocketTap
     guard: asyncio.Task[None]
+    number: int
 
 
 class RecordingProxy:
@@ -78,9 +82,12 @@ class RecordingProxy:
         labels: of every session.
         ssl: a server's context, to listen on `wss://`.
         upstream_ssl: a client's context, for a provider with a certificate of its own.
+        faults: that are injected, as `Fault` or as the command line has them; each is an entry.
+        fault_seed: of their chances.
 
     Raises:
-        UsageError: the URL is none of a websocket; or it would listen to the world without a token.
+        UsageError: the URL is none of a websocket; it would listen to the world without a token; or
+            there is no such fault.
     """
 
     def __init__(
@@ -94,6 +101,8 @@ class RecordingProxy:
         labels: Mapping[str, str] | None = None,
         ssl: tls.SSLContext | None = None,
         upstream_ssl: tls.SSLContext | None = None,
+        faults: Sequence[Fault | str] = (),
+        fault_seed: int = 0,
     ) -> None:
         parts = urlsplit(upstream)
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
@@ -109,6 +118,8 @@ class RecordingProxy:
         self._token = token or None
         self._labels = dict(labels or {})
         self._upstream_ssl = upstream_ssl
+        self._faults, self._fault_seed = faults_of(faults), fault_seed
+        self._count = 0  # of the connections that were dialled
         self._own: Recorder | None = None
         self._recorder: Recorder | None = None
         self._server: Server | None = None
@@ -223,7 +234,8 @@ class RecordingProxy:
         guard = asyncio.create_task(_guarded(connection, upstream))
         self._guards.add(guard)
         guard.add_done_callback(self._guards.discard)
-        self._dialled[connection] = _Dialled(upstream, tap, guard)
+        self._count += 1
+        self._dialled[connection] = _Dialled(upstream, tap, guard, self._count)
         return None
 
     async def _dial(self, url: str, headers: Headers, offered: list[str]) -> ClientConnection:
@@ -283,8 +295,8 @@ class RecordingProxy:
         dialled = self._dialled[client]
         upstream, tap = dialled.upstream, dialled.tap
         dialled.guard.cancel()  # from here on, we see to its end
-        up = asyncio.create_task(_pump(client, upstream, tap.frame_out))
-        down = asyncio.create_task(_pump(upstream, client, tap.frame_in))
+        up = asyncio.create_task(self._carried("upstream", client, upstream, dialled))
+        down = asyncio.create_task(self._carried("downstream", upstream, client, dialled))
         waiting = {up, down}
         try:
             while waiting:  # the side that ends first decides; a pump that finds its other side gone does not
@@ -293,7 +305,10 @@ class RecordingProxy:
                 told = [(pump, closed) for pump, closed in ended if closed is not None]
                 if told:
                     pump, closed = told[0]
-                    await _mirror(closed, client, upstream, tap, by_server=pump is down)
+                    if isinstance(closed, RecordedEnd):
+                        await _cut(closed, client, upstream, tap)
+                    else:
+                        await _mirror(closed, client, upstream, tap, by_server=pump is down)
                     break
         finally:
             for pump in (up, down):
@@ -301,6 +316,22 @@ class RecordingProxy:
             await asyncio.gather(up, down, return_exceptions=True)
             await end_as(upstream, "closed", 1001, "")
             tap.over()
+
+    async def _carried(
+        self, stream: Stream, source: Connection, sink: Connection, dialled: _Dialled
+    ) -> ConnectionClosed | RecordedEnd | None:
+        """Carry messages one way.
+
+        Returns:
+            How the source ended, or a fault both; None: the sink is gone.
+        """
+        record = dialled.tap.frame_out if stream == "upstream" else dialled.tap.frame_in
+        line = FaultLine(
+            self._faults, stream, seed=self._fault_seed, connection=dialled.number, now_ns=_now_ns()
+        )
+        if not line:
+            return await _pump(source, sink, record)
+        return await _pump_faulty(source, sink, record, dialled.tap, line)
 
 
 proxy = RecordingProxy
@@ -323,6 +354,49 @@ async def _pump(source: Connection, sink: Connection, record: Any) -> Connection
             await sink.send(message)
         except ConnectionClosed:
             return None
+
+
+async def _pump_faulty(
+    source: Connection, sink: Connection, record: Any, tap: SocketTap, line: FaultLine
+) -> ConnectionClosed | RecordedEnd | None:
+    """The same under faults. What the client sends is recorded as it comes, what it gets as it gets it."""
+    to_client = line.stream == "downstream"
+
+    async def deliver(message: str | bytes) -> None:
+        if to_client:
+            record(message)
+        await sink.send(message)
+
+    async def read() -> ConnectionClosed:
+        while True:
+            try:
+                message = await source.recv()
+            except ConnectionClosed as closed:
+                way.end()
+                return closed
+            if not to_client:
+                record(message)
+            await way.put(message)
+
+    way = FaultyWay(line, deliver, tap.fault, _now_ns, tap.type_of)
+    running, reading = asyncio.create_task(way.run()), asyncio.create_task(read())
+    try:
+        end = await running
+        return await reading if end is None else end
+    except ConnectionClosed:
+        return None
+    finally:
+        for task in (running, reading):
+            task.cancel()
+        await asyncio.gather(running, reading, return_exceptions=True)
+
+
+async def _cut(
+    end: RecordedEnd, client: ServerConnection, upstream: ClientConnection, tap: SocketTap
+) -> None:
+    """A fault ends both legs, alike."""
+    tap.server_ended(end.how, end.code, end.reason)
+    await asyncio.gather(*(end_as(leg, end.how, end.code, end.reason) for leg in (client, upstream)))
 
 
 async def _mirror(
@@ -368,3 +442,7 @@ def _without_run(path: str, named: str | None) -> tuple[str, str | None]:
     if len(parts) > 2 and parts[1] == RUN_PATH and parts[2]:
         return f"/{parts[3] if len(parts) > 3 else ''}", named or parts[2]
     return path, named
+
+
+def _now_ns() -> int:
+    return int(asyncio.get_running_loop().time() * 1e9)

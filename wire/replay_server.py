@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl as tls
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Literal
@@ -23,8 +24,10 @@ from ..schema.codec import to_json
 from ..session import Draft, Recording
 from .client_run import ClientRun, ClientRuns
 from .connections import connections_of
-from .dialects import message_in
-from .recorded import RecordedConnection
+from .dialects import Dialect, message_in
+from .faults import Fault, FaultLine, Stream, faults_of
+from .faulty_way import FaultyWay
+from .recorded import RecordedConnection, RecordedEnd
 from .server_side import EndNow, SendFrame, ServerSide
 from .socket_ends import end_as
 from .wire_report import WireReport, report_of
@@ -41,6 +44,9 @@ CLOSE_TIMEOUT_S = 1.0
 
 PATIENCE_S = 2.0
 """How long a frame waits for one of the client's, unless somebody says otherwise."""
+
+Deliver = Callable[[str | bytes], Awaitable[None]]
+"""Gives a message to the other side, and may keep us waiting."""
 
 Played = Recording | StoreLocation | Sequence[Draft] | Sequence[RecordedConnection]
 """What can be served: a recording, a store's or fixture's path, drafts, or connections that were read."""
@@ -68,9 +74,11 @@ class ReplayServer:
         host, port: where to listen; only loopback is meant for this, for nobody is asked for a key. Port
             0: the system chooses.
         ssl: a server's context, for clients that insist on `wss://`.
+        faults: that are injected, as `Fault` or as the command line has them; the report tells each.
+        fault_seed: of their chances.
 
     Raises:
-        UsageError: the pace is negative.
+        UsageError: the pace is negative, or there is no such fault.
     """
 
     def __init__(
@@ -84,6 +92,8 @@ class ReplayServer:
         host: str = "127.0.0.1",
         port: int = 0,
         ssl: tls.SSLContext | None = None,
+        faults: Sequence[Fault | str] = (),
+        fault_seed: int = 0,
     ) -> None:
         if not pace >= 0:
             raise UsageError(f"pace={pace}: a number from 0 on; 0 is as fast as the client goes")
@@ -93,6 +103,8 @@ class ReplayServer:
         self._on_unexpected = on_unexpected
         self._strict = strict
         self._host, self._port, self._ssl = host, port, ssl
+        self._faults, self._fault_seed = faults_of(faults), fault_seed
+        self._count = 0  # of the connections so far
         self._name = ""
         self._runs: ClientRuns | None = None
         self._server: Server | None = None
@@ -216,55 +228,99 @@ class ReplayServer:
         run = self._run_of(connection.request)
         side = run.connect(_now_ns(), pace=self._pace, patience_ns=self._patience_ns)
         came = asyncio.Event()
-        reading = asyncio.create_task(self._hear(connection, side, came))
+        take = partial(self._take, connection, side, came)
+        self._count += 1
+        down = self._way("downstream", connection.send, run, side)
+        up = self._way("upstream", take, run, side)
+        reading = asyncio.create_task(_hear(connection, take if up is None else up.put))
+        send = connection.send if down is None else down.put
+        speaking = asyncio.create_task(_speak(send, side, came, reading))
+        carrying = {way: asyncio.create_task(way.run()) for way in (down, up) if way is not None}
         try:
-            await self._speak(connection, side, came, reading)
+            end = await _first_end(speaking, [*carrying.values()])
+            for way, task in carrying.items():  # what is under way still passes
+                if speaking.done():
+                    way.end()
+                    end = await task or end
+            if end is not None:
+                await end_as(connection, end.how, end.code, end.reason)
         except ConnectionClosed:
             pass  # the client's right, at any time
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            tasks = [reading, speaking, *carrying.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             run.ended(side, _now_ns())
             self._changed.set()
 
-    async def _hear(self, connection: ServerConnection, side: ServerSide, came: asyncio.Event) -> None:
-        """Take what the client sends, at once: who sends much, and reads late, must not be kept waiting."""
-        try:
-            async for message in connection:
-                frame = Frame.of(message)
-                before = len(side.findings)
-                side.receive(frame, _now_ns())
-                if self._on_unexpected == "error":
-                    for finding in side.findings[before:]:
-                        if finding.kind == "unexpected":
-                            await connection.send(_error(frame, finding.summary))
-                came.set()
-        except ConnectionClosed:
-            pass
+    def _way(self, stream: Stream, deliver: Deliver, run: ClientRun, side: ServerSide) -> FaultyWay | None:
+        """One way of a connection; None: without faults."""
+        line = FaultLine(
+            self._faults, stream, seed=self._fault_seed, connection=self._count, now_ns=_now_ns()
+        )
+        type_of = partial(_type_of, side.connection.dialect)
+        return FaultyWay(line, deliver, run.injected[side].append, _now_ns, type_of) if line else None
 
-    async def _speak(
-        self, connection: ServerConnection, side: ServerSide, came: asyncio.Event, reading: asyncio.Task[None]
+    async def _take(
+        self, connection: ServerConnection, side: ServerSide, came: asyncio.Event, message: str | bytes
     ) -> None:
-        """Send what is due, until the client is gone, or the recorded end has come.
+        """A message of the client's arrives."""
+        frame = Frame.of(message)
+        before = len(side.findings)
+        side.receive(frame, _now_ns())
+        if self._on_unexpected == "error":
+            for finding in side.findings[before:]:
+                if finding.kind == "unexpected":
+                    await connection.send(_error(frame, finding.summary))
+        came.set()
 
-        Raises:
-            ConnectionClosed: the client is gone.
-        """
-        while not reading.done():
-            came.clear()
-            act = side.next(_now_ns())
-            if isinstance(act, SendFrame):
-                await connection.send(act.message)
-            elif isinstance(act, EndNow):
-                await end_as(connection, act.end.how, act.end.code, act.end.reason)
-                return
-            else:
-                waiting = asyncio.ensure_future(came.wait())
-                timeout_s = None if act.until_ns is None else max(act.until_ns - _now_ns(), 0) / 1e9
-                try:
-                    await asyncio.wait({waiting, reading}, timeout=timeout_s, return_when="FIRST_COMPLETED")
-                finally:
-                    waiting.cancel()
+
+def _type_of(dialect: Dialect, message: str | bytes) -> str:
+    return dialect.type_of(message_in(Frame.of(message).text))
+
+
+async def _hear(connection: ServerConnection, take: Deliver) -> None:
+    """Take what the client sends, at once: who sends much, and reads late, must not be kept waiting."""
+    try:
+        async for message in connection:
+            await take(message)
+    except ConnectionClosed:
+        pass
+
+
+async def _speak(
+    send: Deliver, side: ServerSide, came: asyncio.Event, reading: asyncio.Task[None]
+) -> RecordedEnd | None:
+    """Send what is due, until the client is gone, or the recorded end has come, which is returned.
+
+    Raises:
+        ConnectionClosed: the client is gone.
+    """
+    while not reading.done():
+        came.clear()
+        act = side.next(_now_ns())
+        if isinstance(act, SendFrame):
+            await send(act.message)
+        elif isinstance(act, EndNow):
+            return act.end
+        else:
+            waiting = asyncio.ensure_future(came.wait())
+            timeout_s = None if act.until_ns is None else max(act.until_ns - _now_ns(), 0) / 1e9
+            try:
+                await asyncio.wait({waiting, reading}, timeout=timeout_s, return_when="FIRST_COMPLETED")
+            finally:
+                waiting.cancel()
+    return None
+
+
+async def _first_end(
+    speaking: asyncio.Task[RecordedEnd | None], carrying: Sequence[asyncio.Task[RecordedEnd | None]]
+) -> RecordedEnd | None:
+    """How the first of them ends the connection; None: the client is gone."""
+    done, _ = await asyncio.wait({speaking, *carrying}, return_when="FIRST_COMPLETED")
+    ends = [task.result() for task in (*carrying, speaking) if task in done]
+    return next((end for end in ends if end is not None), None)
 
 
 serve = ReplayServer

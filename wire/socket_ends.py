@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from typing import Any
 
 from websockets.asyncio.connection import Connection
@@ -35,7 +37,7 @@ async def end_as(connection: Connection, how: How, code: int | None, reason: str
             elif how == "closed" and code not in (1006, 1015):
                 await connection.close(code or 1000, reason)
             elif how == "error":
-                connection.transport.abort()
+                _reset(connection)
             else:
                 connection.transport.close()  # what is buffered is sent, then the end, without a close frame
             await connection.wait_closed()
@@ -43,6 +45,14 @@ async def end_as(connection: Connection, how: How, code: int | None, reason: str
         pass
     finally:
         connection.transport.abort()
+
+
+def _reset(connection: Connection) -> None:
+    """As who broke off: what is under way is dropped, and the other side's system is told so."""
+    bare: socket.socket | None = connection.transport.get_extra_info("socket")
+    if bare is not None:
+        bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.transport.abort()
 
 
 async def _close_without_code(connection: Any) -> None:

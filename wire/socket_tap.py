@@ -12,6 +12,7 @@ from ..schema import WIRE_FORMAT, EncodingError, Frame, Kind, Status
 from ..schema.codec import to_json
 from ..session.fields import mapping, sequence
 from .dialects import OPAQUE, Dialect, Message, dialect_of, is_conclusive, message_in
+from .faults import Injected
 from .recorded import How
 
 _HEAD = re.compile(r'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([^"\\]*)"')
@@ -139,6 +140,27 @@ class SocketTap:
     def frame_out(self, message: str | bytes, *, suspended: bool | None = None) -> int | None:
         """A frame is sent to the server; before it is."""
         return self._frame(Kind.FRAME_OUT, message, suspended)
+
+    def fault(self, injected: Injected) -> int | None:
+        """A fault was injected: before what the client gets of it, or in the place of that."""
+        if self._log is None:
+            return None
+        told: dict[str, Any] = injected.as_json()
+        if injected.message is not None and injected.stream == "downstream":
+            # What the client sends is there already, as it sent it.
+            frame = Frame.of(injected.message)
+            if self._codec.filters:
+                told["frame"] = self._redacted(frame, message_in(frame.text))
+            else:
+                told["frame"] = frame
+        return self.append(Kind.FAULT, told, type=injected.toxic)
+
+    def type_of(self, message: str | bytes) -> str:
+        """A message's type in the connection's dialect, or empty."""
+        decoded = message_in(Frame.of(message).text)
+        if decoded is None:
+            return ""
+        return (dialect_of([decoded]) if self._dialect is OPAQUE else self._dialect).type_of(decoded)
 
     def _frame(self, kind: Kind, message: str | bytes, suspended: bool | None) -> int | None:
         log = self._log

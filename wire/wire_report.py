@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from .client_run import ClientRun
+from .faults import Injected, told_fault
 from .server_side import Finding, ServerSide, decisive
 
 
@@ -25,6 +26,7 @@ class ConnectionReport:
         audio: how many frames of audio the client sent.
         findings: where client and recording part.
         weaker: what of the replay was weaker than the flight.
+        injected: faults that were put in its way, as facts.
     """
 
     session: str
@@ -37,6 +39,7 @@ class ConnectionReport:
     audio: int
     findings: tuple[Finding, ...]
     weaker: tuple[str, ...]
+    injected: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class WireReport:
                     for one in finding.differences:
                         lines.append(f"    differs in {one.field}: {one.recorded} → {one.live}")
                 lines += [f"  weaker: {sentence}" for sentence in connection.weaker]
+                lines += [f"  injected: {told_fault(facts)}" for facts in connection.injected]
             if run.left and run.connections:
                 lines.append(f"{name}: {_count(run.left, 'recorded connection')} not played")
         return "\n".join(lines)
@@ -105,11 +109,14 @@ class WireReport:
 
 def report_of(recording: str, runs: Iterable[ClientRun], *, strict: bool = False) -> WireReport:
     """What the runs have come to so far."""
-    told = tuple(RunReport(run.name, tuple(map(_connection, run.sides)), run.left) for run in runs)
+    told = tuple(
+        RunReport(run.name, tuple(_connection(side, run.injected[side]) for side in run.sides), run.left)
+        for run in runs
+    )
     return WireReport(recording, told, strict)
 
 
-def _connection(side: ServerSide) -> ConnectionReport:
+def _connection(side: ServerSide, injected: Iterable[Injected]) -> ConnectionReport:
     recorded = side.connection
     return ConnectionReport(
         recorded.session,
@@ -122,6 +129,7 @@ def _connection(side: ServerSide) -> ConnectionReport:
         side.audio,
         tuple(side.findings),
         tuple(side.weaker),
+        tuple(one.as_json() for one in injected),
     )
 
 
