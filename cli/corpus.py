@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..schema import RealtapeError, UsageError
 from ..schema.log import fetch_sessions, locate, open_for_reading, read
+from ..session import Target, parse_target
 from ..session.fixture import SESSION
-from .targets import Target, parse_target
 
 STORES = (".db", ".sqlite", ".sqlite3")
 """How the files are named that are taken for stores when a folder is searched."""

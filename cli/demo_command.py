@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..schema import UsageError
+from ..session import Target
 from . import output
 from .exit_codes import Exit
 from .show_command import show_timeline
-from .targets import Target
 
 if TYPE_CHECKING:
     from ..replay import ReplayReport

@@ -9,11 +9,10 @@ from pathlib import Path
 from ..replay import replay, run
 from ..schema import StoreError, StoreWriteError, UsageError
 from ..schema.log import locate
-from ..session import Draft, Recording, write_drafts
+from ..session import Draft, Recording, Target, write_drafts
 from ..session.fixture import write_fixture, written_aside
 from . import output
 from .exit_codes import Exit
-from .targets import Target
 
 
 def read_session(target: Target, *, damaged: bool = False) -> tuple[Draft, bool]:

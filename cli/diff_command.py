@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from ..lab import Aspect, Comparison, compare
-from ..session import Recording
+from ..session import Recording, Target, parse_target
 from . import output
 from .exit_codes import Exit
-from .targets import Target, parse_target
 
 LIMIT = 10
 """Differences that are shown if nobody asks for more."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..schema import WIRE_FORMAT, UsageError
-from ..session import Draft, Recording
+from ..session import Draft, Recording, Target, parse_target
 from ..session.fixture import write_fixture, written_aside
 from ..session.redaction import redacted
 from ..wire import connections_of, har_of
@@ -21,7 +21,6 @@ from . import output
 from .exit_codes import Exit
 from .learn_command import learn_into, told
 from .pytest_file import pytest_file
-from .targets import Target, parse_target
 
 if TYPE_CHECKING:
     from ..integrations.openai_agents.scripted import ScriptedSource

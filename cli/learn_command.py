@@ -15,11 +15,20 @@ import typer
 from ..replay import Played
 from ..schema import UsageError
 from ..schema.log import locate
-from ..session import RUNS, Draft, Origins, Recording, keep_origins, reactions, unknown_calls
+from ..session import (
+    RUNS,
+    Draft,
+    Origins,
+    Recording,
+    Target,
+    keep_origins,
+    parse_target,
+    reactions,
+    unknown_calls,
+)
 from ..session.fixture import is_fixture, read_fixture, rewrite_origins
 from . import output
 from .exit_codes import Exit
-from .targets import Target, parse_target
 from .user_code import load_application
 from .wish import Wish, play
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,13 +13,14 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from ..schema import CorruptRecordError, Header, SessionRecord, Status, StoreLocation
-from ..schema.log import fetch_durations, fetch_entries, fetch_headers, locate, open_for_reading, read
+from ..schema import Header, Status, StoreLocation
+from ..schema.log import locate, open_for_reading, read
+from ..session import EVERY, ListedSession, Listing, SessionFilter, listed, parse_store
 from ..session.fixture import is_fixture, read_into_memory
 from ..session.words import short
 from . import output
 from .exit_codes import Exit
-from .targets import parse_store
+from .filter_options import filtered
 
 SDK = "openai-agents"
 MIN_ID = 8
@@ -33,20 +33,15 @@ _STYLES: dict[str, str] = {Status.FAILED: "red", Status.INTERRUPTED: "red", Stat
 _HEADINGS = ("id", "started", "duration", "entries", "status", "previous", "labels", "sdk")
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A session, and how long it went on: nanoseconds up to its last entry, None without entries."""
-
-    record: SessionRecord
-    duration_ns: int | None
-
-
+@filtered
 def ls(
     store: Annotated[str, typer.Argument(metavar="STORE", help="Path of a store or a fixture, or a URL.")],
+    wanted: SessionFilter = EVERY,
     as_json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False,
 ) -> int:
     """List the sessions of a store, the oldest first."""
-    sessions, damaged = asyncio.run(_read(parse_store(store)))
+    listing = asyncio.run(_read(parse_store(store), wanted))
+    sessions, damaged = listing.sessions, listing.damaged
     for error in damaged:
         output.note(str(error))
     code = Exit.INCOMPLETE if damaged else Exit.SAME
@@ -55,7 +50,8 @@ def ls(
         return code
     console = output.console(sys.stdout)
     if not sessions and not damaged:
-        output.note(f"{store}: holds no session yet; record one into it first")
+        why = "holds no session yet; record one into it first" if wanted == EVERY else "no session of it fits"
+        output.note(f"{store}: {why}")
     elif console.is_terminal:
         ids = _shortest([one.record.header.id for one in sessions])
         console.print(_table([_cells(one, ids) for one in sessions], console.width))
@@ -64,29 +60,10 @@ def ls(
     return code
 
 
-async def _read(store: StoreLocation) -> tuple[list[Listed], list[CorruptRecordError]]:
+async def _read(store: StoreLocation, wanted: SessionFilter) -> Listing:
     address = read_into_memory(store)[0] if is_fixture(store) else locate(store)
     async with open_for_reading(address) as connection:
-        listed: list[Listed] = []
-        damaged: list[CorruptRecordError] = []
-        durations = await read(connection, fetch_durations)
-        for record in await read(connection, fetch_headers):
-            if isinstance(record, CorruptRecordError):
-                damaged.append(record)
-                continue
-            duration_ns = durations.get(record.key)
-            if not record.entries and record.last_digest != record.first_digest:
-                damaged.append(CorruptRecordError(record.header.id, 0, "none of its entries can be found"))
-            if duration_ns is not None or not record.entries:
-                listed.append(Listed(record, duration_ns))
-                continue
-            try:
-                for entry in await read(connection, fetch_entries, record.key, max(record.entries - 1, 0)):
-                    duration_ns = entry.at_ns
-            except CorruptRecordError as error:
-                damaged.append(error)
-            listed.append(Listed(record, duration_ns))
-        return listed, damaged
+        return await read(connection, listed, wanted)
 
 
 def started_at(header: Header) -> str:
@@ -107,7 +84,7 @@ def duration(nanoseconds: int | None) -> str:
     return f"{hours}h{minutes:02}m{seconds:02}s" if hours else f"{minutes}m{seconds:02}s"
 
 
-def _facts(one: Listed) -> dict[str, Any]:
+def _facts(one: ListedSession) -> dict[str, Any]:
     header = one.record.header
     return {
         "id": header.id,
@@ -128,7 +105,7 @@ def _facts(one: Listed) -> dict[str, Any]:
     }
 
 
-def _cells(one: Listed, ids: dict[str, str]) -> Sequence[str]:
+def _cells(one: ListedSession, ids: dict[str, str]) -> Sequence[str]:
     header = one.record.header
     previous = header.previous_session or "-"
     return (

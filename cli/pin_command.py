@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 from sqlalchemy.engine import Connection
 
-from ..schema import SessionRecord
-from ..schema.log import fetch_headers, fetch_sessions, locate, open_for_changes
+from ..schema.log import fetch_headers, locate, open_for_changes
 from ..schema.log import pin as add_pins
 from ..schema.log import unpin as take_pins
-from ..session import chains, choose
+from ..session import Target, choose_all, parse_target
 from . import output
 from .exit_codes import Exit
-from .targets import Target, parse_target
 
 _Target = Annotated[
     str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
@@ -39,15 +37,9 @@ def unpin(target: _Target) -> int:
 
 
 def _change(target: Target, change: Callable[[Connection, Iterable[int]], int], done: str, vain: str) -> Exit:
-    with open_for_changes(locate(target.store)) as engine, engine.begin() as connection:
-        for session in _named(target, connection):
+    address = locate(target.store)
+    with open_for_changes(address) as engine, engine.begin() as connection:
+        for session in choose_all(address, fetch_headers(connection), target):
             changed = change(connection, [session.key])
             output.put(f"session {session.header.id}: {done if changed else vain}")
     return Exit.SAME
-
-
-def _named(target: Target, connection: Connection) -> tuple[SessionRecord, ...]:
-    chosen = choose(locate(target.store), fetch_headers(connection), target.session)
-    if target.session is not None:
-        return (chosen,)
-    return next(chain for chain in chains(fetch_sessions(connection)) if chosen in chain)

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from ..schema import UsageError
+from ..session import parse_store
 from ..wire import RecordingProxy
 from . import output
 from .exit_codes import Exit
 from .fault_options import FaultOption, SeedOption, faults_in
 from .serve_command import interruptible, run_command
-from .targets import parse_store
 
 
 def proxy(

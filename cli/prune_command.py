@@ -9,10 +9,9 @@ import typer
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
-from ..schema import CorruptRecordError, SessionRecord, Status
 from ..schema.log import (
     Address,
-    fetch_headers,
+    fetch_sessions,
     free_bytes,
     give_back,
     locate,
@@ -24,14 +23,15 @@ from ..schema.log import (
     shares,
     used_bytes,
 )
-from ..session import Going, Retention
+from ..session import EVERY, Going, Retention, SessionFilter, listed, parse_store
 from . import output
 from .exit_codes import Exit
+from .filter_options import filtered
 from .ls_command import started_at
-from .quantities import parse_age, parse_labels, parse_size, size_in_words
-from .targets import parse_store
+from .quantities import parse_age, parse_size, size_in_words
 
 
+@filtered
 def prune(
     store: Annotated[str, typer.Argument(metavar="STORE", help="Path of a store, or a URL.")],
     older_than: Annotated[
@@ -45,13 +45,7 @@ def prune(
         str | None,
         typer.Option(metavar="SIZE", help="The oldest, until the rest takes no more: 500MB, 2GB."),
     ] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Only those with this label; may be repeated."),
-    ] = None,
-    status: Annotated[
-        list[Status] | None, typer.Option(help="Only those that ended so; may be repeated.")
-    ] = None,
+    wanted: SessionFilter = EVERY,
     chains: Annotated[
         bool, typer.Option("--chains", help="Sessions of one model that connected again go all or none.")
     ] = False,
@@ -70,8 +64,7 @@ def prune(
         older_than_s=parse_age("--older-than", older_than),
         keep_last=keep_last,
         max_bytes=parse_size("--max-size", max_size),
-        labels=parse_labels("--label", label or []),
-        statuses=frozenset(status or ()),
+        about=wanted,
         chains=chains,
     )
     if dry_run:
@@ -104,7 +97,7 @@ def _prune(engine: Engine, address: Address, retention: Retention, vacuum: bool)
     merged = rewrite(engine) if vacuum else give_back(engine)
     with engine.connect() as connection:
         used, free = used_bytes(connection), free_bytes(connection)
-        too_large = retention.max_bytes is not None and not (retention.labels or retention.statuses)
+        too_large = retention.max_bytes is not None and retention.about == EVERY
         too_large = too_large and sum(shares(connection).values()) > (retention.max_bytes or 0)
     output.put(
         f"{address}: {total:,} sessions removed, {size_in_words(max(before - used - free, 0))} given back, "
@@ -124,15 +117,17 @@ def _prune(engine: Engine, address: Address, retention: Retention, vacuum: bool)
 
 def _chosen(connection: Connection, retention: Retention) -> tuple[list[Going], Exit]:
     code = Exit.SAME
-    sessions: list[SessionRecord] = []
-    for one in fetch_headers(connection):
-        if isinstance(one, CorruptRecordError):
-            output.note(f"{one}; it stays")
-            code = Exit.INCOMPLETE
-        else:
-            sessions.append(one)
+    sessions = fetch_sessions(connection)
+    listing = listed(connection, retention.about)
+    for error in listing.damaged:
+        output.note(f"{error}; it stays")
+        code = Exit.INCOMPLETE
+    fitting = {one.record.key for one in listing.sessions}
+    unfit = {one.key for one in sessions if one.key not in fitting}
     sizes = None if retention.max_bytes is None else shares(connection)
-    going = retention.chosen(sessions, now_ns=time.time_ns(), pinned=pinned(connection), sizes=sizes)
+    going = retention.chosen(
+        sessions, now_ns=time.time_ns(), unfit=unfit, pinned=pinned(connection), sizes=sizes
+    )
     return going, code
 
 

@@ -9,12 +9,11 @@ import typer
 
 from ..schema import NotAStoreError, UsageError
 from ..schema.log import Pages, locate
-from ..session import Survey, survey, write_survey
+from ..session import Survey, parse_store, survey, write_survey
 from ..session.fixture import is_fixture, written_aside
 from . import output
 from .derived import refuse_existing
 from .exit_codes import Exit
-from .targets import parse_store
 
 
 def recover(

@@ -10,11 +10,11 @@ import typer
 from rich.text import Text
 
 from ..replay import PATIENCE_SECONDS, Play, Played
+from ..session import parse_target
 from . import output
 from .exit_codes import Exit
 from .progress import Progress
 from .prompt import interact
-from .targets import parse_target
 from .user_code import ApplicationError, load_application, traceback_of
 from .wish import Wish, exit_of_played, expectation_of, play
 

@@ -14,12 +14,11 @@ from typing import Annotated, Any
 import typer
 
 from ..schema import UsageError
-from ..session import Recording
+from ..session import Recording, parse_target
 from ..wire import PATIENCE_S, ReplayServer, WireReport
 from . import output
 from .exit_codes import Exit
 from .fault_options import FaultOption, SeedOption, faults_in
-from .targets import parse_target
 
 URL = "REALTAPE_URL"
 """In the environment of a command: where the server, or the proxy, is."""

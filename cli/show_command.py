@@ -11,14 +11,27 @@ from typing import Annotated, Any
 
 import typer
 
-from ..schema import WIRE_FORMAT, CorruptRecordError, Entry, Kind
-from ..session import Folder, Recording, entries_with_events, row_of, seconds, words
+from ..schema import WIRE_FORMAT, CorruptRecordError, Entry, Kind, SessionRecord
+from ..schema.log import locate, open_for_reading, read
+from ..session import (
+    EVERY,
+    Folder,
+    Recording,
+    SessionFilter,
+    Target,
+    entries_with_events,
+    parse_target,
+    row_of,
+    seconds,
+    words,
+)
 from ..session.fields import payload
+from ..session.fixture import is_fixture, read_into_memory
 from . import output
 from .bounds import Bound, parse_bound
 from .exit_codes import Exit
+from .filter_options import filtered, fitting, refuse_both
 from .ls_command import SDK, started_at
-from .targets import Target, parse_target
 from .timeline_views import PlainView, TerminalView, TimelineView
 
 
@@ -45,6 +58,7 @@ class Selection:
         return (not self.kinds or entry.kind in self.kinds) and (not self.types or entry.type in self.types)
 
 
+@filtered
 def show(
     target: Annotated[
         str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
@@ -69,6 +83,7 @@ def show(
     everything: Annotated[
         bool, typer.Option("--all", help="Every entry on a line of its own: fold nothing, leave out nothing.")
     ] = False,
+    wanted: SessionFilter = EVERY,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one entry a line, with every column.")
     ] = False,
@@ -80,13 +95,31 @@ def show(
         parse_bound("--from", first),
         parse_bound("--to", last),
     )
-    return asyncio.run(_show(parse_target(target), selection, everything, as_json))
+    words = parse_target(target)
+    refuse_both(words, wanted)
+    if wanted == EVERY:
+        return asyncio.run(_show(words, selection, everything, as_json))
+    code = Exit.SAME
+    for one in asyncio.run(_fitting(words, wanted)):
+        if isinstance(one, CorruptRecordError):
+            output.note(str(one))
+            code = Exit.INCOMPLETE
+        else:
+            found = Target(words.store, one.header.id)
+            asyncio.run(_show(found, selection, everything, as_json))
+    return code
 
 
 async def show_timeline(target: Target) -> None:
     """Print a whole recording as a timeline, speech folded."""
     everything = Selection(frozenset(), frozenset(), parse_bound("--from", None), parse_bound("--to", None))
     await _show(target, everything, everything=False, as_json=False)
+
+
+async def _fitting(target: Target, wanted: SessionFilter) -> list[SessionRecord | CorruptRecordError]:
+    address = read_into_memory(target.store)[0] if is_fixture(target.store) else locate(target.store)
+    async with open_for_reading(address) as connection:
+        return await read(connection, fitting, address, wanted)
 
 
 async def _show(target: Target, selection: Selection, everything: bool, as_json: bool) -> int:
@@ -96,7 +129,7 @@ async def _show(target: Target, selection: Selection, everything: bool, as_json:
         shown.add(recording.header.id)
         async with recording:
             await _show_session(recording, selection, everything, as_json)
-        recording = None if target.session is not None else recording.following()
+        recording = None if target.is_single else recording.following()
     return Exit.SAME
 
 

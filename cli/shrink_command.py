@@ -13,12 +13,11 @@ import typer
 
 from ..lab import Hunt, Shrinking
 from ..schema import UsageError
-from ..session import Draft
+from ..session import Draft, Target, parse_target
 from . import output
 from .derived import read_session, refuse_existing, replayed, write
 from .exit_codes import Exit
 from .progress import HuntProgress
-from .targets import Target, parse_target
 from .trials import Checks, Commands, CommandTrial, WantedFailure
 from .user_code import load_check
 

@@ -19,13 +19,12 @@ from rich.progress import Progress as Bar
 from ..integrations.soundness import Failure
 from ..lab import EVERY_MS, PATIENCE_SECONDS, Swept, ranges, swept
 from ..schema import UsageError
-from ..session import Draft, Recording
+from ..session import Draft, Recording, Target, parse_target
 from ..session.fixture import write_fixture
 from . import output
 from .check_job import Unloadable
 from .exit_codes import Exit
 from .sweep_job import Job, Swing, prepare, variation
-from .targets import Target, parse_target
 from .workers import TookTooLong, WorkerDied, Workers
 
 TIMEOUT_SECONDS = 60.0

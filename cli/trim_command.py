@@ -9,10 +9,10 @@ import typer
 
 from ..lab import trimmed
 from ..schema import UsageError
+from ..session import parse_target
 from . import output
 from .bounds import parse_bound
 from .derived import read_session, refuse_existing, replayed, write
-from .targets import parse_target
 
 
 def trim(

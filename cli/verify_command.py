@@ -18,24 +18,26 @@ from ..schema import (
     UsageError,
 )
 from ..schema.log import Address, Pages, fetch_headers, file_damage, locate, open_blocking
-from ..session import choose, survey, verified_batches
+from ..session import EVERY, SessionFilter, Target, choose, choose_all, parse_target, survey, verified_batches
 from ..session.fixture import is_fixture, read_into_memory
 from . import output
 from .exit_codes import Exit
+from .filter_options import filtered, fitting, refuse_both
 from .progress import Progress
 from .recover_command import tell
-from .targets import parse_target
 
 DIGEST_BYTES = 32
 MAX_GAPS = 5
 """Gaps that are named; of the rest, how many."""
 
 
+@filtered
 def verify(
     target: Annotated[
         str,
         typer.Argument(metavar="STORE[#SESSION]", help="The store, or one recording in it."),
     ],
+    wanted: SessionFilter = EVERY,
     expect: Annotated[
         str | None,
         typer.Option(metavar="HEAD", help="A head that was kept elsewhere: the session must still hold it."),
@@ -47,11 +49,12 @@ def verify(
     """
     words = parse_target(target)
     head = None if expect is None else _head(expect)
-    if head is not None and words.session is None:
+    refuse_both(words, wanted)
+    if head is not None and not words.is_single:
         raise UsageError("--expect is of one session: name it, STORE#SESSION")
     address = read_into_memory(words.store)[0] if is_fixture(words.store) else locate(words.store)
     try:
-        return _verify_store(address, words.session, head)
+        return _verify_store(address, words, wanted, head)
     except NotAStoreError as error:
         if address.path is None:
             raise
@@ -70,13 +73,15 @@ def _tell_what_is_left(address: Address, error: NotAStoreError) -> Exit:
     return Exit.INCOMPLETE
 
 
-def _verify_store(address: Address, session_id: str | None, head: bytes | None) -> Exit:
+def _verify_store(address: Address, words: Target, wanted: SessionFilter, head: bytes | None) -> Exit:
     with open_blocking(address) as connection:
+        if wanted != EVERY:
+            return _verify(connection, address, fitting(connection, address, wanted), head)
         sessions = fetch_headers(connection, strays=True)
-        if not sessions or session_id is not None:
-            sessions = [choose(address, sessions, session_id)]
+        if not sessions or words.session is not None:
+            sessions = [*choose_all(address, sessions, words)]
         code = _verify(connection, address, sessions, head)
-        if session_id is not None:
+        if words.session is not None:
             return code
         damage = file_damage(connection) if code is Exit.SAME else None
     if damage is None:

@@ -21,10 +21,9 @@ from ..replay import (
     run,
 )
 from ..schema import UsageError
-from ..session import Recording
+from ..session import Recording, Target
 from . import output
 from .exit_codes import Exit
-from .targets import Target
 
 
 @dataclass(frozen=True)

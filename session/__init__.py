@@ -9,14 +9,16 @@ from __future__ import annotations
 from .audio import HeardAudio, HeardSound, Part, ReceivedAudio
 from .drafts import Draft, keep_origins, read_drafts, write_drafts
 from .erasing import Erasure, erase, named_for_erasure
+from .failures import is_failure
+from .filters import EVERY, ListedSession, Listing, SessionFilter, listed, texts_in
 from .folding import Folder
 from .interruptions import Interruption, interruptions
 from .lanes import LaneName, Lanes, LanesReader, SoundPiece, Stretch
 from .learned import RUNS, Origins
-from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, server_event
+from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, interrupts, server_event
 from .origins import Origin, origin_of, reactions, unknown_calls
 from .places import Numbering, Place
-from .recording import Recording, choose
+from .recording import Recording, choose, choose_all
 from .recovery import Saved, Survey, survey, write_survey
 from .retention import Going, Retention, chains, kin
 from .sound import SoundFormat, SoundFormats, format_of
@@ -25,12 +27,14 @@ from .state import HeardSoFar, HistoryItem, OpenCall, Said, State
 from .states import States, state_at
 from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
 from .structure import Message, Response, Structure
+from .targets import Target, parse_store, parse_target
 from .timeline import Row, row_of, seconds
 from .tool_calls import ToolAnswers, ToolCall, ToolCalls, tool_calls
 from .verifying import verified_batches
 from .wire_events import WireEvents, entries_with_events, with_events
 
 __all__ = [
+    "EVERY",
     "RUNS",
     "SPOKEN_DELTAS",
     "Draft",
@@ -45,6 +49,8 @@ __all__ = [
     "LaneName",
     "Lanes",
     "LanesReader",
+    "ListedSession",
+    "Listing",
     "Message",
     "Numbering",
     "OpenCall",
@@ -60,6 +66,7 @@ __all__ = [
     "Said",
     "Saved",
     "ServerEvent",
+    "SessionFilter",
     "SoundFormat",
     "SoundFormats",
     "SoundPiece",
@@ -70,6 +77,7 @@ __all__ = [
     "Stretch",
     "Structure",
     "Survey",
+    "Target",
     "ToolAnswers",
     "ToolCall",
     "ToolCalls",
@@ -77,16 +85,22 @@ __all__ = [
     "begins_turn",
     "chains",
     "choose",
+    "choose_all",
     "entries_with_events",
     "erase",
     "format_of",
     "interruptions",
+    "interrupts",
+    "is_failure",
     "is_reaction",
     "is_stimulus",
     "keep_origins",
     "kin",
+    "listed",
     "named_for_erasure",
     "origin_of",
+    "parse_store",
+    "parse_target",
     "reactions",
     "read_drafts",
     "row_of",
@@ -95,6 +109,7 @@ __all__ = [
     "state_at",
     "stimuli",
     "survey",
+    "texts_in",
     "tool_calls",
     "unknown_calls",
     "verified_batches",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..schema.entries import Entry, Kind
 from .audio import heard_part, part_of
 from .fields import RAW, facts_of, text_of
+from .messages import interrupts
 from .structure import Structure
 
 
@@ -36,7 +37,7 @@ def interruptions(structure: Structure) -> tuple[Interruption, ...]:
     """Those of a session, in order."""
     found: list[Interruption] = []
     for entry in structure.draft.entries:
-        if entry.kind != Kind.RECEIVED or entry.type != "audio_interrupted":
+        if not interrupts(entry):
             continue
         message = structure.messages[structure.message_of[entry.seq]]
         head = structure.draft.entries[message.seqs[0]]

@@ -160,6 +160,11 @@ def begins_turn(entry: Entry) -> bool:
     return entry.type == TURN_STARTED and entry.kind == Kind.RECEIVED
 
 
+def interrupts(entry: Entry) -> bool:
+    """Whether the model was interrupted here."""
+    return entry.kind == Kind.RECEIVED and entry.type == "audio_interrupted"
+
+
 def tool_called(entry: Entry) -> str | None:
     """The id of the call with which an entry asks the application for a tool; None of any other."""
     if entry.kind != Kind.RECEIVED or entry.type != "function_call":

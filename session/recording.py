@@ -8,13 +8,14 @@ event loop depends on how long the disk took.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..schema.clocks import clock_held
@@ -45,6 +46,8 @@ from .ended import EndedEntries
 from .fixture import is_fixture, read_into_memory
 from .learned import Origins
 from .payloads import Payloads
+from .retention import chains
+from .targets import Target, label_in, parse_target
 from .verifying import verified_batches
 
 _T = TypeVar("_T")
@@ -77,7 +80,8 @@ class Recording:
     async def open(
         cls, store: StoreLocation, session_id: str | None = None, *, vocabulary: Vocabulary = STANDARD
     ) -> Self:
-        """Open a session of a store; the newest, if no id is given. An id may be cut short.
+        """Open a session of a store; the newest, if no id is given. An id may be cut short, and stand behind
+        the store as on the command line: `calls.db#01a2`, `calls.db#caller=four`.
 
         Where the newest is one that a model object had after others, by connecting again, it is the first
         of these: with those that followed it, it is the whole conversation.
@@ -85,10 +89,15 @@ class Recording:
         Args:
             store: a path or a URL. A folder, or a file that ends in `.zip`, is a fixture: it is read whole
                 into memory, and its first session is the one that is meant if no id is given.
+            session_id: how an id begins, with or without its hyphens; or a label, `NAME=VALUE`: the newest
+                session that has it.
 
         Raises:
             StoreError: the store cannot be read, or has no such session; see `schema/errors.py`.
         """
+        if session_id is None and not isinstance(store, URL):
+            target = parse_target(os.fsdecode(store))
+            store, session_id = target.store, target.session
         if is_fixture(store):
             with clock_held():
                 address, first_id = await asyncio.to_thread(read_into_memory, store)
@@ -319,7 +328,8 @@ class Recording:
 def choose(
     address: Address, sessions: Sequence[SessionRecord | CorruptRecordError], session_id: str | None
 ) -> SessionRecord:
-    """The session of an id, which may be cut short; without one the newest, from its chain's head on.
+    """The session of an id, which may be cut short; or the newest that has a label; without either the
+    newest of all. The newest means the whole conversation, from its chain's head on.
 
     Raises:
         SessionNotFoundError: there is no such session.
@@ -339,15 +349,42 @@ def choose(
     return chosen
 
 
+def choose_all(
+    address: Address, sessions: Sequence[SessionRecord | CorruptRecordError], target: Target
+) -> tuple[SessionRecord, ...]:
+    """The session that a target names by its id; else, of the one that it means, the whole conversation: with
+    those that its model had by connecting again, as far as their headers can be read.
+
+    Raises:
+        As `choose`.
+    """
+    chosen = choose(address, sessions, target.session)
+    if target.is_single:
+        return (chosen,)
+    readable = [one for one in sessions if isinstance(one, SessionRecord)]
+    return next(chain for chain in chains(readable) if chosen in chain)
+
+
 def _named(
     address: Address, sessions: Sequence[SessionRecord | CorruptRecordError], session_id: str | None
 ) -> SessionRecord | CorruptRecordError:
     if not sessions:
         raise SessionNotFoundError(str(address), "holds no session yet", "record one into it first")
     if session_id is None:
-        return _head(sessions)
-    matches = [session for session in sessions if _id(session).startswith(session_id)]
-    exact = [session for session in matches if _id(session) == session_id]
+        return _head(sessions, sessions[-1])
+    label = label_in(session_id)
+    if label is not None:
+        labelled = [one for one in sessions if isinstance(one, SessionRecord) and _has(one, label)]
+        if not labelled:
+            raise SessionNotFoundError(
+                str(address),
+                f"no session labelled {session_id} among its {len(sessions)}",
+                "list them with `realtape ls`",
+            )
+        return _head(sessions, labelled[-1])
+    begin = session_id.replace("-", "")
+    matches = [session for session in sessions if _id(session).replace("-", "").startswith(begin)]
+    exact = [session for session in matches if len(_id(session).replace("-", "")) == len(begin)]
     if exact:
         return exact[0]
     if not matches:
@@ -363,10 +400,17 @@ def _named(
     return matches[0]
 
 
-def _head(sessions: Sequence[SessionRecord | CorruptRecordError]) -> SessionRecord | CorruptRecordError:
+def _has(session: SessionRecord, label: tuple[str, str]) -> bool:
+    name, value = label
+    return session.header.labels.get(name) == value
+
+
+def _head(
+    sessions: Sequence[SessionRecord | CorruptRecordError], newest: SessionRecord | CorruptRecordError
+) -> SessionRecord | CorruptRecordError:
     """The first of those that led to the newest: a model that connected again had one conversation."""
     known = {_id(session): session for session in sessions}
-    head = sessions[-1]
+    head = newest
     for _ in sessions:  # a log may say anything: no further than there are sessions
         if isinstance(head, CorruptRecordError) or head.header.previous_session not in known:
             break

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..schema import SessionRecord, Status, UsageError
 from ..schema.log import Reason
+from .filters import SessionFilter
 
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
@@ -22,7 +23,7 @@ class Going(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Retention:
-    """A policy. `labels` and `statuses` say which sessions it is about, the rest which of these go: what is
+    """A policy. `about` says which sessions it is about, the rest which of these go: what is
     too old, or too much; without any of these limits all of them. Never one that is pinned, or being
     recorded, or among the `keep_last` newest.
 
@@ -30,8 +31,7 @@ class Retention:
         older_than_s: seconds since the session's begin, after which it goes.
         keep_last: so many of the newest stay, whatever else is said; without another limit, no others do.
         max_bytes: the oldest go until the rest takes no more.
-        labels: it is only about sessions that have all of these.
-        statuses: it is only about sessions that ended so; without any, about all.
+        about: it is only about sessions that fit.
         chains: the sessions of one model that connected again go all or none.
 
     Raises:
@@ -41,17 +41,16 @@ class Retention:
     older_than_s: float | None = None
     keep_last: int | None = None
     max_bytes: int | None = None
-    labels: Mapping[str, str] = field(default_factory=dict[str, str])
-    statuses: Collection[Status] = ()
+    about: SessionFilter = field(default_factory=SessionFilter)
     chains: bool = False
 
     def __post_init__(self) -> None:
         limits = (self.older_than_s, self.keep_last, self.max_bytes)
-        if not self.labels and not self.statuses and limits == (None, None, None):
+        if self.about == SessionFilter() and limits == (None, None, None):
             raise UsageError("every session would go: say which, by age, number, size, label or status")
         if any(limit is not None and limit < 0 for limit in limits):
             raise UsageError("an age, a number or a size of sessions is not negative")
-        if Status.RECORDING in self.statuses:
+        if Status.RECORDING in self.about.statuses:
             raise UsageError("a session that is being recorded does not go: name another status")
 
     def chosen(
@@ -59,6 +58,7 @@ class Retention:
         sessions: Sequence[SessionRecord],
         *,
         now_ns: int,
+        unfit: Collection[int] = (),
         pinned: Collection[int] = (),
         sizes: Mapping[int, int] | None = None,
     ) -> list[Going]:
@@ -67,10 +67,12 @@ class Retention:
         Args:
             sessions: all of a store, as they are.
             now_ns: Unix time in nanoseconds.
+            unfit: keys of those that it is not about, for what happened in them.
             pinned: keys of those that are.
             sizes: key → bytes; asked only where there is a `max_bytes`.
         """
-        ours = sorted(filter(self._is_about, sessions), key=lambda one: (one.header.started_ns, one.key))
+        fitting = [one for one in sessions if self.about.fits(one) and one.key not in unfit]
+        ours = sorted(fitting, key=lambda one: (one.header.started_ns, one.key))
         kept = {one.key for one in ours[len(ours) - min(self.keep_last or 0, len(ours)) :]}
         kept.update(pinned)
         kept.update(one.key for one in sessions if one.status is Status.RECORDING)
@@ -96,12 +98,6 @@ class Retention:
                 going.append(Going(group, "size"))
                 left -= sum(sizes.get(one.key, 0) for one in group)
         return going
-
-    def _is_about(self, session: SessionRecord) -> bool:
-        labels = session.header.labels
-        return (not self.statuses or session.status in self.statuses) and all(
-            labels.get(name) == value for name, value in self.labels.items()
-        )
 
     def _reason(self, session: SessionRecord, now_ns: int) -> Reason | None:
         """Why it goes, size aside."""

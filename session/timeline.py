@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..schema.entries import Entry, Flag, Kind
 from . import words
+from .failures import is_failure
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def row_of(entry: Entry) -> Row:
         playback=words.playback(entry),
         cause=cause_of(entry),
         content=content,
-        alarming=is_alarming(entry),
+        alarming=is_failure(entry),
         kind=entry.kind,
     )
 
@@ -74,15 +75,6 @@ def cause_of(entry: Entry) -> str:
     if entry.cause is not None:
         return f"#{entry.cause}"
     return "#?" if entry.flags & Flag.CAUSE_LOST else ""
-
-
-def is_alarming(entry: Entry) -> bool:
-    """Whether something failed here."""
-    if entry.kind in (Kind.GAP, Kind.CONNECT_FAILED, Kind.SOCKET_FAILED, Kind.FAULT):
-        return True
-    if entry.kind == Kind.RECEIVED:
-        return entry.type in ("error", "exception")
-    return entry.of is not None and '"raised"' in entry.payload
 
 
 def seconds(nanoseconds: int) -> str:

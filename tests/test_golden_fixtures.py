@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 from realtape.cli import main
-from realtape.cli.targets import Target
 from realtape.cli.wish import Wish, play
 from realtape.lab.invariants import check
-from realtape.session import Recording
+from realtape.session import Recording, Target
 from realtape.session.fixture import is_fixture, read_fixture, write_fixture
 from support.golden import FIXTURES
 

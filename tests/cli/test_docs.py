@@ -10,6 +10,7 @@ import pytest
 import typer
 from realtape.cli.commands import app
 from realtape.cli.exit_codes import Exit
+from realtape.cli.filter_options import OPTIONS as FILTERS
 from realtape.schema import Kind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
@@ -34,7 +35,18 @@ def test_every_option_is_named_and_every_named_option_exists(command: str) -> No
     options = {
         name for parameter in COMMANDS[command].params for name in parameter.opts if name.startswith("--")
     }
-    assert set(OPTION.findall(section(command))) == options - {"--help"}
+    text = section(command)
+    shared = FILTERS if "(#which-sessions)" in text else set[str]()
+    assert shared <= options
+    assert set(OPTION.findall(text)) - shared == options - shared - {"--help"}
+
+
+def test_every_filter_is_named_once_for_all_commands() -> None:
+    found = re.search(r"^## Which sessions$.*?(?=^```)", PAGE, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    assert sorted(OPTION.findall(found[0])) == sorted(FILTERS)
+    commands = re.findall(r"`(\w+)`", found[0].split("take these options")[0])
+    assert sorted(commands) == sorted(name for name in COMMANDS if "(#which-sessions)" in section(name))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from realtape.cli.targets import Target, parse_store, parse_target
 from realtape.schema import UsageError
+from realtape.session import Target, parse_store, parse_target
 
 
 def test_a_name_without_a_mark_is_a_store() -> None:
@@ -29,6 +29,16 @@ def test_what_cannot_be_an_id_belongs_to_the_path_unless_the_file_is_there(tmp_p
     assert parse_target("my#folder/calls.db") == Target("my#folder/calls.db", None)
     (tmp_path / "calls.db").touch()
     assert parse_target(f"{tmp_path}/calls.db#newest") == Target(f"{tmp_path}/calls.db", "newest")
+
+
+def test_a_label_names_a_session_as_it_is_written(tmp_path: Path) -> None:
+    store = tmp_path / "calls.db"
+    assert parse_target(f"{store}#caller=Four").session is None
+    store.touch()
+    for place in (str(store), "postgresql://me@host/calls"):
+        target = parse_target(f"{place}#caller=Four, 9")
+        assert (target, target.is_single) == (Target(place, "caller=Four, 9"), False)
+    assert Target("calls.db", "01a2").is_single
 
 
 def test_a_url_has_a_session_too_and_keeps_its_password() -> None:

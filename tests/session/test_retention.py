@@ -21,7 +21,7 @@ from realtape.schema.log import (
     shares,
     used_bytes,
 )
-from realtape.session import Retention, chains, kin, verified_batches
+from realtape.session import EVERY, Retention, SessionFilter, chains, kin, verified_batches
 from support.stores import add, entry, fill, header, sql
 
 NOW = 1_732_000_000_000_000_000
@@ -49,8 +49,11 @@ POLICIES: dict[str, st.SearchStrategy[Any]] = {
     "older_than_s": st.none() | st.integers(0, 9).map(lambda hours: hours * 3_600.0),
     "keep_last": st.none() | st.integers(0, 5),
     "max_bytes": st.none() | st.integers(0, 100),
-    "labels": st.sampled_from([{}, {"caller": "four"}]),
-    "statuses": st.sets(st.sampled_from([Status.CLOSED, Status.FAILED])),
+    "about": st.builds(
+        SessionFilter,
+        labels=st.sampled_from([{}, {"caller": "four"}]),
+        statuses=st.frozensets(st.sampled_from([Status.CLOSED, Status.FAILED])),
+    ),
     "chains": st.booleans(),
 }
 
@@ -59,7 +62,7 @@ POLICIES: dict[str, st.SearchStrategy[Any]] = {
 def policies(draw: st.DrawFn) -> Retention:
     facts = draw(st.fixed_dictionaries(POLICIES))
     limits = ("older_than_s", "keep_last", "max_bytes")
-    if not facts["labels"] and not facts["statuses"] and all(facts[name] is None for name in limits):
+    if facts["about"] == EVERY and all(facts[name] is None for name in limits):
         facts["keep_last"] = 2
     return Retention(**facts)
 
@@ -75,8 +78,8 @@ def test_it_takes_what_it_names_and_nothing_else(store: Drafted, policy: Retenti
     about = [
         record
         for record in sessions
-        if policy.labels.items() <= record.header.labels.items()
-        and (not policy.statuses or record.status in policy.statuses)
+        if policy.about.labels.items() <= record.header.labels.items()
+        and (not policy.about.statuses or record.status in policy.about.statuses)
     ]
     newest = sorted(about, key=lambda one: (one.header.started_ns, one.key), reverse=True)
     kept = {one.key for one in newest[: policy.keep_last or 0]} | pins
@@ -132,7 +135,13 @@ def test_what_is_left_is_what_the_policy_keeps_and_verifies(store: Drafted, poli
 
 
 @pytest.mark.parametrize(
-    "facts", [{}, {"keep_last": -1}, {"older_than_s": -1.0}, {"statuses": {Status.RECORDING}}]
+    "facts",
+    [
+        {},
+        {"keep_last": -1},
+        {"older_than_s": -1.0},
+        {"about": SessionFilter(statuses=frozenset({Status.RECORDING}))},
+    ],
 )
 def test_what_makes_no_sense_is_refused(facts: Any) -> None:
     with pytest.raises(UsageError):
