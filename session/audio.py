@@ -41,6 +41,13 @@ def audio_event(entry: Entry) -> tuple[Part, int] | None:
     return part_of(fields), byte_count(fields.get("data")) or 0
 
 
+def sound_length(told: object) -> int:
+    """How many bytes of sound a message, or an event, brings: as a reference, or as base64 that is too short
+    for one, four characters for three bytes."""
+    count = byte_count(told)
+    return len(text_of(told).rstrip("=")) * 3 // 4 if count is None else count
+
+
 @dataclass
 class _Received:
     byte_count: Counter[Part] = field(default_factory=Counter[Part])
@@ -90,6 +97,10 @@ class ReceivedAudio:
         """How much of it the model gave in its events, in bytes."""
         return self._depths["event"].byte_count[part]
 
+    def given_ms(self, part: Part) -> float:
+        """How long the audio of it plays that the model gave in its events, in milliseconds."""
+        return self._depths["event"].ms.get(part, 0.0)
+
     def ms(self, part: Part) -> float:
         """How long the audio of it plays that came, in milliseconds."""
         fullest = max(self._depths.values(), key=lambda received: received.byte_count[part])
@@ -101,11 +112,7 @@ class ReceivedAudio:
 
     def _add_message(self, depth: Depth, message: dict[str, Any]) -> None:
         if message.get("type") in AUDIO_DELTAS:
-            delta = message.get("delta")
-            count = byte_count(delta)
-            if count is None:  # too short for a reference: base64, four characters for three bytes
-                count = len(text_of(delta).rstrip("=")) * 3 // 4
-            self._add(depth, part_of(message), count)
+            self._add(depth, part_of(message), sound_length(message.get("delta")))
 
     def _add(self, depth: Depth, part: Part, count: int) -> None:
         received = self._depths[depth]
@@ -146,6 +153,15 @@ class HeardAudio:
             before_ms, _ = self._heard.get(part, (0.0, True))
             assumed = bool(entry.flags & Flag.ASSUMED)
             self._heard[part] = max(before_ms, entry.elapsed_ms), assumed
+
+    def of(self, part: Part) -> tuple[float, bool] | None:
+        """How much of a sound was heard, in milliseconds, and whether that is assumed; None: nobody told."""
+        return self._heard.get(part)
+
+    @property
+    def told(self) -> bool:
+        """Whether the log says of any sound how much of it was heard."""
+        return bool(self._heard)
 
     def heard(self) -> tuple[HeardSound, ...]:
         """Of each sound, in the order in which they were heard first."""

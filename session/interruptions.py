@@ -33,27 +33,51 @@ class Interruption:
     user_item_id: str | None
 
 
+class InterruptionHeads:
+    """Is told every entry of a session in order, and says with which one an interruption began."""
+
+    def __init__(self) -> None:
+        self._messages: dict[int | None, Entry] = {}  # by task: the server's last
+        self._sends: dict[int, Entry] = {}  # that are still open
+
+    def read(self, entry: Entry) -> Entry | None:
+        """The next entry; where it is the model's `audio_interrupted`, the server's message of which that
+        comes, or the send inside which it does, or itself. None of any other."""
+        if entry.kind == Kind.RECEIVED:
+            if entry.type == RAW:
+                self._messages[entry.task] = entry
+            elif interrupts(entry):
+                return self._head(entry)
+        elif entry.kind == Kind.SENT:
+            self._sends[entry.seq] = entry
+        elif entry.kind == Kind.SENT_DONE and entry.of is not None:
+            self._sends.pop(entry.of, None)
+        return None
+
+    def _head(self, entry: Entry) -> Entry:
+        message = self._messages.get(entry.task)
+        if message is not None and (message.tick, message.cause) == (entry.tick, entry.cause):
+            return message
+        sent = self._sends.get(-1 if entry.cause is None else entry.cause)
+        return sent if sent is not None and sent.task == entry.task else entry
+
+
 def interruptions(structure: Structure) -> tuple[Interruption, ...]:
     """Those of a session, in order."""
     found: list[Interruption] = []
+    heads = InterruptionHeads()
     for entry in structure.draft.entries:
-        if not interrupts(entry):
+        head = heads.read(entry)
+        if head is None:
             continue
-        message = structure.messages[structure.message_of[entry.seq]]
-        head = structure.draft.entries[message.seqs[0]]
-        facts = facts_of(entry)
-        first, last, user = message.seqs[0], message.seqs[-1], None
-        if head.type == RAW:
+        last, user = structure.messages[structure.message_of[entry.seq]].seqs[-1], None
+        if head.kind == Kind.SENT:
+            ends = structure.followers.get(head.seq, ())
+            last = max([last, *(one for one in ends if structure.draft.entries[one].of == head.seq)])
+        elif head is not entry:
             user = text_of(facts_of(head).get("item_id")) or None
-        elif (sent := around(structure, entry)) is not None:
-            first = sent
-            ends = [
-                one for one in structure.followers.get(sent, ()) if structure.draft.entries[one].of == sent
-            ]
-            last = max([last, *ends])
-        before = structure.draft.entries[first]
-        part = heard_part(before) or part_of(facts)
-        found.append(Interruption(first, last, *part, before.elapsed_ms, user))
+        part = heard_part(head) or part_of(facts_of(entry))
+        found.append(Interruption(head.seq, last, *part, head.elapsed_ms, user))
     return tuple(found)
 
 

@@ -6,7 +6,8 @@ generations of the protocol (GA, and the beta before it).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..schema.entries import Entry, Kind
@@ -48,6 +49,9 @@ SPEECH_STARTED = "input_audio_buffer.speech_started"
 SPEECH_STOPPED = "input_audio_buffer.speech_stopped"
 TRUNCATED = "conversation.item.truncated"
 RETRIEVED = "conversation.item.retrieved"
+
+_REFUSED = re.compile(r"\d ?ms is already shorter than \d")
+"""In the words of the provider's error, for which it has no code of its own."""
 
 _DELTAS = {
     "transcript_delta": "said",
@@ -190,6 +194,12 @@ def provider_error(entry: Entry) -> dict[str, Any] | None:
     tells = entry.type == "error" or (entry.type == RAW and fields.get("type") == "error")
     error = unwrapped(fields.get("error"))
     return error if tells and error else None
+
+
+def refuses_truncation(error: Mapping[str, Any]) -> bool:
+    """Whether what the provider complains of is that an item was to be truncated."""
+    code, message = text_of(error.get("code")), text_of(error.get("message"))
+    return code.startswith("item_truncate") or _REFUSED.search(message) is not None
 
 
 def responded(entry: Entry) -> tuple[str, bool] | None:

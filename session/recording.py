@@ -220,7 +220,7 @@ class Recording:
         Raises:
             CorruptRecordError: it cannot be decoded, or its bytes are missing.
         """
-        await self._load(entry)
+        await self.load(entry)
         return self._payloads.value(entry)
 
     async def ask(self, question: Callable[[Batches], _T]) -> _T:
@@ -228,6 +228,13 @@ class Recording:
         connection, key = await self._connected(), self._session.key
         with store_errors(self._address):
             return await read(connection, lambda blocking: question(partial(fetch_entries, blocking, key)))
+
+    async def load(self, entry: Entry) -> None:
+        """Bring the bytes to which an entry refers into memory, for `bytes_at`."""
+        if self._payloads.lacking([entry.payload]):
+            connection = await self._connected()
+            with store_errors(self._address):
+                await read(connection, self._payloads.load, self._session.key, [entry.payload])
 
     def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
         """Bytes of a segment that is in memory: those of the entry decoded last are."""
@@ -317,12 +324,6 @@ class Recording:
         if self._blocking is None:
             self._blocking = self._blocking_stack.enter_context(open_blocking(self._address))
         return self._blocking
-
-    async def _load(self, entry: Entry) -> None:
-        if self._payloads.lacking([entry.payload]):
-            connection = await self._connected()
-            with store_errors(self._address):
-                await read(connection, self._payloads.load, self._session.key, [entry.payload])
 
 
 def choose(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from ...schema.entries import Entry, Flag, Kind
 from ...session.audio import Part, ReceivedAudio, heard_part, part_of
 from ...session.fields import client_message, frame_message, server_message, text_of
-from ...session.messages import TRUNCATED, provider_error
+from ...session.messages import TRUNCATED, provider_error, refuses_truncation
 from .rule import Found, Invariant, Watching
 
 SLACK_MS = 1.0
@@ -83,9 +82,6 @@ class _UntilSound:
         return told
 
 
-_REFUSED = re.compile(r"\d ?ms is already shorter than \d")
-"""In the words of the provider's error, for which it has no code of its own."""
-
 _TRUNCATES = frozenset({"conversation.item.truncate", TRUNCATED})
 
 
@@ -117,8 +113,8 @@ class _Truncations(Watching):
     def add(self, entry: Entry) -> Iterator[Found]:
         self._audio.read(entry)
         error = provider_error(entry)
-        if error is not None and _REFUSED.search(text_of(error.get("message"))):
-            yield Found(f"the provider refused to truncate: {error['message']}", (entry.seq,))
+        if error is not None and refuses_truncation(error):
+            yield Found(f"the provider refused to truncate: {text_of(error.get('message'))}", (entry.seq,))
         yield from self._held.told(self._asked(entry))
 
     def _asked(self, entry: Entry) -> Iterator[Found]:

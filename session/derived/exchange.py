@@ -1,0 +1,162 @@
+"""`Exchange`: what both sides said, message by message, at whatever depth a session was recorded.
+
+A session holds the same at up to three depths: the socket's frames, the server's messages as raw events, and
+the model's events. Whoever counts wants each once, and in one language: messages of OpenAI's realtime
+protocol, in the names that it has had since it is generally available.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ...schema.entries import Entry, Kind
+from ..fields import RAW, client_message, event_fields, facts_of, frame_message, mapping, sequence, text_of
+
+_GA: Mapping[str, str] = {
+    "response.audio.delta": "response.output_audio.delta",
+    "response.audio.done": "response.output_audio.done",
+    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
+    "response.audio_transcript.done": "response.output_audio_transcript.done",
+    "response.text.delta": "response.output_text.delta",
+    "response.text.done": "response.output_text.done",
+    "conversation.item.created": "conversation.item.added",
+}
+"""Names of the beta → those that came after."""
+
+_OF_EVENTS: Mapping[str, str] = {
+    "audio": "response.output_audio.delta",
+    "audio_done": "response.output_audio.done",
+    "transcript_delta": "response.output_audio_transcript.delta",
+    "output_text_delta": "response.output_text.delta",
+    "input_audio_transcription_completed": "conversation.item.input_audio_transcription.completed",
+    "input_audio_timeout_triggered": "input_audio_buffer.timeout_triggered",
+    "item_deleted": "conversation.item.deleted",
+    "error": "error",
+}
+"""Events of the model that say what one message said."""
+
+INTERRUPT = "interrupt"
+"""No message of the protocol: above the socket nobody sees what an interruption sends."""
+
+
+class Exchanged(NamedTuple):
+    """A message of one side.
+
+    Attributes:
+        by_server: else by the client.
+        type: in the names of today.
+        message: its fields; bytes are references, or base64 that is too short for one. Not to be changed.
+        entry: with which it crossed.
+    """
+
+    by_server: bool
+    type: str
+    message: dict[str, Any]
+    entry: Entry
+
+
+class Exchange:
+    """Is told every entry of a session in order, and says which messages crossed with it.
+
+    Where there are frames, these tell; else raw events do, and for the client what the application sends; and
+    where there are no raw events, the model's events.
+    """
+
+    def __init__(self) -> None:
+        self._framed = False
+        self._raw = False
+        self._usage: dict[str, Any] | None = None
+
+    def read(self, entry: Entry) -> Iterator[Exchanged]:
+        """The next entry."""
+        if entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT):
+            self._framed = True
+            message = frame_message(entry)
+            if message:
+                yield _exchanged(entry.kind == Kind.FRAME_IN, message, entry)
+        elif self._framed:
+            return
+        elif entry.kind == Kind.RECEIVED:
+            if entry.type == RAW:
+                self._raw = True
+                yield _exchanged(True, facts_of(entry), entry)
+            elif not self._raw and (message := self._told(entry)) is not None:
+                yield _exchanged(True, message, entry)
+        elif entry.kind == Kind.SENT:
+            for message in _sent(entry):
+                yield _exchanged(False, message, entry)
+
+    def _told(self, entry: Entry) -> dict[str, Any] | None:
+        """The message that an event of the model came of, as far as it tells."""
+        fields = event_fields(entry)
+        match entry.type or "":
+            case "turn_started":
+                return {"type": "response.created", "response": {"id": fields.get("response_id")}}
+            case "usage":
+                self._usage = fields
+            case "turn_ended":
+                usage, self._usage = self._usage, None
+                told = {} if usage is None else {"usage": _usage(usage)}
+                return {"type": "response.done", "response": {"id": fields.get("response_id"), **told}}
+            case "function_call":
+                call = {key: fields.get(key) for key in ("id", "name", "call_id", "arguments")}
+                item = {"type": "function_call", "status": "completed", **call}
+                return {"type": "response.output_item.done", "item": item}
+            case "item_updated":
+                item = mapping(fields.get("item"))
+                return {"type": "conversation.item.added", "item": {**item, "id": item.get("item_id")}}
+            case "audio":
+                return {"type": _OF_EVENTS["audio"], **fields, "delta": fields.get("data")}
+            case type:
+                if type in _OF_EVENTS:
+                    return {**fields, "type": _OF_EVENTS[type]}
+        return None
+
+
+def _exchanged(by_server: bool, message: dict[str, Any], entry: Entry) -> Exchanged:
+    type = text_of(message.get("type"))
+    return Exchanged(by_server, _GA.get(type, type), message, entry)
+
+
+def _sent(entry: Entry) -> Iterator[dict[str, Any]]:
+    """What the SDK's model makes of what the application sends."""
+    fields = event_fields(entry)
+    match entry.type:
+        case "send_raw_message":
+            yield client_message(entry) or {}
+        case "send_audio":
+            yield {"type": "input_audio_buffer.append", "audio": fields.get("audio")}
+            if fields.get("commit") is True:
+                yield {"type": "input_audio_buffer.commit"}
+        case "send_user_input":
+            said = fields.get("user_input")
+            item = {"role": "user", "content": [{"type": "input_text", "text": said}]}
+            if not isinstance(said, str):
+                item = {"role": "user", "content": sequence(mapping(said).get("content"))}
+            yield {"type": "conversation.item.create", "item": {"type": "message", **item}}
+            yield {"type": "response.create"}
+        case "send_tool_output":
+            call_id = text_of(mapping(fields.get("tool_call")).get("call_id"))
+            item = {"type": "function_call_output", "call_id": call_id, "output": fields.get("output")}
+            yield {"type": "conversation.item.create", "item": item}
+            if fields.get("start_response"):
+                yield {"type": "response.create"}
+        case "send_interrupt":
+            yield {**fields, "type": INTERRUPT}
+        case "send_session_update":
+            yield {"type": "session.update", "session": fields.get("session_settings")}
+        case _:
+            pass
+
+
+def _usage(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The usage of a response as the server tells it, of the model's event of it."""
+    sums, taken = mapping(event.get("usage")), mapping(event.get("input_tokens_details"))
+    cached = mapping(sums.get("input_tokens_details")).get("cached_tokens")
+    told = {name: sums.get(name) for name in ("input_tokens", "output_tokens", "total_tokens")}
+    return {
+        **told,
+        "input_token_details": {"cached_tokens": cached, **taken},
+        "output_token_details": mapping(event.get("output_tokens_details")),
+    }
