@@ -471,11 +471,18 @@ class RecordingBase:
     _realtape_tap: ModelTap
     _realtape_recorder: Recorder
 
-    def __init__(self, inner: Any, *, recorder: Recorder, labels: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        inner: Any,
+        *,
+        recorder: Recorder,
+        labels: Mapping[str, str] | None = None,
+        format: int = FORMAT,
+    ) -> None:
         kept = dict(labels or {})
 
         def begin(previous: SessionLog | None) -> SessionLog | None:
-            return recorder.begin(kept, previous) if recorder.enabled else None
+            return recorder.begin(kept, previous, format=format) if recorder.enabled else None
 
         tap = ModelTap(inner, begin, recorder.codec.vocabulary, self._realtape_relay)
         object.__setattr__(self, _TAP, tap)

@@ -61,6 +61,12 @@ class ModelTap:
         self._tracker: TrackerTap | AssumedTracker | None = None
         self._types: weakref.WeakKeyDictionary[type[Any], str] = weakref.WeakKeyDictionary()
 
+    @property
+    def session_inside(self) -> SessionLog | None:
+        """The session in whose inner model we are; None: we are not inside, or nothing is recorded."""
+        log = cast("SessionLog | None", causes.log_inside(self._number))
+        return None if log is None or log.refusing else log
+
     # --- the model's events -------------------------------------------------------------------------
 
     async def _on_event(self, event: Any) -> None:

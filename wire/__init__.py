@@ -27,6 +27,7 @@ from .recorded import RecordedConnection, RecordedEnd, Refusal, WireFrame
 from .replay_server import PATIENCE_S, ReplayServer, serve
 from .server_side import EndNow, Finding, SendFrame, ServerSide, WaitUntil, decisive
 from .socket_tap import SocketTap
+from .tapped_socket import TappedSocket, tapped
 from .wire_report import ConnectionReport, RunReport, WireReport
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "SendFrame",
     "ServerSide",
     "SocketTap",
+    "TappedSocket",
     "WaitUntil",
     "WireFrame",
     "WireReport",
@@ -70,4 +72,5 @@ __all__ = [
     "read_frames",
     "read_har",
     "serve",
+    "tapped",
 ]

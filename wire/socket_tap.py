@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
@@ -35,10 +36,12 @@ class SocketTap:
         recorder: where the session is.
         log: the session's; None: nothing is recorded.
         number: of the connection in the session, from 1.
+        whole: the session is this connection, and ends with it.
     """
 
-    def __init__(self, recorder: Recorder, log: Any, number: int = 1) -> None:
+    def __init__(self, recorder: Recorder, log: Any, number: int = 1, *, whole: bool = True) -> None:
         self._log = log
+        self._whole = whole
         self._codec = recorder.codec
         self._number = number
         self._socket: int | None = None
@@ -110,22 +113,36 @@ class SocketTap:
     def failed(
         self, *, status: int | None = None, body: str = "", error: BaseException | None = None
     ) -> None:
-        """The handshake was refused, or there was no answer; the session is over."""
+        """The handshake was refused, or there was no answer."""
         told: dict[str, Any] = {"status": status, "body": body} if error is None else {"raised": error}
         self.append(Kind.SOCKET_FAILED, told, of=self._socket)
         self._finish(Status.FAILED)
 
-    def server_ended(self, how: How, code: int | None, reason: str) -> None:
-        """The server's side ended."""
-        self.append(Kind.SOCKET_ENDED, {"how": how, "code": code, "reason": reason}, of=self._socket)
+    def server_ended(
+        self, how: How, code: int | None, reason: str, raised: BaseException | None = None
+    ) -> None:
+        """The server's side ended.
+
+        Args:
+            raised: what the client's read raised; None: nothing, or there was no client of ours.
+        """
+        told: dict[str, Any] = {"how": how, "code": code, "reason": reason}
+        if raised is not None:
+            told["raised"] = raised
+        self.append(Kind.SOCKET_ENDED, told, of=self._socket)
 
     def client_closes(self, how: How, code: int | None, reason: str) -> int | None:
         """The client begins to close, or has vanished; what `client_closed` takes."""
         return self.append(Kind.SOCKET_CLOSE, {"how": how, "code": code, "reason": reason})
 
-    def client_closed(self, closing: int | None, code: int | None, reason: str) -> None:
-        """That is done: what the server answered."""
-        self.append(Kind.SOCKET_CLOSED, {"code": code, "reason": reason}, of=closing)
+    def client_closed(
+        self, closing: int | None, code: int | None, reason: str, raised: BaseException | None = None
+    ) -> None:
+        """That is done: what the server answered; or what closing raised."""
+        told: dict[str, Any] = {"code": code, "reason": reason}
+        if raised is not None:
+            told["raised"] = raised
+        self.append(Kind.SOCKET_CLOSED, told, of=closing)
 
     def over(self) -> None:
         """The connection is over, and the session with it."""
@@ -161,6 +178,16 @@ class SocketTap:
         if decoded is None:
             return ""
         return (dialect_of([decoded]) if self._dialect is OPAQUE else self._dialect).type_of(decoded)
+
+    def frame_done(self, frame: int | None, *, suspended: bool, raised: BaseException | None = None) -> None:
+        """A send is over. Of one that returned at once nothing is said."""
+        if raised is None:
+            if suspended:
+                self.append(Kind.FRAME_DONE, {"outcome": "returned", "suspended": True}, of=frame)
+            return
+        outcome = "cancelled" if isinstance(raised, asyncio.CancelledError) else "raised"
+        told = {"outcome": outcome, "suspended": suspended, "raised": raised}
+        self.append(Kind.FRAME_DONE, told, of=frame)
 
     def _frame(self, kind: Kind, message: str | bytes, suspended: bool | None) -> int | None:
         log = self._log
@@ -225,7 +252,7 @@ class SocketTap:
         return self._log.append(kind, value, type=type, of=of, connection=self._number)
 
     def _finish(self, status: Status) -> None:
-        if self._log is not None and self._log.status is Status.RECORDING:
+        if self._whole and self._log is not None and self._log.status is Status.RECORDING:
             self._log.finish(status)
 
 

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import abc
 import contextlib
-from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+import itertools
+import logging
+import os
+import weakref
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar, cast
 
 from agents.realtime import RealtimeModel, RealtimeModelListener
 
 from ... import recorder
 from ...recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, RecorderStatus, RecordingBase, causes
+from ...schema import FORMAT, WIRE_FORMAT, Kind, UsageError
 from ...schema.codec import TextFilter, Vocabulary
 from ...schema.log import StoreLocation
 from .event_queue import make_causal
+from .socket_seam import connect_by, read_clock_by, unknown_shape
 from .vocabulary import VOCABULARY
+
+logger = logging.getLogger("realtape.recorder")
+
+Depth: TypeAlias = Literal["interface", "wire"]
+"""What of a model is recorded: what passes through its interface; or also what crosses its socket."""
 
 _Class = TypeVar("_Class", bound=type[Any])
 
@@ -62,12 +73,25 @@ class RecordingModel(RecordingBase, RealtimeModel):
         inner: the model that does the work.
         recorder: where the entries go.
         labels: the user's own, kept in each session's header.
+        depth: `wire`: the frames on the model's socket, too, and the clock that it reads; of a model whose
+            shape we do not know, only its interface is recorded, and a warning says so.
     """
 
     def __init__(
-        self, inner: RealtimeModel, *, recorder: Recorder, labels: Mapping[str, str] | None = None
+        self,
+        inner: RealtimeModel,
+        *,
+        recorder: Recorder,
+        labels: Mapping[str, str] | None = None,
+        depth: Depth = "interface",
     ) -> None:
-        super().__init__(inner, recorder=recorder, labels=labels)
+        unknown = unknown_shape(inner) if depth == "wire" else None
+        if unknown is not None:
+            logger.warning("only the interface is recorded: %s", unknown)
+        wire = depth == "wire" and unknown is None and recorder.enabled
+        super().__init__(inner, recorder=recorder, labels=labels, format=WIRE_FORMAT if wire else FORMAT)
+        if wire:
+            connect_by(inner, self._realtape_connect)
 
     def add_listener(self, listener: RealtimeModelListener) -> None:
         """Add a listener; one that is there already is not added twice."""
@@ -78,6 +102,36 @@ class RecordingModel(RecordingBase, RealtimeModel):
 
     def _realtape_relay(self, handler: Callable[[Any], Any]) -> RealtimeModelListener:
         return _Relay(handler)
+
+    async def _realtape_connect(
+        self, dial: Callable[[], Awaitable[Any]], url: str, headers: Mapping[str, str]
+    ) -> Any:
+        """The inner model opens its socket."""
+        log = self._realtape_tap.session_inside
+        if log is None:
+            return await dial()
+        from ...wire import tapped  # with its servers: not for who records the interface alone
+
+        numbers = _connections.setdefault(log, itertools.count(1))
+        read_clock_by(log, _ReadClock(log))
+        return await tapped(self._realtape_recorder, log, next(numbers), dial, url, headers)
+
+
+_connections: weakref.WeakKeyDictionary[Any, Iterator[int]] = weakref.WeakKeyDictionary()
+"""Numbers of the connections of a session."""
+
+
+class _ReadClock:
+    """Appends what the model reads of the clock to its session."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = weakref.ref(log)
+
+    def __call__(self, site: str, now_ns: int) -> int:
+        log = self._log()
+        if log is not None:
+            log.append(Kind.CLOCK, {"ns": now_ns}, type=site)
+        return now_ns
 
 
 class Recorder(recorder.Recorder):
@@ -118,10 +172,24 @@ class Recorder(recorder.Recorder):
 
     # Ours and the SDK's interface are two classes of one shape; this recorder is for the SDK's.
     def wrap(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, inner: RealtimeModel, *, labels: Mapping[str, str] | None = None
+        self, inner: RealtimeModel, *, labels: Mapping[str, str] | None = None, depth: Depth | None = None
     ) -> RecordingModel:
-        """A model that does what `inner` does, and is recorded here."""
-        return RecordingModel(inner, recorder=self, labels=labels)
+        """A model that does what `inner` does, and is recorded here.
+
+        Args:
+            labels: the user's own, kept in each session's header.
+            depth: `interface`: what passes between application and model. `wire`: also the frames on the
+                socket of the SDK's own model, and the clock that it reads, so that its code can be replayed,
+                too. None: what the environment says in `REALTAPE_DEPTH`, else the interface.
+
+        Raises:
+            UsageError: that is no depth.
+        """
+        wanted = depth or os.environ.get("REALTAPE_DEPTH") or "interface"
+        if wanted not in ("interface", "wire"):
+            told = f"depth={depth!r}" if depth else f"REALTAPE_DEPTH={wanted}"
+            raise UsageError(f"{told}: interface or wire")
+        return RecordingModel(inner, recorder=self, labels=labels, depth=cast("Depth", wanted))
 
     @contextlib.contextmanager
     def caused_by(self, event: Any) -> Generator[None]:
