@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
-from ..schema import Entry, UsageError
+from ..schema import UsageError
 
 _BOUND = re.compile(r"#?(?P<seq>\d+)|(?P<time>\d+(?:\.\d*)?|\.\d+)(?P<unit>ms|s)")
 _NANOSECONDS = {"s": 10**9, "ms": 10**6}
 _MAX = (1 << 63) - 1
+
+
+class Placed(Protocol):
+    """What stands somewhere in a recording."""
+
+    @property
+    def seq(self) -> int:
+        """The number of its entry."""
+        ...
+
+    @property
+    def at_ns(self) -> int:
+        """Nanoseconds since the session began."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -19,13 +34,13 @@ class Bound:
     seq: int | None = None
     at_ns: int | None = None
 
-    def is_after(self, entry: Entry) -> bool:
+    def is_after(self, entry: Placed) -> bool:
         """Whether the entry lies before this place."""
         if self.seq is not None:
             return entry.seq < self.seq
         return self.at_ns is not None and entry.at_ns < self.at_ns
 
-    def is_before(self, entry: Entry) -> bool:
+    def is_before(self, entry: Placed) -> bool:
         """Whether the entry lies behind this place."""
         if self.seq is not None:
             return entry.seq > self.seq

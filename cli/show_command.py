@@ -1,22 +1,28 @@
-"""`realtape show`: a recording as a timeline, or its entries as JSON Lines."""
+"""`realtape show`: a recording as a timeline, as a conversation, or its entries as JSON Lines."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import re
 import sys
-from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, suppress
 from typing import Annotated, Any
 
 import typer
 
-from ..schema import WIRE_FORMAT, CorruptRecordError, Entry, Kind, SessionRecord
+from ..schema import WIRE_FORMAT, CorruptRecordError, Entry, Kind, SessionRecord, UsageError
 from ..schema.log import locate, open_for_reading, read
 from ..session import (
     EVERY,
+    NOTED,
+    ConversationLine,
+    ConversationReader,
     Folder,
+    Notes,
     Recording,
+    Row,
     SessionFilter,
     Target,
     entries_with_events,
@@ -34,28 +40,42 @@ from .filter_options import filtered, fitting, refuse_both
 from .ls_command import SDK, started_at
 from .timeline_views import PlainView, TerminalView, TimelineView
 
+_MAX_SAID = 100_000
+"""Characters of a line of a conversation."""
 
-@dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True)
 class Selection:
-    """Which entries to show; an empty set selects all."""
+    """Which entries to show, and how; an empty set selects all.
 
-    kinds: frozenset[str]
-    types: frozenset[str]
-    first: Bound
-    last: Bound
+    Attributes:
+        pattern: only what contains this.
+        everything: fold nothing, leave out nothing.
+        conversation: only who said what.
+        follow: wait for what is still to be recorded.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+    first: Bound = dataclasses.field(default_factory=Bound)
+    last: Bound = dataclasses.field(default_factory=Bound)
+    pattern: re.Pattern[str] | None = None
+    everything: bool = False
+    conversation: bool = False
+    follow: bool = False
 
     @property
-    def picks(self) -> bool:
-        """Whether certain entries are asked for, of which none should be left out."""
-        return bool(self.kinds or self.types)
-
-    def shows(self, entry: Entry) -> bool:
-        """Whether the entry is of these, and lies within the bounds."""
-        return self.matches(entry) and not self.first.is_after(entry) and not self.last.is_before(entry)
+    def folds(self) -> bool:
+        """Whether bursts become a row; not where certain entries are asked for: of those none is left out."""
+        return not (self.everything or self.kinds or self.types)
 
     def matches(self, entry: Entry) -> bool:
         """Whether the entry is of a selected kind and type."""
         return (not self.kinds or entry.kind in self.kinds) and (not self.types or entry.type in self.types)
+
+    def contains(self, *texts: str) -> bool:
+        """Whether the pattern is found in one of them."""
+        return self.pattern is None or any(map(self.pattern.search, texts))
 
 
 @filtered
@@ -63,6 +83,9 @@ def show(
     target: Annotated[
         str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
     ],
+    conversation: Annotated[
+        bool, typer.Option("--conversation", help="Only who said what, tools and interruptions, in full.")
+    ] = False,
     kind: Annotated[
         list[Kind] | None,
         typer.Option(metavar="KIND", help="Only entries of this kind, such as sent; may be repeated."),
@@ -73,6 +96,10 @@ def show(
             metavar="TYPE", help="Only entries of this type, such as function_call; may be repeated."
         ),
     ] = None,
+    grep: Annotated[
+        str | None,
+        typer.Option(metavar="PATTERN", help="Only what contains this regular expression, in any case."),
+    ] = None,
     first: Annotated[
         str | None,
         typer.Option("--from", metavar="PLACE", help="Begin at an entry (120) or a time (1.5s, 1500ms)."),
@@ -82,6 +109,9 @@ def show(
     ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Every entry on a line of its own: fold nothing, leave out nothing.")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="While it is recorded: go on with what comes, to its end.")
     ] = False,
     wanted: SessionFilter = EVERY,
     as_json: Annotated[
@@ -94,26 +124,37 @@ def show(
         frozenset(type or ()),
         parse_bound("--from", first),
         parse_bound("--to", last),
+        _pattern(grep),
+        everything,
+        conversation,
+        follow,
     )
+    if conversation and (kind or type or everything):
+        raise UsageError("--conversation is what was said and done, and no entries: leave the others out")
     words = parse_target(target)
     refuse_both(words, wanted)
     if wanted == EVERY:
-        return asyncio.run(_show(words, selection, everything, as_json))
+        return asyncio.run(_show(words, selection, as_json))
     code = Exit.SAME
     for one in asyncio.run(_fitting(words, wanted)):
         if isinstance(one, CorruptRecordError):
             output.note(str(one))
             code = Exit.INCOMPLETE
         else:
-            found = Target(words.store, one.header.id)
-            asyncio.run(_show(found, selection, everything, as_json))
+            asyncio.run(_show(Target(words.store, one.header.id), selection, as_json))
     return code
 
 
 async def show_timeline(target: Target) -> None:
     """Print a whole recording as a timeline, speech folded."""
-    everything = Selection(frozenset(), frozenset(), parse_bound("--from", None), parse_bound("--to", None))
-    await _show(target, everything, everything=False, as_json=False)
+    await _show(target, Selection(), as_json=False)
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    try:
+        return None if text is None else re.compile(text, re.IGNORECASE)
+    except re.error as error:
+        raise UsageError(f"--grep {text}: no regular expression ({error})") from error
 
 
 async def _fitting(target: Target, wanted: SessionFilter) -> list[SessionRecord | CorruptRecordError]:
@@ -122,62 +163,120 @@ async def _fitting(target: Target, wanted: SessionFilter) -> list[SessionRecord 
         return await read(connection, fitting, address, wanted)
 
 
-async def _show(target: Target, selection: Selection, everything: bool, as_json: bool) -> int:
+async def _show(target: Target, selection: Selection, as_json: bool) -> int:
     recording: Recording | None = await Recording.open(target.store, target.session)
     shown = set[str]()
     while recording is not None and recording.header.id not in shown:
         shown.add(recording.header.id)
         async with recording:
-            await _show_session(recording, selection, everything, as_json)
+            await _show_session(recording, selection, as_json)
         recording = None if target.is_single else recording.following()
     return Exit.SAME
 
 
-async def _show_session(recording: Recording, selection: Selection, everything: bool, as_json: bool) -> None:
-    if as_json:
-        async for entry in _selected(recording, selection):
-            output.put_json(_facts(recording, entry))
+async def _show_session(recording: Recording, selection: Selection, as_json: bool) -> None:
+    if selection.conversation:
+        await _show_conversation(recording, selection, as_json)
+    elif as_json:
+        async for entry in _read(recording, selection, sys.stdout.flush):
+            is_meant = selection.matches(entry) and not selection.first.is_after(entry)
+            if is_meant and selection.contains(f"{entry.kind} {entry.type or ''}", words.told(entry)):
+                output.put_json(_facts(recording, entry))
     else:
         view = await _view(recording)
         view.begin(_title(recording))
-        view.end(await _show_rows(recording, selection, view, everything))
+        view.end(await _show_rows(recording, selection, view))
         learned = recording.origins
         if learned is not None:
             output.put(f"origins: {learned}")
 
 
-async def _entries(recording: Recording, selection: Selection, folder: Folder | None) -> AsyncIterator[Entry]:
-    """What is shown: of frames also the events that they come to, unless entries are picked."""
-    if folder is None or recording.header.format < WIRE_FORMAT:
-        async for entry in _selected(recording, selection):
-            yield entry
-        return
-    for entry in entries_with_events(recording.drafts()[0]):
-        if selection.shows(entry):
-            yield entry
+async def _show_conversation(recording: Recording, selection: Selection, as_json: bool) -> None:
+    """Who said what. What comes before it is read, for turns are counted."""
+    if not as_json:
+        output.put(_title(recording))
+    reader = ConversationReader()
+    turn = 0
+
+    def put(lines: list[ConversationLine]) -> None:
+        nonlocal turn
+        for line in lines:
+            if selection.first.is_after(line) or not selection.contains(line.text, line.who):
+                continue
+            if as_json:
+                output.put_json({"session": recording.header.id, **dataclasses.asdict(line)})
+                continue
+            if line.turn != turn:
+                turn = line.turn
+                output.put(f"turn {turn}")
+            output.put(
+                f"{seconds(line.at_ns):>9} {line.who:<11} {words.short(line.text, _MAX_SAID)}".rstrip()
+            )
+
+    whole = dataclasses.replace(selection, first=Bound())
+    async for entry in _entries(recording, whole, sys.stdout.flush):
+        put(reader.add(entry))
+    put(reader.rest())
 
 
-async def _show_rows(recording: Recording, selection: Selection, view: TimelineView, everything: bool) -> str:
+async def _show_rows(recording: Recording, selection: Selection, view: TimelineView) -> str:
     """Fill the view; returns a sentence on what it does not show."""
-    folder = None if everything or selection.picks else Folder()
+    notes = Notes()
+    for entry in await recording.before(selection.first.seq or 0, NOTED):
+        notes.read(entry)
+    folder = Folder(notes) if selection.folds else None
     shown = 0
-    async for entry in _entries(recording, selection, folder):
-        shown += 1
-        for row in [row_of(entry)] if folder is None else folder.add(entry):
-            view.add(row)
-    if folder is not None:
-        for row in folder.rest():
-            view.add(row)
-        if folder.rows < folder.entries:
-            return f"{folder.entries:,} entries on {folder.rows:,} lines; --all shows each on its own"
+
+    def add(rows: list[Row]) -> None:
+        nonlocal shown
+        for row in rows:
+            if selection.contains(row.title, row.text):
+                shown += 1
+                view.add(row)
+
+    def wait() -> None:
+        """What has come so far is shown, before one waits for more."""
+        add([] if folder is None else folder.rest())
+        view.flush()
+
+    async for entry in _entries(recording, selection, wait):
+        if selection.first.is_after(entry):
+            notes.read(entry)
+        elif folder is not None:
+            add(folder.add(entry))
+        else:
+            note = notes.read(entry)
+            add([row_of(entry, note)] if selection.matches(entry) else [])
+    add([] if folder is None else folder.rest())
+    if folder is not None and selection.pattern is None and folder.rows < folder.entries:
+        return f"{folder.entries:,} entries on {folder.rows:,} lines; --all shows each on its own"
     return "" if shown else f"none of the {recording.length:,} entries is selected"
 
 
-async def _selected(recording: Recording, selection: Selection) -> AsyncIterator[Entry]:
-    async for entry in recording.entries(selection.first.seq or 0):
+async def _entries(
+    recording: Recording, selection: Selection, on_wait: Callable[[], object]
+) -> AsyncIterator[Entry]:
+    """As `_read`; of frames also the events that they come to, unless entries are picked, or awaited."""
+    if recording.header.format < WIRE_FORMAT or not selection.folds or selection.follow:
+        async for entry in _read(recording, selection, on_wait):
+            yield entry
+        return
+    for entry in entries_with_events(recording.drafts()[0]):
         if selection.last.is_before(entry):
             return
-        if not selection.first.is_after(entry) and selection.matches(entry):
+        yield entry
+
+
+async def _read(
+    recording: Recording, selection: Selection, on_wait: Callable[[], object]
+) -> AsyncIterator[Entry]:
+    """The entries up to the last that is asked for; before the first, those that may be needed to find it."""
+    first = selection.first.seq or 0
+    coming = recording.follow(first, on_wait=on_wait) if selection.follow else recording.entries(first)
+    async with aclosing(coming):
+        async for entry in coming:
+            if selection.last.is_before(entry):
+                return
             yield entry
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Protocol
 
 from rich import box
@@ -34,6 +35,9 @@ class TimelineView(Protocol):
     def add(self, row: Row) -> None:
         """The next row."""
 
+    def flush(self) -> None:
+        """Before one waits for the next row."""
+
     def end(self, summary: str) -> None:
         """After the last row."""
 
@@ -60,6 +64,10 @@ class PlainView:
     def add(self, row: Row) -> None:
         """One line."""
         self._put((str(row.seq), row.time, row.direction, row.title, row.playback, row.cause, row.content))
+
+    def flush(self) -> None:
+        """What is in a buffer is written."""
+        sys.stdout.flush()
 
     def end(self, summary: str) -> None:
         """Nothing: who counts lines wants to count rows."""
@@ -108,15 +116,16 @@ class TerminalView:
         """One row; what was heard is shown where it changes."""
         self._rows.append(row)
         if len(self._rows) >= BATCH_ROWS:
-            self._flush()
+            self.flush()
 
     def end(self, summary: str) -> None:
         """The rows that are left, and the summary."""
-        self._flush()
+        self.flush()
         if summary:
             self._console.print(Text(summary, style="dim"))
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """The rows so far."""
         if not self._rows:
             return
         table = Table(

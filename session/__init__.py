@@ -7,6 +7,7 @@ entries in order by `read(entry)`, and can be asked at any of them; none keeps m
 from __future__ import annotations
 
 from .audio import HeardAudio, HeardSound, Part, ReceivedAudio
+from .conversation_lines import ConversationLine, ConversationReader, conversation
 from .drafts import Draft, keep_origins, read_drafts, write_drafts
 from .erasing import Erasure, erase, named_for_erasure
 from .failures import is_failure
@@ -16,6 +17,7 @@ from .interruptions import Interruption, interruptions
 from .lanes import LaneName, Lanes, LanesReader, SoundPiece, Stretch
 from .learned import RUNS, Origins
 from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, interrupts, server_event
+from .notes import NOTED, Notes
 from .origins import Origin, origin_of, reactions, unknown_calls
 from .places import Numbering, Place
 from .recording import Recording, choose, choose_all
@@ -35,8 +37,11 @@ from .wire_events import WireEvents, entries_with_events, with_events
 
 __all__ = [
     "EVERY",
+    "NOTED",
     "RUNS",
     "SPOKEN_DELTAS",
+    "ConversationLine",
+    "ConversationReader",
     "Draft",
     "Erasure",
     "Folder",
@@ -52,6 +57,7 @@ __all__ = [
     "ListedSession",
     "Listing",
     "Message",
+    "Notes",
     "Numbering",
     "OpenCall",
     "Origin",
@@ -86,6 +92,7 @@ __all__ = [
     "chains",
     "choose",
     "choose_all",
+    "conversation",
     "entries_with_events",
     "erase",
     "format_of",

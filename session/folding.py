@@ -9,17 +9,21 @@ between.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..schema.codec import references
 from ..schema.entries import Entry, Kind
 from . import words
 from .fields import byte_count, facts_of, mapping, payload
 from .messages import SPOKEN_DELTAS
+from .notes import Notes
 from .timeline import Row, row_of, title_of
 
 PAUSE_NS = 1_000_000_000
 """Silence that ends a burst."""
+
+MAX_TEXT = 1 << 20
+"""Characters of what was said that a burst keeps."""
 
 MAX_NAMES = 4
 """Different contents that the row of a burst names."""
@@ -47,28 +51,30 @@ class Burst:
             self.byte_count += sum(length for _, _, length in references(entry.payload))
             self.names[entry.type or "bytes"] = None
         elif entry.type in SPOKEN_DELTAS:
-            if len(self.text) <= words.MAX_WORDS:
+            if len(self.text) <= MAX_TEXT:
                 self.text += str(facts.get("delta"))
         elif len(self.names) <= MAX_NAMES:
             self.names[words.content(entry)] = None
 
     def row(self) -> Row:
-        """What it comes to."""
+        """What it comes to. As its number and its time, what had been heard is that of its first entry: so of
+        bursts that overlap none has heard less than the one above it."""
         row = row_of(self.first)
         if self.count == 1:
             return row
-        playback = words.playback(self.last)
+        text = self._content()
         cause = row.cause if self.first.cause == self.last.cause else ""
         return Row(
             row.seq,
             row.at_ns,
             row.direction,
             f"{row.title} ×{self.count}",
-            playback,
+            row.playback,
             cause,
-            self._content(),
+            words.short(text),
             self.count,
             kind=row.kind,
+            text=text,
         )
 
     def _content(self) -> str:
@@ -76,35 +82,41 @@ class Burst:
             item = mapping(payload(self.first)).get("item_id")
             return f"{self.byte_count:,} bytes" + (f" of {item}" if item else "")
         if self.first.type in SPOKEN_DELTAS:
-            return words.short(repr(self.text))
+            return repr(self.text)
         if self.first.kind == Kind.PLAYBACK:
             return f"by the {self.first.type}"
         names = list(self.names)
         if self.first.kind == Kind.FRAME_OUT:
             return f"{', '.join(names)} {self.byte_count:,} bytes"
         more = ", …" if len(names) > MAX_NAMES else ""
-        return words.short(", ".join(names[:MAX_NAMES]) + more)
+        return ", ".join(names[:MAX_NAMES]) + more
 
 
 class Folder:
     """Takes entries in the order of the log, gives rows.
+
+    Args:
+        notes: of the entries before the first that it is given.
 
     Attributes:
         entries: taken so far.
         rows: given so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, notes: Notes | None = None) -> None:
         self.entries = 0
         self.rows = 0
         self._bursts: dict[Hashable, Burst] = {}
         self._others = 0  # entries that are no messages: those between which messages fold
+        self._notes = notes or Notes()
+        self._noted: tuple[Entry | None, str] = (None, "")  # the last entry, and what is noted of it
         self._raw: Entry | None = None  # waits for the event that is made of it
         self._frame: Entry | None = None  # waits for the message that it brings
 
     def add(self, entry: Entry) -> list[Row]:
         """The next entry; the rows that are complete now."""
         self.entries += 1
+        self._noted = (entry, self._notes.read(entry))
         frame, self._frame = self._frame, None
         if frame is not None and not (entry.kind == Kind.RECEIVED and entry.cause == frame.seq):
             return self._given([*self._take(frame), *self._add(entry)])
@@ -114,8 +126,7 @@ class Folder:
         raw, self._raw = self._raw, None
         rows: list[Row] = []
         if raw is not None and _is_not_understood(entry) and _follows(entry, raw):
-            rows = [*self._end_bursts(), replace(row_of(raw), content=words.in_full(raw))]
-            return rows
+            return [*self._end_bursts(), row_of(raw, text=words.in_full(raw))]
         if raw is not None and (words.detail(facts_of(raw)) or not _follows(entry, raw)):
             rows = self._take(raw)
         if _is_raw(entry):
@@ -139,7 +150,8 @@ class Folder:
     def _take(self, entry: Entry) -> list[Row]:
         sort = self._others if _is_raw(entry) else _sort_of(entry)
         if sort is None or (_is_raw(entry) and words.detail(facts_of(entry))):
-            return [*self._end_bursts(), row_of(entry)]
+            last, note = self._noted
+            return [*self._end_bursts(), row_of(entry, note if entry is last else "")]
         rows: list[Row] = []
         burst = self._bursts.get(sort)
         if burst is not None and entry.at_ns - burst.last.at_ns > PAUSE_NS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from types import TracebackType
@@ -32,6 +32,7 @@ from ..schema.log import (
     fetch_ended,
     fetch_entries,
     fetch_headers,
+    fetch_of_types,
     fetch_sessions,
     has_kind,
     locate,
@@ -51,6 +52,9 @@ from .targets import Target, label_in, parse_target
 from .verifying import verified_batches
 
 _T = TypeVar("_T")
+
+POLL_S = 0.2
+"""Seconds between two looks at a session that is being recorded."""
 
 Batches = Callable[[int], Sequence[Entry]]
 """Gives some entries from a seq on, none behind the last."""
@@ -197,7 +201,7 @@ class Recording:
 
     # --- reading, for who shares an event loop with others --------------------------------------------
 
-    async def entries(self, first: int = 0) -> AsyncIterator[Entry]:
+    async def entries(self, first: int = 0) -> AsyncGenerator[Entry]:
         """The entries from seq `first` on, in order."""
         connection = await self._connected()
         with store_errors(self._address):
@@ -213,6 +217,39 @@ class Recording:
         """
         async for entry in self.entries(first):
             yield entry, await self.decode(entry)
+
+    async def before(self, seq: int, types: Collection[str]) -> list[Entry]:
+        """The entries of these types before entry `seq`, in order, without those between them.
+
+        Cancelled, it has changed nothing.
+        """
+        connection = await self._connected()
+        with store_errors(self._address):
+            return await read(connection, fetch_of_types, self._session.key, types, seq)
+
+    async def follow(
+        self, first: int = 0, *, poll_s: float = POLL_S, on_wait: Callable[[], object] = lambda: None
+    ) -> AsyncGenerator[Entry]:
+        """The entries from seq `first` on, and those that are still to come, until the session is over.
+
+        No transaction stays open while it waits: the recorder's write-ahead log is merged as it would be
+        without. Cancelled, it has changed nothing.
+
+        Args:
+            poll_s: seconds between two looks at the store.
+            on_wait: called each time when there is nothing new.
+        """
+        while True:
+            # Asked first: what was appended before the end is then read in this round.
+            status = await asyncio.to_thread(self._status_now)
+            while entries := await asyncio.to_thread(self.batch, first):
+                for entry in entries:
+                    yield entry
+                first = entries[-1].seq + 1
+            if status is not Status.RECORDING:
+                return
+            on_wait()
+            await asyncio.sleep(poll_s)
 
     async def decode(self, entry: Entry) -> Any:
         """The decoded payload of an entry of this recording.
@@ -324,6 +361,11 @@ class Recording:
         if self._blocking is None:
             self._blocking = self._blocking_stack.enter_context(open_blocking(self._address))
         return self._blocking
+
+    def _status_now(self) -> Status:
+        with open_blocking(self._address) as connection, store_errors(self._address):
+            sessions = fetch_sessions(connection)
+        return next((one.status for one in sessions if one.header.id == self.header.id), self.status)
 
 
 def choose(

@@ -24,6 +24,7 @@ class Row:
         count: how many entries it stands for.
         alarming: something raised, or was lost.
         kind: of the entries.
+        text: the content in full.
     """
 
     seq: int
@@ -36,6 +37,7 @@ class Row:
     count: int = 1
     alarming: bool = False
     kind: str = ""
+    text: str = ""
 
     @property
     def time(self) -> str:
@@ -43,11 +45,16 @@ class Row:
         return seconds(self.at_ns)
 
 
-def row_of(entry: Entry) -> Row:
-    """The row of a single entry."""
-    content = words.content(entry)
-    if entry.of is not None:
-        content = f"of #{entry.of}: {content}" if content else f"of #{entry.of}"
+def row_of(entry: Entry, note: str = "", text: str | None = None) -> Row:
+    """The row of a single entry.
+
+    Args:
+        note: what those before it tell of it; see `notes.py`.
+        text: what it tells, where that is more than its own words.
+    """
+    told = words.told(entry) if text is None else text
+    before = note if entry.of is None else f"of #{entry.of}"
+    text = ": ".join(part for part in (before, told) if part)
     return Row(
         seq=entry.seq,
         at_ns=entry.at_ns,
@@ -55,9 +62,10 @@ def row_of(entry: Entry) -> Row:
         title=title_of(entry),
         playback=words.playback(entry),
         cause=cause_of(entry),
-        content=content,
+        content=words.short(text),
         alarming=is_failure(entry),
         kind=entry.kind,
+        text=text,
     )
 
 

@@ -73,7 +73,12 @@ def title(entry: Entry) -> str:
 
 def content(entry: Entry) -> str:
     """A short content, out of the payload as it lies in the log: nothing needs to be decoded."""
-    return short(_content(entry, payload(entry)))
+    return short(told(entry))
+
+
+def told(entry: Entry) -> str:
+    """The same in full: as it was said."""
+    return _content(entry, payload(entry))
 
 
 def playback(entry: Entry) -> str:
@@ -246,10 +251,10 @@ def detail(message: dict[str, Any]) -> str:
 
 
 def in_full(entry: Entry) -> str:
-    """A message of the server with all its fields, for one that nothing else tells of."""
+    """A message of the server with all its fields, in full, for one that nothing else tells of."""
     message = facts_of(entry)
     told = {name: value for name, value in message.items() if name != "event_id"}
-    return short(f"{message.get('type')} {_fields(told)}")
+    return f"{message.get('type')} {_fields(told)}"
 
 
 def _reason(error: Any) -> str:

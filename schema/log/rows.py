@@ -388,6 +388,23 @@ def has_kind(connection: Connection, key: int, kind: str, types: Collection[str]
         return False
 
 
+def fetch_of_types(connection: Connection, key: int, types: Collection[str], before: int) -> list[Entry]:
+    """The entries of these types before one, in order; none where the index is damaged."""
+    query = select(*_ENTRY_COLUMNS).where(
+        ENTRIES.c.session == key,
+        ENTRIES.c.kind.in_((Kind.RECEIVED, Kind.SENT)),
+        ENTRIES.c.type.in_(types),
+        ENTRIES.c.seq < before,
+    )
+    try:
+        rows = [tuple(row) for row in connection.execute(query.order_by(ENTRIES.c.seq))]
+    except REFUSALS as error:
+        if damage_of(error) is None:
+            raise
+        return []
+    return [*map(Entry._make, rows)] if fit(_ROW_TYPES, rows) else []
+
+
 def _header(row: Sequence[Any]) -> SessionRecord | CorruptRecordError:
     try:
         return session_of(row)

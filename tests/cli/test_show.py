@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
@@ -14,11 +15,15 @@ from typing import Any
 
 import pytest
 from realtape.cli import main
+from realtape.recorder import Recorder
 from realtape.schema import Entry, Flag
+from realtape.session import Folder, Recording, words
+from realtape.session.fixture import read_fixture
 from support.command_line import Ran, shell
-from support.telephone import ITEM, record
+from support.telephone import ITEM, Telephone, app, record
 
 Realtape = Callable[..., Ran]
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 def entries(ran: Ran) -> list[dict[str, Any]]:
@@ -64,19 +69,99 @@ def test_a_pipe_gets_plain_aligned_text(realtape: Realtape, recorded: Path) -> N
 def test_bursts_are_folded_and_the_rest_is_in_order(realtape: Realtape, recorded: Path) -> None:
     told = [" ".join(row.split()) for row in rows(realtape("show", recorded))]
     text = "\n".join(told)
-    assert "◀ transcript_delta ×2 100 ms …89abcdef 'Good morning.'" in text
-    assert f"◀ audio ×2 100 ms …89abcdef 9,600 bytes of {ITEM}" in text
-    assert "· on_play_bytes ×2 200 ms …89abcdef by the application" in text
+    assert "◀ transcript_delta ×2 'Good morning.'" in text
+    assert f"◀ audio ×2 9,600 bytes of {ITEM}" in text
+    assert "· on_play_bytes ×2 100 ms …89abcdef by the application" in text
     assert "▶ send_audio ×3 200 ms …89abcdef 1,440 bytes" in text
     assert "◀ raw_server_event 200 ms …89abcdef rate_limits.updated" in text  # no event was made of it
     assert "audio.delta" not in text
-    assert "▶ send_tool_output 200 ms …89abcdef #24 departure of call_1 → platform 4" in text
+    assert "▶ send_tool_output 200 ms …89abcdef #24 after 10 ms: departure of call_1 → platform 4" in text
+    assert "◀ turn_started 200 ms …89abcdef turn 2: response_id=r2" in text
     assert "raised ConnectionResetError: the line is dead" in text
     assert "raised ValueError: I did not expect that" in text
     assert "withheld" in text
     assert "cancelled" in text
     numbers = [int(row.split()[0]) for row in told]
     assert numbers == sorted(numbers)
+
+
+def test_what_was_heard_never_runs_backwards_within_a_fold() -> None:
+    """Each row says it of its own entry, and rows are in the order of the log."""
+    (demo,) = read_fixture(FIXTURES / "demo")
+    folder = Folder()
+    told = [row for entry in demo.entries for row in folder.add(entry)] + folder.rest()
+    by_seq = {entry.seq: entry for entry in demo.entries}
+    assert [row.seq for row in told] == sorted(row.seq for row in told)
+    assert any(row.count > 9 for row in told)
+    assert all(row.playback == words.playback(by_seq[row.seq]) for row in told)
+
+
+def test_turns_are_numbered_from_the_beginning_wherever_one_looks(realtape: Realtape, recorded: Path) -> None:
+    whole = [row for row in rows(realtape("show", recorded)) if "turn 2: response_id=r2" in row]
+    for options in (
+        ("--type", "turn_started"),
+        ("--from", "30"),
+        ("--from", "1ms"),
+        ("--all", "--from", "30"),
+    ):
+        assert [row for row in rows(realtape("show", recorded, *options)) if "turn 2" in row] == whole
+    answers = rows(realtape("show", recorded, "--from", "25", "--type", "send_tool_output"))
+    assert "after 10 ms: departure of call_1" in answers[0]
+
+
+def test_only_what_contains_a_pattern(realtape: Realtape, recorded: Path) -> None:
+    (row,) = rows(realtape("show", recorded, "--grep", "good M.rning"))
+    assert "transcript_delta ×2" in row
+    assert [one["seq"] for one in entries(realtape("show", recorded, "--json", "--grep", "brno"))] == [24]
+    assert rows(realtape("show", recorded, "--grep", "never said")) == []
+    ran = realtape("show", recorded, "--grep", "(")
+    assert (ran.code, ran.out, "no regular expression" in ran.err) == (2, "", True)
+
+
+def test_a_conversation_and_nothing_else(realtape: Realtape, recorded: Path) -> None:
+    ran = realtape("show", recorded, "--conversation")
+    assert [" ".join(line.split()[:3]) for line in ran.lines[1:]] == [
+        "0.000 user hello",
+        "turn 1",
+        "0.000 model Good",
+        '0.010 tool departure({"to":',
+        "0.020 tool departure",
+        "0.020 interrupted after",
+        "0.020 user fail",
+        "0.020 user no",
+        "0.020 user yes",
+        "turn 2",
+        "0.020 user wait",
+    ]
+    told = [json.loads(line) for line in realtape("show", recorded, "--conversation", "--json").lines]
+    assert told[1]["text"] == "Good morning."
+    assert {one["who"] for one in told} == {"user", "model", "tool", "interrupted"}
+    (line,) = realtape("show", recorded, "--conversation", "--from", "20", "--grep", "wait").lines[2:]
+    assert line.split() == ["0.020", "user", "wait"]
+    ran = realtape("show", recorded, "--conversation", "--type", "audio")
+    assert (ran.code, "leave the others out" in ran.err) == (2, True)
+
+
+async def test_a_session_is_followed_while_it_is_recorded(tmp_path: Path) -> None:
+    """Each of its entries comes once, and nothing comes after its end."""
+    async with Recorder(tmp_path / "calls.db") as recorder:
+        call = asyncio.create_task(app(recorder.wrap(Telephone())))
+        await asyncio.sleep(0.005)
+        await recorder.flush()
+        async with await Recording.open(tmp_path / "calls.db") as recording:
+            assert recording.status == "recording"
+            waited: list[int] = []
+            came: list[int] = []
+            async for entry in recording.follow(3, poll_s=0.002, on_wait=lambda: waited.append(len(came))):
+                came.append(entry.seq)
+        await call
+    assert came == list(range(3, 47))
+    assert waited[0] < len(came)
+
+
+def test_what_is_over_is_followed_to_its_end(realtape: Realtape, recorded: Path) -> None:
+    for options in ((), ("--json",), ("--conversation",)):
+        assert realtape("show", recorded, "--follow", *options) == realtape("show", recorded, *options)
 
 
 def test_all_unfolds(realtape: Realtape, recorded: Path) -> None:

@@ -1,0 +1,59 @@
+"""Notes on entries: what only those before it tell of one. The number of a turn, and how long a tool took."""
+
+from __future__ import annotations
+
+from ..schema.entries import Entry, Kind
+from .fields import client_message, event_fields, mapping, text_of
+from .messages import begins_turn, tool_answered, tool_called
+
+_ANSWER = "function_call_output"
+
+
+NOTED = frozenset({"turn_started", "function_call", "send_tool_output", "send_raw_message"})
+"""The types of all entries that tell something of later ones."""
+
+
+class Notes:
+    """Reads along.
+
+    Attributes:
+        turn: number of the conversation's turn, from 1; 0 before the first. As reports number them.
+    """
+
+    def __init__(self) -> None:
+        self.turn = 0
+        self._asked_ns: dict[str, int] = {}
+
+    def read(self, entry: Entry) -> str:
+        """The next entry; what is to be noted of it, or empty."""
+        if begins_turn(entry):
+            self.turn += 1
+            return f"turn {self.turn}"
+        if (call_id := tool_called(entry)) is not None:
+            self._asked_ns[call_id] = entry.at_ns
+        elif (call_id := answered(entry)) is not None:
+            asked_ns = self._asked_ns.pop(call_id, None)
+            if asked_ns is not None:
+                return f"after {took(entry.at_ns - asked_ns)}"
+        return ""
+
+
+def answered(entry: Entry) -> str | None:
+    """The id of the call that an entry answers, as an event or a message of the client's; else None."""
+    if entry.kind == Kind.SENT and _ANSWER in entry.payload:
+        item = mapping((client_message(entry) or {}).get("item"))
+        if item.get("type") == _ANSWER:
+            return text_of(item.get("call_id"))
+    return tool_answered(entry)
+
+
+def took(nanoseconds: int) -> str:
+    """A time that something took, for people: 22 ms, 3.2 s."""
+    return f"{nanoseconds / 1e6:,.0f} ms" if nanoseconds < 1e9 else f"{nanoseconds / 1e9:,.1f} s"
+
+
+def output_of(entry: Entry) -> str:
+    """What a tool answered, where an entry sends that."""
+    fields = event_fields(entry)
+    item = mapping((client_message(entry) or {}).get("item"))
+    return text_of(fields.get("output")) or text_of(item.get("output"))
