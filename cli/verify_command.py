@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +18,7 @@ from ..schema import (
     Status,
     UsageError,
 )
-from ..schema.log import Address, Pages, fetch_headers, file_damage, locate, open_blocking
+from ..schema.log import Address, Pages, SealKey, fetch_headers, file_damage, locate, open_blocking
 from ..session import EVERY, SessionFilter, Target, choose, choose_all, parse_target, survey, verified_batches
 from ..session.fixture import is_fixture, read_into_memory
 from . import output
@@ -42,10 +43,18 @@ def verify(
         str | None,
         typer.Option(metavar="HEAD", help="A head that was kept elsewhere: the session must still hold it."),
     ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY", help="What it was sealed with. Others see it in the list of processes."),
+    ] = None,
+    key_file: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="A file that holds the key; may be repeated.")
+    ] = None,
 ) -> int:
     """Check a store against the digest chains of its sessions.
 
     Finds what was changed, taken out, swapped or cut off after it was recorded, and says what is still good.
+    With a key, which may also stand in REALTAPE_SEAL_KEY, what somebody forged who computed the chains anew.
     """
     words = parse_target(target)
     head = None if expect is None else _head(expect)
@@ -53,8 +62,9 @@ def verify(
     if head is not None and not words.is_single:
         raise UsageError("--expect is of one session: name it, STORE#SESSION")
     address = read_into_memory(words.store)[0] if is_fixture(words.store) else locate(words.store)
+    keys = _keys(key or [], key_file or [])
     try:
-        return _verify_store(address, words, wanted, head)
+        return _verify_store(address, words, wanted, head, keys)
     except NotAStoreError as error:
         if address.path is None:
             raise
@@ -73,14 +83,16 @@ def _tell_what_is_left(address: Address, error: NotAStoreError) -> Exit:
     return Exit.INCOMPLETE
 
 
-def _verify_store(address: Address, words: Target, wanted: SessionFilter, head: bytes | None) -> Exit:
+def _verify_store(
+    address: Address, words: Target, wanted: SessionFilter, head: bytes | None, keys: Sequence[SealKey]
+) -> Exit:
     with open_blocking(address) as connection:
         if wanted != EVERY:
-            return _verify(connection, address, fitting(connection, address, wanted), head)
+            return _verify(connection, address, fitting(connection, address, wanted), head, keys)
         sessions = fetch_headers(connection, strays=True)
         if not sessions or words.session is not None:
             sessions = [*choose_all(address, sessions, words)]
-        code = _verify(connection, address, sessions, head)
+        code = _verify(connection, address, sessions, head, keys)
         if words.session is not None:
             return code
         damage = file_damage(connection) if code is Exit.SAME else None
@@ -98,6 +110,7 @@ def _verify(
     address: Address,
     sessions: Sequence[SessionRecord | CorruptRecordError],
     head: bytes | None,
+    keys: Sequence[SealKey],
 ) -> Exit:
     intact, lacking = 0, 0
     position, length = 0, sum(one.entries for one in sessions if isinstance(one, SessionRecord))
@@ -109,7 +122,7 @@ def _verify(
     with Progress(lambda: (position, length), "verifying"):
         for session in sessions:
             try:
-                missing = _verified(connection, choose(address, [session], None), head, passed)
+                missing = _verified(connection, choose(address, [session], None), head, keys, passed)
             except (CorruptRecordError, NewerFormatError) as error:
                 output.note(str(error))
                 continue
@@ -121,7 +134,11 @@ def _verify(
 
 
 def _verified(
-    connection: Connection, session: SessionRecord, head: bytes | None, passed: Callable[[int], None]
+    connection: Connection,
+    session: SessionRecord,
+    head: bytes | None,
+    keys: Sequence[SealKey],
+    passed: Callable[[int], None],
 ) -> str:
     """What an intact session lacks all the same; said, too.
 
@@ -131,7 +148,7 @@ def _verified(
     gaps: list[int] = []
     length = 0
     held = head in (None, session.first_digest)
-    for batch in verified_batches(connection, session):
+    for batch in verified_batches(connection, session, keys):
         gaps += [entry.seq for entry in batch if entry.kind == Kind.GAP]
         length += len(batch)
         held = held or any(entry.digest == head for entry in batch)
@@ -139,9 +156,18 @@ def _verified(
     if not held:
         raise CorruptRecordError(session.header.id, length, "the expected head is not in its chain")
     missing = _missing(session.status, gaps)
-    place = f"session {session.header.id}: intact, {length} entries"
+    place = f"session {session.header.id}: {'sealed, ' if keys else ''}intact, {length} entries"
     output.put(f"{place}; {missing}" if missing else place)
     return missing
+
+
+def _keys(texts: Sequence[str], files: Sequence[Path]) -> list[SealKey]:
+    try:
+        keys = [*map(SealKey, texts), *(SealKey(path.read_bytes()) for path in files)]
+    except OSError as error:
+        raise UsageError(f"--key-file {error.filename}: {error.strerror}") from error
+    of_environment = None if keys else SealKey.of_environment()
+    return keys if of_environment is None else [of_environment]
 
 
 def _head(text: str) -> bytes:

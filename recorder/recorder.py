@@ -26,7 +26,7 @@ from ..schema.clocks import clock_held, clock_here
 from ..schema.codec import STANDARD, Codec, Secrets, SecretsInUse, TextFilter, Vocabulary
 from ..schema.entries import FORMAT, Header, Kind, Status, new_session_id
 from ..schema.errors import StoreError, StoreWriteError, UsageError
-from ..schema.log import StoreLocation, locate
+from ..schema.log import SealKey, StoreLocation, locate
 from ..schema.model import RealtimeModel, RealtimeModelListener
 from . import causes
 from .causes import LOST
@@ -78,6 +78,9 @@ class Recorder:
         scrub_tools: seek credentials by their names in the arguments and outputs of tools, too: a replay then
             gives the tools other arguments than they were given. What is known, or has the prefix of a key,
             is taken out of them in any case.
+        seal_key: 16 bytes or more, with which each commit is sealed: who has it can tell what was forged by
+            somebody who has it not (`realtape verify --key-file`). By default what the environment has under
+            REALTAPE_SEAL_KEY; without any, nothing is sealed.
 
     With `REALTAPE_DISABLED=1` in the environment nothing is recorded, and models are passed through.
 
@@ -88,8 +91,8 @@ class Recorder:
     the child records into a file of its own, `STORE-<pid>`.
 
     Raises:
-        UsageError: the store is neither a path nor a URL, or `max_pending_bytes` is no amount of
-            memory that one may spend.
+        UsageError: the store is neither a path nor a URL, `max_pending_bytes` is no amount of
+            memory that one may spend, or the key is too short.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class Recorder:
         on_status: Callable[[RecorderStatus], object] | None = None,
         fail_closed: bool = False,
         scrub_tools: bool = False,
+        seal_key: bytes | str | None = None,
     ) -> None:
         self.address = own(locate(store))
         if not 0 <= max_pending_bytes <= LARGEST_PENDING_BYTES:
@@ -116,7 +120,10 @@ class Recorder:
         self._on_status = on_status
         self._disabled = os.environ.get("REALTAPE_DISABLED") == "1"
         self.codec = Codec(vocabulary, redactors)
+        self._seal_key = SealKey.of_environment() if seal_key is None else SealKey(seal_key)
         self.secrets = Secrets()
+        if self._seal_key is not None and self._seal_key.text is not None:
+            self.secrets.add([self._seal_key.text])
         self._in_use = SecretsInUse()
         self._scrub_tools = scrub_tools
         self.clock = clock
@@ -138,7 +145,7 @@ class Recorder:
     def _new_writer(self, backlog: Backlog) -> Writer:
         told = self._on_status
         tell = None if told is None else lambda: told(self.status())
-        return Writer(Store(self.address, self.durability), backlog, tell=tell)
+        return Writer(Store(self.address, self.durability, self._seal_key), backlog, tell=tell)
 
     @property
     def enabled(self) -> bool:

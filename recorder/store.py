@@ -32,7 +32,9 @@ from ..schema.errors import StoreBusyError, StoreError
 from ..schema.log import (
     Address,
     Lock,
+    SealKey,
     advance_session,
+    can_seal,
     count_kinds,
     entry_digest,
     fetch_segment_numbers,
@@ -43,6 +45,7 @@ from ..schema.log import (
     insert_session,
     mark_interrupted,
     open_for_writing,
+    put_seal,
     settle,
     store_errors,
 )
@@ -80,6 +83,7 @@ class Store:
     Args:
         address: opened, and made where there is none, by the first commit.
         durability: what a commit survives.
+        seal_key: seals each commit.
 
     Attributes:
         address: the same.
@@ -90,10 +94,14 @@ class Store:
             forked meanwhile would find them taken for ever. `os.fork` waits for this one.
     """
 
-    def __init__(self, address: Address, durability: Durability = "full") -> None:
+    def __init__(
+        self, address: Address, durability: Durability = "full", seal_key: SealKey | None = None
+    ) -> None:
         self.lock = threading.Lock()
         self.address = address
         self.durability: Durability = durability
+        self._seal_key = seal_key
+        self._sealing = False  # what is open has room for seals
         self.moved_entries = self.refused_entries = 0
         self.refused: StoreError | None = None
         self._engine: Engine | None = None
@@ -260,6 +268,9 @@ class Store:
         status = chain.status if batch.appended else batch.status  # the rest of a large batch follows
         if not advance_session(connection, chain.key, log.header.id, chain.digest, digest, status):
             raise _Doubt(log)
+        if self._seal_key is not None and self._sealing:
+            seq = chain.rows + len(pending) - 1
+            put_seal(connection, chain.key, self._seal_key.seal(log.header.id, seq, status, digest))
         latest_ns = batch.entries[-1].entry.at_ns if batch.entries else 0
         after = self._tried[log] = chain.grown(digest, kinds, latest_ns, 0 if lost is None else 1, status)
         return after
@@ -366,11 +377,14 @@ class Store:
                 with engine.begin() as connection:
                     self._regain(connection)
                     mark_interrupted(connection)
+                    self._sealing = self._seal_key is not None and can_seal(connection)
             except BaseException:
                 engine.dispose()
                 raise
             self._engine = engine
             self._files = _files_of(self.address)
+            if self._seal_key is not None and not self._sealing:
+                logger.error("%s: nothing is sealed: its table `seals` is of another make", self.address)
         return self._engine
 
     def _regain(self, connection: Connection) -> None:

@@ -155,6 +155,7 @@ class Recorder(recorder.Recorder):
         on_status: Callable[[RecorderStatus], object] | None = None,
         fail_closed: bool = False,
         scrub_tools: bool = False,
+        seal_key: bytes | str | None = None,
     ) -> None:
         super().__init__(
             store,
@@ -167,6 +168,7 @@ class Recorder(recorder.Recorder):
             on_status=on_status,
             fail_closed=fail_closed,
             scrub_tools=scrub_tools,
+            seal_key=seal_key,
         )
         self.event_causes = causes.EventCauses()
 

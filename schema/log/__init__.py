@@ -39,6 +39,7 @@ from .rows import (
     row_batches,
     session_of,
 )
+from .seals import SealedChain, SealKey, can_seal, put_seal
 from .space import free_bytes, give_back, rewrite, shares, used_bytes
 from .stores import (
     file_damage,
@@ -64,8 +65,11 @@ __all__ = [
     "RecordPlace",
     "Remains",
     "Row",
+    "SealKey",
+    "SealedChain",
     "StoreLocation",
     "advance_session",
+    "can_seal",
     "count_kinds",
     "entry_batches",
     "entry_digest",
@@ -101,6 +105,7 @@ __all__ = [
     "pin",
     "pinned",
     "put_origins",
+    "put_seal",
     "read",
     "read_each",
     "remove_sessions",

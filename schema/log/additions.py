@@ -66,7 +66,16 @@ RECEIPTS = Addition(
 )
 """The sessions that were erased, each by its key: `prunings` has the rest."""
 
-ADDITIONS: tuple[Addition, ...] = (LOCKS, ORIGINS, PINS, RECEIPTS)
+SEALS = Addition(
+    "seals",
+    "CREATE TABLE seals (session INTEGER NOT NULL, seq INTEGER NOT NULL, status TEXT NOT NULL, "
+    "sealed_by TEXT NOT NULL, seal TEXT NOT NULL, PRIMARY KEY (session, seq))",
+    "schema/log/seals.py",
+    "session",
+)
+"""What sessions came to at each commit, vouched for by who has the key."""
+
+ADDITIONS: tuple[Addition, ...] = (LOCKS, ORIGINS, PINS, RECEIPTS, SEALS)
 
 
 def make_additions(connection: Connection) -> None:

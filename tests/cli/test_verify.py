@@ -83,3 +83,32 @@ def test_a_head_that_was_kept_elsewhere_finds_a_forger(realtape: Realtape, store
     ran = realtape("verify", one, "--expect", head)
     assert (ran.code, ran.out) == (3, "")
     assert "entry 41: the expected head is not in its chain" in ran.err
+
+
+def test_a_key_finds_a_forger(realtape: Realtape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given as a text, in a file, or in the environment."""
+    store, key, file, later = tmp_path / "sealed.db", "k" * 32, tmp_path / "key", tmp_path / "later"
+    record(store, seal_key=key)
+    file.write_text(f"{key}\n")
+    later.write_text("l" * 32)
+    for given in (["--key", key], ["--key-file", file], ["--key-file", later, "--key-file", file]):
+        ran = realtape("verify", store, *given)
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.endswith(": sealed, intact, 47 entries\n")
+    for given, problem in (
+        (["--key", "short"], "a seal's key of 5 bytes"),
+        (["--key-file", tmp_path / "none"], "none: No such file"),
+    ):
+        ran = realtape("verify", store, *given)
+        assert ran.code == 2
+        assert problem in ran.err
+    ran = realtape("verify", store, "--key-file", later)
+    assert (ran.code, ran.out) == (3, "")
+    assert "entry 0: sealed with another key (" in ran.err
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE sessions SET status = 'failed'")
+    assert realtape("verify", store).code == 0
+    monkeypatch.setenv("REALTAPE_SEAL_KEY", key)
+    ran = realtape("verify", store)
+    assert (ran.code, ran.out) == (3, "")
+    assert "header: its status is 'failed', and 'closed' was sealed" in ran.err
