@@ -15,6 +15,7 @@ from . import output
 from .exit_codes import Exit
 from .fault_options import FaultOption, SeedOption, faults_in
 from .serve_command import interruptible, run_command
+from .tls_options import AuthorityOption, TlsOption, listening
 
 
 def proxy(
@@ -36,31 +37,44 @@ def proxy(
         str | None,
         typer.Option(metavar="TOKEN", help="Clients' paths begin with it; needed beyond this machine."),
     ] = None,
+    join: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="header:NAME, query:NAME or label:NAME: who shares it shares a session.",
+        ),
+    ] = None,
+    tls: TlsOption = False,
+    ca: AuthorityOption = None,
     fault: FaultOption = None,
     fault_seed: SeedOption = 0,
 ) -> int:
     """Record what any client and its provider say to each other."""
     host, port = _address(listen)
-    here = RecordingProxy(
-        upstream,
-        parse_store(store),
-        host=host,
-        port=port,
-        token=token,
-        faults=faults_in(fault),
-        fault_seed=fault_seed,
-    )
+    faults = faults_in(fault)
 
     async def run() -> int:
         async with AsyncExitStack() as stack:
+            setting = stack.enter_context(listening(tls, ca, host))
+            here = RecordingProxy(
+                upstream,
+                parse_store(store),
+                host=host,
+                port=port,
+                token=token,
+                join=join,
+                ssl=setting.context,
+                faults=faults,
+                fault_seed=fault_seed,
+            )
             try:
                 url = await stack.enter_async_context(here)
             except OSError as error:
                 raise UsageError(f"cannot listen at {listen} ({error.strerror}): choose another") from error
             stopped = stack.enter_context(interruptible())
-            output.put_now(f"recording at {url} what goes to {here.provider}, into {store}")
+            output.put_now(f"recording at {url} what goes to {here.provider}, into {store}{setting.told}")
             if command:
-                return Exit.DIVERGED if await run_command(command, url) else Exit.SAME
+                return Exit.DIVERGED if await run_command(command, url, setting.environment) else Exit.SAME
             await stopped.wait()
         return Exit.SAME
 

@@ -6,19 +6,23 @@ import asyncio
 import os
 import shlex
 import signal
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine, Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..schema import UsageError
-from ..session import Recording, parse_target
+from ..session import Recording, Target, parse_target
+from ..session.fixture import SESSION
 from ..wire import PATIENCE_S, ReplayServer, WireReport
 from . import output
+from .corpus import find
 from .exit_codes import Exit
 from .fault_options import FaultOption, SeedOption, faults_in
+from .tls_options import AuthorityOption, TlsOption, TlsSetting, listening
 
 URL = "REALTAPE_URL"
 """In the environment of a command: where the server, or the proxy, is."""
@@ -33,7 +37,11 @@ class OnUnexpected(StrEnum):
 
 def serve(
     target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest session.")
+        str,
+        typer.Argument(
+            metavar="STORE[#SESSION]",
+            help="The recording; without #, the newest session; or a folder.",
+        ),
     ],
     command: Annotated[
         list[str] | None,
@@ -55,6 +63,8 @@ def serve(
     once: Annotated[
         bool, typer.Option("--once", help="End when the first client has come and gone.")
     ] = False,
+    tls: TlsOption = False,
+    ca: AuthorityOption = None,
     fault: FaultOption = None,
     fault_seed: SeedOption = 0,
     as_json: Annotated[
@@ -62,27 +72,52 @@ def serve(
     ] = False,
 ) -> int:
     """Replay a recording to any client, as its server on this machine."""
-    words = parse_target(target)
     faults = faults_in(fault)
+    members = _members(target)
 
     async def run() -> int:
-        async with await Recording.open(words.store, words.session) as recording:
+        async with AsyncExitStack() as stack:
+            named = {
+                name: await stack.enter_async_context(await Recording.open(words.store, words.session))
+                for name, words in members.items()
+            }
+            setting = stack.enter_context(listening(tls, ca))
             server = ReplayServer(
-                recording,
+                named if len(named) > 1 else next(iter(named.values())),
                 pace=pace,
                 patience=patience,
                 on_unexpected=on_unexpected.value,
                 strict=strict,
                 port=port,
+                ssl=setting.context,
                 faults=faults,
                 fault_seed=fault_seed,
             )
-            return await _run(server, command or [], once=once, as_json=as_json)
+            return await _run(server, setting, command or [], once=once, as_json=as_json)
 
     return asyncio.run(run())
 
 
-async def _run(server: ReplayServer, command: list[str], *, once: bool, as_json: bool) -> int:
+def _members(target: str) -> dict[str, Target]:
+    """The recordings by the names that clients call them: of a folder, how they lie in it, without what
+    only says that they are recordings."""
+    folder = Path(target)
+    if not folder.is_dir() or (folder / SESSION).is_file():
+        return {target: parse_target(target)}
+    found: dict[str, Target] = {}
+    for member in find([target]):
+        if member.problem is not None:
+            raise member.problem
+        name = Path(member.name).relative_to(folder)
+        store, mark, session = str(name).partition("#")
+        short = str(Path(store).with_suffix("")) + mark + session
+        found[str(name) if short in found else short] = member.target
+    return found
+
+
+async def _run(
+    server: ReplayServer, setting: TlsSetting, command: list[str], *, once: bool, as_json: bool
+) -> int:
     failed = 0
     async with AsyncExitStack() as stack:
         try:
@@ -91,9 +126,10 @@ async def _run(server: ReplayServer, command: list[str], *, once: bool, as_json:
             raise UsageError(f"cannot listen there ({error.strerror}): choose another --port") from error
         stopped = stack.enter_context(interruptible())
         if not as_json:
-            output.put_now(f"serving at {url}; Ctrl-C ends it" if not command else f"serving at {url}")
+            ends = "" if command else "; Ctrl-C ends it"
+            output.put_now(f"serving at {url}{setting.told}{ends}")
         if command:
-            failed = await run_command(command, url)
+            failed = await run_command(command, url, setting.environment)
         elif once:
             await first_of(stopped.wait(), server.finished())
         else:
@@ -130,14 +166,14 @@ async def first_of(*awaitables: Coroutine[Any, Any, object]) -> None:
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def run_command(command: list[str], url: str) -> int:
-    """Run a command with the URL in its environment; its exit code.
+async def run_command(command: list[str], url: str, environment: Mapping[str, str]) -> int:
+    """Run a command with the URL, and what else it is to know, in its environment; its exit code.
 
     Raises:
         UsageError: it cannot be run.
     """
     try:
-        process = await asyncio.create_subprocess_exec(*command, env={**os.environ, URL: url})
+        process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **environment, URL: url})
     except OSError as error:
         raise UsageError(f"{shlex.join(command)}: cannot be run ({error.strerror})") from error
     try:

@@ -6,7 +6,8 @@ May import `realtape.schema`, `realtape.session`, and the front doors of `realta
 
 from __future__ import annotations
 
-from .client_run import ClientRun, ClientRuns
+from .certificates import SelfMadeCertificate
+from .client_run import ClientRun, ClientRuns, ServedRecordings
 from .connections import connections_of
 from .dialects import DIALECTS, AnswerRow, Dialect, dialect_of
 from .faults import (
@@ -55,7 +56,9 @@ __all__ = [
     "Refusal",
     "ReplayServer",
     "RunReport",
+    "SelfMadeCertificate",
     "SendFrame",
+    "ServedRecordings",
     "ServerSide",
     "SocketTap",
     "TappedSocket",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..schema.errors import UsageError
+from ..schema.frames import Frame
 from .faults import Injected
-from .outbound import ids_for
+from .outbound import first_difference, ids_for
 from .recorded import RecordedConnection
 from .server_side import PATIENCE_NS, ServerSide
+
+MAX_NAMED = 20
+"""So many recordings are named to who asks for another one."""
 
 
 class ClientRun:
@@ -17,6 +21,7 @@ class ClientRun:
     Args:
         connections: of the recording, in the order in which they began.
         name: as the client calls the run, or None.
+        recording: how the recording is called.
 
     Attributes:
         sides: the connections that were played, or are.
@@ -24,8 +29,11 @@ class ClientRun:
         injected: faults that who plays them put in their way.
     """
 
-    def __init__(self, connections: Sequence[RecordedConnection], name: str | None = None) -> None:
+    def __init__(
+        self, connections: Sequence[RecordedConnection], name: str | None = None, recording: str = ""
+    ) -> None:
         self.name = name
+        self.recording = recording
         self.sides: list[ServerSide] = []
         self.open: set[ServerSide] = set()
         self.injected: dict[ServerSide, list[Injected]] = {}
@@ -81,32 +89,107 @@ class ClientRuns:
 
     Args:
         connections: of the recording.
+        name: how it is called.
+        runs: where those of several recordings stand together; its own are appended.
 
     Attributes:
         connections: the same.
-        runs: in the order in which they began.
+        runs: its own, in the order in which they began.
 
     Raises:
         UsageError: there are none.
     """
 
-    def __init__(self, connections: Sequence[RecordedConnection]) -> None:
+    def __init__(
+        self,
+        connections: Sequence[RecordedConnection],
+        name: str = "",
+        runs: list[ClientRun] | None = None,
+    ) -> None:
         if not connections:
             raise UsageError(
-                "the recording holds no connection and no message of a provider: record with the proxy, "
-                "or with a model whose raw events are recorded"
+                f"{name or 'the recording'} holds no connection and no message of a provider: record with "
+                "the proxy, or with a model whose raw events are recorded"
             )
+        self.name = name
         self.runs: list[ClientRun] = []
         self.connections = tuple(connections)
+        self._all = runs
 
     def for_client(self, name: str | None) -> ClientRun:
         """The run of a client that connects now; its `upcoming` connection is the one to play."""
+        found = self._going_on(name)
+        if found is not None:
+            return found
+        run = ClientRun(self.connections, name, self.name)
+        self.runs.append(run)
+        if self._all is not None:
+            self._all.append(run)
+        return run
+
+    def upcoming(self, name: str | None) -> RecordedConnection:
+        """What that client would get."""
+        found = self._going_on(name)
+        return self.connections[0] if found is None else self.connections[-found.left]
+
+    def _going_on(self, name: str | None) -> ClientRun | None:
         found = next((run for run in reversed(self.runs) if run.name == name), None)
         if found is not None and found.upcoming is not None and (not found.open or found.overlaps):
             return found
-        run = ClientRun(self.connections, name)
-        self.runs.append(run)
-        return run
+        return None
+
+
+class ServedRecordings:
+    """The recordings behind one server, and which of them a client gets.
+
+    Args:
+        recordings: name → its connections; at least one.
+
+    Attributes:
+        recordings: by their names.
+        runs: of all of them, in the order in which they began.
+
+    Raises:
+        UsageError: one of them holds nothing that can be served.
+    """
+
+    def __init__(self, recordings: Mapping[str, Sequence[RecordedConnection]]) -> None:
+        self.runs: list[ClientRun] = []
+        self.recordings = {
+            name: ClientRuns(connections, name, self.runs) for name, connections in recordings.items()
+        }
+
+    @property
+    def only(self) -> ClientRuns | None:
+        """The one that there is; None: there are several."""
+        return next(iter(self.recordings.values())) if len(self.recordings) == 1 else None
+
+    def named(self, name: str) -> ClientRuns:
+        """The recording of this name.
+
+        Raises:
+            UsageError: there is none.
+        """
+        found = self.recordings.get(name)
+        if found is None:
+            known = ", ".join(list(self.recordings)[:MAX_NAMED])
+            raise UsageError(f"{name}: no such recording; there are {len(self.recordings):,}: {known}")
+        return found
+
+    def by_first(self, frame: Frame | None, name: str | None) -> ClientRuns:
+        """The recording whose client began with this frame, or with the one that differs least from it; of
+        several, the one whose run goes on, then one that nobody has played.
+
+        Args:
+            frame: the client's first; None: it says nothing before it is answered.
+            name: of the client's run, or None.
+        """
+
+        def rank(runs: ClientRuns) -> tuple[float, bool, bool]:
+            upcoming = runs.upcoming(name)
+            return first_difference(upcoming, frame), upcoming is runs.connections[0], bool(runs.runs)
+
+        return min(self.recordings.values(), key=rank)
 
 
 def _ended_ns(connection: RecordedConnection) -> int:

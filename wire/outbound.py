@@ -7,15 +7,17 @@ By content, not by a cursor: two tasks of a client may send in either order.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from ..replay import ClientIds, Difference, differing
 from ..schema.codec import MAX_DEPTH, REDACTED, to_json
+from ..schema.frames import Frame
 from ..session.fields import mapping, sequence, text_of
-from .dialects import Dialect, Message
-from .recorded import WireFrame
+from .dialects import Dialect, Message, message_in
+from .recorded import RecordedConnection, WireFrame
 
 KEY = "frame"
 """The type under which the map of ids knows the client's frames."""
@@ -42,6 +44,24 @@ class Normal:
     key: str
     minted: tuple[tuple[str, str], ...]
     tree: Any
+
+
+def first_difference(connection: RecordedConnection, frame: Frame | None) -> float:
+    """In how many fields the first frame of a recorded client differs from a live one; infinite where it is
+    of another type, 0 where nothing can be said: one of them sent none, or it is not known as such."""
+    first = next((one for one in connection.frames if not one.inbound and not one.hidden), None)
+    if frame is None or first is None or first.implied:
+        return 0
+    message = message_in(frame.text)
+    if connection.dialect.type_of(message) != first.type or (message is None) != (first.message is None):
+        return math.inf
+    ids = ids_for(connection.dialect)
+    trees = [
+        _form(ids, data.data, facts, recorded=is_first).tree
+        for data, facts, is_first in ((first.data, first.message, True), (frame, message, False))
+    ]
+    found = [one for one in differing(*trees) if REDACTED not in one.recorded]
+    return len(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +102,7 @@ class Outbound:
                 if frame.message is not None:
                     ids.received(to_json(frame.message))
             elif place not in audio and not frame.hidden:
-                normal = self._normal[place] = self._form(frame.data.data, frame.message, recorded=True)
+                normal = self._normal[place] = _form(self._ids, frame.data.data, frame.message, recorded=True)
                 self._waiting.setdefault(normal.key, []).append(place)
                 self.unmatched[place] = None
 
@@ -92,7 +112,7 @@ class Outbound:
         Args:
             number: of the live frame.
         """
-        live = self._form(data, message, recorded=False)
+        live = _form(self._ids, data, message, recorded=False)
         for place in self._waiting.get(live.key, ()):
             recorded = self._normal[place]
             if place in self.unmatched or place in self._taken:
@@ -144,17 +164,6 @@ class Outbound:
                 best = place, found
         return best
 
-    def _form(self, data: str | bytes, message: Message | None, *, recorded: bool) -> Normal:
-        if message is None:
-            text = data if isinstance(data, str) else data.decode("latin-1")
-            return Normal(f"text {text}", (), text)
-        tree: Any = copy.deepcopy(message)
-        minted = self._ids.take_out(KEY, tree, recorded=recorded)
-        if not recorded:
-            tree = self._ids.as_recorded(tree)
-        tree = _unmarked(tree)
-        return Normal(_sorted_json(tree), minted, tree)
-
     def bind(self, place: int, minted: tuple[tuple[str, str], ...], item_id: str) -> None:
         """A live frame names an item for which the server had minted an id when this was recorded."""
         theirs = dict(self._normal[place].minted)
@@ -162,6 +171,18 @@ class Outbound:
         pair = (("item.id", item_id),), (("item.id", ours or ""),)
         if ours is not None and self._ids.agree(*pair):
             self._ids.learn(*pair)
+
+
+def _form(ids: ClientIds, data: str | bytes, message: Message | None, *, recorded: bool) -> Normal:
+    if message is None:
+        text = data if isinstance(data, str) else data.decode("latin-1")
+        return Normal(f"text {text}", (), text)
+    tree: Any = copy.deepcopy(message)
+    minted = ids.take_out(KEY, tree, recorded=recorded)
+    if not recorded:
+        tree = ids.as_recorded(tree)
+    tree = _unmarked(tree)
+    return Normal(_sorted_json(tree), minted, tree)
 
 
 def _unmarked(tree: Any) -> Any:

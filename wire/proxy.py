@@ -31,6 +31,7 @@ from ..recorder import Recorder, harmless_url
 from ..schema import StoreLocation, UsageError
 from .faults import Fault, FaultLine, Stream, faults_of
 from .faulty_way import FaultyWay
+from .joined_sessions import JoinedSessions, JoinRule
 from .recorded import RecordedEnd
 from .replay_server import RUN_HEADER, RUN_PATH, is_ours
 from .socket_ends import END_S, end_as, end_of
@@ -70,8 +71,9 @@ class RecordingProxy:
             ...  # a client whose base URL this is, instead of the provider's
 
     Every connection is a session of the log. Sessions of one run (`/run/NAME/…`, or the header
-    `X-Realtape-Run`) follow one another, so that a client's reconnections are played as such. Credentials
-    pass through, and are not recorded. The path is the provider's; a query of either is kept.
+    `X-Realtape-Run`) follow one another, so that a client's reconnections are played as such. With `join`,
+    connections that have one value in common are one session. Credentials pass through, and are not
+    recorded. The path is the provider's; a query of either is kept.
 
     Args:
         upstream: the provider's URL: `wss://host`, or with the beginning of the path.
@@ -80,6 +82,9 @@ class RecordingProxy:
         token: clients must begin their path with it: `/TOKEN/v1/realtime`. It must be given to listen
             anywhere but on loopback.
         labels: of every session.
+        join: what connections of one session have in common: `query:NAME`, `header:NAME`, or `label:NAME`
+            (`label:run` is the run; any other label is of all connections). One that lacks it is a
+            session of its own.
         ssl: a server's context, to listen on `wss://`.
         upstream_ssl: a client's context, for a provider with a certificate of its own.
         faults: that are injected, as `Fault` or as the command line has them; each is an entry.
@@ -99,6 +104,7 @@ class RecordingProxy:
         port: int = 0,
         token: str | None = None,
         labels: Mapping[str, str] | None = None,
+        join: str | None = None,
         ssl: tls.SSLContext | None = None,
         upstream_ssl: tls.SSLContext | None = None,
         faults: Sequence[Fault | str] = (),
@@ -113,6 +119,8 @@ class RecordingProxy:
                 "or listen on 127.0.0.1"
             )
         self._upstream = parts
+        self._join = None if join is None else JoinRule.of(join)
+        self._joined: JoinedSessions | None = None
         self._store = store
         self._host, self._port, self._ssl = host, port, ssl
         self._token = token or None
@@ -137,6 +145,8 @@ class RecordingProxy:
             self._recorder = self._store
         else:
             self._recorder = self._own = Recorder(self._store)
+        if self._join is not None:
+            self._joined = JoinedSessions(self._recorder, self._join)
         self._server = await listen(
             self._converse,
             self._host,
@@ -166,6 +176,8 @@ class RecordingProxy:
             await server.wait_closed()
         if self._guards:
             await asyncio.gather(*self._guards, return_exceptions=True)
+        if self._joined is not None:
+            self._joined.end()
         if self._own is not None:
             recorder, self._own = self._own, None
             await recorder.close()
@@ -207,7 +219,7 @@ class RecordingProxy:
             for value in request.headers.get_all("Sec-WebSocket-Protocol")
             for name in value.split(",")
         ]
-        tap = self._tap(run)
+        tap = self._tap(path, request.headers, run)
         tap.opening(
             url,
             list(request.headers.raw_items()),
@@ -231,7 +243,7 @@ class RecordingProxy:
         response = upstream.response
         headers = [] if response is None else list(response.headers.raw_items())
         tap.opened(101 if response is None else response.status_code, upstream.subprotocol, headers)
-        guard = asyncio.create_task(_guarded(connection, upstream))
+        guard = asyncio.create_task(_guarded(connection, upstream, tap))
         self._guards.add(guard)
         guard.add_done_callback(self._guards.discard)
         self._count += 1
@@ -278,10 +290,14 @@ class RecordingProxy:
         inner = "" if asked.path == "/" else asked.path
         return urlunsplit((base.scheme, base.netloc, (base.path.rstrip("/") + inner) or "/", query, ""))
 
-    def _tap(self, run: str | None) -> SocketTap:
+    def _tap(self, path: str, headers: Headers, run: str | None) -> SocketTap:
+        """The tap of a connection, in a session of its own or in one that others are in."""
         assert self._recorder is not None, "it listens"
-        previous = None if run is None else self._runs.pop(run, None)
         labels = self._labels if run is None else {**self._labels, "run": run}
+        joining = None if self._joined is None else self._joined.tap(path, headers, labels)
+        if joining is not None:
+            return joining
+        previous = None if run is None else self._runs.pop(run, None)
         tap = SocketTap.beginning(self._recorder, labels, previous)
         if run is not None and tap.log is not None:
             self._runs[run] = tap.log
@@ -417,10 +433,12 @@ async def _mirror(
     tap.client_closed(closing, upstream.close_code, upstream.close_reason or "")
 
 
-async def _guarded(client: ServerConnection, upstream: ClientConnection) -> None:
+async def _guarded(client: ServerConnection, upstream: ClientConnection, tap: SocketTap) -> None:
     """A client that goes away before it is answered leaves nothing open."""
     await client.wait_closed()
+    tap.client_closes("eof", None, "")
     await end_as(upstream, "closed", 1001, "")
+    tap.over()
 
 
 def _mirrored(tap: SocketTap, response: Response) -> Response:

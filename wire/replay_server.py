@@ -6,12 +6,12 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl as tls
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as listen
@@ -22,7 +22,7 @@ from websockets.typing import Subprotocol
 from ..schema import Frame, StoreLocation, UsageError
 from ..schema.codec import to_json
 from ..session import Draft, Recording
-from .client_run import ClientRun, ClientRuns
+from .client_run import ClientRun, ClientRuns, ServedRecordings
 from .connections import connections_of
 from .dialects import Dialect, message_in
 from .faults import Fault, FaultLine, Stream, faults_of
@@ -38,6 +38,9 @@ REPORT_PATH = "/.realtape/report.json"
 RUN_PATH = "run"
 """`/run/NAME/…`: the run that a client names; or by the header."""
 RUN_HEADER = "X-Realtape-Run"
+RECORDING_PATH = "recording"
+"""`/recording/NAME/…`: the recording that a client names, of several; or by the header."""
+RECORDING_HEADER = "X-Realtape-Recording"
 
 CLOSE_TIMEOUT_S = 1.0
 """How long a client may take to answer a close frame. No client should hold up the end of a test."""
@@ -66,7 +69,9 @@ class ReplayServer:
     what is open with code 1001.
 
     Args:
-        recording: see `Played`.
+        recording: see `Played`; or several of them by their names, and the client says which: by the
+            path `/recording/NAME/…`, the header `X-Realtape-Recording`, or else by its first message,
+            which is held against those that the recorded clients sent first.
         pace: live seconds for a recorded second; 0: as fast as the client goes.
         patience: seconds for which a frame waits for one of the client's that does not come; None: for ever.
         on_unexpected: what is done about a frame that the recording does not hold: nothing, or an `error`.
@@ -83,7 +88,7 @@ class ReplayServer:
 
     def __init__(
         self,
-        recording: Played,
+        recording: Played | Mapping[str, Played],
         *,
         pace: float = 1.0,
         patience: float | None = PATIENCE_S,
@@ -106,7 +111,7 @@ class ReplayServer:
         self._faults, self._fault_seed = faults_of(faults), fault_seed
         self._count = 0  # of the connections so far
         self._name = ""
-        self._runs: ClientRuns | None = None
+        self._served: ServedRecordings | None = None
         self._server: Server | None = None
         self._changed = asyncio.Event()
 
@@ -118,13 +123,7 @@ class ReplayServer:
             StoreError, CorruptRecordError: it cannot be read.
             OSError: the port is taken.
         """
-        self._name, connections = await self._read()
-        lacking = sum(one.skeletons for one in connections)
-        if lacking:
-            raise UsageError(
-                f"{self._name}: {lacking:,} of its frames were captured by their type alone: not served"
-            )
-        self._runs = ClientRuns(connections)
+        self._served = ServedRecordings(await self._read())
         self._server = await listen(
             self._converse,
             self._host,
@@ -154,42 +153,62 @@ class ReplayServer:
         Raises:
             RuntimeError: it does not listen.
         """
-        if self._server is None or self._runs is None:
+        if self._server is None or self._served is None:
             raise RuntimeError("the server listens only within `async with`")
         port = next(iter(self._server.sockets)).getsockname()[1]
         host = f"[{self._host}]" if ":" in self._host else self._host
         scheme = "ws" if self._ssl is None else "wss"
-        path = urlsplit(self._runs.connections[0].path).path or "/v1/realtime"
+        first = next(iter(self._served.recordings.values())).connections[0]
+        path = urlsplit(first.path).path or "/v1/realtime"
         return f"{scheme}://{host}:{port}{path}"
+
+    def url_of(self, recording: str) -> str:
+        """Where a client connects to that wants this one of several recordings.
+
+        Raises:
+            UsageError: there is no such recording.
+            RuntimeError: it does not listen.
+        """
+        parts = urlsplit(self.url)
+        assert self._served is not None, "it listens"
+        found = self._served.recordings.get(recording)
+        if found is None:
+            raise UsageError(
+                f"{recording}: no such recording; there are {', '.join(self._served.recordings)}"
+            )
+        path = urlsplit(found.connections[0].path).path or "/v1/realtime"
+        return f"{parts.scheme}://{parts.netloc}/{RECORDING_PATH}/{quote(recording, safe='')}{path}"
 
     def report(self) -> WireReport:
         """What has come of it so far."""
-        runs = () if self._runs is None else self._runs.runs
+        runs = () if self._served is None else self._served.runs
         return report_of(self._name, runs, strict=self._strict)
 
     async def finished(self) -> WireReport:
         """Wait until a client has been there and none is connected any more. May be cancelled at any time."""
-        while self._runs is None or not self._is_done(self._runs):
+        while self._served is None or not self._is_done(self._served):
             self._changed.clear()
             await self._changed.wait()
         return self.report()
 
     @staticmethod
-    def _is_done(runs: ClientRuns) -> bool:
-        return any(run.sides for run in runs.runs) and not any(run.open for run in runs.runs)
+    def _is_done(served: ServedRecordings) -> bool:
+        return any(run.sides for run in served.runs) and not any(run.open for run in served.runs)
 
     # --- reading --------------------------------------------------------------------------------------
 
-    async def _read(self) -> tuple[str, list[RecordedConnection]]:
-        recording = self._recording
-        if isinstance(recording, Recording):
-            return str(recording), await asyncio.to_thread(connections_of, recording)
-        if isinstance(recording, Sequence) and not isinstance(recording, str | bytes):
-            ready = [one for one in recording if isinstance(one, RecordedConnection)]
-            drafts = [one for one in recording if isinstance(one, Draft)]
-            return "in memory", ready or await asyncio.to_thread(connections_of, drafts)
-        async with await Recording.open(recording) as opened:
-            return str(opened), await asyncio.to_thread(connections_of, opened)
+    async def _read(self) -> dict[str, list[RecordedConnection]]:
+        several = self._recording
+        if not isinstance(several, Mapping):
+            self._name, connections = await _read(several)
+            return {self._name: _whole(self._name, connections)}
+        if not several:
+            raise UsageError("there is no recording to serve")
+        self._name = f"{len(several):,} recordings"
+        found: dict[str, list[RecordedConnection]] = {}
+        for name, one in several.items():
+            found[name] = _whole(name, (await _read(one))[1])
+        return found
 
     # --- handshakes -----------------------------------------------------------------------------------
 
@@ -202,37 +221,74 @@ class ReplayServer:
             return response
         if not is_ours(request.headers.get("Origin")):
             return connection.respond(HTTPStatus.FORBIDDEN, "This server is for this machine alone.\n")
-        run = self._run_of(request)
-        refusal = None if run.upcoming is None else run.upcoming.refusal
+        try:
+            recording = self._recording_of(request)
+        except UsageError as unknown:
+            return connection.respond(HTTPStatus.NOT_FOUND, f"{unknown}\n")
+        if recording is None:
+            return None
+        upcoming = recording.upcoming(_run_name(request))
+        refusal = upcoming.refusal
         if refusal is None:
             return None
-        run.refused()
+        recording.for_client(_run_name(request)).refused()
         self._changed.set()
         return connection.respond(HTTPStatus(refusal.status or 502), refusal.body)
 
     def _subprotocol(self, _: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         """The recorded one, if it is offered; else `realtime`, never one that carries a key."""
-        recorded = [] if self._runs is None else [one.subprotocol for one in self._runs.connections]
+        served = () if self._served is None else self._served.recordings.values()
+        recorded = [one.subprotocol for runs in served for one in runs.connections]
         return next((one for one in (*recorded, "realtime") if one in offered), None)  # pyright: ignore[reportReturnType]
 
-    def _run_of(self, request: Request) -> ClientRun:
-        assert self._runs is not None, "it listens"
-        parts = urlsplit(request.path).path.split("/")
-        named = parts[2] if len(parts) > 2 and parts[1] == RUN_PATH else None
-        return self._runs.for_client(request.headers.get(RUN_HEADER, named))
+    def _recording_of(self, request: Request) -> ClientRuns | None:
+        """The recording that a client names, or the only one; None: its first message tells.
+
+        Raises:
+            UsageError: it names one that there is not.
+        """
+        assert self._served is not None, "it listens"
+        name = request.headers.get(RECORDING_HEADER, _in_path(request, RECORDING_PATH))
+        return self._served.only if name is None else self._served.named(name)
+
+    async def _chosen(
+        self, connection: ServerConnection, request: Request
+    ) -> tuple[ClientRuns, str | bytes | None]:
+        """The recording that a client gets, and its first message if that had to be asked.
+
+        Raises:
+            ConnectionClosed: the client is gone.
+        """
+        assert self._served is not None, "it listens"
+        found = self._recording_of(request)
+        if found is not None:
+            return found, None
+        first: str | bytes | None = None
+        try:
+            async with asyncio.timeout(None if self._patience_ns is None else self._patience_ns / 1e9):
+                first = await connection.recv()
+        except TimeoutError:
+            pass  # it waits for the server's first
+        frame = None if first is None else Frame.of(first)
+        return self._served.by_first(frame, _run_name(request)), first
 
     # --- a connection -----------------------------------------------------------------------------------
 
     async def _converse(self, connection: ServerConnection) -> None:
-        assert connection.request is not None, "the handshake is over"
-        run = self._run_of(connection.request)
+        request = connection.request
+        assert request is not None, "the handshake is over"
+        try:
+            recording, first = await self._chosen(connection, request)
+        except ConnectionClosed:
+            return
+        run = recording.for_client(_run_name(request))
         side = run.connect(_now_ns(), pace=self._pace, patience_ns=self._patience_ns)
         came = asyncio.Event()
         take = partial(self._take, connection, side, came)
         self._count += 1
         down = self._way("downstream", connection.send, run, side)
         up = self._way("upstream", take, run, side)
-        reading = asyncio.create_task(_hear(connection, take if up is None else up.put))
+        reading = asyncio.create_task(_hear(connection, first, take if up is None else up.put))
         send = connection.send if down is None else down.put
         speaking = asyncio.create_task(_speak(send, side, came, reading))
         carrying = {way: asyncio.create_task(way.run()) for way in (down, up) if way is not None}
@@ -276,13 +332,49 @@ class ReplayServer:
         came.set()
 
 
+async def _read(recording: Played) -> tuple[str, list[RecordedConnection]]:
+    """A recording's name, and its connections."""
+    if isinstance(recording, Recording):
+        return str(recording), await asyncio.to_thread(connections_of, recording)
+    if isinstance(recording, Sequence) and not isinstance(recording, str | bytes):
+        ready = [one for one in recording if isinstance(one, RecordedConnection)]
+        drafts = [one for one in recording if isinstance(one, Draft)]
+        return "in memory", ready or await asyncio.to_thread(connections_of, drafts)
+    async with await Recording.open(recording) as opened:
+        return str(opened), await asyncio.to_thread(connections_of, opened)
+
+
+def _whole(name: str, connections: list[RecordedConnection]) -> list[RecordedConnection]:
+    """The connections, where all that they held is known."""
+    lacking = sum(one.skeletons for one in connections)
+    if lacking:
+        raise UsageError(f"{name}: {lacking:,} of its frames were captured by their type alone: not served")
+    return connections
+
+
+def _run_name(request: Request) -> str | None:
+    return request.headers.get(RUN_HEADER, _in_path(request, RUN_PATH))
+
+
+def _in_path(request: Request, word: str) -> str | None:
+    """What follows a word at the beginning of the path: `/recording/A/run/B/…`, in either order."""
+    parts = urlsplit(request.path).path.split("/")[1:]
+    while len(parts) > 1 and parts[0] in (RUN_PATH, RECORDING_PATH):
+        if parts[0] == word:
+            return unquote(parts[1])
+        parts = parts[2:]
+    return None
+
+
 def _type_of(dialect: Dialect, message: str | bytes) -> str:
     return dialect.type_of(message_in(Frame.of(message).text))
 
 
-async def _hear(connection: ServerConnection, take: Deliver) -> None:
+async def _hear(connection: ServerConnection, first: str | bytes | None, take: Deliver) -> None:
     """Take what the client sends, at once: who sends much, and reads late, must not be kept waiting."""
     try:
+        if first is not None:
+            await take(first)
         async for message in connection:
             await take(message)
     except ConnectionClosed:

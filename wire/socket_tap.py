@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..recorder import Recorder, harmless_url, secrets_in, settings_secrets
@@ -36,14 +36,21 @@ class SocketTap:
         recorder: where the session is.
         log: the session's; None: nothing is recorded.
         number: of the connection in the session, from 1.
-        whole: the session is this connection, and ends with it.
+        finish: told the status instead of the session's ending with the connection.
     """
 
-    def __init__(self, recorder: Recorder, log: Any, number: int = 1, *, whole: bool = True) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        log: Any,
+        number: int = 1,
+        *,
+        finish: Callable[[Status], None] | None = None,
+    ) -> None:
         self._log = log
-        self._whole = whole
         self._codec = recorder.codec
         self._number = number
+        self._told_finish = finish
         self._socket: int | None = None
         self._dialect: Dialect = OPAQUE
         self._looked = 0
@@ -252,7 +259,9 @@ class SocketTap:
         return self._log.append(kind, value, type=type, of=of, connection=self._number)
 
     def _finish(self, status: Status) -> None:
-        if self._whole and self._log is not None and self._log.status is Status.RECORDING:
+        if self._told_finish is not None:
+            self._told_finish(status)
+        elif self._log is not None and self._log.status is Status.RECORDING:
             self._log.finish(status)
 
 

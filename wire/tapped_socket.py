@@ -70,7 +70,7 @@ async def tapped(
     Raises:
         BaseException: what `dial` raises.
     """
-    tap = SocketTap(recorder, log, number, whole=False)
+    tap = SocketTap(recorder, log, number, finish=lambda _: None)  # the session is the model's
     tap.opening(url, list(headers.items()), (), by="model")
     try:
         connection = await dial()

@@ -44,10 +44,11 @@ class ConnectionReport:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """One client's way through the recording.
+    """One client's way through a recording.
 
     Attributes:
         name: as the client called it, or None.
+        recording: what it got, of several.
         connections: in the order in which it connected.
         left: how many recorded connections it did not come to.
     """
@@ -55,6 +56,7 @@ class RunReport:
     name: str | None
     connections: tuple[ConnectionReport, ...]
     left: int
+    recording: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class WireReport:
         lines = [f"{self.verdict}: {self.recording}, played on the wire to {_count(len(self.runs), 'run')}"]
         for number, run in enumerate(self.runs, 1):
             name = f"run {number}" if run.name is None else f"run {run.name}"
+            if run.recording != self.recording:
+                name += f" of {run.recording}"
             for place, connection in enumerate(run.connections, 1):
                 lines.append(f"{name}, connection {place}: {_told(connection)}")
                 for finding in connection.findings:
@@ -110,7 +114,12 @@ class WireReport:
 def report_of(recording: str, runs: Iterable[ClientRun], *, strict: bool = False) -> WireReport:
     """What the runs have come to so far."""
     told = tuple(
-        RunReport(run.name, tuple(_connection(side, run.injected[side]) for side in run.sides), run.left)
+        RunReport(
+            run.name,
+            tuple(_connection(side, run.injected[side]) for side in run.sides),
+            run.left,
+            run.recording,
+        )
         for run in runs
     )
     return WireReport(recording, told, strict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Generator
 from typing import Any
 
@@ -12,6 +13,7 @@ ACTIVE = "realtape-active"
 """The plugin that has the other hooks, once it is registered."""
 
 _HOOKS = "realtape.integrations.pytest_plugin.hooks"
+_SERVERS = "realtape.integrations.pytest_plugin.servers"
 
 NOT_CHECKED = "realtape_not_checked"
 """A property of a test that has passed: what its replays have not checked. So it is in a JUnit file, too, and
@@ -83,6 +85,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def realtape(request: pytest.FixtureRequest) -> Generator[Any]:
     """The models of this test: recorded, or replayed from what was recorded."""
     yield from _active(request.config).fixture(request)
+
+
+@pytest.fixture
+def realtape_server(request: pytest.FixtureRequest) -> Generator[Any]:
+    """Servers that play recordings on websockets while this test runs: `url = realtape_server("call.db")`."""
+    servers: Any = importlib.import_module(_SERVERS).Servers(request.node.path.parent)
+    yield servers
+    servers.close()
 
 
 def _active(config: pytest.Config) -> Any:

@@ -55,3 +55,29 @@ def test_what_cannot_be_done_is_told() -> None:
         .err.strip()
         .endswith("no-such-command: cannot be run (No such file or directory)")
     )
+
+
+SECURE = """
+import os, ssl, sys
+from websockets.sync.client import connect
+assert os.environ["NODE_EXTRA_CA_CERTS"] == os.environ["REALTAPE_CA"]
+url = os.environ["REALTAPE_URL"].replace("/v1/", "/recording/kiosk/v1/")
+with connect(url, ssl=ssl.create_default_context(cafile=os.environ["REALTAPE_CA"])) as client:
+    print(client.recv()[:24])
+"""
+
+
+def test_a_folder_over_tls_with_faults_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "faults.json").write_text('[{"type": "latency", "attributes": {"latency": 1}}]')
+    options = ("--tls", "--fault", f"@{tmp_path / 'faults.json'}", "--pace", "0")
+    done = run("serve", KIOSK.parent, *options, "--", sys.executable, "-c", SECURE)
+    assert done.code == 0, done.err
+    assert "serving at wss://127.0.0.1:" in done.out
+    assert "run 1 of kiosk, connection 1: " in done.out
+    assert "  injected: latency, downstream message 1 (session.created): ms=1" in done.out
+
+
+def test_options_that_make_no_sense_are_told(tmp_path: Path) -> None:
+    assert "give both" in run("serve", KIOSK, "--ca", tmp_path / "ca.pem").err
+    assert "known are latency" in run("serve", KIOSK, "--fault", "late").err
+    assert "cannot be read" in run("serve", KIOSK, "--fault", f"@{tmp_path / 'none.json'}").err

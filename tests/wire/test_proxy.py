@@ -490,3 +490,53 @@ async def _play(store: Path, acts: list[tuple[str, Any]]) -> None:
                     await side.send(what)
         await client.close()
         over.set()
+
+
+# --- joined -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("join", ["query:call", "header:X-Call", "label:run"])
+async def test_connections_that_have_something_in_common_are_one_session(store: Path, join: str) -> None:
+    async def call(url: str, name: str) -> ClientConnection:
+        path = f"/run/{name}/v1" if join == "label:run" else f"/v1?call={name}"
+        return await connect(url + path, additional_headers={"X-Call": name})
+
+    async with upstream() as there, proxy(there, store, join=join) as url:
+        async with await call(url, "a") as one, await call(url, "a") as two, await call(url, "b") as other:
+            for client in (one, two, other):
+                await client.send("x")
+                await client.recv()
+        async with await call(url, "a") as client:  # which comes again at once
+            await client.send("y")
+            await client.recv()
+    with contextlib.closing(sqlite3.connect(store)) as connection:
+        rows = connection.execute(
+            "SELECT status, max(connection), sum(kind = 'frame_in') FROM sessions JOIN entries "
+            "ON session = sessions.key GROUP BY sessions.key ORDER BY sessions.key"
+        ).fetchall()
+        assert rows == [("closed", 3, 3), ("closed", 1, 1)]
+        (first,) = connection.execute("SELECT id FROM sessions ORDER BY key LIMIT 1").fetchone()
+    async with await Recording.open(store, first) as recording:
+        assert [len(one.frames) for one in connections_of(recording)] == [2, 2, 2]
+
+
+async def test_who_has_nothing_to_join_by_is_a_session_and_so_is_who_comes_late(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtape.wire.joined_sessions.JOIN_S", 0.0)
+    async with upstream() as there, Recorder(store) as recorder:
+        async with proxy(there, recorder, join="header:X-Call") as url:
+            for headers in ({}, {}, {"X-Call": "a"}, {"X-Call": "a"}):
+                async with connect(url, additional_headers=headers) as client:
+                    await client.send("x")
+                    await client.recv()
+                while recorder.status().sessions:
+                    await asyncio.sleep(0.001)
+    with contextlib.closing(sqlite3.connect(store)) as connection:
+        ids = connection.execute("SELECT id, previous_session FROM sessions ORDER BY key").fetchall()
+    assert [previous for _, previous in ids] == [None, None, None, ids[2][0]]
+
+
+def test_what_nothing_can_be_joined_by_is_refused(store: Path) -> None:
+    with pytest.raises(UsageError, match="query:NAME"):
+        proxy("wss://api.example", store, join="cookie:x")

@@ -15,7 +15,7 @@ from realtape.integrations import openai_agents
 from realtape.provider import LocalProvider, Reply, Script
 from realtape.recorder import InMemory
 from realtape.schema import UsageError
-from realtape.wire import RecordedEnd, Refusal, serve
+from realtape.wire import RecordedEnd, Refusal, SelfMadeCertificate, serve
 from support.provider_sockets import PACE
 from support.wire_sockets import quiet, rest_of, say, talk
 from support.wire_talk import (
@@ -226,3 +226,63 @@ async def test_the_sdks_model_plays_a_recording_from_above_the_socket(
     assert there == ["Good day.", "How can I help?"]
     assert (report.verdict, [one.skipped for one in report.runs[0].connections]) == ("same", [0])
     assert "weaker: it was recorded above the socket" in str(report)
+
+
+# --- several recordings -------------------------------------------------------------------------------------
+
+
+def _asks(text: str) -> list[Any]:
+    return [CREATED, asked(text), added(text, "item_1"), RESPOND, *response("resp_1", text, item="item_2")]
+
+
+async def test_a_client_gets_the_recording_that_its_path_header_or_first_message_names() -> None:
+    said = {"a": _asks("Hello?"), "calls/b": _asks("Bye!")}
+    server = serve({name: [connection(one)] for name, one in said.items()}, pace=0, patience=0.02)
+    async with server as url:
+        for name in said:
+            async with connect(server.url_of(name)) as client:
+                assert await talk(client, said[name]) == inbound(connection(said[name]))
+            async with connect(url, additional_headers={"X-Realtape-Recording": name}) as client:
+                assert await talk(client, said[name]) == inbound(connection(said[name]))
+            first, *rest = [one for one in said[name] if one is not CREATED]
+            async with connect(url) as client:
+                await talk(client, [first, CREATED, *rest])
+        async with connect(url) as client:  # which waits to be greeted
+            await talk(client, said["a"])
+        with pytest.raises(InvalidStatus) as caught:
+            await connect(f"{url.partition('/v1')[0]}/recording/c/v1/realtime")
+        assert caught.value.response.status_code == 404
+        assert b"there are 2: a, calls/b" in (caught.value.response.body or b"")
+        report = await server.finished()
+    assert [run.recording for run in report.runs] == ["a"] * 3 + ["calls/b"] * 3 + ["a"]
+    assert report.verdict == "same", str(report)
+    assert str(report).splitlines()[1].startswith("run 1 of a, connection 1: ")
+
+
+async def test_of_alike_recordings_a_client_gets_the_one_that_goes_on_then_one_that_nobody_had() -> None:
+    def two(text: str) -> list[Any]:
+        end = RecordedEnd("server", "closed", 1001, "again")
+        again = [UPDATE, (">", {"type": text}), ("<", {"type": text})]
+        return [connection(TURN, end=end), connection(again, begun_ns=10**9)]
+
+    server = serve({"a": two("a"), "b": two("b")}, pace=0, patience=0.02)
+    got: list[Any] = []
+    async with server as url:
+        for _ in range(2):
+            async with connect(url) as client:
+                await talk(client, [UPDATE, *[one for one in TURN if one is not UPDATE]])
+                await rest_of(client)
+            async with connect(url) as client:
+                await client.send(json.dumps(UPDATE[1]))
+                name = "ab"[len(got)]
+                await client.send(json.dumps({"type": name}))
+                got.append(json.loads(await client.recv())["type"])
+    assert got == ["a", "b"]
+
+
+async def test_a_certificate_of_its_own() -> None:
+    certificate = SelfMadeCertificate()
+    async with serve([RECORDED], pace=0, ssl=certificate.server) as url:
+        assert url.startswith("wss://127.0.0.1:")
+        async with connect(url, ssl=certificate.client) as client:
+            assert await talk(client, TURN) == inbound(RECORDED)
