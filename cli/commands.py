@@ -15,6 +15,7 @@ import typer
 from ..integrations.project import project_of
 from ..schema import RealtapeError
 from . import output
+from .accept_command import accept
 from .check_command import check
 from .config_command import config, defaults_of, options_of
 from .demo_command import demo
@@ -92,6 +93,7 @@ _command("serve", serve)
 _command("proxy", proxy)
 _command("check", check)
 _command("learn", learn)
+_command("accept", accept)
 _command("config", config)
 _command("sweep", sweep)
 _command("diff", diff)

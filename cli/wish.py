@@ -18,6 +18,7 @@ from ..replay import (
     Played,
     ReplayBase,
     ReplayModel,
+    ReplayOptions,
     run,
 )
 from ..schema import UsageError
@@ -55,6 +56,25 @@ class Wish:
     playback: str = "tolerant"
     playback_ms: float | None = None
 
+    def options(self) -> ReplayOptions:
+        """As arguments of a `ReplayModel`.
+
+        Raises:
+            UsageError: a setting names what there is not.
+        """
+        return {
+            "expect": self.expect,
+            "on_divergence": "collect" if self.collect else "raise",
+            "patience": self.patience,
+            "strict": self.strict,
+            "learned": self.learned,
+            "matchers": () if self.matchers is None else matchers_of(self.matchers),
+            "client_ids": None if self.client_ids is None else client_ids_of(self.client_ids),
+            "audio": cast("Any", self.audio),
+            "playback": cast("Any", self.playback),
+            "playback_ms": self.playback_ms,
+        }
+
 
 def expectation_of(told: Sequence[str]) -> Expectation:
     """What `--expect` says, as often as it is given.
@@ -87,21 +107,7 @@ def play(wish: Wish, on_play: Callable[[Play], object] = lambda play: None) -> P
 async def _play(wish: Wish, on_play: Callable[[Play], object]) -> Played:
     async with await Recording.open(wish.target.store, wish.target.session) as recording:
         model = replay_model(recording.header.versions, output.note)
-        async with Play(
-            recording,
-            model=model,
-            tell=output.note,
-            expect=wish.expect,
-            on_divergence="collect" if wish.collect else "raise",
-            patience=wish.patience,
-            strict=wish.strict,
-            learned=wish.learned,
-            matchers=() if wish.matchers is None else matchers_of(wish.matchers),
-            client_ids=None if wish.client_ids is None else client_ids_of(wish.client_ids),
-            audio=cast("Any", wish.audio),
-            playback=cast("Any", wish.playback),
-            playback_ms=wish.playback_ms,
-        ) as play:
+        async with Play(recording, model=model, tell=output.note, **wish.options()) as play:
             on_play(play)
             await play.perform(wish.application)
         return play.played()

@@ -1,24 +1,29 @@
-"""Sessions made out of sessions: edits, shrinking, sweeping, comparing. `realtape.lab.edits` has each edit,
-`realtape.lab.invariants` the rules of a sound application, `realtape.lab.strategies` generates sessions.
+"""Sessions made out of sessions: edits, shrinking, sweeping, comparing, accepting. `realtape.lab.edits` has
+each edit, `realtape.lab.invariants` the rules of a sound application, `realtape.lab.strategies` generates
+sessions.
 
 May import `realtape.schema`, `realtape.session`, `realtape.provider` and `realtape.replay`.
 """
 
 from __future__ import annotations
 
+from .acceptance import OVER, Acceptance, accepted
 from .comparing import Aspect, Comparison, EntryDifference, compare
 from .edits import EVERY_MS, PATIENCE_SECONDS, Swept, ranges, swept, variation_settings, varied
 from .shrinking import Hunt, Shrinking, trimmed
 
 __all__ = [
     "EVERY_MS",
+    "OVER",
     "PATIENCE_SECONDS",
+    "Acceptance",
     "Aspect",
     "Comparison",
     "EntryDifference",
     "Hunt",
     "Shrinking",
     "Swept",
+    "accepted",
     "compare",
     "ranges",
     "swept",

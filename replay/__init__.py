@@ -18,6 +18,7 @@ from .reporting.divergence import Difference, Divergence, DivergenceError
 from .reporting.report import ReplayReport, Unchecked
 from .rewindable import Rewindable
 from .started_tasks import StartedTasks
+from .terms.steps import RecordedCall
 from .transport import Goal, Stop, Transport, starts_turn, steps
 from .watched_recording import WatchedRecording
 
@@ -43,6 +44,7 @@ __all__ = [
     "Normalised",
     "Play",
     "Played",
+    "RecordedCall",
     "Recording",
     "ReplayBase",
     "ReplayModel",

@@ -26,7 +26,7 @@ from .own_events import end_event, exception_event, knows_end, own_step
 from .player import Player
 from .reporting.report import ReplayReport
 from .reporting.report_builder import ReportBuilder
-from .terms.steps import Outcome
+from .terms.steps import Outcome, RecordedCall
 from .tracker import ReplayTracker
 from .transport import Transport
 from .verdicts import Verdicts
@@ -74,6 +74,8 @@ class ReplayBase:
 
     Attributes:
         transport: runs it, holds it, steps, seeks.
+        stand_in: set before it is connected, makes in the user's place what he did when this was recorded,
+            and nobody does now.
 
     Raises:
         UsageError: a matcher names a type or a field that there is not; or that is no expectation.
@@ -105,6 +107,7 @@ class ReplayBase:
         self._playback: PlaybackMatching = playback
         self._playback_ms = playback_ms
         self._learned = learned
+        self.stand_in: Callable[[RecordedCall], object] | None = None
         self._report = ReportBuilder()
         self.transport = Transport(recording, pace)
         self._recording: Recording | None = recording
@@ -185,6 +188,7 @@ class ReplayBase:
             self._verdicts,
             listeners=self._listeners,
             played=self._on_played,
+            stand_in=self.stand_in,
         )
         self.transport.attach(recording, core, pacer, player.advance, player.handles)
         self._verdicts.core = core

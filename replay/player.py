@@ -139,6 +139,7 @@ class Player:
         verdicts: told of each divergence; raises, or not.
         listeners: get the events; may change at any time.
         played: called once everything was played.
+        stand_in: makes, in the user's place, a call that nobody has made; None: it is left out.
 
     Attributes:
         tracker: the live playback tracker, if there is one.
@@ -154,6 +155,7 @@ class Player:
         *,
         listeners: list[Any],
         played: Callable[[bool], None],
+        stand_in: Callable[[RecordedCall], object] | None = None,
     ) -> None:
         self.recording = recording
         self.core = core
@@ -163,6 +165,8 @@ class Player:
         self._verdicts = verdicts
         self._listeners = listeners
         self._played = played
+        self._stand_in = stand_in
+        core.stands_in = stand_in is not None
         self._reader = Reader(recording, core)
         self._calls = LiveCalls()
         self._tasks = DeliveryTasks(self._give, self._shut_down)
@@ -322,7 +326,7 @@ class Player:
             case acts.Stand():
                 transport.reached()
                 return True
-            case acts.HandlerDiffers():
+            case acts.HandlerDiffers() | acts.StandIn():
                 pass
             case _:
                 if transport.watches and not transport.may(act):
@@ -341,6 +345,9 @@ class Player:
             case acts.CallTracker(step):
                 if self.tracker is not None:
                     self.tracker.play(step)
+            case acts.StandIn(call):
+                assert self._stand_in is not None, "the core was told that there is somebody"
+                self.pacer.wake(self._stand_in, call)
         return True
 
     def _read(self, read: Callable[[], None]) -> None:

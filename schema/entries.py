@@ -78,6 +78,7 @@ class Flag(IntFlag):
     REDACTED = 2  # a secret or a redactor took something out of the payload
     CAUSE_LOST = 4  # it had a cause, which the recorder lost
     LOSSY = 8  # a value of an unknown class is kept as a description
+    REWRITTEN = 16  # an echo of what the application sent, made to hold what it sends now (`realtape accept`)
 
 
 class Status(StrEnum):

@@ -41,6 +41,7 @@ MODULES_AS_DOORS = (
     "session.words",  # an entry in words
     "recorder.causes",  # the extent that we are in; who wraps a queue carries it across
     "lab.client",  # hypothesis' half of a conversation; `lab.strategies` needs hypothesis, this does not
+    "integrations.accepting",  # as those that follow
     "integrations.classes",  # `integrations` is a namespace: each of its parts needs other extras
     "integrations.project",
     "integrations.soundness",

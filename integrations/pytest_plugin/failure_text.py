@@ -39,11 +39,21 @@ def summary(report: ReplayReport, error: BaseException | None, here: Path) -> st
     return f"the replay diverged: {first.summary}" + (f"\n  at {place}" if place else "")
 
 
-def section(path: str, report: ReplayReport, test: str) -> list[str]:
-    """What the report of the test says of one replay."""
+def section(path: str, report: ReplayReport, test: str, *, recordable: bool) -> list[str]:
+    """What the report of the test says of one replay.
+
+    Args:
+        recordable: a test has recorded it, and can do so again.
+    """
     lines = [f"replay of {path}", "", str(report).rstrip()]
-    if report.diverged and not report.redacted:  # which an export made: recording is not how it came here
-        lines += ["", "if the application is right, record anew:", f"  {command(test, 'all')}"]
+    if report.diverged:
+        lines += [
+            "",
+            "if the application is right, accept what it does now:",
+            f"  pytest {shlex.quote(test)} --realtape-update",
+        ]
+        if recordable:  # which an export is not
+            lines += ["or record anew:", f"  {command(test, 'all')}"]
     return lines
 
 

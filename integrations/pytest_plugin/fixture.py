@@ -19,7 +19,7 @@ from ...replay import ReplayReport, run
 from ...schema import RealtapeError
 from .failure_text import comes_of_replay, missing, section, shown, summary
 from .guard import Guard, guarding
-from .models import RecordedModel, ReplayedModel
+from .models import LABEL, RecordedModel, ReplayedModel
 from .plugin_options import REPLAY_OPTIONS
 from .recording_plan import RecordingPlan
 from .recordings import UnreadableRecordingError, exists, exists_any, keep, require_place
@@ -46,6 +46,8 @@ class Realtape:
         self._temporary: Path | None = None
         self._guard: Guard | None = None
         self._kept: list[str] = []
+        self.updated: list[str] = []
+        """Of a test that has passed: which recordings hold what it did from now on, and what is otherwise."""
 
     @property
     def replaying(self) -> bool:
@@ -121,12 +123,15 @@ class Realtape:
         """
         diverged = [replay.report for replay in self._replayed if replay.report.diverged]
         failure: str | None = None
-        if diverged and self._plan.settings.check and self._is_ours(error):
+        settings = self._plan.settings
+        if diverged and settings.check and not settings.update and self._is_ours(error):
             failure = summary(diverged[0], error, self._here)
         elif error is None:
             failure = self._complaint()
         if failure is None and error is None:
             self._put()
+            if settings.update:
+                self._update()
             return
         self._keep()
         if failure is not None and (error is None or not self._config.getoption("fulltrace")):
@@ -148,7 +153,9 @@ class Realtape:
         parts: list[str] = []
         for replay in self._replayed:
             path = shown(replay.path, self._here)
-            parts.append("\n".join(section(path, replay.report, self._plan.test)))
+            parts.append(
+                "\n".join(section(path, replay.report, self._plan.test, recordable=replay.recordable))
+            )
         if self._recorded and not self._replayed:
             parts.append("this test was recorded; it failed, so the recording was dropped")
         if self._kept:
@@ -184,7 +191,7 @@ class Realtape:
             )
         require_place(path)
         self._unguard.close()
-        recorded = RecordedModel(make(), path, self._store("recorded"), options, {"test": self._plan.test})
+        recorded = RecordedModel(make(), path, self._store("recorded"), options, {LABEL: self._plan.test})
         self._stack.callback(recorded.recorder.close_blocking)
         self._recorded.append(recorded)
         return recorded.model
@@ -194,8 +201,9 @@ class Realtape:
             told = shown(path, self._here)
             others = exists_any(self._plan.path)
             pytest.fail(missing(told, self._plan.test, test_has_others=others), pytrace=False)
-        store = self._store("replayed") if self._plan.settings.keep else None
-        replay = ReplayedModel(path, store, options)
+        settings = self._plan.settings
+        store = self._store("replayed") if settings.keep or settings.update else None
+        replay = ReplayedModel(path, store, options, update=settings.update)
         self._stack.callback(replay.close)
         self._replayed.append(replay)
         return replay.model
@@ -231,6 +239,16 @@ class Realtape:
             except (RealtapeError, OSError) as error:
                 told = shown(model.path, self._here)
                 raise pytest.fail.Exception(f"not recorded to {told}: {error}", pytrace=False) from None
+
+    def _update(self) -> None:
+        for replay in self._replayed:
+            path = shown(replay.path, self._here)
+            try:
+                told = replay.update(self._plan.settings)
+            except (RealtapeError, OSError) as error:
+                raise pytest.fail.Exception(f"not updated: {path}: {error}", pytrace=False) from None
+            if told:
+                self.updated.append(f"{path}: {told}")
 
     def _keep(self) -> None:
         if not self._plan.settings.keep:

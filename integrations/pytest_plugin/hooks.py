@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from .fixture import Realtape
-from .plugin import ACTIVE, FIXTURE, NOT_CHECKED
+from .plugin import ACTIVE, FIXTURE, NOT_CHECKED, UPDATED
 from .plugin_options import settings_of
 from .recording_plan import RecordingPlan
 from .recordings import Claims, UnreadableRecordingError, recording_path
@@ -130,6 +130,7 @@ class Active:
                 run.judge(error)
                 raise
         run.judge(None)
+        pyfuncitem.user_properties += [(UPDATED, told) for told in run.updated]
         pyfuncitem.user_properties += [(NOT_CHECKED, told) for told in run.unchecked]
         return result
 

@@ -12,9 +12,13 @@ from ...schema import RealtapeError, UsageError
 from ...schema.log import fetch_sessions, locate, open_blocking
 from ...session import Draft, Recording, read_drafts
 from ...session.redaction import redacted
+from ..accepting import RecordedReplay, accepted_replay, redacted_again
 from ..classes import recorder_class, replay_class
 from .plugin_options import PluginOptions
 from .recordings import put, read
+
+LABEL = "test"
+"""Of a recording that a test has made: which test."""
 
 
 class RecordedModel:
@@ -59,22 +63,54 @@ class ReplayedModel:
 
     Attributes:
         path: where its recording lies.
-        store: where what it does is recorded, if that is to be kept.
+        store: where what it does is recorded, if that is wanted.
         model: for the application.
+        recordable: whether a test has recorded it, so that it can be recorded anew.
     """
 
-    def __init__(self, path: Path, store: Path | None, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, store: Path | None, options: Mapping[str, Any], *, update: bool = False
+    ) -> None:
         self.path = path
         self.store = store
-        self._recording = Recording.of(*read(path), name=str(path))
+        self._drafts = read(path)
+        self._recording = Recording.of(*self._drafts, name=str(path))
+        self.recordable = LABEL in self._recording.header.labels
         replays = replay_class(self._recording.header.versions)
-        self._play = Play(self._recording, model=replays, **cast("ReplayOptions", options))
+        told = {**options, "on_divergence": "collect"} if update else options
+        self._play = Play(self._recording, model=replays, **cast("ReplayOptions", told))
         self._ended = False
         self._recorder: Recorder | None = None
+        self._recorded: RecordedReplay | None = None
         self.model: Any = self._play.model
-        if store is not None:
-            self._recorder = recorder_class(replays)(store, redactors=options.get("redactors", ()))
+        if store is None:
+            return
+        redactors = options.get("redactors", ())
+        if update:
+            self._recorded = RecordedReplay(self._play, store, redactors, closes=False)
+            self._recorder, self.model = self._recorded.recorder, self._recorded.model
+        else:
+            self._recorder = recorder_class(replays)(store, redactors=redactors)
             self.model = self._recorder.wrap(self.model)
+
+    def update(self, settings: PluginOptions) -> str:
+        """Let the recording hold what the application did; returns what is otherwise, in words, or nothing.
+
+        Raises:
+            UsageError: the recording is not whole, or what was done cannot be one.
+            StoreError, OSError: it could not be written; it is as it was.
+        """
+        assert self._recorded is not None, "it was to be updated"
+        change = accepted_replay(self._drafts, self._recorded, self._play.played(), "pytest")
+        if not change.differs:
+            return ""
+        drafts: list[Draft] = [*change.acceptance.drafts]
+        if settings.redact is not None:
+            drafts = redacted_again(drafts, audio=settings.record_audio, **settings.redact)
+        put(drafts, self.path, audio_files=None if settings.record_audio == "keep" else True)
+        divergences = self.report.divergences
+        told = [str(one).splitlines()[0] for one in divergences] or ["settings, or what was heard"]
+        return "; ".join([*told, *change.acceptance.stays])
 
     @property
     def report(self) -> ReplayReport:
@@ -95,12 +131,18 @@ class ReplayedModel:
         if not self._ended and self.connected:
             self._ended = True
             await self._play.finish()
+            await self._end_user()
 
     async def abandon(self) -> None:
         """Play nothing more: the test has failed."""
         if not self._ended:
             self._ended = True
             await self._play.abandon()
+            await self._end_user()
+
+    async def _end_user(self) -> None:
+        if self._recorded is not None:
+            await self._recorded.user.end()
 
     def kept(self) -> bool:
         """Close what records it. Returns whether anything was recorded."""

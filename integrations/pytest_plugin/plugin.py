@@ -15,9 +15,17 @@ ACTIVE = "realtape-active"
 _HOOKS = "realtape.integrations.pytest_plugin.hooks"
 _SERVERS = "realtape.integrations.pytest_plugin.servers"
 
+UPDATED = "realtape_updated"
+"""A property of a test whose recordings now hold what it did: what is otherwise."""
+
 NOT_CHECKED = "realtape_not_checked"
 """A property of a test that has passed: what its replays have not checked. So it is in a JUnit file, too, and
 workers of xdist hand it on."""
+
+_HEADLINES = {
+    UPDATED: "realtape: updated to what the application does now",
+    NOT_CHECKED: "realtape: passed, but not everything was checked",
+}
 
 MODES = ("none", "once", "new", "all")
 AUDIO = ("keep", "silence", "drop")
@@ -40,6 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--realtape-unused",
         action="store_true",
         help="list the recordings that belong to no collected test",
+    )
+    group.addoption(
+        "--realtape-update",
+        action="store_true",
+        help="accept what the application does now: it becomes the recording, and the provider's side stays",
     )
     parser.addini("realtape_record", "how to record if --realtape-record is not given: none, once, new, all")
     parser.addini("realtape_recordings", "folder of the recordings, beside the tests", default="recordings")
@@ -68,17 +81,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the replays of tests that have passed did not check."""
-    found = [
-        (report.nodeid, told)
-        for report in terminalreporter.stats.get("passed", [])
-        for name, told in report.user_properties
-        if name == NOT_CHECKED
-    ]
-    if found:
-        terminalreporter.write_sep("=", "realtape: passed, but not everything was checked")
-        for nodeid, told in found:
-            terminalreporter.write_line(f"{nodeid}\n  {told}")
+    """Which recordings were updated, and what the replays of tests that have passed did not check."""
+    for property, headline in _HEADLINES.items():
+        found = [
+            (report.nodeid, told)
+            for report in terminalreporter.stats.get("passed", [])
+            for name, told in report.user_properties
+            if name == property
+        ]
+        if found:
+            terminalreporter.write_sep("=", headline)
+            for nodeid, told in found:
+                terminalreporter.write_line(f"{nodeid}\n  {told}")
 
 
 @pytest.fixture

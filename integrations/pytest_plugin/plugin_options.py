@@ -47,6 +47,7 @@ class PluginOptions:
         allow_hosts: hosts to which a replay may connect.
         check: fail the test where the replay has diverged.
         keep: what a failing test did is kept.
+        update: what a passing test did takes the place of what it did when it was recorded.
         replay: arguments of `ReplayModel`.
     """
 
@@ -60,6 +61,7 @@ class PluginOptions:
     allow_hosts: tuple[str, ...] = ()
     check: bool = True
     keep: bool = False
+    update: bool = False
     replay: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
 
@@ -93,6 +95,7 @@ def settings_of(item: pytest.Item) -> PluginOptions:
         allow_hosts=_hosts(told.pop("allow_hosts", ())),
         check=bool(told.pop("check", True)),
         keep=bool(config.getoption("realtape_keep")),
+        update=bool(config.getoption("realtape_update")),
         replay=replay,
     )
     if told:

@@ -4,13 +4,11 @@ else's; reading it, moving a new one into place, and keeping what a failing test
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import pytest
 
 from ...schema import RealtapeError, StoreError
 from ...session import Draft
-from ...session.fixture import read_fixture, write_fixture
+from ...session.fixture import read_fixture, replace_fixture, replaced_at, write_fixture
 from .plugin_options import PluginOptions
 
 _SESSION = "session.json"
@@ -112,11 +110,11 @@ def exists(path: Path) -> bool:
     """
     if os.path.lexists(path):
         return True
-    if os.path.lexists(_old(path)):
+    if os.path.lexists(replaced_at(path)):
         raise UnreadableRecordingError(
             str(path),
             "a process died while it put a new recording here",
-            f"move the one before back from {_old(path).name}, or delete that to record anew",
+            f"move the one before back from {replaced_at(path).name}, or delete that to record anew",
         )
     return False
 
@@ -156,12 +154,12 @@ def require_place(path: Path) -> None:
         raise UnreadableRecordingError(str(path), "is no recording", "move it away, or delete it")
 
 
-def put(drafts: Sequence[Draft], path: Path, *, audio_files: bool = True) -> None:
+def put(drafts: Sequence[Draft], path: Path, *, audio_files: bool | None = True) -> None:
     """Write a recording, whole or not at all. The one that lies here stays until the new one is
     written beside it and was read back; two renames replace it.
 
     Args:
-        audio_files: False: the audio was dropped, and only its length is kept.
+        audio_files: False: the audio was dropped, and only its length is kept. None: as it is there.
 
     Raises:
         UnreadableRecordingError: what lies here is no recording.
@@ -170,28 +168,9 @@ def put(drafts: Sequence[Draft], path: Path, *, audio_files: bool = True) -> Non
     require_place(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not exists(path):
-        write_fixture(drafts, path, audio_files=audio_files)
+        write_fixture(drafts, path, audio_files=audio_files is not False)
         return
-    new, old = path.with_name(f".{path.name}.new-{uuid.uuid4().hex[:8]}"), _old(path)
-    try:
-        write_fixture(drafts, new, audio_files=audio_files)
-        read(new)
-        if old.exists():  # of a process that died after the second rename
-            shutil.rmtree(old)
-        path.rename(old)
-        try:
-            new.rename(path)
-        except OSError:
-            old.rename(path)
-            raise
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(new)
-    shutil.rmtree(old)
-
-
-def _old(path: Path) -> Path:
-    return path.with_name(f".{path.name}.old")
+    replace_fixture(drafts, path, audio_files=audio_files)
 
 
 def keep(folder: Path, recording: Path, store: Path, what: str) -> Path:

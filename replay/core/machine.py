@@ -31,6 +31,7 @@ from ..terms.acts import (
     HandlerDiffers,
     More,
     Stand,
+    StandIn,
     Until,
     Wait,
 )
@@ -71,6 +72,7 @@ class ReplayCore:
         listeners: how many there were when recorded, at the cursor.
         giving: the run that is being given, as long as nobody looks.
         closed: the application has closed.
+        stands_in: somebody stands in for the user: what nobody makes in its place is asked of him.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class ReplayCore:
         self.listeners = 0
         self.giving: Run | None = None
         self.closed = False
+        self.stands_in = False
         self._thread = 0  # in which it is given
         self._now = now
         self._paced = paced
@@ -517,7 +520,8 @@ class ReplayCore:
         call = _call_of(step)
         if call.matched or call.skipped:
             return None
-        if call.required or self._may_make(step):
+        asked = call.asked and not self._gave_close_up
+        if call.required or asked or self._may_make(step):
             call.awaited = True  # one that is not required, as long as the listener that made it is at work
             return Wait("call", step)
         # What happens inside it, or an end, is not brought about while it may still be about to come.
@@ -528,6 +532,9 @@ class ReplayCore:
             act = self._approach(step, patient=True)
         if act is not None:
             return act
+        if self.stands_in and not call.asked:
+            call.asked = True
+            return StandIn(call)
         if step.kind == Kind.CLOSE:
             if call.unknown and not self._paced and not self._gave_close_up:
                 call.awaited = True  # for the application's own timers ring in real time

@@ -79,6 +79,13 @@ class Approach(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class StandIn:
+    """Nobody has made this call, which nothing in the recording asks for: who stands in for the user does."""
+
+    call: RecordedCall
+
+
+@dataclass(frozen=True, slots=True)
 class Stand:
     """The cursor has come to where it is to stop."""
 
@@ -113,4 +120,16 @@ class End:
     closed: bool
 
 
-Act = Deliver | Complete | CancelHandler | HandlerDiffers | CallTracker | Approach | More | Stand | Wait | End
+Act = (
+    Deliver
+    | Complete
+    | CancelHandler
+    | HandlerDiffers
+    | CallTracker
+    | StandIn
+    | Approach
+    | More
+    | Stand
+    | Wait
+    | End
+)

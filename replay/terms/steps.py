@@ -113,6 +113,7 @@ class RecordedCall:
         end: the entry that ended it; None where the log has none (yet).
         nested: events that the listeners get inside the call, and have not got yet.
         running: the one of them that they are handling.
+        asked: who stands in for the user was asked to make it.
         matched: the live application has made it.
         skipped: it was not made in time; what happened in it is delivered in its place.
         late: it was made after that.
@@ -131,6 +132,7 @@ class RecordedCall:
     end: Step | None = None
     nested: deque[Step] = field(default_factory=deque[Step])
     running: Step | None = None
+    asked: bool = False
     matched: bool = False
     skipped: bool = False
     late: bool = False

@@ -1,0 +1,142 @@
+"""`realtape accept`: what the application does now is right; it becomes the recording."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..integrations.accepting import change_of, redacted_again
+from ..replay import PATIENCE_SECONDS
+from ..schema import UsageError
+from ..schema.log import locate
+from ..session import Draft, Recording, Target, parse_target, write_drafts
+from ..session.fixture import is_fixture, read_fixture, replace_fixture, write_fixture
+from ..session.redaction import Redaction
+from . import output
+from .derived import refuse_existing, write_store
+from .exit_codes import Exit
+from .user_code import load_application
+from .wish import Wish, expectation_of
+
+
+def accept(
+    target: Annotated[
+        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
+    ],
+    app: Annotated[
+        str,
+        typer.Option(metavar="MODULE:CALLABLE", help="The application as it is now, an `async def`."),
+    ],
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="A new store (*.db), or a new fixture (a folder, or *.zip); else a fixture is replaced, "
+            "and a store gets one more session.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WHAT", help="Which sends must come again, as for replay; may be repeated."),
+    ] = None,
+    matchers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:NAME", help="Fields that need not be sent as recorded: a mapping, or JSON text."
+        ),
+    ] = None,
+    client_ids: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:NAME", help="Fields in which the client mints ids, likewise."),
+    ] = None,
+    audio: Annotated[
+        str,
+        typer.Option(metavar="HOW", help="What a microphone sends: bytes, exact, or ignore."),
+    ] = "bytes",
+    playback: Annotated[
+        str, typer.Option(metavar="HOW", help="What a player reports: tolerant, exact, or ignore.")
+    ] = "tolerant",
+    playback_ms: Annotated[
+        float | None, typer.Option(metavar="MS", min=0.0, help="How much more may be heard, or less.")
+    ] = None,
+    stuck_after: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.001,
+            help="Virtual time after which what is waited for is missing, where timers go on.",
+        ),
+    ] = PATIENCE_SECONDS,
+) -> int:
+    """Accept what the application does now: it takes the place of what it did when it was recorded.
+
+    What the provider said stays; where it says again what the application sent, that is rewritten. The
+    differences are shown first.
+    """
+    words = parse_target(target)
+    if into is not None:
+        refuse_existing(into)
+    wish = Wish(
+        words,
+        load_application(app),
+        expectation_of(expect or ()),
+        patience=stuck_after,
+        matchers=matchers,
+        client_ids=client_ids,
+        audio=audio,
+        playback=playback,
+        playback_ms=playback_ms,
+    )
+    assert wish.application is not None, "it was loaded just now"
+    drafts = asyncio.run(_drafts(words))
+    if into is None and is_fixture(words.store) and len(drafts) < len(read_fixture(words.store)):
+        raise UsageError(f"{target}: a fixture is accepted whole: leave out #{words.session}, or name --into")
+    change = change_of(drafts, wish.application, app, **wish.options())
+    output.put(output.scrubbed(change.text))
+    if not change.differs:
+        output.note("nothing differs: nothing to accept")
+        return Exit.SAME
+    if not (yes or _asked()):
+        output.note("nothing was accepted")
+        return Exit.DIVERGED
+    made = list(change.acceptance.drafts)
+    if any(Redaction.told_by(one.header.source) for one in drafts):
+        made = redacted_again(made)
+    place = _put(made, words, into)
+    output.put(f"accepted: session {made[0].header.id}, {len(made[0].entries)} entries, in {place}")
+    return Exit.SAME
+
+
+def _asked() -> bool:
+    """Whether somebody says yes.
+
+    Raises:
+        UsageError: nobody is there to be asked.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("nothing was accepted: there is no terminal to ask at; --yes accepts without asking")
+    return typer.confirm("accept this?", err=True)
+
+
+def _put(drafts: list[Draft], words: Target, into: Path | None) -> str:
+    if into is not None:
+        if into.suffix == ".db":
+            write_store(into, drafts)
+        else:
+            write_fixture(drafts, into)
+        return str(into)
+    if is_fixture(words.store):
+        replace_fixture(drafts, words.store)
+    else:
+        write_drafts(locate(words.store), drafts)
+    return words.store
+
+
+async def _drafts(words: Target) -> list[Draft]:
+    async with await Recording.open(words.store, words.session) as recording:
+        return recording.drafts()

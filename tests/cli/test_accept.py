@@ -1,0 +1,127 @@
+"""`realtape accept`: what the application does now becomes the recording; the differences are shown first."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from realtape.session.fixture import read_fixture
+from support.command_line import Ran
+
+Realtape = Callable[..., Ran]
+APP = ("--app", "support.telephone:app")
+OTHER = ("--app", "support.telephone:other")
+
+
+@pytest.fixture(params=["folder", "zip"])
+def place(request: pytest.FixtureRequest, recorded: Path, tmp_path: Path, realtape: Realtape) -> Path:
+    path = tmp_path / ("call.zip" if request.param == "zip" else "call")
+    assert realtape("export", recorded, path).code == 0
+    return path
+
+
+def test_a_fixture_holds_from_then_on_what_the_application_does(realtape: Realtape, place: Path) -> None:
+    (before,) = read_fixture(place)
+    assert realtape("replay", place, *OTHER).code == 1
+    ran = realtape("accept", place, *OTHER, "--yes")
+    assert (ran.code, ran.err) == (0, "")
+    assert "differs in output: 'platform 4' → 'platform 5'" in ran.out
+    assert "\nstays: #25 ▶ sent send_tool_output departure of call_1 → platform 4, now " in ran.out
+    (after,) = read_fixture(place)
+    assert ran.lines[-1] == f"accepted: session {after.header.id}, {len(after.entries)} entries, in {place}"
+    assert f"of {before.header.id}, whose last digest is {before.last_digest.hex()}" in after.header.source
+    assert "redacted (" in after.header.source  # and that is said again
+    assert realtape("replay", place, *OTHER).out.startswith("same")
+    assert realtape("replay", place, *APP).code == 1
+    assert realtape("check", place, *OTHER).code == 0
+    assert realtape("verify", place).code == 0
+    assert os.listdir(place.parent) == [place.name]
+
+
+def test_a_store_gets_one_more_session(realtape: Realtape, store: Path) -> None:
+    (before,) = json.loads(realtape("ls", store, "--json").out)
+    assert realtape("accept", store, *OTHER, "--yes").code == 0
+    sessions = json.loads(realtape("ls", store, "--json").out)
+    assert len(sessions) == 2
+    assert before in sessions  # the one that was there is as it was
+    assert realtape("replay", f"{store}#{before['id']}", *APP).code == 0
+    new = next(one["id"] for one in sessions if one["id"] != before["id"])
+    assert realtape("replay", f"{store}#{new}", *OTHER).out.startswith("same")
+
+
+def test_into_another_place(realtape: Realtape, store: Path, tmp_path: Path) -> None:
+    kept = store.read_bytes()
+    for name in ("new.db", "new"):
+        assert realtape("accept", store, *OTHER, "--yes", "--into", tmp_path / name).code == 0
+        assert realtape("replay", tmp_path / name, *OTHER).code == 0
+    assert store.read_bytes() == kept
+    ran = realtape("accept", store, *OTHER, "--yes", "--into", tmp_path / "new")
+    assert (ran.code, "exists" in ran.err) == (2, True)
+
+
+def test_it_asks(realtape: Realtape, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = store.read_bytes()
+    ran = realtape("accept", store, *OTHER)
+    assert (ran.code, "there is no terminal to ask at; --yes accepts" in ran.err) == (2, True)
+    assert "platform 5" in ran.out  # what would have been accepted is shown all the same
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    answers = iter([False, True])
+
+    def asked(question: str, *, err: bool) -> bool:
+        assert (question, err) == ("accept this?", True)
+        return next(answers)
+
+    monkeypatch.setattr(typer, "confirm", asked)
+    ran = realtape("accept", store, *OTHER)
+    assert (ran.code, ran.err) == (1, "realtape: nothing was accepted\n")
+    assert store.read_bytes() == kept
+    assert realtape("accept", store, *OTHER).code == 0
+
+
+def test_where_nothing_differs_nothing_is_written(realtape: Realtape, store: Path) -> None:
+    kept = store.read_bytes()
+    ran = realtape("accept", store, *APP, "--yes")
+    assert (ran.code, ran.err) == (0, "realtape: nothing differs: nothing to accept\n")
+    assert store.read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("app", "problem"),
+    [
+        ("failing", "fails in it, and so there is nothing to accept: the application raised ValueError"),
+        ("unconnected", "the application returned without connecting"),
+    ],
+)
+def test_an_application_that_fails(realtape: Realtape, store: Path, app: str, problem: str) -> None:
+    kept = store.read_bytes()
+    ran = realtape("accept", store, "--app", f"support.telephone:{app}", "--yes")
+    assert (ran.code, problem in ran.err) == (2, True)
+    assert store.read_bytes() == kept
+
+
+def test_a_fixture_that_cannot_be_written_stays(
+    realtape: Realtape, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read_fixture(place)
+
+    def fails(path: Path, *_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.write_bytes", fails)
+        patch.setattr("zipfile.ZipFile.writestr", fails)
+        ran = realtape("accept", place, *OTHER, "--yes")
+    assert (ran.code, "No space left on device" in ran.err) == (2, True)
+    assert read_fixture(place) == before
+    assert os.listdir(place.parent) == [place.name]
+
+
+def test_what_the_user_said_is_in_it_still(realtape: Realtape, store: Path, tmp_path: Path) -> None:
+    """It does not greet any more; that nobody knows who greeted is said, and the greeting is kept."""
+    ran = realtape("accept", store, "--app", "support.telephone:silent", "--yes", "--into", tmp_path / "new")
+    assert (ran.code, "nothing differs" in ran.err) == (0, True)
+    assert "taken for the user's: #2 ▶ sent send_user_input hello; if the application made it" in ran.out
