@@ -23,6 +23,7 @@ from .diff_command import diff
 from .erase_command import erase
 from .exit_codes import Exit, exit_of
 from .export_command import export
+from .heard_command import heard
 from .import_command import import_
 from .learn_command import learn
 from .ls_command import ls
@@ -34,6 +35,7 @@ from .replay_command import replay
 from .serve_command import serve
 from .show_command import show
 from .shrink_command import shrink
+from .stats_command import stats
 from .sweep_command import sweep
 from .trim_command import trim
 from .verify_command import verify
@@ -88,6 +90,8 @@ def _reported(command: Callable[..., int]) -> Callable[..., int]:
 _command("demo", demo)
 _command("ls", ls)
 _command("show", show)
+_command("heard", heard)
+_command("stats", stats)
 _command("replay", replay)
 _command("serve", serve)
 _command("proxy", proxy)

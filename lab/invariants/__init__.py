@@ -11,6 +11,7 @@ from .checking import ALL, Findings, InvariantError, NotCheckable, Violation, Wa
 from .ends import NothingAfterEndOfStream, NothingSentAfterClose
 from .heard import HeardWithinGenerated, TruncatedWithinReceived
 from .history import HistoryAgrees
+from .interrupted import InterruptsTheInterrupted
 from .responses import OneResponseAtATime
 from .rule import Evidence, Found, Invariant, Watching
 
@@ -22,6 +23,7 @@ __all__ = [
     "Found",
     "HeardWithinGenerated",
     "HistoryAgrees",
+    "InterruptsTheInterrupted",
     "Invariant",
     "InvariantError",
     "NotCheckable",

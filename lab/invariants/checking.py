@@ -20,6 +20,7 @@ from .calls import CallsAnsweredOnce
 from .ends import NothingAfterEndOfStream, NothingSentAfterClose
 from .heard import HeardWithinGenerated, TruncatedWithinReceived
 from .history import HistoryAgrees
+from .interrupted import InterruptsTheInterrupted
 from .responses import OneResponseAtATime
 from .rule import Evidence, Found, Invariant, Watching
 
@@ -28,6 +29,7 @@ ALL: tuple[Invariant, ...] = (
     OneResponseAtATime(),
     HeardWithinGenerated(),
     TruncatedWithinReceived(),
+    InterruptsTheInterrupted(),
     NothingAfterEndOfStream(),
     HistoryAgrees(),
     NothingSentAfterClose(),

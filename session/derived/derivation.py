@@ -10,13 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pybase64
+from sqlalchemy.engine import Connection
 
-from ...schema.codec import REFERS
-from ...schema.entries import Entry, Header, Kind, Status
+from ...schema.codec import REFERS, STANDARD
+from ...schema.entries import Entry, Header, Kind, SessionRecord, Status
 from ...schema.errors import CorruptRecordError, DecodingError
+from ...schema.log import entry_batches
 from ..audio import Part, part_of, sound_length
 from ..drafts import Draft, reference_in
 from ..fields import facts_of, text_of
+from ..payloads import Payloads
 from ..recording import Recording
 from .connection_records import ConnectionRecord, Connections
 from .exchange import Exchange, Exchanged
@@ -117,14 +120,14 @@ class Derivation:
         self._interruptions.read_entry(entry)
         self._model_sound.read(entry)
 
+    def latency(self) -> tuple[LatencyRecord, ...]:
+        """How long the user waited, by now."""
+        return self._turns(self._tools())[1]
+
     def derived(self, header: Header, status: Status) -> Derived:
         """What it comes to by now."""
-        responses = sorted(
-            (one for each in self._read_connections.values() for one in each.responses.records()), key=_seq
-        )
-        tools = sorted(
-            (one for each in self._read_connections.values() for one in each.tools.records()), key=_seq
-        )
+        responses = [one for each in self._read_connections.values() for one in each.responses.records()]
+        tools = self._tools()
         turns, waits = self._turns(tools)
         heard = [self._heard_of(part) for part in self._model_sound.parts()]
         told = [one.tokens for one in responses if one.tokens is not None]
@@ -135,13 +138,17 @@ class Derivation:
             self._at_ns,
             connections=self._connections.records(),
             turns=turns,
-            responses=(*responses,),
-            tools=(*tools,),
+            responses=(*sorted(responses, key=_seq),),
+            tools=tools,
             heard=(*heard,),
             interruptions=self._interruptions.records(self._response_of, self._lost),
             latency=waits,
             tokens=sum(told[1:], told[0]) if told else None,
         )
+
+    def _tools(self) -> tuple[ToolRecord, ...]:
+        found = [one for each in self._read_connections.values() for one in each.tools.records()]
+        return (*sorted(found, key=_seq),)
 
     def _read(self, one: Exchanged) -> None:
         conversation = self._read_connections.get(one.entry.connection)
@@ -247,6 +254,28 @@ def derive_draft(draft: Draft, *, threshold_dbfs: float = THRESHOLD_DBFS) -> Der
     return derivation.derived(draft.header, draft.status)
 
 
+def derive_stored(
+    connection: Connection, session: SessionRecord, *, threshold_dbfs: float | None = THRESHOLD_DBFS
+) -> Derived:
+    """What a session of a store comes to; blocking.
+
+    Args:
+        connection: to the store.
+        threshold_dbfs: from which loudness on a sound is heard; None: the sound is not looked into.
+
+    Raises:
+        StoreError, CorruptRecordError: it cannot be read.
+    """
+    payloads = Payloads(session.header.id, STANDARD)
+    derivation = _derivation(payloads.bytes_at, threshold_dbfs)
+    for batch in entry_batches(connection, session.key):
+        for entry in batch:
+            if derivation.wants(entry):
+                payloads.load(connection, session.key, [entry.payload])
+            _read(derivation, entry, session.header)
+    return derivation.derived(session.header, session.status)
+
+
 async def derive(recording: Recording, *, threshold_dbfs: float | None = THRESHOLD_DBFS) -> Derived:
     """What a recorded session comes to; never more than a batch of it is in memory. Cancelled, it has changed
     nothing.
@@ -257,16 +286,22 @@ async def derive(recording: Recording, *, threshold_dbfs: float | None = THRESHO
     Raises:
         StoreError, CorruptRecordError: the recording cannot be read.
     """
-    looks = threshold_dbfs is not None
-    derivation = Derivation(
-        recording.bytes_at if looks else None,
-        threshold_dbfs=threshold_dbfs if threshold_dbfs is not None else THRESHOLD_DBFS,
-    )
+    derivation = _derivation(recording.bytes_at, threshold_dbfs)
     async for entry in recording.entries():
         if derivation.wants(entry):
             await recording.load(entry)
-        try:
-            derivation.read(entry)
-        except DecodingError as error:
-            raise CorruptRecordError(recording.header.id, entry.seq, str(error)) from error
+        _read(derivation, entry, recording.header)
     return derivation.derived(recording.header, recording.status)
+
+
+def _derivation(bytes_at: BytesAt, threshold_dbfs: float | None) -> Derivation:
+    if threshold_dbfs is None:
+        return Derivation()
+    return Derivation(bytes_at, threshold_dbfs=threshold_dbfs)
+
+
+def _read(derivation: Derivation, entry: Entry, header: Header) -> None:
+    try:
+        derivation.read(entry)
+    except DecodingError as error:
+        raise CorruptRecordError(header.id, entry.seq, str(error)) from error

@@ -43,6 +43,8 @@ class ResponseRecord:
         calls: the ids of the tool calls that it made.
         sound_ms: how long its sound plays, in milliseconds as the model counts them.
         tokens: what it cost; None where that is not told.
+        model: its name, as the server, or the settings, say it; empty where they do not.
+        out_of_band: it is beside the conversation.
         connection: number of the socket; None above sockets.
     """
 
@@ -61,6 +63,8 @@ class ResponseRecord:
     calls: tuple[str, ...] = ()
     sound_ms: float = 0.0
     tokens: TokenCounts | None = None
+    model: str = ""
+    out_of_band: bool = False
     connection: int | None = None
 
 
@@ -132,7 +136,7 @@ class Asks:
             for ask in self._asked:
                 if ask.options.get("metadata") == metadata:
                     return ask
-        beside = "conversation_id" in response and response["conversation_id"] is None
+        beside = is_out_of_band(response)
         for ask in self._asked:
             if (ask.options.get("conversation") == "none") == beside:
                 # The server answered first what it heard before.
@@ -192,6 +196,7 @@ class Responses:
         self._by_id: dict[str, _OpenResponse] = {}
         self._of_item: dict[str, _OpenResponse] = {}
         self._latest: _OpenResponse | None = None
+        self._model = ""
 
     def read(self, one: Exchanged, sound_ms: float = 0.0) -> None:
         """The next message.
@@ -200,6 +205,8 @@ class Responses:
             sound_ms: how long the sound plays that it brings.
         """
         self.asks.read(one)
+        if one.type in ("session.created", "session.updated", "session.update"):
+            self._model = text_of(mapping(one.message.get("session")).get("model")) or self._model
         if not one.by_server:
             return
         if one.type == "response.created":
@@ -240,6 +247,8 @@ class Responses:
             "asked_seq": ask.seq if ask is not None and known else None,
             "asked_ns": ask.at_ns if ask is not None and known else None,
             "began_ns": one.entry.at_ns,
+            "model": self._model,
+            "out_of_band": is_out_of_band(response),
             "connection": one.entry.connection,
         }
         self._latest = _OpenResponse(record)
@@ -279,6 +288,11 @@ class Responses:
         if one.type == "response.output_audio.delta":
             found.record.setdefault("first_sound_ns", one.entry.at_ns)
             found.sound_ms += sound_ms
+
+
+def is_out_of_band(response: Mapping[str, Any]) -> bool:
+    """Whether a response is beside the conversation: its `conversation_id` is null."""
+    return "conversation_id" in response and response["conversation_id"] is None
 
 
 def _is_made(type: str, item: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ..fields import mapping, sequence, text_of
 from ..messages import SPEECH_STARTED, SPEECH_STOPPED
 from .exchange import Exchanged
+from .response_records import is_out_of_band
 from .transcripts import TRANSCRIBED
 from .user_sound import Span, UserSound
 
@@ -121,7 +122,7 @@ class Turns:
                 turn.record["item_id"] = item_id
                 self._by_item[item_id] = turn
         elif one.type == "response.created":
-            if self._latest is not None:
+            if self._latest is not None and not is_out_of_band(mapping(message.get("response"))):
                 self._latest.responses.append(self._responses)
             self._responses += 1
 

@@ -15,6 +15,7 @@ from realtape.lab.invariants import (
     Findings,
     HeardWithinGenerated,
     HistoryAgrees,
+    InterruptsTheInterrupted,
     Invariant,
     InvariantError,
     NothingAfterEndOfStream,
@@ -357,6 +358,86 @@ def test_frames_tell_of_truncations(end_ms: int, violated: bool):
     findings = check(framed((Kind.FRAME_IN, delta), (Kind.FRAME_OUT, cut)), [TruncatedWithinReceived()])
     assert bool(findings.violations) is violated
     assert not findings.not_checkable
+
+
+def spoken(item: str, response: str) -> tuple[Kind, dict[str, Any]]:
+    """Ten milliseconds of an item's sound comes."""
+    delta = {
+        "type": "response.output_audio.delta",
+        "item_id": item,
+        "content_index": 0,
+        "delta": "AAAA" * 160,
+    }
+    return Kind.FRAME_IN, {**delta, "response_id": response}
+
+
+def cut(item: str, end_ms: int = 0) -> tuple[Kind, dict[str, Any]]:
+    message = {"type": "conversation.item.truncate", "item_id": item, "content_index": 0}
+    return Kind.FRAME_OUT, {**message, "audio_end_ms": end_ms}
+
+
+def confirmed(item: str) -> tuple[Kind, dict[str, Any]]:
+    return Kind.FRAME_IN, {**cut(item)[1], "type": "conversation.item.truncated"}
+
+
+SPOKE = (Kind.FRAME_IN, {"type": "input_audio_buffer.speech_started", "item_id": "u"})
+
+
+@pytest.mark.parametrize(
+    ("frames", "playing", "words"),
+    [
+        ([spoken("a", "r"), cut("a")], ("a", 5.0), None),
+        ([spoken("a", "r"), cut("b")], ("a", 5.0), "b was truncated, which is no item of this session"),
+        ([spoken("a", "r"), cut("a", 10)], ("a", 10.0), None),  # more of it could come
+        ([spoken("a", "resp_1"), (Kind.FRAME_IN, DONE), cut("a", 10)], ("a", 2.0), None),
+        (
+            [spoken("a", "resp_1"), (Kind.FRAME_IN, DONE), cut("a", 10)],
+            ("a", 10.0),
+            "a was truncated, after all 10 ms of it had been heard and its response had ended",
+        ),
+        (
+            [spoken("a", "r"), spoken("b", "s"), cut("b")],
+            ("a", 5.0),
+            "b was truncated, and a was being heard",
+        ),
+        ([spoken("a", "r"), spoken("b", "r"), cut("b")], ("a", 5.0), None),  # both are silenced
+        ([spoken("a", "r"), SPOKE, confirmed("a")], ("a", 5.0), None),
+        ([spoken("a", "r"), SPOKE, confirmed("c")], ("a", 5.0), "c was truncated, which is no item of this"),
+        (
+            [spoken("a", "r"), SPOKE, cut("c"), confirmed("c")],
+            ("a", 5.0),
+            "c was truncated, which is no item of this",
+        ),
+    ],
+)
+def test_an_interruption_names_what_it_interrupts(
+    frames: list[tuple[Kind, dict[str, Any]]], playing: tuple[str, float], words: str | None
+):
+    draft = framed(*frames)
+    heard = [
+        entry._replace(item_id=playing[0], content_index=0, elapsed_ms=playing[1]) for entry in draft.entries
+    ]
+    found = check(dataclasses.replace(draft, entries=tuple(heard)), [InterruptsTheInterrupted()])
+    assert [one.summary for one in found.violations if words is None or words not in one.summary] == []
+    assert len(found.violations) == (words is not None)
+    assumed = [entry._replace(flags=Flag.ASSUMED) for entry in heard]
+    told = check(dataclasses.replace(draft, entries=tuple(assumed)), [InterruptsTheInterrupted()]).violations
+    assert len(told) == (words is not None and "no item of this" in words), "nobody knows what was heard"
+
+
+def interrupted_elsewhere(entries: list[Entry]) -> list[Entry]:
+    number = place(entries, Kind.RECEIVED, "audio_interrupted")
+    tree = tree_of(entries[number])
+    tree["item_id"] = "item_of_yesterday"
+    entries[number] = with_tree(entries[number], tree)
+    return entries
+
+
+def test_an_event_of_an_interruption_names_an_item_of_its_session():
+    found = check(changed(healthy(), interrupted_elsewhere), [InterruptsTheInterrupted()])
+    assert [one.summary for one in found.violations] == [
+        "item_of_yesterday was interrupted, which is no item of this session"
+    ]
 
 
 def test_a_frame_after_the_close_is_a_violation():

@@ -1,0 +1,54 @@
+"""The sessions that a command is about, and what each of them comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..schema import CorruptRecordError, SessionRecord
+from ..schema.log import Address, fetch_headers, locate, open_blocking
+from ..session import EVERY, SessionFilter, Target, choose_all
+from ..session.derived import THRESHOLD_DBFS, Derived, derive_stored
+from ..session.fixture import is_fixture, read_into_memory
+from .filter_options import fitting, refuse_both
+
+
+def address_of(target: Target) -> Address:
+    """Where its store is: that of a fixture, in memory."""
+    return read_into_memory(target.store)[0] if is_fixture(target.store) else locate(target.store)
+
+
+def derived_sessions(
+    targets: Sequence[Target],
+    wanted: SessionFilter = EVERY,
+    *,
+    every: bool,
+    threshold_dbfs: float = THRESHOLD_DBFS,
+) -> Iterator[Derived | CorruptRecordError]:
+    """What each session comes to that is meant, one after another; or why it cannot be read.
+
+    Args:
+        wanted: of a store of which no session is named, those that fit.
+        every: without a filter all of them, else the newest conversation.
+
+    Raises:
+        SessionNotFoundError: there is none.
+        UsageError: a session is named, and a filter given.
+    """
+    for target in targets:
+        refuse_both(target, wanted)
+    for target in targets:
+        address = address_of(target)
+        with open_blocking(address) as connection:
+            found: Sequence[SessionRecord | CorruptRecordError]
+            if target.session is None and (every or wanted != EVERY):
+                found = fitting(connection, address, wanted)
+            else:
+                found = choose_all(address, fetch_headers(connection), target)
+            for session in found:
+                if isinstance(session, CorruptRecordError):
+                    yield session
+                    continue
+                try:
+                    yield derive_stored(connection, session, threshold_dbfs=threshold_dbfs)
+                except CorruptRecordError as error:
+                    yield error
