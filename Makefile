@@ -99,7 +99,7 @@ check: $(READY) types
 
 types: $(READY)
 	mkdir -p build/typing/realtape
-	for folder in schema session recorder replay provider wire lab integrations cli; do ln -sfn ../../../$$folder build/typing/realtape/$$folder; done
+	for folder in schema session recorder replay provider wire lab viewer integrations cli; do ln -sfn ../../../$$folder build/typing/realtape/$$folder; done
 	$(BIN)/basedpyright --level error
 
 format: $(READY)

@@ -1,4 +1,4 @@
-"""`realtape export`: a recording as a fixture, to be kept in a repository."""
+"""`realtape export`: a recording as a fixture, to be kept in a repository, or as a page to be looked at."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 
 class AudioChoice(StrEnum):
-    """What becomes of the sound in a redacted fixture."""
+    """What becomes of the sound in what is written."""
 
     KEEP = "keep"
+    LOW = "16k"  # of a page only
     SILENCE = "silence"
     DROP = "drop"
 
@@ -39,14 +40,24 @@ def export(
         str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
     ],
     place: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A new folder, or a new file that ends in .zip.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="DIR", help="A new folder, or a new file that ends in .zip.", show_default=False
+        ),
+    ] = None,
+    as_html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page to see and hear it; in place of DIR."),
+    ] = None,
     no_redact: Annotated[
         bool, typer.Option("--no-redact", help="Keep everything: the same entries and digests.")
     ] = False,
     audio: Annotated[
         AudioChoice | None,
-        typer.Option(metavar="WHAT", help="keep (default), silence or drop what was said aloud."),
+        typer.Option(
+            metavar="WHAT",
+            help="keep (default), silence or drop what was said aloud; a page, 16k, at 16 kHz.",
+        ),
     ] = None,
     only_this_session: Annotated[
         bool,
@@ -78,6 +89,16 @@ def export(
     ] = False,
 ) -> int:
     """Write a recording as a fixture, without e-mail addresses, phone and card numbers, and credentials."""
+    if as_html is not None:
+        if place is not None or as_pytest or as_scripted or as_har or app is not None:
+            raise UsageError("--html FILE is written in place of DIR, and of what other options write")
+        return _write_html(_chosen(target, damaged, only_this_session), as_html, audio, no_redact, target)
+    if place is None:
+        raise UsageError("say where to: DIR, or --html FILE")
+    if audio is AudioChoice.LOW:
+        raise UsageError(
+            "--audio 16k is for a page, with --html: a fixture keeps the bytes that were recorded"
+        )
     if no_redact and audio not in (None, AudioChoice.KEEP):
         raise UsageError(f"--no-redact keeps everything: leave out --audio {audio}, or --no-redact")
     if as_pytest + as_scripted + as_har > 1:
@@ -86,9 +107,7 @@ def export(
         raise UsageError("--pytest needs --app MODULE:CALLABLE")
     if (as_scripted or as_har) and app is not None:
         raise UsageError("--app is for a fixture, or a test: other files learn nothing")
-    drafts = asyncio.run(_drafts(parse_target(target), damaged))
-    if only_this_session:
-        drafts = drafts[:1]
+    drafts = _chosen(target, damaged, only_this_session)
     if not no_redact:
         drafts = redacted(drafts, audio=(audio or AudioChoice.KEEP).value)
     if as_har:
@@ -106,6 +125,31 @@ def export(
     if app is not None and not as_pytest:
         for draft in learn_into(Target(str(place), None), app):
             output.put(told(draft))
+    return Exit.SAME
+
+
+def _chosen(target: str, damaged: bool, only_this_session: bool) -> list[Draft]:
+    drafts = asyncio.run(_drafts(parse_target(target), damaged))
+    return drafts[:1] if only_this_session else drafts
+
+
+_KEPT = {AudioChoice.KEEP: "pcm", AudioChoice.DROP: "none"}
+"""What a page calls what it has another word for."""
+
+
+def _write_html(
+    drafts: list[Draft], path: Path, audio: AudioChoice | None, no_redact: bool, target: str
+) -> Exit:
+    """A page; commands on it name the store by its name alone, for it is read elsewhere."""
+    from ..viewer import AudioKept, write_page  # only a page needs what draws it
+
+    if not no_redact:
+        silent = audio in (AudioChoice.SILENCE, AudioChoice.DROP)
+        drafts = redacted(drafts, audio="silence" if silent else "keep")
+    kept = None if audio is None else AudioKept(_KEPT.get(audio, audio.value))
+    write_page(drafts, path, store=Path(parse_target(target).store).name, audio=kept)
+    count = sum(len(draft.entries) for draft in drafts)
+    output.put(f"session {drafts[0].header.id}: a page of {count} entries written to {path}")
     return Exit.SAME
 
 

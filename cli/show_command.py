@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -26,12 +26,12 @@ from ..session import (
     SessionFilter,
     Target,
     entries_with_events,
+    entry_columns,
     parse_target,
     row_of,
     seconds,
     words,
 )
-from ..session.fields import payload
 from ..session.fixture import is_fixture, read_into_memory
 from . import output
 from .bounds import Bound, parse_bound
@@ -181,7 +181,7 @@ async def _show_session(recording: Recording, selection: Selection, as_json: boo
         async for entry in _read(recording, selection, sys.stdout.flush):
             is_meant = selection.matches(entry) and not selection.first.is_after(entry)
             if is_meant and selection.contains(f"{entry.kind} {entry.type or ''}", words.told(entry)):
-                output.put_json(_facts(recording, entry))
+                output.put_json(entry_columns(recording.header.id, entry))
     else:
         view = await _view(recording)
         view.begin(_title(recording))
@@ -298,11 +298,3 @@ def _title(recording: Recording) -> str:
         facts.append(f"{SDK} {header.versions[SDK]}")
     facts += [f"{name}={value}" for name, value in header.labels.items()]
     return words.short(" · ".join(facts), 200)
-
-
-def _facts(recording: Recording, entry: Entry) -> dict[str, Any]:
-    """Every column by its name."""
-    facts: dict[str, Any] = {"session": recording.header.id, **entry._asdict()}
-    facts["payload"] = payload(entry)
-    facts["digest"] = entry.digest.hex()
-    return facts

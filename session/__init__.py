@@ -25,12 +25,12 @@ from .recovery import Saved, Survey, survey, write_survey
 from .retention import Going, Retention, chains, kin
 from .sound import SoundFormat, SoundFormats, format_of
 from .speech import Speech
-from .state import HeardSoFar, HistoryItem, OpenCall, Said, State
+from .state import Fold, HeardSoFar, HistoryItem, OpenCall, Said, State
 from .states import States, state_at
 from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
 from .structure import Message, Response, Structure
 from .targets import Target, parse_store, parse_target
-from .timeline import Row, row_of, seconds
+from .timeline import Row, entry_columns, row_of, seconds
 from .tool_calls import ToolAnswers, ToolCall, ToolCalls, tool_calls
 from .verifying import verified_batches
 from .wire_events import WireEvents, entries_with_events, with_events
@@ -44,6 +44,7 @@ __all__ = [
     "ConversationReader",
     "Draft",
     "Erasure",
+    "Fold",
     "Folder",
     "Going",
     "HeardAudio",
@@ -94,6 +95,7 @@ __all__ = [
     "choose_all",
     "conversation",
     "entries_with_events",
+    "entry_columns",
     "erase",
     "format_of",
     "interruptions",

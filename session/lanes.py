@@ -28,6 +28,10 @@ PAUSE_NS = 250_000_000
 LATE_NS = 50_000_000
 """A piece of the model's that comes no later than this after the end of the one before: likewise."""
 
+LONGEST_NS = 60_000_000_000
+"""Longer sound of the user's is cut into stretches that lie end to end, so that of a session that grows only
+the last one changes."""
+
 REAL_TIME = 1.5
 """What goes by so many times as fast, or as slowly, does not go at the speed of speech."""
 
@@ -238,10 +242,13 @@ class LanesReader:
             length_ns = round(_sound_ns(piece.format, piece.reference[2]) / pace)
             began_ns = max(piece.at_ns - length_ns, 0)
             end_ns = 0 if stretch is None else _end_ns(stretch, pace)
-            if stretch is None or began_ns - end_ns > PAUSE_NS / pace or stretch.format != piece.format:
+            over = stretch is None or _sound_ns(stretch.format, stretch.length) >= LONGEST_NS
+            pauses = began_ns - end_ns > PAUSE_NS / pace
+            if over or stretch is None or pauses or stretch.format != piece.format:
                 if stretch is not None:
                     yield stretch
-                stretch = _Laying(max(began_ns, end_ns), piece.format, None)
+                goes_on = stretch is not None and not pauses
+                stretch = _Laying(end_ns if goes_on else max(began_ns, end_ns), piece.format, None)
             stretch.add(piece)
         if stretch is not None:
             yield stretch

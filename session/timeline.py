@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ..schema.entries import Entry, Flag, Kind
 from . import words
 from .failures import is_failure
+from .fields import payload
 
 
 @dataclass(frozen=True)
@@ -88,3 +90,11 @@ def cause_of(entry: Entry) -> str:
 def seconds(nanoseconds: int) -> str:
     """1.500 of 1_500_000_000."""
     return f"{nanoseconds / 1e9:.3f}"
+
+
+def entry_columns(session_id: str, entry: Entry) -> dict[str, Any]:
+    """Every column of an entry by its name, for JSON; its payload as a tree."""
+    columns: dict[str, Any] = {"session": session_id, **entry._asdict()}
+    columns["payload"] = payload(entry)
+    columns["digest"] = entry.digest.hex()
+    return columns

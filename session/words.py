@@ -39,10 +39,10 @@ _ARROWS: dict[str, str] = {
 
 _ENDINGS = CALL_ENDS | {Kind.HANDLED}
 
-# What a terminal would obey instead of showing: C0, C1, and the marks that turn the direction of text.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+CONTROLS = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+"""What a terminal would obey instead of showing: C0, C1, and the marks that turn the direction of text."""
 
-
+_CONTROLS = re.compile(CONTROLS)
 _WITHIN_LINES = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 

@@ -16,7 +16,18 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("schema", "session", "recorder", "replay", "provider", "wire", "lab", "integrations", "cli")
+PACKAGES = (
+    "schema",
+    "session",
+    "recorder",
+    "replay",
+    "provider",
+    "wire",
+    "lab",
+    "viewer",
+    "integrations",
+    "cli",
+)
 FOLDERS = {
     ".".join(path.parent.relative_to(ROOT).parts): path
     for package in PACKAGES

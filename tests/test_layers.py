@@ -19,8 +19,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "provider": _READERS,
     "wire": _READERS | {"recorder", "replay"},
     "lab": _READERS | {"replay", "provider", "wire"},
-    "integrations": _READERS | {"recorder", "replay", "provider", "wire", "lab"},
-    "cli": _READERS | {"recorder", "replay", "provider", "wire", "lab", "integrations"},
+    "viewer": _READERS | {"lab"},
+    "integrations": _READERS | {"recorder", "replay", "provider", "wire", "lab", "viewer"},
+    "cli": _READERS | {"recorder", "replay", "provider", "wire", "lab", "viewer", "integrations"},
 }
 WITHIN_REPLAY: dict[str, set[str]] = {
     "terms": set(),

@@ -7,7 +7,18 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("schema", "session", "recorder", "replay", "provider", "wire", "lab", "integrations", "cli")
+PACKAGES = (
+    "schema",
+    "session",
+    "recorder",
+    "replay",
+    "provider",
+    "wire",
+    "lab",
+    "viewer",
+    "integrations",
+    "cli",
+)
 
 CLASSES = {
     # The SDK's: what wraps or replaces our own keeps its name, and its users never see the other one.

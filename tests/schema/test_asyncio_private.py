@@ -16,7 +16,7 @@ from realtape.schema.asyncio_private import OpenLoop, ready_of
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = ROOT / "schema" / "asyncio_private.py"
-OURS = ("schema", "session", "recorder", "replay", "provider", "wire", "lab", "integrations", "cli")
+OURS = ("schema", "session", "recorder", "replay", "provider", "wire", "lab", "viewer", "integrations", "cli")
 
 LOOP = ("_ready", "_scheduled", "_stopping", "_clock_resolution", "_write_to_self", "_read_from_self")
 HANDLE = ("_callback", "_args", "_loop", "_context", "_repr", "_cancelled", "_source_traceback")

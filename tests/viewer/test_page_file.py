@@ -1,0 +1,162 @@
+"""The page as a file: its policy, its blocks, and that nothing of a recording is markup. What a browser makes
+of it is asked in `tests/viewer/test_browser.py`."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.schema import UsageError
+from realtape.session import Draft, Recording
+from realtape.session.derived import derive_draft
+from realtape.session.fixture import read_fixture
+from realtape.session.redaction import redacted
+from realtape.viewer import AudioKept, write_page
+from realtape.viewer.packed_blocks import MAX_BLOCK_CHARS
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+
+
+def drafts_of(name: str) -> list[Draft]:
+    return read_fixture(FIXTURES / name)
+
+
+def blocks_of(page: str) -> dict[str, bytes]:
+    found = re.findall(r'<script type="application/octet-stream" id="block:([^"]+)">([^<]*)</script>', page)
+    assert all(len(text) <= MAX_BLOCK_CHARS for _, text in found)
+    return {name: gzip.decompress(base64.b64decode(text)) for name, text in found}
+
+
+def told(blocks: dict[str, bytes], name: str) -> Any:
+    return json.loads(blocks[name])
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    write_page(redacted(drafts_of("demo")), path, store="calls.db")
+    return path.read_bytes().decode()
+
+
+def test_only_its_own_script_and_style_may_run(page: str) -> None:
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    assert "\r" not in page
+    for tag in ("script", "style"):
+        text = page.rpartition(f"<{tag}>")[2].partition(f"</{tag}>")[0]
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src &#x27;sha256-{digest}&#x27;" in policy[1]
+    assert policy[1].startswith("default-src &#x27;none&#x27;;")
+    assert "connect-src" not in policy[1]
+    assert not re.search(
+        r"\bstyle=|\bon\w+=\"|https?://(?!www\.w3\.org/2000/svg)", page.partition("<main")[0]
+    )
+
+
+def test_the_index_the_rows_and_the_lines_are_those_of_the_session(page: str) -> None:
+    blocks, (draft,) = blocks_of(page), redacted(drafts_of("demo"))
+    index, rows = told(blocks, "0/index/0"), told(blocks, "0/rows/0")
+    assert index["at"] == [entry.at_ns for entry in draft.entries]
+    assert index["cause"] == [-1 if entry.cause is None else entry.cause for entry in draft.entries]
+    assert [index["names"][one] for one in index["kind"]] == [entry.kind for entry in draft.entries]
+    assert json.loads(rows[7][-1])["payload"] == json.loads(draft.entries[7].payload)
+    session = told(blocks, "0/session")
+    assert session["lines"] == len(told(blocks, "0/lines/0"))
+    assert session["id"] == draft.header.id
+
+
+def test_what_the_session_comes_to_is_what_session_says(page: str) -> None:
+    (draft,) = redacted(drafts_of("demo"))
+    derived = derive_draft(draft)
+    story = told(blocks_of(page), "0/session")["story"]
+    for name in ("connections", "turns", "responses", "tools", "heard", "interruptions", "latency"):
+        of_page = [{key: value for key, value in one.items() if key != "at_ns"} for one in story[name]]
+        assert of_page == json.loads(json.dumps([asdict(one) for one in getattr(derived, name)]))
+    assert len(derived.tools) == 1
+    assert len(derived.interruptions) == 2
+
+
+def test_the_states_are_those_that_the_session_is_in(page: str) -> None:
+    """Put back together as the page does it."""
+    from realtape.session import Fold
+    from realtape.viewer.state_patches import state_facts
+
+    (draft,) = redacted(drafts_of("demo"))
+    fold = Fold()
+    for entry in draft.entries:
+        fold.add(entry)
+    block = told(blocks_of(page), "0/states/0")
+    state = block["first"]
+    for _, patch in block["patches"]:
+        for key in ("turn", "played", "open"):
+            state[key] = patch.get(key, state[key])
+        if "length" in patch:
+            for place, *item in patch["items"]:
+                state["history"][place : place + 1] = [item]
+            del state["history"][patch["length"] :]
+    assert state == json.loads(json.dumps(state_facts(fold.state())))
+
+
+def test_the_sound_is_what_was_recorded_to_the_byte(page: str) -> None:
+    blocks, (draft,) = blocks_of(page), redacted(drafts_of("demo"))
+    sound = told(blocks, "0/session")["sound"]
+    for lane in ("user", "model"):
+        kept = b"".join(blocks[name] for name in blocks if name.startswith(f"0/sound/{lane}/"))
+        recorded = b"".join(
+            draft.bytes_at(*re_at)
+            for entry in draft.entries
+            if entry.type == {"user": "send_audio", "model": "audio"}[lane]
+            for re_at in [json.loads(entry.payload)[{"user": "audio", "model": "data"}[lane]]["at"]]
+        )
+        assert kept == recorded
+        peaks = sum(-(-one["length"] // 2 // 240) for one in sound["lanes"][lane])
+        assert len(blocks[f"0/peaks/{lane}"]) == 2 * peaks
+
+
+def test_the_same_recording_gives_the_same_page(page: str, tmp_path: Path) -> None:
+    write_page(redacted(drafts_of("demo")), tmp_path / "again.html", store="calls.db")
+    assert (tmp_path / "again.html").read_bytes().decode() == page
+
+
+def test_what_is_kept_of_the_sound_is_chosen(tmp_path: Path) -> None:
+    for kept, rate in ((AudioKept.LOW, 16_000), (AudioKept.SILENCE, 24_000), (AudioKept.NONE, 24_000)):
+        path = tmp_path / f"{kept}.html"
+        write_page(drafts_of("demo"), path, store="calls.db", audio=kept)
+        blocks = blocks_of(path.read_text())
+        (first, *_) = told(blocks, "0/session")["sound"]["lanes"]["model"]
+        assert first["rate_hz"] == rate
+        sounds = b"".join(data for name, data in blocks.items() if "/sound/" in name)
+        assert bool(sounds) == (kept is not AudioKept.NONE)
+        assert bool(sounds.strip(b"\0")) == (kept is AudioKept.LOW)
+
+
+def test_what_exists_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text("mine")
+    with pytest.raises(UsageError, match="exists already"):
+        write_page(drafts_of("kiosk"), path, store="calls.db")
+    with pytest.raises(UsageError, match=r"name it ….html"):
+        write_page(drafts_of("kiosk"), tmp_path / "page.txt", store="calls.db")
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "fixture", ["demo-format-1.db", "values-format-1.db", "kiosk-interrupted", "switchboard"]
+)
+@pytest.mark.real_time
+async def test_recordings_of_every_format_open(fixture: str, tmp_path: Path) -> None:
+    async with await Recording.open(FIXTURES / fixture) as recording:
+        drafts = recording.drafts()
+    write_page(drafts, tmp_path / "page.html", store=fixture)
+    blocks = blocks_of((tmp_path / "page.html").read_text())
+    (notice,) = told(blocks, "head")["notices"]
+    assert (notice["level"] == "strong") == ("Nothing was redacted" in notice["text"]) == (".db" in fixture)
+    for number, draft in enumerate(drafts):
+        assert told(blocks, f"{number}/session")["read"] >= len(draft.entries)

@@ -1,0 +1,13 @@
+"""A session as a page: what it says, gathered in blocks; the page's script; one file, or a server of a store.
+
+May import `realtape.schema`, `realtape.session` and `realtape.lab`; only `integrations` and `cli` know it. It
+computes nothing of a session that another reader computes: the page shows what `session/` says.
+`docs/viewer.md` has the words, the blocks and the policy.
+"""
+
+from __future__ import annotations
+
+from .page_file import Noted, page_of, write_page
+from .session_sound import AudioKept
+
+__all__ = ["AudioKept", "Noted", "page_of", "write_page"]

@@ -1,0 +1,120 @@
+"""Where the entries and the bytes of a session come from: a draft in memory, or a store that may grow."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import islice
+from typing import Protocol
+
+from ..schema import DecodingError, Entry, Header, RealtapeError, SessionRecord, Status
+from ..schema.log import Address, entry_batches, fetch_headers, fetch_segment, open_blocking
+from ..session import Draft, entries_with_events
+
+SEGMENTS_IN_MEMORY = 64
+
+
+class EntrySource(Protocol):
+    """One session. A *place* is the number of an entry among those that this gives, from 0: where frames are
+    followed by the events that they come to, that is not its seq."""
+
+    header: Header
+
+    def state(self) -> tuple[int, Status]:
+        """How many entries there are by now, and how the session stands. Blocking."""
+        ...
+
+    def entries(self, first: int) -> Iterator[Entry]:
+        """Those from a place on. Blocking."""
+        ...
+
+    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
+        """Bytes of a reference. Blocking.
+
+        Raises:
+            DecodingError: the log lacks them.
+        """
+        ...
+
+
+class DraftSource:
+    """A session in memory; frames are followed by what they come to."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.header = draft.header
+        self._draft = draft
+        self._entries = list(entries_with_events(draft))
+
+    def state(self) -> tuple[int, Status]:
+        """It stays as it is."""
+        return len(self._entries), self._draft.status
+
+    def entries(self, first: int) -> Iterator[Entry]:
+        """From a place on."""
+        return islice(self._entries, first, None)
+
+    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
+        """Of the draft."""
+        return self._draft.bytes_at(segment, offset, length)
+
+
+class StoreSource:
+    """A session of a store, read by short transactions: whoever records into it is not held up, and its
+    write-ahead log can be merged.
+
+    Args:
+        address: of the store.
+        record: the session, as the store lists it.
+    """
+
+    def __init__(self, address: Address, record: SessionRecord) -> None:
+        self.header = record.header
+        self._address = address
+        self._key = record.key
+        self._last = record.entries, record.status
+        self._segments: OrderedDict[int, bytes] = OrderedDict()
+
+    def state(self) -> tuple[int, Status]:
+        """As the store lists it now; what was last known where it is being removed."""
+        with open_blocking(self._address) as connection:
+            for one in fetch_headers(connection):
+                if isinstance(one, SessionRecord) and one.key == self._key:
+                    self._last = one.entries, one.status
+        return self._last
+
+    def entries(self, first: int) -> Iterator[Entry]:
+        """From a place on, which is a seq; a batch to a transaction."""
+        while True:
+            with open_blocking(self._address) as connection:
+                batches = entry_batches(connection, self._key, first)
+                some = [entry for batch in islice(batches, 8) for entry in batch]
+                batches.close()
+            if not some:
+                return
+            yield from some
+            first = some[-1].seq + 1
+
+    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
+        """Of a segment, of which the last few stay in memory."""
+        data = self._segments.get(segment)
+        if data is None:
+            with open_blocking(self._address) as connection:
+                data = fetch_segment(connection, self._key, segment)
+            if data is None:
+                raise DecodingError(f"the bytes of segment {segment} are missing")
+            self._segments[segment] = data
+            if len(self._segments) > SEGMENTS_IN_MEMORY:
+                self._segments.popitem(last=False)
+        else:
+            self._segments.move_to_end(segment)
+        if offset + length > len(data):
+            raise DecodingError(f"segment {segment} is shorter than what refers to it")
+        return data[offset : offset + length]
+
+
+def bytes_or_nothing(source: EntrySource, reference: tuple[int, int, int]) -> bytes | None:
+    """The bytes of a reference; None where the log lacks them: a page shows what is there."""
+    try:
+        return source.bytes_at(*reference)
+    except RealtapeError:
+        return None

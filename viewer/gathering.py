@@ -1,0 +1,238 @@
+"""`Gathering`: what a page shows of one session, read once, in order; and the blocks that it asks for.
+
+A session that is being recorded is read on where it was left; what was gathered by then is shown already.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from ..lab.invariants import ALL, Watch
+from ..schema import Entry, Flag, Status
+from ..schema.codec import REFERS
+from ..session import Fold, Folder, LanesReader, Row, entry_columns, row_of, words
+from .entry_sources import EntrySource
+from .problems import Problems
+from .session_sound import SessionSound
+from .state_patches import EVERY, state_block
+from .story import StoryReader
+
+INDEX_ENTRIES = 65_536
+"""Entries of a block of the index: a few numbers each."""
+
+ROW_ENTRIES = 256
+"""Entries of a block of rows: with all that they hold."""
+
+LINES = 512
+"""Lines of a block of the timeline, in which bursts are folded."""
+
+_SLICE_ENTRIES = 2_000
+
+ALARMING, SOUNDS, REDACTED, ASSUMED, DERIVED = 1, 2, 4, 8, 16
+"""Marks of an entry in the index."""
+
+
+class Gathering:
+    """One session. Every method is blocking, and may be called from any thread.
+
+    Args:
+        key: the name of its blocks.
+        source: where it lies.
+        sound: as its sound is kept: see `SessionSound`.
+    """
+
+    def __init__(self, key: str, source: EntrySource, sound: SessionSound) -> None:
+        self.key = key
+        self.source = source
+        self.sound = sound
+        self._lock = threading.RLock()
+        self._read = 0
+        self._last_ns = 0
+        self._last_seq = -1
+        self._length, self._status = source.state()
+        self._lanes = LanesReader()
+        self._folder = Folder()
+        self._lines: list[Row] = []
+        self._story = StoryReader(source)
+        self._problems = Problems()
+        self._watch = Watch(ALL)
+        self._watch.begin(source.header)
+        self._over = False
+        self._folds: list[Fold] = [
+            Fold()
+        ]  # the states before each EVERY entries, of those that were asked for
+
+    # --- reading --------------------------------------------------------------------------------------
+
+    def advance(self, seconds: float | None = None) -> bool:
+        """Read on, for so long at most; whether all that there is was read."""
+        until = None if seconds is None else time.monotonic() + seconds
+        with self._lock:
+            self._length, self._status = self.source.state()
+            entries = self.source.entries(self._read)
+            while some := list(islice(entries, _SLICE_ENTRIES)):
+                for entry in some:
+                    self._add(entry)
+                if until is not None and time.monotonic() > until:
+                    break
+            if self._read >= self._length and self._status != Status.RECORDING and not self._over:
+                self._over = True
+                self._lines += self._folder.rest()
+                self._problems.violated(self._watch.end(), self._last_ns)
+            return self._read >= self._length
+
+    def _add(self, entry: Entry) -> None:
+        self._read += 1
+        self._last_ns = max(self._last_ns, entry.at_ns)
+        self._lanes.read(entry)
+        self._lines += self._folder.add(entry)
+        if entry.seq > self._last_seq:  # what is derived reads frames itself
+            self._story.read(entry)
+        self._problems.read(entry)
+        self._problems.violated(self._watch.add(entry), entry.at_ns)
+        self._last_seq = entry.seq
+
+    # --- blocks ---------------------------------------------------------------------------------------
+
+    def session(self) -> dict[str, Any]:
+        """What the page is told first: who, how long, where the sound lies, and what the session says."""
+        with self._lock:
+            lanes = self._lanes.lanes()
+            self.sound.lay(lanes, self.source)
+            header = self.source.header
+            story = self._story.facts(header, self._status, lanes.of("model"))
+            return {
+                "key": self.key,
+                "id": header.id,
+                "previous": header.previous_session,
+                "started_ns": header.started_ns,
+                "host": header.host,
+                "labels": header.labels,
+                "versions": header.versions,
+                "source": header.source,
+                "format": header.format,
+                "status": self._status,
+                "entries": self._length,
+                "read": self._read,
+                "duration_ns": self._last_ns,
+                "pace": lanes.pace,
+                "sound": self.sound.facts(),
+                "story": story,
+                "problems": self._problems.facts(story),
+                "lines": len(self._lines),
+                "sizes": {"index": INDEX_ENTRIES, "rows": ROW_ENTRIES, "lines": LINES, "states": EVERY},
+            }
+
+    def standing(self) -> dict[str, Any]:
+        """How far it is, for who asks again and again."""
+        with self._lock:
+            return {"entries": self._length, "read": self._read, "status": self._status}
+
+    def index(self, number: int) -> dict[str, Any]:
+        """Of each entry when it was, of which kind and type, because of which it happened, which it ends."""
+        columns: list[list[int]] = [[] for _ in range(7)]
+        at, seqs, kinds, types, causes, ofs, marks = columns
+        known: dict[str, int] = {}
+        names: list[str] = []
+
+        def name(text: str) -> int:
+            if text not in known:
+                known[text] = len(names)
+                names.append(text)
+            return known[text]
+
+        before = -1
+        for entry in self._some(number * INDEX_ENTRIES, INDEX_ENTRIES):
+            at.append(entry.at_ns)
+            seqs.append(entry.seq)
+            kinds.append(name(entry.kind))
+            types.append(name(words.visible(entry.type or entry.method or "")))
+            causes.append(-1 if entry.cause is None else entry.cause)
+            ofs.append(-1 if entry.of is None else entry.of)
+            marks.append(_marks(entry, before))
+            before = entry.seq
+        return {
+            "names": names,
+            "at": at,
+            "seq": seqs,
+            "kind": kinds,
+            "type": types,
+            "cause": causes,
+            "of": ofs,
+            "marks": marks,
+        }
+
+    def rows(self, number: int) -> list[Any]:
+        """Entries whole: in words, and every column as `realtape show --json` prints it."""
+        session_id = self.source.header.id
+        return [
+            [*_words(row_of(entry)), json.dumps(entry_columns(session_id, entry))]
+            for entry in self._some(number * ROW_ENTRIES, ROW_ENTRIES)
+        ]
+
+    def lines(self, number: int) -> list[Any]:
+        """Lines of the timeline, as `realtape show` folds it."""
+        with self._lock:
+            some = self._lines[number * LINES : (number + 1) * LINES]
+        return [[row.seq, row.at_ns, row.count, row.kind, *_words(row)] for row in some]
+
+    def states(self, number: int) -> dict[str, Any]:
+        """The state of the conversation from there on."""
+        with self._lock:
+            if number >= len(self._folds):
+                last = len(self._folds) - 1
+                fold = Fold(self._folds[last].state())
+                for place, entry in enumerate(self._some(last * EVERY, (number - last) * EVERY), 1):
+                    fold.add(entry)
+                    if place % EVERY == 0:
+                        self._folds.append(Fold(fold.state()))
+            begin = Fold(self._folds[min(number, len(self._folds) - 1)].state())
+        return state_block(begin, number * EVERY, self._some(number * EVERY, EVERY))
+
+    def blocks(self) -> Iterator[tuple[str, Any]]:
+        """Every block of the session but the sound, by its name, once it was read whole."""
+        session = self.session()
+        yield "session", session
+        for number in range(-(-self._read // INDEX_ENTRIES)):
+            yield f"index/{number}", self.index(number)
+        for number in range(-(-len(self._lines) // LINES)):
+            yield f"lines/{number}", self.lines(number)
+        for number in range(-(-self._read // EVERY)):
+            yield f"states/{number}", self.states(number)
+        for number in range(-(-self._read // ROW_ENTRIES)):
+            yield f"rows/{number}", self.rows(number)
+
+    def block(self, name: str) -> Any:
+        """One of them; None where there is no such."""
+        what, _, number = name.partition("/")
+        if what == "session" and not number:
+            return self.session()
+        if what == "standing" and not number:
+            return self.standing()
+        made = {"index": self.index, "rows": self.rows, "lines": self.lines, "states": self.states}.get(what)
+        if made is None or not number.isascii() or not number.isdigit() or len(number) > 9:
+            return None
+        return made(int(number))
+
+    def _some(self, first: int, count: int) -> Iterator[Entry]:
+        return islice(self.source.entries(first), count)
+
+
+def _words(row: Row) -> list[Any]:
+    return [row.direction, row.title, row.playback, row.cause, row.content, row.alarming]
+
+
+def _marks(entry: Entry, before: int) -> int:
+    marks = ALARMING if row_of(entry).alarming else 0
+    if REFERS in entry.payload:
+        marks |= SOUNDS
+    if entry.flags & Flag.REDACTED:
+        marks |= REDACTED
+    if entry.flags & Flag.ASSUMED:
+        marks |= ASSUMED
+    return marks | (DERIVED if entry.seq == before else 0)

@@ -1,0 +1,614 @@
+"use strict";
+// Page: puts the parts together, and says to each what another has done.
+
+const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
+
+class Page {
+  /** @param {any} head @param {EmbeddedBlocks | ServedBlocks} blocks */
+  constructor(head, blocks) {
+    this.head = head;
+    this.blocks = blocks;
+    this.follows = true;
+    this.pending = false;
+    this.player = new Player(() => this.changed());
+    this.range = new Range(() => this.lanes && (this.lanes.draw(), this.showSelection()));
+    this.lanes = new Lanes(this.range, {
+      seek: (ns, side) => this.seekOn(ns, side),
+      choose: (seq, side) => this.chooseOn(seq, side),
+      now: () => this.side.toPage(this.player.now),
+      marks: () => (this.head.comparison ? this.head.comparison.marks : []),
+      chosen: () =>
+        this.detail.place < 0 || this.session.length <= this.detail.place
+          ? null
+          : { side: this.side, ns: this.session.at.data[this.detail.place] },
+    });
+    this.list = new List({ choose: (place) => this.choose(place), told: (text) => (this.found.textContent = text) });
+    this.detail = new Detail({
+      choose: (place, session) => this.choose(place, session),
+      play: (from, to) => {
+        this.player.seek(from);
+        this.player.play(to);
+      },
+      store: () => this.head.store,
+      select: () => this.range.selected,
+      told: (text) => this.say(text),
+    });
+    this.conversation = new Conversation({ seek: (ns) => this.seek(ns), choose: (seq) => this.choose(this.session.placeOf(seq)) });
+    this.state = new StateView();
+    this.problems = new Problems((one) => this.goTo(one));
+    this.help = new Help();
+    this.found = make("span", "found");
+    this.found.setAttribute("role", "status");
+    this.filterField = make("input", "filter");
+    this.said = make("div", "said-aloud");
+    this.said.setAttribute("role", "status");
+    this.root = /** @type {HTMLElement} */ (document.getElementById("page"));
+  }
+
+  get session() {
+    return this.side.session;
+  }
+
+  /** Open the sessions of the page, and build it. @param {string} [wanted] how the id begins of the one to show */
+  async open(wanted = "") {
+    const compared = this.head.comparison;
+    const keys = compared ? ["0", "1"] : this.head.sessions.map((/** @type {any} */ one) => one.key);
+    const known = this.head.sessions.find((/** @type {any} */ one) => wanted && one.id.startsWith(wanted));
+    const first = compared ? "0" : known ? known.key : keys[0];
+    const session = new Session(this.blocks, first);
+    await session.open();
+    this.side = new Side(session, "A", []);
+    this.sides = [this.side];
+    if (compared) {
+      const other = new Session(this.blocks, "1");
+      await other.open();
+      this.sides.push(new Side(other, "B", compared.anchors));
+    }
+    this.build();
+    this.showSession(true);
+    this.root.setAttribute("aria-busy", "false");
+    await Promise.all(this.sides.map((side) => side.session.readIndex(() => this.indexed())));
+    this.indexed();
+    if (this.head.served) void this.keepUp();
+  }
+
+  indexed() {
+    this.list.draw();
+    this.lanes.draw();
+    this.showPlace();
+  }
+
+  // --- building -----------------------------------------------------------------------------------------
+
+  build() {
+    const bar = this.buildBar();
+    this.notices = make("div", "notices");
+    const mixer = this.buildMixer();
+    const stage = make("section", "stage");
+    stage.setAttribute("aria-label", "Lanes");
+    this.labels = make("div", "labels");
+    const strip = make("div", "strip-box");
+    strip.append(this.lanes.strip);
+    const tracks = make("div", "tracks");
+    fill(tracks, this.labels, this.lanes.box);
+    fill(stage, strip, tracks, this.buildTransport(mixer));
+    this.filterField.type = "search";
+    this.filterField.placeholder = "Filter: type=function_call, text~platform, any word";
+    this.filterField.setAttribute("aria-label", `Filter: ${FILTER_WORDS}`);
+    this.filterField.addEventListener("input", () => {
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => this.list.search(this.filterField.value), 150);
+    });
+    this.allButton = button("toggle", "Every entry", "Every entry, or lines in which bursts are folded (V)", () => this.setAll(!this.list.all));
+    const words = make("section", "pane words-pane");
+    fill(words, make("h2", "", "Conversation"), this.conversation.box);
+    const list = make("section", "pane list-pane");
+    const listHead = make("div", "pane-head");
+    fill(listHead, make("h2", "", "Entries"), this.filterField, this.allButton);
+    fill(list, listHead, this.list.box, this.found);
+    const side = make("section", "pane detail-pane");
+    side.setAttribute("aria-label", "Detail");
+    const tabs = make("div", "pane-head");
+    this.entryTab = button("tab", "Entry", "The chosen entry", () => this.showTab("entry"));
+    this.stateTab = button("tab", "State", "The conversation at the playhead", () => this.showTab("state"));
+    fill(tabs, this.entryTab, this.stateTab);
+    fill(side, tabs, this.detail.box, this.state.box);
+    const panes = make("div", "panes");
+    fill(panes, words, list, side);
+    const choose = make("nav", "pane-tabs");
+    choose.setAttribute("aria-label", "Panes");
+    const names = /** @type {[string, HTMLElement][]} */ ([["Conversation", words], ["Entries", list], ["Detail", side]]);
+    this.paneButtons = names.map(([name, pane], number) => button("tab", name, `Show: ${name}`, () => this.showPane(number)));
+    this.panes = names.map(([, pane]) => pane);
+    fill(choose, ...this.paneButtons);
+    fill(this.root, bar, this.notices, this.problems.box, stage, choose, panes, this.help.box, this.said);
+    this.showPane(0);
+    this.showTab("entry");
+    document.addEventListener("keydown", (event) => pressed(this, event));
+    addEventListener("hashchange", () => this.followLink());
+  }
+
+  buildBar() {
+    const bar = make("header", "bar");
+    const name = make("h1", "brand", "realtape");
+    if (this.head.served) {
+      const back = make("a", "back", "All sessions");
+      back.href = "../";
+      name.append(back);
+    }
+    this.who = make("div", "who");
+    this.pick = make("select", "pick");
+    this.pick.setAttribute("aria-label", "Session");
+    const sessions = this.head.comparison ? [] : this.head.sessions;
+    for (const one of sessions) {
+      const option = make("option", "", `${one.number}. ${shortId(one.id)}`);
+      option.value = one.key;
+      this.pick.append(option);
+    }
+    this.pick.hidden = sessions.length < 2;
+    this.pick.addEventListener("change", () => this.changeSession(this.pick.value));
+    this.sideButton = button("toggle", "A", "The other recording (B)", () => this.otherSide());
+    this.sideButton.hidden = !this.head.comparison;
+    const right = make("div", "bar-right");
+    this.followButton = button("toggle", "Follow", "Transcript and list go with the playhead (F)", () => this.setFollow(!this.follows));
+    fill(
+      right,
+      this.pick,
+      this.sideButton,
+      this.followButton,
+      button("icon", "◐", "Light, dark (T)", () => this.changeTheme()),
+      button("icon", "?", "Keys (?)", () => this.help.toggle()),
+    );
+    fill(bar, name, this.who, right);
+    return bar;
+  }
+
+  buildMixer() {
+    const mixer = make("div", "mixer");
+    mixer.setAttribute("role", "group");
+    mixer.setAttribute("aria-label", "Mix");
+    /** @type {Record<string, {mute: HTMLButtonElement, solo: HTMLButtonElement, volume: HTMLInputElement}>} */
+    this.mixes = {};
+    LANES.forEach((lane, number) => {
+      const name = { user: "User", model: "Generated", heard: "Heard" }[lane] || lane;
+      const box = make("div", `mix ${lane}`);
+      const mute = button("mute", name, `Hear it, or not (${number + 1})`, () => this.mute(lane));
+      const solo = button("solo", "solo", `${name} alone (Shift ${number + 1})`, () => this.solo(lane));
+      const volume = make("input", "volume");
+      volume.type = "range";
+      volume.min = "0";
+      volume.max = "1.5";
+      volume.step = "0.05";
+      volume.value = "1";
+      volume.title = `Volume: ${name}`;
+      volume.setAttribute("aria-label", `Volume: ${name}`);
+      volume.addEventListener("input", () => {
+        this.player.mix[lane].volume = Number(volume.value);
+        this.player.setMix();
+      });
+      fill(box, mute, solo, volume);
+      this.mixes[lane] = { mute, solo, volume };
+      mixer.append(box);
+    });
+    return mixer;
+  }
+
+  /** @param {HTMLElement} mixer */
+  buildTransport(mixer) {
+    const bar = make("div", "transport");
+    bar.setAttribute("role", "group");
+    bar.setAttribute("aria-label", "Playing");
+    this.playButton = button("play", "▶", "Play, pause (Space)", () => this.player.toggle());
+    this.clock = make("span", "clock", "0:00.000");
+    this.total = make("span", "total");
+    const time = make("div", "times");
+    fill(time, this.clock, this.total);
+    this.speedPick = make("select", "speed");
+    this.speedPick.title = "Speed; the pitch changes with it";
+    this.speedPick.setAttribute("aria-label", "Speed; the pitch changes with it");
+    for (const speed of SPEEDS) {
+      const option = make("option", "", `${speed}×`);
+      option.value = String(speed);
+      this.speedPick.append(option);
+    }
+    this.speedPick.value = "1";
+    this.speedPick.addEventListener("change", () => this.player.setSpeed(Number(this.speedPick.value)));
+    this.skipButton = button("toggle", "Skip silence", "Skip where nothing that is heard sounds (K)", () => this.setSkips(!this.player.skips));
+    this.selection = make("div", "selection");
+    fill(bar, this.playButton, time, this.speedPick, this.skipButton, mixer, this.selection);
+    return bar;
+  }
+
+  // --- showing ------------------------------------------------------------------------------------------
+
+  /** @param {boolean} all */
+  showSession(all) {
+    const { facts } = this.session;
+    this.player.choose(this.session);
+    const length = Math.max(...this.sides.map((side) => side.toPage(side.session.durationNs)));
+    this.range.setLength(length, all);
+    this.lanes.setSides(this.sides);
+    this.list.setSession(this.session);
+    this.conversation.show(this.session);
+    this.state.place = -1;
+    const compared = this.head.comparison;
+    this.problems.show(compared ? [...compared.problems.map((/** @type {any} */ one) => ({ ...one, seq: this.side.name === "A" ? one.seq_a : one.seq_b, at_ns: this.side.name === "A" ? one.at_a : one.at_b })), ...facts.problems] : facts.problems);
+    const started = new Date(facts.started_ns / 1e6);
+    const labels = Object.entries(facts.labels).map(([name, value]) => make("span", "label", `${name}=${value}`));
+    fill(
+      this.who,
+      make("span", "id", shortId(facts.id)),
+      make("span", `status ${facts.status}`, facts.status),
+      make("time", "", Number.isNaN(started.getTime()) ? "" : started.toISOString().slice(0, 19).replace("T", " ") + " UTC"),
+      make("span", "length", clockText(this.session.durationNs, 1)),
+      ...labels,
+    );
+    /** @type {HTMLElement} */ (this.who.firstChild).title = facts.id;
+    if (!compared) this.pick.value = this.session.key;
+    this.sideButton.textContent = this.side.name;
+    this.total.textContent = " / " + clockText(this.session.durationNs);
+    const notices = [...this.head.notices];
+    if (compared) notices.unshift({ level: compared.same ? "" : "strong", text: compared.text });
+    if (facts.pace !== 1)
+      notices.push({ level: "", text: `This was recorded ${facts.pace > 1 ? `${facts.pace.toFixed(1)} times as fast as` : `at ${(facts.pace * 100).toFixed(0)} % of the speed that`} people speak; it is played at the speed of speech, and every time here is the recording's.` });
+    if (facts.sound.kept !== "pcm")
+      notices.push({ level: "", text: { "16k": "Sound is kept at 16 kHz.", silence: "What was said aloud is not in this page: silence of the same length stands in its place.", none: "This page has no sound." }[facts.sound.kept] });
+    fill(this.notices, ...notices.map((one) => make("p", `notice ${one.level}`, one.text)));
+    this.showLabels();
+    this.changed();
+    this.list.tell();
+  }
+
+  showLabels() {
+    const made = [];
+    for (const track of this.lanes.tracks()) {
+      const name = track.name === "ruler" || !track.label ? "" : track.label;
+      const label = make("div", `label-of ${track.name}`, this.sides.length > 1 && name ? `${track.side.name} ${name}` : name);
+      label.style.top = `${track.y}px`;
+      label.style.height = `${track.height}px`;
+      made.push(label);
+    }
+    this.labels.style.height = `${this.lanes.height}px`;
+    fill(this.labels, ...made);
+  }
+
+  /** @param {number} number */
+  showPane(number) {
+    this.panes.forEach((pane, one) => pane.classList.toggle("front", one === number));
+    this.paneButtons.forEach((tab, one) => tab.setAttribute("aria-pressed", String(one === number)));
+  }
+
+  /** @param {"entry" | "state"} name */
+  showTab(name) {
+    this.tab = name;
+    this.detail.box.hidden = name !== "entry";
+    this.state.box.hidden = name !== "state";
+    this.entryTab.setAttribute("aria-pressed", String(name === "entry"));
+    this.stateTab.setAttribute("aria-pressed", String(name === "state"));
+    this.showPlace();
+  }
+
+  /** Something of the player has changed. */
+  changed() {
+    if (!this.playButton) return;
+    const { playing, speed, skips } = this.player;
+    this.playButton.textContent = playing ? "❚❚" : "▶";
+    this.playButton.setAttribute("aria-pressed", String(playing));
+    this.speedPick.value = String(speed);
+    this.skipButton.setAttribute("aria-pressed", String(skips));
+    this.followButton.setAttribute("aria-pressed", String(this.follows));
+    const audible = this.player.audible();
+    for (const lane of LANES) {
+      const { mute, solo } = this.mixes[lane];
+      mute.setAttribute("aria-pressed", String(audible.includes(lane)));
+      solo.setAttribute("aria-pressed", String(this.player.mix[lane].solo));
+    }
+    this.showPlace();
+    if (playing && !this.pending) {
+      this.pending = true;
+      const frame = () => {
+        this.showPlace();
+        if (this.player.playing) requestAnimationFrame(frame);
+        else this.pending = false;
+      };
+      requestAnimationFrame(frame);
+    }
+  }
+
+  /** What depends on where the playhead is. */
+  showPlace() {
+    if (!this.clock || !this.side) return;
+    const ns = this.player.now;
+    const playing = this.player.playing;
+    this.clock.textContent = clockText(ns);
+    this.lanes.draw();
+    if (playing && this.follows) this.range.reveal(this.side.toPage(ns), 0.03);
+    this.conversation.mark(ns, this.follows);
+    const place = this.session.placeAt(ns);
+    if (this.session.length) this.list.mark(place ? this.session.seq.data[place - 1] : -1, this.follows && playing);
+    if (this.tab === "state" && this.session.length) void this.state.show(this.session, place);
+  }
+
+  showSelection() {
+    if (!this.selection) return;
+    const range = this.range.selected;
+    if (!range) return fill(this.selection);
+    const [from, to] = range;
+    fill(
+      this.selection,
+      make("span", "", `${clockText(from)} – ${clockText(to)} (${lengthText((to - from) / 1e6)})`),
+      button("", "Play", "Play the selection (Enter)", () => this.playSelection()),
+      button("", "Show", "Fill the width with it", () => this.range.show(from, to)),
+      button("", "Command", "Copy the command that cuts it out (X)", () => this.detail.copy("command", this.session)),
+      button("", "×", "Drop the selection (Esc)", () => this.escape()),
+    );
+  }
+
+  /** @param {string} text */
+  say(text) {
+    this.said.textContent = text;
+    this.said.classList.add("shown");
+    clearTimeout(this.silent);
+    this.silent = setTimeout(() => this.said.classList.remove("shown"), 2500);
+  }
+
+  // --- doing --------------------------------------------------------------------------------------------
+
+  /** @param {number} ns of the session */
+  seek(ns) {
+    this.player.seek(ns);
+    this.range.reveal(this.side.toPage(this.player.ns));
+    this.showPlace();
+  }
+
+  /** @param {number} ns of the page @param {Side} side */
+  seekOn(ns, side) {
+    if (side !== this.side) this.showSide(side);
+    this.player.seek(side.fromPage(ns));
+    this.showPlace();
+  }
+
+  /** @param {number} seconds as people speak */
+  step(seconds) {
+    this.seek(this.player.now + (seconds * SECOND) / this.session.facts.pace);
+  }
+
+  sightNs() {
+    const now = this.side.toPage(this.player.now);
+    return now > this.range.from && now < this.range.to ? now : (this.range.from + this.range.to) / 2;
+  }
+
+  /** @param {number} by */
+  changeSpeed(by) {
+    const at = SPEEDS.indexOf(this.player.speed);
+    this.player.setSpeed(SPEEDS[Math.min(Math.max((at < 0 ? 3 : at) + by, 0), SPEEDS.length - 1)]);
+  }
+
+  /** @param {boolean} skips */
+  setSkips(skips) {
+    this.player.skips = skips;
+    this.player.setSpeed(this.player.speed);
+  }
+
+  /** @param {boolean} follows */
+  setFollow(follows) {
+    this.follows = follows;
+    this.changed();
+  }
+
+  /** @param {string} lane */
+  mute(lane) {
+    this.player.mix[lane].muted = !this.player.mix[lane].muted;
+    this.player.setMix();
+  }
+
+  /** @param {string} lane */
+  solo(lane) {
+    this.player.mix[lane].solo = !this.player.mix[lane].solo;
+    this.player.setMix();
+  }
+
+  /** @param {boolean} all */
+  setAll(all) {
+    this.list.setAll(all);
+    this.allButton.setAttribute("aria-pressed", String(all));
+    this.list.tell();
+  }
+
+  /** @param {0 | 1} end */
+  selectTo(end) {
+    const now = this.side.toPage(this.player.now);
+    const range = this.range.selected || [now, now];
+    const other = range[1 - end];
+    this.mark = end ? this.mark : now;
+    if (end) this.range.select(this.mark ?? 0, now);
+    else if (other > now) this.range.select(now, other);
+    else this.say("Selection begins here; O ends it");
+  }
+
+  playSelection() {
+    const range = this.range.selected;
+    if (!range) return;
+    this.player.seek(this.side.fromPage(range[0]));
+    this.player.play(this.side.fromPage(range[1]));
+  }
+
+  escape() {
+    if (this.help.box.open) return this.help.box.close();
+    if (this.range.selected) {
+      this.range.selected = null;
+      this.range.told();
+    } else if (this.filterField.value) {
+      this.filterField.value = "";
+      this.list.search("");
+    }
+  }
+
+  /** @param {number} place @param {Session} [session] */
+  choose(place, session = this.session) {
+    if (place < 0) return;
+    const side = this.sides.find((one) => one.session === session);
+    if (side && side !== this.side) this.showSide(side);
+    const seq = session.seq.data[place];
+    this.list.choose(seq);
+    this.showTab("entry");
+    void this.detail.show(session, place);
+    if (this.panes[2].offsetParent === null) this.showPane(2);
+    this.range.reveal(this.side.toPage(session.at.data[place]));
+    const hash = `#${session.facts.id}/${seq}`;
+    if (location.hash !== hash && !this.head.served) location.replace(hash);
+    else if (this.head.served) history.replaceState(null, "", location.pathname + location.search + `#${session.facts.id}/${seq}`);
+    this.lanes.draw();
+  }
+
+  /** @param {number} seq @param {Side} side */
+  chooseOn(seq, side) {
+    this.choose(side.session.placeOf(seq), side.session);
+  }
+
+  /** @param {any} problem */
+  goTo(problem) {
+    if (problem.at_ns !== null) this.seek(problem.at_ns);
+    if (problem.seq !== null && problem.seq !== undefined) this.choose(this.session.placeOf(problem.seq));
+  }
+
+  otherSide() {
+    const other = this.sides.find((one) => one !== this.side);
+    if (other) this.showSide(other);
+  }
+
+  /** @param {Side} side */
+  showSide(side) {
+    const ns = this.side.toPage(this.player.now);
+    this.side = side;
+    this.showSession(false);
+    this.player.seek(side.fromPage(ns));
+  }
+
+  /** @param {string} key */
+  async changeSession(key) {
+    const session = new Session(this.blocks, key);
+    await session.open();
+    this.player.pause();
+    this.player.ns = 0;
+    this.detail.place = -1;
+    this.side = new Side(session, "A", []);
+    this.sides = [this.side];
+    this.showSession(true);
+    await session.readIndex(() => this.indexed());
+    this.indexed();
+  }
+
+  changeTheme() {
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    this.lanes.draw();
+  }
+
+  /** What the address says: an entry, an instant, a speed. */
+  async followLink() {
+    const [, id, seq] = /^#([0-9a-f-]*)\/(\d+)$/i.exec(location.hash) || [];
+    if (seq === undefined) return;
+    const named = this.head.sessions.find((/** @type {any} */ one) => one.id.startsWith(id.toLowerCase()));
+    if (named && named.key !== this.session.key) {
+      const side = this.sides.find((one) => one.session.key === named.key);
+      if (side) this.showSide(side);
+      else await this.changeSession(named.key);
+    }
+    const place = this.session.placeOf(Number(seq));
+    if (place >= 0 && place !== this.detail.place) this.choose(place);
+  }
+
+  followTime() {
+    const asked = new URLSearchParams(location.search);
+    const [, number, unit] = /^([\d.]+)(ms|s)?$/.exec(asked.get("t") || "") || [];
+    if (number) this.seek(Number(number) * (unit === "ms" ? 1e6 : SECOND));
+    const speed = Number(asked.get("speed"));
+    if (speed) this.player.setSpeed(speed);
+  }
+
+  /** Ask the server for what came meanwhile, as long as something may. */
+  async keepUp() {
+    for (;;) {
+      const session = this.session;
+      await new Promise((next) => setTimeout(next, session.facts.read < session.facts.entries ? 300 : 1000));
+      if (session !== this.session) continue;
+      let standing;
+      try {
+        standing = await session.json("standing");
+      } catch (error) {
+        this.say(`The server does not answer: ${error instanceof Error ? error.message : error}`);
+        await new Promise((next) => setTimeout(next, 4000));
+        continue;
+      }
+      const { facts } = session;
+      if (standing.entries === facts.entries && standing.read === facts.read && standing.status === facts.status) {
+        if (standing.status !== "recording" && standing.read >= standing.entries) return;
+        continue;
+      }
+      const seen = this.range.to >= this.range.length * 0.98;
+      const [from, length] = [this.range.from, this.range.length];
+      for (const blocks of [session.rowBlocks, session.lineBlocks, session.stateBlocks, session.soundBlocks]) blocks.clear();
+      await session.open();
+      await session.readIndex();
+      if (session !== this.session) continue;
+      const now = this.player.now;
+      const place = this.detail.place;
+      this.showFacts();
+      if (seen) this.range.show(from * (this.range.length / length), this.range.length);
+      if (!this.player.playing) this.player.ns = now;
+      this.detail.place = place;
+      this.indexed();
+    }
+  }
+
+  /** The same session, of which there is more now. */
+  showFacts() {
+    const { facts } = this.session;
+    this.range.setLength(this.session.durationNs, false);
+    this.lanes.mips.clear();
+    this.conversation.show(this.session);
+    this.problems.show(facts.problems);
+    this.total.textContent = " / " + clockText(this.session.durationNs);
+    const status = this.who.querySelector(".status");
+    if (status) {
+      status.textContent = facts.status;
+      status.className = `status ${facts.status}`;
+    }
+    this.showLabels();
+    void this.list.readLines();
+    if (!this.list.filter.empty) this.list.search(this.filterField.value);
+    this.list.tell();
+  }
+}
+
+/** For whoever looks into the page, such as a test. @type {any} */
+const realtape = { page: null, render, error: null };
+/** @type {any} */ (globalThis).realtape = realtape;
+
+async function start() {
+  const root = /** @type {HTMLElement} */ (document.getElementById("page"));
+  try {
+    const embedded = new EmbeddedBlocks();
+    const head = await embedded.json("head");
+    controls = new RegExp(head.controls, "gu");
+    if (head.list) {
+      realtape.page = new Sessions(head, new ServedBlocks());
+      return await realtape.page.open();
+    }
+    const page = new Page(head, head.served ? new ServedBlocks() : embedded);
+    const [, id] = /^#([0-9a-f-]+)\//i.exec(location.hash) || [];
+    await page.open((id || "").toLowerCase());
+    page.followTime();
+    await page.followLink();
+    if (!location.hash && head.front) page.goTo(page.problems.all[0] || { at_ns: 0, seq: null });
+    realtape.page = page;
+  } catch (error) {
+    realtape.error = String(error);
+    fill(root, make("p", "plain bad", `This page cannot show the recording: ${error instanceof Error ? error.message : error}`));
+    root.setAttribute("aria-busy", "false");
+    throw error;
+  }
+}
+void start();

@@ -1,0 +1,73 @@
+"use strict";
+// Problems: what is wrong with the session comes first.
+
+class Problems {
+  /** @param {(problem: any) => void} go */
+  constructor(go) {
+    this.go = go;
+    this.box = make("section", "problems");
+    this.box.setAttribute("aria-label", "Problems");
+    /** @type {any[]} */
+    this.all = [];
+    this.at = -1;
+    this.open = false;
+  }
+
+  /** @param {any[]} problems */
+  show(problems) {
+    this.all = problems;
+    this.at = -1;
+    this.draw();
+  }
+
+  draw() {
+    this.box.hidden = false;
+    if (!this.all.length) {
+      fill(this.box, make("p", "well", "Nothing failed, nothing was lost, and every rule holds that can be checked."));
+      return;
+    }
+    const few = 3;
+    const list = make("ul");
+    this.all.slice(0, this.open ? 200 : few).forEach((one, number) => {
+      const item = make("li");
+      const link = button(`problem ${one.level}`, "", "Go there (P, N)", () => {
+        this.at = number;
+        this.mark();
+        this.go(one);
+      });
+      link.removeAttribute("aria-label");
+      fill(
+        link,
+        make("span", "what", one.what),
+        make("span", "text", one.text),
+        make("span", "time", one.at_ns === null ? "" : clockText(one.at_ns)),
+      );
+      item.append(link);
+      list.append(item);
+    });
+    const count = this.all.length;
+    const head = make("h2", "", count === 1 ? "1 problem" : `${countText(count)} problems`);
+    const more = count > few && button("more", this.open ? "Show fewer" : `Show all ${countText(count)}`, "All problems, or the first", () => {
+      this.open = !this.open;
+      this.draw();
+    });
+    fill(this.box, head, list, more);
+    this.mark();
+  }
+
+  mark() {
+    this.box.querySelectorAll(".problem").forEach((one, number) => one.classList.toggle("chosen", number === this.at));
+  }
+
+  /** @param {number} by */
+  move(by) {
+    if (!this.all.length) return;
+    this.at = (this.at + by + this.all.length) % this.all.length;
+    if (this.at >= 3 && !this.open) {
+      this.open = true;
+      this.draw();
+    }
+    this.mark();
+    this.go(this.all[this.at]);
+  }
+}

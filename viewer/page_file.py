@@ -1,0 +1,114 @@
+"""`write_page`: sessions as one HTML file, which opens by a double click, and asks nobody for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..schema import UsageError
+from ..session import Draft, words
+from ..session.fixture import written_aside
+from ..session.redaction import Redaction
+from .entry_sources import DraftSource
+from .gathering import Gathering
+from .packed_blocks import packed
+from .session_sound import AudioKept, SessionSound, sound_blocks
+from .skeleton import skeleton
+
+NOT_REDACTED = "Nothing was redacted: this page holds everything that was said, as it was recorded."
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A sentence at the head of a page.
+
+    Attributes:
+        strong: it must not be overlooked.
+    """
+
+    text: str
+    strong: bool = False
+
+    def facts(self) -> dict[str, str]:
+        """For the page."""
+        return {"text": self.text, "level": "strong" if self.strong else ""}
+
+
+def write_page(
+    drafts: Sequence[Draft],
+    path: Path,
+    *,
+    store: str,
+    audio: AudioKept | None = None,
+    notes: Sequence[Noted] = (),
+    comparison: dict[str, Any] | None = None,
+) -> None:
+    """Write a new page.
+
+    Args:
+        drafts: the sessions to be shown, as they are to be shown: redacted, if they are to be.
+        store: what commands on the page call the store.
+        audio: what is kept of the sound; None: all, of sessions over ten minutes at 16 kHz.
+        notes: what its head says, in words.
+        comparison: the first two are held against each other.
+
+    Raises:
+        UsageError: it does not end in `.html`, or something is there already.
+        StoreWriteError: it cannot be written.
+    """
+    if path.suffix not in (".html", ".htm"):
+        raise UsageError(f"{path}: it will be an HTML page; name it ….html")
+    with written_aside(path) as aside, aside.open("wb") as file:
+        for piece in page_of(drafts, store=store, audio=audio, notes=notes, comparison=comparison):
+            file.write(piece)
+
+
+def page_of(
+    drafts: Sequence[Draft],
+    *,
+    store: str,
+    audio: AudioKept | None = None,
+    notes: Sequence[Noted] = (),
+    comparison: dict[str, Any] | None = None,
+) -> Iterator[bytes]:
+    """The same piece by piece: no more than a block of it is in memory."""
+    gathered = [
+        Gathering(str(number), DraftSource(draft), SessionSound(audio)) for number, draft in enumerate(drafts)
+    ]
+    head = {
+        "served": False,
+        "store": store,
+        "controls": words.CONTROLS,
+        "sessions": [
+            {"key": one.key, "id": one.source.header.id, "number": number}
+            for number, one in enumerate(gathered, 1)
+        ],
+        "notices": [one.facts() for one in (*_redaction(drafts), *notes)],
+        "comparison": comparison,
+        "front": comparison is not None,
+    }
+    page = skeleton(f"{drafts[0].header.id[:8]} · realtape", served=False)
+    yield page.before
+    yield packed("head", head)
+    for one in gathered:
+        one.advance()
+    # First what is asked for first: a browser shows it while it still reads the rest.
+    for one in gathered:
+        for name, content in one.blocks():
+            yield packed(f"{one.key}/{name}", content)
+    for one in gathered:
+        for name, content in sound_blocks(one.sound, one.source):
+            yield packed(f"{one.key}/{name}", content)
+    yield page.after
+
+
+def _redaction(drafts: Sequence[Draft]) -> list[Noted]:
+    """What a page says of how its sessions were redacted."""
+    told = [Redaction.told_by(draft.header.source) for draft in drafts]
+    if not all(told):
+        return [Noted(NOT_REDACTED, strong=True)]
+    counts = {kind: count for one in told if one is not None for kind, count in one.counts.items()}
+    found = ", ".join(f"{kind} {count}" for kind, count in counts.items() if count)
+    return [Noted(f"Redacted: {found}." if found else "Redacted: nothing was found that had to be replaced.")]

@@ -1,0 +1,96 @@
+"""`Problems`: what is wrong with a session, in one list: by the log, by the rules, by what was derived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..lab.invariants import Violation
+from ..schema import Entry, Kind
+from ..session import row_of
+from ..session.fields import facts_of, mapping, text_of
+
+MOST = 500
+"""Problems of a kind that are told."""
+
+OVERLONG_MS = 2_000
+"""A wait for an answer from which on it is one."""
+
+_FAILED_TRANSCRIPTION = "conversation.item.input_audio_transcription.failed"
+
+
+class Problems:
+    """Is told every entry, and what the rules found; what was derived is asked when the list is made."""
+
+    def __init__(self) -> None:
+        self._seen: list[dict[str, Any]] = []
+        self._at_ns: dict[int, int] = {}
+
+    def read(self, entry: Entry) -> None:
+        """The next entry."""
+        row = row_of(entry)
+        if row.alarming:
+            what = {Kind.GAP: "gap", Kind.FAULT: "fault"}.get(Kind(entry.kind), "error")
+            self._note(what, f"{row.title}: {row.content}" if row.content else row.title, entry)
+        elif entry.kind == Kind.RECEIVED and _FAILED_TRANSCRIPTION in entry.payload:
+            facts = facts_of(entry)
+            if text_of(facts.get("type")) == _FAILED_TRANSCRIPTION:
+                self._note("transcription failed", text_of(mapping(facts.get("error")).get("message")), entry)
+
+    def violated(self, violations: Iterable[Violation], at_ns: int) -> None:
+        """A rule was broken by then."""
+        for one in violations:
+            self._add(
+                "rule broken", f"{one.invariant}: {one.summary}", one.seqs[-1] if one.seqs else None, at_ns
+            )
+
+    def facts(self, derived: dict[str, Any]) -> list[dict[str, Any]]:
+        """All of them, in the order of the log.
+
+        Args:
+            derived: the session's story.
+        """
+        return sorted([*self._seen, *_derived(derived)], key=lambda one: one["at_ns"] or 0)[: 4 * MOST]
+
+    def _note(self, what: str, text: str, entry: Entry) -> None:
+        self._add(what, text, entry.seq, entry.at_ns)
+
+    def _add(self, what: str, text: str, seq: int | None, at_ns: int) -> None:
+        if len(self._seen) < MOST:
+            self._seen.append(problem(what, text, seq, at_ns))
+
+
+def problem(
+    what: str, text: str, seq: int | None, at_ns: int | None, *, mild: bool = False
+) -> dict[str, Any]:
+    """One of the list, for the page."""
+    return {"what": what, "text": text, "seq": seq, "at_ns": at_ns, "level": "mild" if mild else "bad"}
+
+
+def _derived(story: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    for one in story["responses"]:
+        if one["status"] in ("failed", "incomplete"):
+            reason = f": {one['reason']}" if one["reason"] else ""
+            yield problem(
+                f"response {one['status']}", f"{one['response_id']}{reason}", one["seq"], one["began_ns"]
+            )
+    for one in story["tools"]:
+        if one["ended_ns"] is None:
+            yield problem(
+                "tool unanswered", f"{one['name']}({one['arguments']})", one["seq"], one["began_ns"]
+            )
+    for one in _waits(story["latency"]):
+        text = f"{one['ms']:,.0f} ms from the end of turn {one['turn']} until its answer {one['until']}"
+        yield problem("overlong silence", text, one["seq"], one["ended_ns"], mild=True)
+    for one in story["heard"]:
+        for odd in one["discrepancies"]:
+            said = f": {one['text']!r}" if one["text"] else ""
+            yield problem(odd, f"{one['item_id']}{said}", one["seq"], one["at_ns"], mild=True)
+
+
+def _waits(latency: Sequence[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    for one in latency:
+        named = (("played_ms", "was played"), ("first_sound_ms", "could be heard"), ("first_byte_ms", "came"))
+        ms, until = next(((one[key], said) for key, said in named if one[key] is not None), (None, ""))
+        if ms is not None and ms > OVERLONG_MS:
+            yield {**one, "ms": ms, "until": until}

@@ -1,0 +1,226 @@
+"""`SessionSound`: the sound of a session as a page keeps it: each lane's stretches end to end, in blocks, and
+their waveforms."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ..session import LaneName, Lanes, SoundFormat, Stretch
+from ..session.derived.loudness import g711_samples
+from .entry_sources import EntrySource, bytes_or_nothing
+from .waveforms import LOW_RATE_HZ, PEAK_MS, lowered, peaks_of
+
+BLOCK_BYTES = 1 << 20
+"""Of a block of sound, before it is packed: twenty seconds of PCM16."""
+
+LONG_NS = 600 * 10**9
+"""From so long on, sound is kept at 16 kHz unless somebody asks for more."""
+
+LANES: tuple[LaneName, ...] = ("user", "model")
+
+
+class AudioKept(StrEnum):
+    """What a page keeps of the sound."""
+
+    PCM = "pcm"  # as it was recorded
+    LOW = "16k"  # PCM16 at 16 kHz, where it was recorded at more
+    SILENCE = "silence"  # waveforms and sound are silent; lengths are true
+    NONE = "none"  # no sound, and no waveforms; lengths are true
+
+
+@dataclass
+class _Laid:
+    """A stretch, and where its sound lies in its lane.
+
+    Attributes:
+        begin: in bytes of what is kept.
+        length: likewise.
+        format: of what is kept.
+        peak: the first of its peaks, in the lane's.
+    """
+
+    stretch: Stretch
+    begin: int
+    length: int
+    format: SoundFormat
+    peak: int
+
+
+@dataclass
+class _Lane:
+    laid: list[_Laid] = field(default_factory=list[_Laid])
+    peaks: bytearray = field(default_factory=bytearray)
+    peaked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # what the peaks are of
+
+    @property
+    def length(self) -> int:
+        return self.laid[-1].begin + self.laid[-1].length if self.laid else 0
+
+
+class SessionSound:
+    """Is told the lanes, again whenever there is more of them, and gives blocks.
+
+    Args:
+        kept: what is kept; None: as it was recorded, of a long session at 16 kHz.
+    """
+
+    def __init__(self, kept: AudioKept | None = None) -> None:
+        self._asked = kept
+        self.kept = kept or AudioKept.PCM
+        self._lanes: dict[LaneName, _Lane] = {name: _Lane() for name in LANES}
+
+    def lay(self, lanes: Lanes, source: EntrySource) -> None:
+        """Take over how the sound lies; waveforms of what is known already are kept."""
+        end_ns = max((one.end_ns for one in lanes.stretches), default=0)
+        if self._asked is None and end_ns * lanes.pace > LONG_NS:
+            self.kept = AudioKept.LOW
+        for name in LANES:
+            self._lay(self._lanes[name], lanes.of(name), source)
+
+    def _lay(self, lane: _Lane, stretches: list[Stretch], source: EntrySource) -> None:
+        lane.laid, begin, peak = [], 0, 0
+        for number, stretch in enumerate(stretches):
+            format = self._format(stretch.format)
+            length = self._length(stretch)
+            lane.laid.append(_Laid(stretch, begin, length, format, peak))
+            known = lane.peaked[number] if number < len(lane.peaked) else None
+            if known != (stretch.pieces[0].seq, stretch.length):
+                del lane.peaks[peak * 2 :], lane.peaked[number:]
+                lane.peaks += self._peaks(stretch, source)
+                lane.peaked.append((stretch.pieces[0].seq, stretch.length))
+            begin += length
+            peak += 0 if self.kept is AudioKept.NONE else self._peak_count(stretch)
+
+    def facts(self) -> dict[str, Any]:
+        """Where the sound lies, for the page."""
+        return {
+            "kept": self.kept,
+            "block": BLOCK_BYTES,
+            "peak_ms": PEAK_MS,
+            "lanes": {name: [_facts(one) for one in self._lanes[name].laid] for name in LANES},
+            "g711": {one: list(g711_samples(one)) for one in sorted(self._g711())},
+        }
+
+    def block_count(self, lane: LaneName) -> int:
+        """How many blocks of sound a lane has."""
+        return 0 if self.kept is AudioKept.NONE else -(-self._lanes[lane].length // BLOCK_BYTES)
+
+    def block(self, lane: LaneName, number: int, source: EntrySource) -> bytes:
+        """One of them: PCM16, or G.711, as the stretches say that lie there."""
+        begin, end = number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES
+        laid = self._lanes[lane].laid
+        first = max(bisect_right(laid, begin, key=lambda one: one.begin) - 1, 0)
+        made = bytearray()
+        for one in laid[first:]:
+            if one.begin >= end:
+                break
+            low, high = max(begin - one.begin, 0), min(end - one.begin, one.length)
+            if low < high:
+                made += self._bytes(one, low, high, source)
+        return bytes(made)
+
+    def peaks(self, lane: LaneName) -> bytes:
+        """Pairs of signed bytes, `PEAK_MS` each, stretch by stretch."""
+        return b"" if self.kept is AudioKept.NONE else bytes(self._lanes[lane].peaks)
+
+    # --- helpers ------------------------------------------------------------------------------------
+
+    def _format(self, format: SoundFormat) -> SoundFormat:
+        if self.kept is AudioKept.LOW and format.encoding == "pcm16" and format.rate_hz > LOW_RATE_HZ:
+            return format._replace(rate_hz=LOW_RATE_HZ)
+        return format
+
+    def _length(self, stretch: Stretch) -> int:
+        """Of what is kept, in bytes."""
+        if self._format(stretch.format) == stretch.format:
+            return stretch.length
+        return sum(_lowered_length(piece.length, stretch.format.rate_hz) for piece in stretch.pieces)
+
+    def _bytes(self, laid: _Laid, low: int, high: int, source: EntrySource) -> bytes:
+        """A part of what is kept of a stretch."""
+        made, place, stretch = bytearray(), 0, laid.stretch
+        first = low
+        for piece in stretch.pieces:
+            low_rate = laid.format != stretch.format
+            length = _lowered_length(piece.length, stretch.format.rate_hz) if low_rate else piece.length
+            if place + length > low and place < high:
+                if not made:
+                    first = place
+                data = None if self.kept is AudioKept.SILENCE else bytes_or_nothing(source, piece.reference)
+                if data is None:
+                    data = laid.format.silence * length
+                elif low_rate:
+                    data = lowered(data, stretch.format.rate_hz)
+                made += data
+            place += length
+            if place >= high:
+                break
+        return bytes(made[low - first : high - first])
+
+    def _peaks(self, stretch: Stretch, source: EntrySource) -> bytes:
+        if self.kept is AudioKept.NONE:
+            return b""
+        if self.kept is AudioKept.SILENCE:
+            return bytes(self._peak_count(stretch) * 2)
+        format = stretch.format
+        table = None if format.encoding == "pcm16" else g711_samples(format.encoding)
+        size = max(format.rate_hz * PEAK_MS // 1000, 1) * format.sample_bytes
+        made, rest = bytearray(), b""
+        for piece in stretch.pieces:
+            data = bytes_or_nothing(source, piece.reference)
+            rest += format.silence * piece.length if data is None else data
+            whole = len(rest) // size * size
+            made += peaks_of(rest[:whole], format, table)
+            rest = rest[whole:]
+        return bytes(made + peaks_of(rest, format, table))
+
+    def _peak_count(self, stretch: Stretch) -> int:
+        size = max(stretch.format.rate_hz * PEAK_MS // 1000, 1)
+        return -(-(stretch.length // stretch.format.sample_bytes) // size)
+
+    def _g711(self) -> set[str]:
+        formats = (one.format.encoding for lane in self._lanes.values() for one in lane.laid)
+        return {encoding for encoding in formats if encoding != "pcm16"}
+
+
+def sound_blocks(sound: SessionSound, source: EntrySource) -> Iterator[tuple[str, bytes]]:
+    """Every block of a session's sound, by its name."""
+    for lane in LANES:
+        yield f"peaks/{lane}", sound.peaks(lane)
+    for lane in LANES:
+        for number in range(sound.block_count(lane)):
+            yield f"sound/{lane}/{number}", sound.block(lane, number, source)
+
+
+def _lowered_length(length: int, rate_hz: int) -> int:
+    """In bytes, of so many: as `lowered` has it."""
+    samples = length // 2
+    return (samples // 3 * 2 if rate_hz == 24_000 else samples * LOW_RATE_HZ // rate_hz) * 2
+
+
+def _facts(laid: _Laid) -> dict[str, Any]:
+    stretch = laid.stretch
+    ratio = laid.length / stretch.length if stretch.length else 0.0
+    heard = None if stretch.heard is None else round(stretch.heard * ratio) // laid.format.sample_bytes
+    return {
+        "begin_ns": stretch.begin_ns,
+        "end_ns": stretch.end_ns,
+        "until_ns": stretch.until_ns,
+        "heard_until_ns": stretch.heard_until_ns,
+        "part": stretch.part,
+        "assumed": stretch.assumed,
+        "encoding": laid.format.encoding,
+        "rate_hz": laid.format.rate_hz,
+        "recorded_rate_hz": stretch.format.rate_hz,
+        "at": laid.begin,
+        "length": laid.length,
+        "heard": heard,
+        "peak": laid.peak,
+        # Of each piece: whose it is, and where it begins, in samples of what is kept.
+        "seqs": [piece.seq for piece in stretch.pieces],
+        "begins": [round(piece.begin * ratio) // laid.format.sample_bytes for piece in stretch.pieces],
+    }
