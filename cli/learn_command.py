@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import inspect
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
+from ..integrations.learning import learned_from, source_digest, users_calls
 from ..replay import Played
 from ..schema import UsageError
 from ..schema.log import locate
 from ..session import (
     RUNS,
     Draft,
-    Origins,
     Recording,
     Target,
     keep_origins,
     parse_target,
-    reactions,
     unknown_calls,
 )
 from ..session.fixture import is_fixture, read_fixture, rewrite_origins
@@ -98,11 +94,7 @@ def origins_of(
     Raises:
         UsageError: the application is not the one that was recorded; or such a call is none.
     """
-    unknown = {draft.header.id: unknown_calls(draft.entries) for draft in drafts}
-    first = drafts[0].header.id
-    wrong = sorted(set(user) - unknown[first])
-    if wrong:
-        raise UsageError(f"--user {wrong[0]}: that is no send of unknown origin of session {first}")
+    users = users_calls(drafts, user)
     runs: list[Played] = []
     for _ in range(RUNS):
         runs.append(play_once())
@@ -111,21 +103,8 @@ def origins_of(
                 f"{app} is not the application that was recorded, or it has changed: {runs[-1].problem}; "
                 "learn with the one that was, of what it does by itself"
             )
-    source = _source(application)
-    found: list[Draft] = []
-    for draft in drafts:
-        id = draft.header.id
-        played = [
-            {one.seq for one in run.report.unchecked if one.session == id}
-            if id in run.report.recordings
-            else unknown[id]
-            for run in runs
-        ]
-        users = frozenset(user if id == first else ())
-        came = reactions(unknown[id], played) - users
-        head = draft.last_digest.hex()
-        found.append(replace(draft, origins=Origins(head, app, source, RUNS, came, users)))
-    return found
+    reports = [run.report for run in runs]
+    return learned_from(drafts, reports, app, source_digest(application), users)
 
 
 def told(draft: Draft) -> str:
@@ -151,10 +130,3 @@ def _numbers(told: str | None) -> set[int]:
         return {int(one) for one in (told or "").split(",") if one.strip()}
     except ValueError:
         raise UsageError(f"--user {told}: numbers of entries, such as 341,350") from None
-
-
-def _source(application: Any) -> str:
-    """The digest of the file that an application's code stands in."""
-    code: Any = inspect.unwrap(application)
-    path = inspect.getsourcefile(cast("Any", code if inspect.isroutine(code) else type(code)))
-    return hashlib.sha256(Path(path).read_bytes() if path else b"").hexdigest()

@@ -44,6 +44,7 @@ MODULES_AS_DOORS = (
     "lab.client",  # hypothesis' half of a conversation; `lab.strategies` needs hypothesis, this does not
     "integrations.accepting",  # as those that follow
     "integrations.classes",  # `integrations` is a namespace: each of its parts needs other extras
+    "integrations.learning",
     "integrations.project",
     "integrations.soundness",
     "integrations.openai_agents.scripted",  # the SDK's testing module, which is not loaded for anything else

@@ -96,6 +96,16 @@ class Realtape:
         whole = self._whole(main)
         return run(whole) if self._plan.virtual else asyncio.run(whole)
 
+    @property
+    def made(self) -> list[Path]:
+        """The recordings that this test has made."""
+        return [recorded.path for recorded in self._recorded]
+
+    @property
+    def found(self) -> dict[Path, ReplayReport]:
+        """The reports of its replays, by the places of their recordings."""
+        return {replay.path: replay.report for replay in self._replayed}
+
     # --- for the hooks --------------------------------------------------------------------------------
 
     @contextlib.contextmanager

@@ -6,11 +6,13 @@ import asyncio
 import inspect
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .fixture import Realtape
+from .learning_runs import Reports, learn
 from .plugin import ACTIVE, FIXTURE, NOT_CHECKED, UPDATED
 from .plugin_options import settings_of
 from .recording_plan import RecordingPlan
@@ -20,6 +22,10 @@ from .virtual_loops import VirtualLoops
 
 _PLAN = pytest.StashKey[RecordingPlan]()
 _RUN = pytest.StashKey[Realtape]()
+_MADE = pytest.StashKey[list[Path]]()
+"""The recordings that a test has just made."""
+_LEARNING = pytest.StashKey[RecordingPlan]()
+_FOUND = pytest.StashKey[Reports]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,6 +47,7 @@ class Active:
         self._shared: dict[str, str] = {}
         self._loops = VirtualLoops()
         self._unused = Unused(config)
+        self._not_learned: list[str] = []
 
     def collected(self, session: pytest.Session) -> None:
         """Find tests that would have one recording together, and recordings that no test has."""
@@ -89,18 +96,36 @@ class Active:
     # --- hooks ----------------------------------------------------------------------------------------
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """While a test of ours runs, asyncio asks us for loops."""
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
+        """While a test of ours runs, asyncio asks us for loops. What it has recorded is learned from."""
         if not uses(item):
             return (yield)
         with self._loops.installed():
-            return (yield)
+            result = yield
+            made = item.stash.get(_MADE, list[Path]())
+            if made:
+                problem = learn(item, nextitem, made, lambda plan: self._learning(item, plan))
+                if problem:
+                    self._not_learned.append(f"{item.nodeid}\n  {problem}")
+            return result
+
+    def _learning(self, item: pytest.Item, plan: RecordingPlan | None) -> Reports | None:
+        """The plan of the next run of a test, and what the last one has found."""
+        if plan is None:
+            del item.stash[_LEARNING]
+            return item.stash.get(_FOUND, None)
+        item.stash[_LEARNING] = plan
+        if _FOUND in item.stash:
+            del item.stash[_FOUND]
+        return None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Plan, before any fixture makes a loop."""
         if uses(item):
-            item.stash[_PLAN] = self._plan(item)
+            item.stash[_PLAN] = item.stash.get(_LEARNING, None) or self._plan(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
@@ -130,6 +155,11 @@ class Active:
                 run.judge(error)
                 raise
         run.judge(None)
+        if _LEARNING in pyfuncitem.stash:
+            pyfuncitem.stash[_FOUND] = run.found
+            return result
+        if plan is not None and plan.settings.learn:
+            pyfuncitem.stash[_MADE] = run.made
         pyfuncitem.user_properties += [(UPDATED, told) for told in run.updated]
         pyfuncitem.user_properties += [(NOT_CHECKED, told) for told in run.unchecked]
         return result
@@ -148,8 +178,12 @@ class Active:
         return report
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The recordings that no test has."""
+        """The recordings that no test has, and those of which nothing was learned."""
         self._unused.summary(terminalreporter)
+        if self._not_learned:
+            terminalreporter.write_sep("=", "realtape: recorded, and nothing learned of it")
+            for told in self._not_learned:
+                terminalreporter.write_line(told)
 
 
 class AsyncTests:

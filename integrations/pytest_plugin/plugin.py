@@ -57,6 +57,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("realtape_record", "how to record if --realtape-record is not given: none, once, new, all")
     parser.addini("realtape_recordings", "folder of the recordings, beside the tests", default="recordings")
     parser.addini("realtape_redact", "take personal data out of what is recorded", type="bool", default=True)
+    parser.addini(
+        "realtape_learn",
+        "replay what was just recorded, to learn what the application does by itself",
+        type="bool",
+        default=True,
+    )
     parser.addini("realtape_audio", "of what is recorded: keep, silence or drop", default="keep")
     parser.addini(
         "realtape_allow_loopback", "tests that replay may connect to this machine", type="bool", default=False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +50,14 @@ class RecordingPlan:
         here = Path(item.config.invocation_params.dir)
         test = f"{shown(item.path, here)}::{item.nodeid.partition('::')[2]}"
         return cls(test, settings, path, begins)
+
+    def replayed(self) -> RecordingPlan:
+        """The same test, on what it has recorded: to learn of it, and not to be judged."""
+        replay = {**self.settings.replay, "on_divergence": "collect", "learned": False}
+        settings = replace(
+            self.settings, mode=Mode.NONE, check=False, keep=False, update=False, replay=replay
+        )
+        return replace(self, settings=settings, begins_recording=False)
 
     @property
     def virtual(self) -> bool:

@@ -24,6 +24,7 @@ INI = """
 [pytest]
 asyncio_default_fixture_loop_scope = function
 filterwarnings = error
+realtape_learn = false
 """
 
 APP = '''
