@@ -1,44 +1,87 @@
-"""The application: which commands there are, and what becomes of their errors."""
+"""The application: which commands there are, and what becomes of their errors.
+
+A command's module is imported when it is called, or asked for its options: `realtape --help` imports none of
+them, and `realtape ls` none of the others, with all that they need.
+"""
 
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
-from ..integrations.project import project_of
-from ..schema import RealtapeError
 from . import output
-from .accept_command import accept
-from .check_command import check
-from .config_command import config, defaults_of, options_of
-from .demo_command import demo
-from .diff_command import diff
-from .erase_command import erase
-from .exit_codes import Exit, exit_of
-from .export_command import export
-from .heard_command import heard
-from .import_command import import_
-from .learn_command import learn
-from .ls_command import ls
-from .pin_command import pin, unpin
-from .proxy_command import proxy
-from .prune_command import prune
-from .recover_command import recover
-from .replay_command import replay
-from .serve_command import serve
-from .show_command import show
-from .shrink_command import shrink
-from .stats_command import stats
-from .sweep_command import sweep
-from .trim_command import trim
-from .verify_command import verify
+from .defaults import Defaults
+from .exit_codes import Exit, exit_of, is_ours
+
+
+class Declared(NamedTuple):
+    """A command: where its function is, and what the list of commands says of it."""
+
+    module: str
+    function: str
+    help: str
+
+
+COMMANDS: Mapping[str, Declared] = {
+    "demo": Declared("demo_command", "demo", "Record a conversation with a local provider, and replay it"),
+    "ls": Declared("ls_command", "ls", "List the sessions of a store, the oldest first"),
+    "show": Declared("show_command", "show", "Show a recording as a timeline, or as a conversation"),
+    "heard": Declared("heard_command", "heard", "Show what the user really heard of what the model said"),
+    "stats": Declared("stats_command", "stats", "Count and measure what happened in sessions"),
+    "replay": Declared("replay_command", "replay", "Replay a recording into an application"),
+    "serve": Declared("serve_command", "serve", "Replay a recording to any client, as its server"),
+    "proxy": Declared("proxy_command", "proxy", "Record what any client and its provider say to each other"),
+    "check": Declared("check_command", "check", "Replay a corpus of recordings into an application"),
+    "learn": Declared("learn_command", "learn", "Find out what the recorded application does by itself"),
+    "accept": Declared("accept_command", "accept", "Let what an application does now be what was recorded"),
+    "config": Declared("config_command", "config", "Print the settings that hold here, and where from"),
+    "sweep": Declared("sweep_command", "sweep", "Move an interruption to every place of a session"),
+    "diff": Declared("diff_command", "diff", "Compare two recordings, entry by entry"),
+    "trim": Declared("trim_command", "trim", "Cut a stretch out of a recording, with what it needs"),
+    "shrink": Declared("shrink_command", "shrink", "Find the smallest recording for which a command fails"),
+    "verify": Declared("verify_command", "verify", "Check a store against the digest chains of its sessions"),
+    "recover": Declared("recover_command", "recover", "Save what is still good of a damaged store"),
+    "prune": Declared("prune_command", "prune", "Remove whole sessions"),
+    "erase": Declared("erase_command", "erase", "Erase a person's sessions, and prove it"),
+    "pin": Declared("pin_command", "pin", "Keep a recording: nothing removes it"),
+    "unpin": Declared("pin_command", "unpin", "Take a recording's pin away"),
+    "export": Declared("export_command", "export", "Write a recording as a fixture, redacted"),
+    "import": Declared("import_command", "import_", "Write a fixture, or what others captured, into a store"),
+}
+"""By name, in the order of the help."""
+
+
+class _CommandGroup(TyperGroup):
+    """The commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of a name, or None."""
+        return command_of(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """What the help says of them, without any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.help) for name, one in COMMANDS.items()])
+
+
+_SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+}
 
 app = typer.Typer(
     name="realtape",
@@ -46,14 +89,28 @@ app = typer.Typer(
     "the path of an SQLite file (or a postgresql:// URL), and how a session's id begins; "
     "without #, the newest (with those before it, if its model had connected again). "
     "Or by a fixture: its folder, or its .zip file.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    cls=_CommandGroup,
+    **_SETTINGS,
 )
 
 
-def _command(name: str, command: Callable[..., int]) -> None:
-    app.command(name)(_reported(command))
+@functools.cache
+def command_of(name: str) -> Any:
+    """A command, with its options.
+
+    Raises:
+        KeyError: there is no such command.
+    """
+    one = COMMANDS[name]
+    module = importlib.import_module(f".{one.module}", __package__)
+    alone = typer.Typer(**_SETTINGS)
+    alone.command(name)(_reported(getattr(module, one.function)))
+    return typer.main.get_command(alone)
+
+
+def all_commands() -> dict[str, Any]:
+    """Every command, by name: all their modules are imported."""
+    return {name: command_of(name) for name in COMMANDS}
 
 
 def _reported(command: Callable[..., int]) -> Callable[..., int]:
@@ -70,14 +127,12 @@ def _reported(command: Callable[..., int]) -> Callable[..., int]:
         except BrokenPipeError:
             output.let_go_of_stdout()
             return Exit.UNREAD
-        except RealtapeError as error:
-            if _debugging():
-                raise
-            output.note(str(error))
-            return exit_of(error)
         except Exception as error:
             if _debugging():
                 raise
+            if is_ours(error):
+                output.note(str(error))
+                return exit_of(error)
             output.note(
                 f"unexpected {type(error).__name__}: {error}; REALTAPE_DEBUG=1 shows where, please report it"
             )
@@ -86,54 +141,24 @@ def _reported(command: Callable[..., int]) -> Callable[..., int]:
     return reported
 
 
-# One line each, in the order of the help. What needs an extra imports it when it is called.
-_command("demo", demo)
-_command("ls", ls)
-_command("show", show)
-_command("heard", heard)
-_command("stats", stats)
-_command("replay", replay)
-_command("serve", serve)
-_command("proxy", proxy)
-_command("check", check)
-_command("learn", learn)
-_command("accept", accept)
-_command("config", config)
-_command("sweep", sweep)
-_command("diff", diff)
-_command("trim", trim)
-_command("shrink", shrink)
-_command("verify", verify)
-_command("recover", recover)
-_command("prune", prune)
-_command("erase", erase)
-_command("pin", pin)
-_command("unpin", unpin)
-_command("export", export)
-_command("import", import_)
-
-
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
     output.prepare()
     command: Any = typer.main.get_command(app)
     try:
-        options = options_of(command.commands)
         code: Any = command.main(
             args=None if arguments is None else list(arguments),
             prog_name="realtape",
             standalone_mode=False,
-            default_map=defaults_of(project_of(Path.cwd(), options), options),
+            default_map=Defaults(Path.cwd(), COMMANDS, command_of),
         )
-    except RealtapeError as error:
-        if _debugging():
+    except Exception as error:
+        if hasattr(error, "format_message"):  # those of the parser have one
+            return _misuse(error)
+        if _debugging() or not is_ours(error):
             raise
         output.note(str(error))
         return exit_of(error)
-    except Exception as error:
-        if not hasattr(error, "format_message"):  # those of the parser have one
-            raise
-        return _misuse(error)
     return int(code) if isinstance(code, int) else Exit.SAME
 
 
@@ -153,9 +178,9 @@ def _debugging() -> bool:
 def _print_version(wanted: bool) -> None:
     if wanted:
         try:
-            output.put(f"realtape {version('realtape')}")
+            typer.echo(f"realtape {version('realtape')}")
         except PackageNotFoundError:  # run from a folder that nobody installed
-            output.put("realtape (not installed)")
+            typer.echo("realtape (not installed)")
         raise typer.Exit
 
 
@@ -169,4 +194,4 @@ def main(
 ) -> None:
     """Print the help where no command is named."""
     if context.invoked_subcommand is None:
-        output.put(context.get_help())
+        typer.echo(context.get_help())

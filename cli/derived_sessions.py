@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..schema import CorruptRecordError, SessionRecord
-from ..schema.log import Address, fetch_headers, locate, open_blocking
+from ..schema.log import fetch_headers, open_blocking
 from ..session import EVERY, SessionFilter, Target, choose_all
 from ..session.derived import THRESHOLD_DBFS, Derived, derive_stored
-from ..session.fixture import is_fixture, read_into_memory
+from ..session.fixture import located
 from .filter_options import fitting, refuse_both
-
-
-def address_of(target: Target) -> Address:
-    """Where its store is: that of a fixture, in memory."""
-    return read_into_memory(target.store)[0] if is_fixture(target.store) else locate(target.store)
 
 
 def derived_sessions(
@@ -37,7 +32,7 @@ def derived_sessions(
     for target in targets:
         refuse_both(target, wanted)
     for target in targets:
-        address = address_of(target)
+        address = located(target.store)
         with open_blocking(address) as connection:
             found: Sequence[SessionRecord | CorruptRecordError]
             if target.session is None and (every or wanted != EVERY):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from ..replay import DivergenceError
-from ..schema import CorruptRecordError, FixtureError, NotAStoreError
-
 
 class Exit(IntEnum):
     """What a command's exit code says; `docs/cli.md` tells it to users."""
@@ -19,8 +16,18 @@ class Exit(IntEnum):
     UNREAD = 141  # whoever read the output went away, as `head` does
 
 
+def is_ours(error: BaseException) -> bool:
+    """Whether an error is one of Realtape's own, which say what to do."""
+    from ..schema import RealtapeError  # here: a command that goes well imports no more than it needs
+
+    return isinstance(error, RealtapeError)
+
+
 def exit_of(error: BaseException) -> Exit:
     """The exit code of a command that ended with this error."""
+    from ..replay import DivergenceError
+    from ..schema import CorruptRecordError, FixtureError, NotAStoreError
+
     if isinstance(error, NotAStoreError | FixtureError | DivergenceError):
         return Exit.DIVERGED
     if isinstance(error, CorruptRecordError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ..schema import Header, Status, StoreLocation
-from ..schema.log import locate, open_for_reading, read
+from ..schema.log import open_blocking
 from ..session import EVERY, ListedSession, Listing, SessionFilter, listed, parse_store
-from ..session.fixture import is_fixture, read_into_memory
+from ..session.fixture import located
 from ..session.words import short
 from . import output
 from .exit_codes import Exit
@@ -40,7 +39,7 @@ def ls(
     as_json: Annotated[bool, typer.Option("--json", help="Print an array of objects.")] = False,
 ) -> int:
     """List the sessions of a store, the oldest first."""
-    listing = asyncio.run(_read(parse_store(store), wanted))
+    listing = _read(parse_store(store), wanted)
     sessions, damaged = listing.sessions, listing.damaged
     for error in damaged:
         output.note(str(error))
@@ -60,10 +59,10 @@ def ls(
     return code
 
 
-async def _read(store: StoreLocation, wanted: SessionFilter) -> Listing:
-    address = read_into_memory(store)[0] if is_fixture(store) else locate(store)
-    async with open_for_reading(address) as connection:
-        return await read(connection, listed, wanted)
+def _read(store: StoreLocation, wanted: SessionFilter) -> Listing:
+    address = located(store)
+    with open_blocking(address) as connection:
+        return listed(connection, wanted)
 
 
 def started_at(header: Header) -> str:

@@ -9,11 +9,12 @@ import typer
 
 from ..schema import NotAStoreError, UsageError
 from ..schema.log import Pages, locate
-from ..session import Survey, parse_store, survey, write_survey
+from ..session import parse_store, survey, write_survey
 from ..session.fixture import is_fixture, written_aside
 from . import output
 from .derived import refuse_existing
 from .exit_codes import Exit
+from .surveys import put_survey
 
 
 def recover(
@@ -35,21 +36,13 @@ def recover(
     with Pages(address.path) as pages:
         found = survey(pages)
         if not found.sessions:
-            tell(found)
+            put_survey(found)
             raise NotAStoreError(
                 str(address), "no session can be saved", "name the store that was recorded into"
             )
         with written_aside(out, ".db") as aside:
             write_survey(found, aside)
-    tell(found)
+    put_survey(found)
     saved = sum(len(one.prefix) for one in found.sessions)
     output.put(f"{out}: {saved:,} entries of {len(found.sessions):,} sessions")
     return Exit.SAME if found.whole else Exit.INCOMPLETE
-
-
-def tell(found: Survey) -> None:
-    """A line for each session, and for what belongs to none."""
-    for saved in found.sessions:
-        output.put(str(saved)) if saved.whole else output.note(str(saved))
-    if found.strays:
-        output.note(f"{found.strays:,} entries belong to sessions whose header is lost; they cannot be saved")

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ..schema import WIRE_FORMAT, CorruptRecordError, Entry, Kind, SessionRecord, UsageError
-from ..schema.log import locate, open_for_reading, read
+from ..schema.log import open_for_reading, read
 from ..session import (
     EVERY,
     NOTED,
@@ -32,7 +32,7 @@ from ..session import (
     seconds,
     words,
 )
-from ..session.fixture import is_fixture, read_into_memory
+from ..session.fixture import located
 from . import output
 from .bounds import Bound, parse_bound
 from .exit_codes import Exit
@@ -158,7 +158,7 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
 
 
 async def _fitting(target: Target, wanted: SessionFilter) -> list[SessionRecord | CorruptRecordError]:
-    address = read_into_memory(target.store)[0] if is_fixture(target.store) else locate(target.store)
+    address = located(target.store)
     async with open_for_reading(address) as connection:
         return await read(connection, fitting, address, wanted)
 

@@ -18,14 +18,14 @@ from ..schema import (
     Status,
     UsageError,
 )
-from ..schema.log import Address, Pages, SealKey, fetch_headers, file_damage, locate, open_blocking
+from ..schema.log import Address, Pages, SealKey, fetch_headers, file_damage, open_blocking
 from ..session import EVERY, SessionFilter, Target, choose, choose_all, parse_target, survey, verified_batches
-from ..session.fixture import is_fixture, read_into_memory
+from ..session.fixture import located
 from . import output
 from .exit_codes import Exit
 from .filter_options import filtered, fitting, refuse_both
 from .progress import Progress
-from .recover_command import tell
+from .surveys import put_survey
 
 DIGEST_BYTES = 32
 MAX_GAPS = 5
@@ -61,7 +61,7 @@ def verify(
     refuse_both(words, wanted)
     if head is not None and not words.is_single:
         raise UsageError("--expect is of one session: name it, STORE#SESSION")
-    address = read_into_memory(words.store)[0] if is_fixture(words.store) else locate(words.store)
+    address = located(words.store)
     keys = _keys(key or [], key_file or [])
     try:
         return _verify_store(address, words, wanted, head, keys)
@@ -78,7 +78,7 @@ def _tell_what_is_left(address: Address, error: NotAStoreError) -> Exit:
         found = survey(pages)
     if not found.sessions and not found.strays:
         raise error
-    tell(found)
+    put_survey(found)
     output.note(f"{address}: {error.problem}; `realtape recover` writes the above into a new store")
     return Exit.INCOMPLETE
 

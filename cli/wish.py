@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ..integrations.classes import replay_class
-from ..integrations.project import client_ids_of, matchers_of
+from ..integrations.replay_settings import client_ids_of, matchers_of
 from ..replay import (
     PATIENCE_SECONDS,
     Application,

@@ -5,59 +5,64 @@ Imports nothing of the other packages; `recorder` and `replay` import this one, 
 
 from __future__ import annotations
 
-from .codec import STANDARD, Codec, Described, RecordedError, Vocabulary, same
-from .entries import FORMAT, WIRE_FORMAT, Entry, Flag, Header, Kind, SessionRecord, Status
-from .errors import (
-    CodecError,
-    CorruptRecordError,
-    DecodingError,
-    EncodingError,
-    FixtureError,
-    NewerFormatError,
-    NotAStoreError,
-    RealtapeError,
-    SessionNotFoundError,
-    StoreBusyError,
-    StoreError,
-    StoreNotFoundError,
-    StoreWriteError,
-    UsageError,
-)
-from .events import (
-    RealtimeModelAudioDoneEvent,
-    RealtimeModelAudioEvent,
-    RealtimeModelAudioInterruptedEvent,
-    RealtimeModelConnectionStatusEvent,
-    RealtimeModelEndOfStreamEvent,
-    RealtimeModelErrorEvent,
-    RealtimeModelEvent,
-    RealtimeModelExceptionEvent,
-    RealtimeModelInputAudioTimeoutTriggeredEvent,
-    RealtimeModelInputAudioTranscriptionCompletedEvent,
-    RealtimeModelItemDeletedEvent,
-    RealtimeModelItemUpdatedEvent,
-    RealtimeModelOtherEvent,
-    RealtimeModelOutputTextDeltaEvent,
-    RealtimeModelRawServerEvent,
-    RealtimeModelToolCallEvent,
-    RealtimeModelTranscriptDeltaEvent,
-    RealtimeModelTurnEndedEvent,
-    RealtimeModelTurnStartedEvent,
-    RealtimeModelUsageEvent,
-)
-from .frames import Frame
-from .log import StoreLocation
-from .model import RealtimeModel, RealtimeModelConfig, RealtimeModelListener
-from .playback import RealtimePlaybackState, RealtimePlaybackTracker, audio_length_ms
-from .sends import (
-    RealtimeModelSendAudio,
-    RealtimeModelSendEvent,
-    RealtimeModelSendInterrupt,
-    RealtimeModelSendRawMessage,
-    RealtimeModelSendSessionUpdate,
-    RealtimeModelSendToolOutput,
-    RealtimeModelSendUserInput,
-)
+from typing import TYPE_CHECKING
+
+from .lazy_doors import open_lazily
+
+if TYPE_CHECKING:
+    from .codec import STANDARD, Codec, Described, RecordedError, Vocabulary, same
+    from .entries import FORMAT, WIRE_FORMAT, Entry, Flag, Header, Kind, SessionRecord, Status
+    from .errors import (
+        CodecError,
+        CorruptRecordError,
+        DecodingError,
+        EncodingError,
+        FixtureError,
+        NewerFormatError,
+        NotAStoreError,
+        RealtapeError,
+        SessionNotFoundError,
+        StoreBusyError,
+        StoreError,
+        StoreNotFoundError,
+        StoreWriteError,
+        UsageError,
+    )
+    from .events import (
+        RealtimeModelAudioDoneEvent,
+        RealtimeModelAudioEvent,
+        RealtimeModelAudioInterruptedEvent,
+        RealtimeModelConnectionStatusEvent,
+        RealtimeModelEndOfStreamEvent,
+        RealtimeModelErrorEvent,
+        RealtimeModelEvent,
+        RealtimeModelExceptionEvent,
+        RealtimeModelInputAudioTimeoutTriggeredEvent,
+        RealtimeModelInputAudioTranscriptionCompletedEvent,
+        RealtimeModelItemDeletedEvent,
+        RealtimeModelItemUpdatedEvent,
+        RealtimeModelOtherEvent,
+        RealtimeModelOutputTextDeltaEvent,
+        RealtimeModelRawServerEvent,
+        RealtimeModelToolCallEvent,
+        RealtimeModelTranscriptDeltaEvent,
+        RealtimeModelTurnEndedEvent,
+        RealtimeModelTurnStartedEvent,
+        RealtimeModelUsageEvent,
+    )
+    from .frames import Frame
+    from .log import StoreLocation
+    from .model import RealtimeModel, RealtimeModelConfig, RealtimeModelListener
+    from .playback import RealtimePlaybackState, RealtimePlaybackTracker, audio_length_ms
+    from .sends import (
+        RealtimeModelSendAudio,
+        RealtimeModelSendEvent,
+        RealtimeModelSendInterrupt,
+        RealtimeModelSendRawMessage,
+        RealtimeModelSendSessionUpdate,
+        RealtimeModelSendToolOutput,
+        RealtimeModelSendUserInput,
+    )
 
 __all__ = [
     "FORMAT",
@@ -124,3 +129,5 @@ __all__ = [
     "audio_length_ms",
     "same",
 ]
+
+open_lazily(__name__)

@@ -6,34 +6,39 @@ entries in order by `read(entry)`, and can be asked at any of them; none keeps m
 
 from __future__ import annotations
 
-from .audio import HeardAudio, HeardSound, Part, ReceivedAudio
-from .conversation_lines import ConversationLine, ConversationReader, conversation
-from .drafts import Draft, keep_origins, read_drafts, write_drafts
-from .erasing import Erasure, erase, named_for_erasure
-from .failures import is_failure
-from .filters import EVERY, ListedSession, Listing, SessionFilter, listed, texts_in
-from .folding import Folder
-from .interruptions import Interruption, interruptions
-from .lanes import LaneName, Lanes, LanesReader, SoundPiece, Stretch
-from .learned import RUNS, Origins
-from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, interrupts, server_event
-from .notes import NOTED, Notes
-from .origins import Origin, origin_of, reactions, unknown_calls
-from .places import Numbering, Place
-from .recording import Recording, choose, choose_all
-from .recovery import Saved, Survey, survey, write_survey
-from .retention import Going, Retention, chains, kin
-from .sound import SoundFormat, SoundFormats, format_of
-from .speech import Speech
-from .state import Fold, HeardSoFar, HistoryItem, OpenCall, Said, State
-from .states import States, state_at
-from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
-from .structure import Message, Response, Structure
-from .targets import Target, parse_store, parse_target
-from .timeline import Row, entry_columns, row_of, seconds
-from .tool_calls import ToolAnswers, ToolCall, ToolCalls, tool_calls
-from .verifying import verified_batches
-from .wire_events import WireEvents, entries_with_events, with_events
+from typing import TYPE_CHECKING
+
+from ..schema.lazy_doors import open_lazily
+
+if TYPE_CHECKING:
+    from .audio import HeardAudio, HeardSound, Part, ReceivedAudio
+    from .conversation_lines import ConversationLine, ConversationReader, conversation
+    from .drafts import Draft, keep_origins, read_drafts, write_drafts
+    from .erasing import Erasure, erase, named_for_erasure
+    from .failures import is_failure
+    from .filters import EVERY, ListedSession, Listing, SessionFilter, listed, texts_in
+    from .folding import Folder
+    from .interruptions import Interruption, interruptions
+    from .lanes import LaneName, Lanes, LanesReader, SoundPiece, Stretch
+    from .learned import RUNS, Origins
+    from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, interrupts, server_event
+    from .notes import NOTED, Notes
+    from .origins import Origin, origin_of, reactions, unknown_calls
+    from .places import Numbering, Place
+    from .recording import Recording, choose, choose_all
+    from .recovery import Saved, Survey, survey, write_survey
+    from .retention import Going, Retention, chains, kin
+    from .sound import SoundFormat, SoundFormats, format_of
+    from .speech import Speech
+    from .state import Fold, HeardSoFar, HistoryItem, OpenCall, Said, State
+    from .states import States, state_at
+    from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
+    from .structure import Message, Response, Structure
+    from .targets import Target, parse_store, parse_target
+    from .timeline import Row, entry_columns, row_of, seconds
+    from .tool_calls import ToolAnswers, ToolCall, ToolCalls, tool_calls
+    from .verifying import verified_batches
+    from .wire_events import WireEvents, entries_with_events, with_events
 
 __all__ = [
     "EVERY",
@@ -126,3 +131,5 @@ __all__ = [
     "write_drafts",
     "write_survey",
 ]
+
+open_lazily(__name__)

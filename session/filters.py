@@ -14,11 +14,9 @@ from sqlalchemy.engine import Connection
 from ..schema.entries import WIRE_FORMAT, Entry, Kind, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, UsageError
 from ..schema.log import entry_batches, fetch_durations, fetch_entries, fetch_headers
-from .drafts import fetch_draft
 from .failures import is_failure
 from .fields import client_message, event_fields, mapping, payload, server_message, text_of
 from .messages import SPOKEN_DELTAS, interrupts
-from .wire_events import entries_with_events
 from .words import detail, item_text
 
 
@@ -166,6 +164,9 @@ def _entries(connection: Connection, session: SessionRecord) -> Iterator[Entry]:
     if session.header.format < WIRE_FORMAT:
         yield from chain.from_iterable(entry_batches(connection, session.key))
     else:
+        from .drafts import fetch_draft  # with the codec and its classes: here, for who has frames
+        from .wire_events import entries_with_events
+
         yield from entries_with_events(fetch_draft(connection, session, verify=False))
 
 

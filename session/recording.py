@@ -13,10 +13,9 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequ
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy.engine import URL, Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..schema.clocks import clock_held
 from ..schema.codec import STANDARD, Codec, Vocabulary
@@ -50,6 +49,9 @@ from .payloads import Payloads
 from .retention import chains
 from .targets import Target, label_in, parse_target
 from .verifying import verified_batches
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 _T = TypeVar("_T")
 

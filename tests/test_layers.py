@@ -46,6 +46,7 @@ MODULES_AS_DOORS = (
     "integrations.classes",  # `integrations` is a namespace: each of its parts needs other extras
     "integrations.learning",
     "integrations.project",
+    "integrations.replay_settings",
     "integrations.soundness",
     "integrations.openai_agents.scripted",  # the SDK's testing module, which is not loaded for anything else
 )

@@ -12,6 +12,7 @@ import pytest
 from ...replay import ReplayOptions
 from ...schema import UsageError
 from ..project import project_of
+from ..replay_settings import replay_options
 from .plugin import AUDIO, MODES
 
 AudioKept = Literal["keep", "silence", "drop"]
@@ -80,7 +81,7 @@ def settings_of(item: pytest.Item) -> PluginOptions:
         told |= marker.kwargs
         name = _name(marker) or name
     try:
-        project = project_of(config.rootpath).replay_options()
+        project = replay_options(project_of(config.rootpath))
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
     replay = project | {option: told.pop(option) for option in REPLAY_OPTIONS if option in told}

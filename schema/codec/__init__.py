@@ -5,18 +5,24 @@ May import the errors and the interface of `realtape.schema`.
 
 from __future__ import annotations
 
-from .codec import REFERS, Codec, TextFilter, bytes_in, references
-from .credentials import REDACTED
-from .described import ORIGIN, Described, RecordedError
-from .encoding import MAX_DEPTH, MAX_SIZE, Reference
-from .environment import is_no_word, secrets_of_environment
-from .equality import same
-from .json_text import MAX_NESTING, from_json, require_flatness, require_nesting, to_json
-from .secrets import Secrets, SecretsInUse, credentials_in
-from .snapshots import TEXT, Snapshot, unrecordable
-from .standard import PYTHON, STANDARD, event_name, received_name, register_interface, sent_name
-from .text_places import HARMLESS_HEADERS, place_under
-from .vocabulary import State, Vocabulary
+from typing import TYPE_CHECKING
+
+from ..lazy_doors import open_lazily
+
+if TYPE_CHECKING:
+    from .codec import Codec, TextFilter
+    from .credentials import REDACTED
+    from .described import ORIGIN, Described, RecordedError
+    from .encoding import MAX_DEPTH
+    from .environment import is_no_word, secrets_of_environment
+    from .equality import same
+    from .json_text import MAX_NESTING, from_json, require_flatness, require_nesting, to_json
+    from .references import MAX_SIZE, REFERS, Reference, bytes_in, references
+    from .secrets import Secrets, SecretsInUse, credentials_in
+    from .snapshots import TEXT, Snapshot, unrecordable
+    from .standard import PYTHON, STANDARD, event_name, received_name, register_interface, sent_name
+    from .text_places import HARMLESS_HEADERS, place_under
+    from .vocabulary import State, Vocabulary
 
 __all__ = [
     "HARMLESS_HEADERS",
@@ -56,3 +62,5 @@ __all__ = [
     "to_json",
     "unrecordable",
 ]
+
+open_lazily(__name__)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import marshal
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from ..errors import DecodingError, EncodingError
+from ..errors import EncodingError
 from .decoding import Decoding
-from .encoding import MAX_SIZE, Encoding, Reference
+from .encoding import Encoding
 from .json_text import escaped, quickly_written, to_json, written
 from .raised import text_of
+from .references import MAX_SIZE, Reference
 from .secrets import Secrets
 from .snapshots import PLAIN, TEXT, TREE, Snapshot, Snapshots
 from .text_places import TextPlace, changed
@@ -20,12 +20,6 @@ from .vocabulary import FRAME, Vocabulary
 
 TextFilter = Callable[[str], str]
 """Takes a text out of a payload, returns what may be kept of it."""
-
-_REFERENCE = re.compile(r'\{"\$":"(?:py:(?:bytes|bytearray|memoryview)|base64)","at":\[(\d+),(\d+),(\d+)\]\}')
-
-
-REFERS = '"at":['
-"""In every payload that refers to bytes, and in few others."""
 
 
 class Encoded(NamedTuple):
@@ -184,22 +178,3 @@ class Codec:
 def _is_redacted_frame(tree: dict[str, Any]) -> bool:
     """Whether redactors changed a frame's message before its text was cut."""
     return tree.get("redacted") is True and tree.get("$") == FRAME
-
-
-def bytes_in(segments: Mapping[int, bytes], segment: int, offset: int, length: int) -> bytes:
-    """The bytes of a reference.
-
-    Raises:
-        DecodingError: they are not among these segments.
-    """
-    data = segments.get(segment)
-    if data is None or not 0 <= offset <= offset + length <= len(data):
-        raise DecodingError(f"bytes {offset}+{length} of segment {segment} are missing")
-    return data[offset : offset + length]
-
-
-def references(payload: str) -> list[Reference]:
-    """The bytes that a payload refers to: each reference once, in ascending order."""
-    if REFERS not in payload:
-        return []
-    return sorted({(int(a), int(b), int(c)) for a, b, c in _REFERENCE.findall(payload)})

@@ -21,9 +21,9 @@ from pydantic_core import PydanticUndefined, from_json
 
 from ..errors import CorruptRecordError, DecodingError, StoreError
 from .described import Described, RecordedError
-from .encoding import MAX_SIZE
 from .json_text import require_nesting
 from .raised import make, remember, text_of
+from .references import MAX_SIZE
 from .scalars import FROM_TREE
 from .vocabulary import Vocabulary, Word
 

@@ -36,20 +36,15 @@ from .inspection import (
 )
 from .json_text import to_ascii
 from .raised import attributes, constructor_arguments, notes, origin, text_of
+from .references import MAX_SIZE, Reference
 from .scalars import TO_TREE
 from .vocabulary import Vocabulary, Word
-
-Reference = tuple[int, int, int]
-"""(segment, offset, length) of bytes within one session."""
 
 MAX_DEPTH = 100
 """Values nested deeper than this are refused."""
 
 MAX_VALUES = 200_000
 """Payloads of more values than this are refused (a list that holds itself twice has no end)."""
-
-MAX_SIZE = 1 << 27
-"""Payloads of more characters and bytes are refused: 128 Mi, each counted as often as it is met."""
 
 BASE64_KEYS = frozenset({"delta", "audio"})
 """Where the realtime protocol carries base64 audio: `*.audio.delta`, `input_audio_buffer.append`."""

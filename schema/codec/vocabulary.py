@@ -14,8 +14,6 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel
-
 from ..errors import UsageError
 from .inspection import mro, own_attributes
 
@@ -200,6 +198,8 @@ def _shape_of(cls: type[Any], to_state: Callable[[Any], State] | None) -> tuple[
     if issubclass(cls, enum.Enum):
         return "enum", ()
     if _is_bare(cls):
+        from pydantic import BaseModel  # here: who asks for a name alone needs no models
+
         if issubclass(cls, BaseModel):
             return "model", tuple(cls.model_fields)
         if dataclasses.is_dataclass(cls):

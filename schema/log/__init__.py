@@ -5,53 +5,58 @@ May import the rest of `realtape.schema`.
 
 from __future__ import annotations
 
-from .addresses import Address, MemoryDatabase, StoreLocation, locate
-from .digest_chain import DigestChain
-from .digests import entry_digest, header_digest
-from .driver_errors import store_errors
-from .learned_text import fetch_origins, put_origins
-from .liveness import Lock, mark_interrupted
-from .pages import Pages, RecordPlace
-from .pins import pin, pinned, unpin
-from .prunings import Reason, remove_sessions
-from .receipts import mark_erased, note_erasure, pending_erasures
-from .remains import Remains, held_by_others
-from .rows import (
-    BARE_FIELDS,
-    Row,
-    advance_session,
-    count_kinds,
-    entry_batches,
-    entry_of,
-    fetch_durations,
-    fetch_ended,
-    fetch_entries,
-    fetch_headers,
-    fetch_of_types,
-    fetch_segment,
-    fetch_segment_numbers,
-    fetch_sessions,
-    find_session,
-    has_kind,
-    insert_entries,
-    insert_segment,
-    insert_session,
-    row_batches,
-    session_of,
-)
-from .seals import SealedChain, SealKey, can_seal, put_seal
-from .space import free_bytes, give_back, rewrite, shares, used_bytes
-from .stores import (
-    file_damage,
-    open_blocking,
-    open_for_changes,
-    open_for_reading,
-    open_for_writing,
-    read,
-    read_each,
-    settle,
-)
-from .untyped import SESSION_COLUMNS
+from typing import TYPE_CHECKING
+
+from ..lazy_doors import open_lazily
+
+if TYPE_CHECKING:
+    from .addresses import Address, MemoryDatabase, StoreLocation, locate
+    from .digest_chain import DigestChain
+    from .digests import entry_digest, header_digest
+    from .driver_errors import store_errors
+    from .learned_text import fetch_origins, put_origins
+    from .liveness import Lock, mark_interrupted
+    from .pages import Pages, RecordPlace
+    from .pins import pin, pinned, unpin
+    from .prunings import Reason, remove_sessions
+    from .receipts import mark_erased, note_erasure, pending_erasures
+    from .remains import Remains, held_by_others
+    from .rows import (
+        BARE_FIELDS,
+        Row,
+        advance_session,
+        count_kinds,
+        entry_batches,
+        entry_of,
+        fetch_durations,
+        fetch_ended,
+        fetch_entries,
+        fetch_headers,
+        fetch_of_types,
+        fetch_segment,
+        fetch_segment_numbers,
+        fetch_sessions,
+        find_session,
+        has_kind,
+        insert_entries,
+        insert_segment,
+        insert_session,
+        row_batches,
+        session_of,
+    )
+    from .seals import SealedChain, SealKey, can_seal, put_seal
+    from .space import free_bytes, give_back, rewrite, shares, used_bytes
+    from .stores import (
+        file_damage,
+        open_blocking,
+        open_for_changes,
+        open_for_reading,
+        open_for_writing,
+        read,
+        read_each,
+        settle,
+    )
+    from .untyped import SESSION_COLUMNS
 
 __all__ = [
     "BARE_FIELDS",
@@ -118,3 +123,5 @@ __all__ = [
     "unpin",
     "used_bytes",
 ]
+
+open_lazily(__name__)

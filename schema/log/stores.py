@@ -8,12 +8,11 @@ import sqlite3
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Engine, create_engine, event, func, inspect, select
 from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.exc import NoSuchModuleError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
 from ..clocks import clock_held
@@ -23,6 +22,9 @@ from .additions import impostors, make_additions
 from .addresses import Address
 from .driver_errors import SOMETHING_ELSE, damage_of, sqlite_code, store_error, store_errors
 from .tables import APPLICATION_ID, METADATA, STORE, create_tables
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 WRITE_BUSY_SECONDS = 0.25
 """How long an attempt to write waits for another process. Not longer: who forks or ends waits for it."""
@@ -244,6 +246,8 @@ def open_blocking(address: Address) -> Generator[Connection]:
 @asynccontextmanager
 async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
     """As `open_blocking`, without blocking the event loop; `read` asks such a connection."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # with SQLAlchemy's ORM: here, for who asks
+
     address.require_log()
     async with AsyncExitStack() as stack:
         with store_errors(address), clock_held():

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
-from realtape.cli.commands import app
-from realtape.cli.config_command import options_of
+from realtape.cli.commands import all_commands
+from realtape.cli.defaults import options_of
 from realtape.integrations.project import SHARED, project_of
+from realtape.integrations.replay_settings import replay_options
 from realtape.replay import IGNORE, Tolerance
 from realtape.schema import UsageError
 from support.command_line import Ran
@@ -19,8 +18,7 @@ from support.command_line import Ran
 Realtape = Callable[..., Ran]
 Project = Callable[[str], Path]
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
-GROUP: Any = typer.main.get_command(app)
-OPTIONS = options_of(GROUP.commands)
+OPTIONS = {name: options_of(command) for name, command in all_commands().items()}
 SILENT = '[tool.realtape]\napp = "support.telephone:silent"\n'
 
 
@@ -51,6 +49,7 @@ def test_every_option_has_its_setting(project: Project) -> None:
         path = project(f"[tool.realtape.{command}]\n" + "".join(f"{name} = 1\n" for name in known))
         found = project_of(Path.cwd(), OPTIONS)
         assert (found.path, found.commands) == (path, {command: dict.fromkeys(known, 1)})
+        assert found.told_to(command, known) == dict.fromkeys(known, 1)
 
 
 def test_a_command_takes_what_is_set_unless_it_is_told_otherwise(
@@ -114,7 +113,7 @@ def test_the_plugin_takes_the_same(project: Project) -> None:
         'matchers = { "*" = { km = { relative = 0.1 }, id = "ignore" } }\n'
         'client-ids = { send_raw_message = ["id"] }\n[tool.realtape.check]\njobs = 2\n'
     )
-    assert project_of(Path.cwd()).replay_options() == {
+    assert replay_options(project_of(Path.cwd())) == {
         "strict": True,
         "patience": 3,
         "playback": "exact",

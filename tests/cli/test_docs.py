@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
-from realtape.cli.commands import app
+from realtape.cli.commands import all_commands
 from realtape.cli.exit_codes import Exit
 from realtape.cli.filter_options import OPTIONS as FILTERS
 from realtape.schema import Kind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
-COMMANDS: dict[str, Any] = getattr(typer.main.get_command(app), "commands")  # noqa: B009
+COMMANDS = all_commands()
 HEADING = re.compile(r"^## `realtape (\S+) ?([^`]*)`$", re.MULTILINE)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 

@@ -1,0 +1,68 @@
+"""What a command does not need is not imported: what `realtape --help` and `realtape ls` load, by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from realtape.cli.commands import COMMANDS, command_of
+from support.command_line import environment
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+_TELL = """
+import sys
+from realtape.cli import main
+assert main(sys.argv[1:]) == 0
+print("LOADED", *sorted(sys.modules))
+"""
+
+OF_HELP = {
+    *("commands", "defaults", "exit_codes", "output"),
+}
+"""Modules of `realtape.cli`."""
+
+OF_LS = OF_HELP | {"filter_options", "ls_command", "quantities"}
+
+HEAVY = {
+    *("agents", "aiosqlite", "hypothesis", "openai", "pytest", "websockets"),
+    *("sqlalchemy.ext.asyncio", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql"),
+    *("realtape.lab", "realtape.provider", "realtape.recorder", "realtape.replay", "realtape.wire"),
+    *("realtape.schema.codec.codec", "realtape.schema.events", "realtape.schema.items"),
+    *("realtape.session.drafts", "realtape.session.fixture.reading", "realtape.session.recording"),
+}
+"""What neither needs."""
+
+
+def loaded(*arguments: object) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _TELL, *map(str, arguments)],
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def of_cli(modules: set[str]) -> set[str]:
+    names = (name.removeprefix("realtape.cli.") for name in modules if name.startswith("realtape.cli."))
+    return set(names)
+
+
+def test_what_the_help_and_ls_import() -> None:
+    asked = loaded("--help")
+    assert of_cli(asked) == OF_HELP
+    assert not asked & (HEAVY | {"asyncio", "pydantic", "sqlalchemy", "realtape.schema.log"})
+    listed = loaded("ls", FIXTURES / "demo-format-1.db")
+    assert of_cli(listed) == OF_LS
+    assert not listed & HEAVY
+
+
+def test_every_command_is_where_it_is_declared() -> None:
+    for name, one in COMMANDS.items():
+        assert command_of(name).help
+        assert len(one.help) < 66, "it is one line of the help, on 80 columns"
