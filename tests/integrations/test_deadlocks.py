@@ -241,11 +241,12 @@ async def test_a_tool_that_closes_the_session(tmp_path: Path) -> None:
 
 async def test_an_interrupt_that_nobody_sends(tmp_path: Path) -> None:
     """`audio_interrupted` happened inside `interrupt()`, by a user who is not there any more."""
+    had_interrupted = asyncio.Event()
 
     async def script(model: ScriptedModel) -> None:
         audio = RealtimeModelAudioEvent(data=b"\0" * 480, response_id="r", item_id="item_1", content_index=0)
         await model.emit(RealtimeModelTurnStartedEvent(), audio)
-        await asyncio.sleep(0.03)
+        await had_interrupted.wait()
         await model.emit(RealtimeModelTurnEndedEvent())
 
     def app(interrupts: bool) -> App:
@@ -253,6 +254,7 @@ async def test_an_interrupt_that_nobody_sends(tmp_path: Path) -> None:
             async def user() -> None:
                 await asyncio.sleep(0.01)
                 await session.interrupt()
+                had_interrupted.set()
 
             agent = RealtimeAgent(name="operator", instructions="Answer.")
             runner = RealtimeRunner(agent, model=model, config={"tracing_disabled": True})
