@@ -41,19 +41,21 @@ QUICKER = 1.07
 """How many times quicker the application is when it is replayed."""
 
 
-async def record(store: Path, provider: Provider, program: Program, speed: float = 1.0) -> list[Any]:
+async def record(
+    store: Path, provider: Provider, program: Program, speed: float = 1.0, *, patient: bool = False
+) -> list[Any]:
     async with Recorder(store) as recorder:
         model = recorder.wrap(GeneratedModel(provider, speed))
-        return await Running(program, model, speed).run()
+        return await Running(program, model, speed, patient=patient).run()
 
 
 async def replay(
-    store: Path, program: Program, into: Path, speed: float = 1.0
+    store: Path, program: Program, into: Path, speed: float = 1.0, *, patient: bool = False
 ) -> tuple[list[Any], ReplayReport]:
     async with await Recording.open(store) as recording:
         model = ReplayModel(recording, at_end="hold")
         async with Recorder(into) as recorder:
-            notes = await Running(program, recorder.wrap(model), speed).run()
+            notes = await Running(program, recorder.wrap(model), speed, patient=patient).run()
         return notes, await model.finished()
 
 
@@ -90,15 +92,18 @@ def check_identity(provider: Provider, program: Program) -> None:
         assert asyncio.run(only(second)).rows() == asyncio.run(only(first)).rows()
 
 
-def check_fixpoint(provider: Provider, program: Program, *, rested: bool = False) -> None:
-    """Of any recording; or of those that end while no listener is at work (`rested`)."""
+def check_fixpoint(
+    provider: Provider, program: Program, *, rested: bool = False, patient: bool = False
+) -> None:
+    """Of any recording; of those that end while no listener is at work (`rested`); or of one whose
+    application waits until none is (`patient`), however busy the machine."""
     with tempfile.TemporaryDirectory() as folder:
         real, once, twice = (Path(folder, name) for name in ("real.db", "once.db", "twice.db"))
-        asyncio.run(record(real, provider, program, SPEED))
+        asyncio.run(record(real, provider, program, SPEED, patient=patient))
         if rested:
             assume(not was_cut_off(asyncio.run(only(real))))
         for store, into in ((real, once), (once, twice)):
-            _, report = run(replay(store, program, into, SPEED))
+            _, report = run(replay(store, program, into, SPEED, patient=patient))
             assert not report.diverged, report
         stored = [asyncio.run(only(store)) for store in (real, once, twice)]
         assert exchanged(stored[1]) == exchanged(stored[0])
@@ -117,7 +122,8 @@ def test_fixpoint_of_audio_that_listeners_send(second: str) -> None:
     """They take longer than the rounds of a recording in real time say; all of it happens inside audio."""
     provider = Provider((Step(3.3, "turn_started"),), {}, {"audio": (Step(3.3, "turn_started"),)})
     reaction = (Step(1.0, "audio"), Step(0.0, second))
-    check_fixpoint(provider, Program(({"turn_started": reaction},), (), closes=False, tracks=False))
+    program = Program(({"turn_started": reaction},), (), closes=False, tracks=False)
+    check_fixpoint(provider, program, patient=True)
 
 
 def check_settles(provider: Provider, program: Program) -> None:

@@ -198,11 +198,14 @@ class GeneratedModel(schema.RealtimeModel):
 
 @dataclass
 class Running:
-    """A `Program` that is running. What it saw and did is in `notes`."""
+    """A `Program` that is running. What it saw and did is in `notes`; a patient one does not end while
+    listeners are at work."""
 
     program: Program
     model: Any
     speed: float = 1.0
+    patient: bool = False
+    at_work: int = 0
     notes: list[Any] = field(default_factory=list[Any])
     tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -218,6 +221,8 @@ class Running:
         await self.model.connect(options)
         await self.steps("main", self.program.main)
         await wait(REST_MS, self.speed)
+        while self.patient and self.at_work:
+            await wait(REST_MS, self.speed)
         if self.program.closes:
             await self.model.close()
             await wait(1000, self.speed)
@@ -303,7 +308,11 @@ class _Listener(schema.RealtimeModelListener):
 
     async def on_event(self, event: Any) -> None:
         self._running.notes.append((self._number, event.type))
-        await self._running.steps(f"{self._number}:{event.type}", self._reactions.get(event.type, ()))
+        self._running.at_work += 1
+        try:
+            await self._running.steps(f"{self._number}:{event.type}", self._reactions.get(event.type, ()))
+        finally:
+            self._running.at_work -= 1
 
 
 def _event(step: Step) -> Any:
