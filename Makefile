@@ -20,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Those that pyproject.toml names. What cannot be tried is not claimed.
 PYTHONS := $(shell sed -n 's/^ *"Programming Language :: Python :: \(3\.[0-9]*\)",$$/\1/p' pyproject.toml)
 
-.PHONY: ready ready-oldest demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-sdk-suite bench damage check types format clean
+.PHONY: ready ready-oldest demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-browser screenshots test-sdk-suite bench damage check types format clean
 
 ready: $(READY)
 
@@ -31,14 +31,14 @@ demo: $(READY)
 
 # On all cores.
 test: $(READY)
-	$(BIN)/python -m pytest -n auto -m "not deep and not postgresql"
+	$(BIN)/python -m pytest -n auto -m "not deep and not postgresql and not browser"
 
 # The same with random delays of 0 to 6 ms in appends, commits and starting threads, on one core: what a test
 # asserts exactly depends on none of them. The seed is printed: REALTAPE_TEST_NOISE=<seed> gives the same delays.
 NOISY ?= tests
 
 test-noisy: $(READY)
-	REALTAPE_TEST_NOISE=$${REALTAPE_TEST_NOISE:-random} $(BIN)/python -m pytest -n 3 -m "not deep and not postgresql" $(NOISY)
+	REALTAPE_TEST_NOISE=$${REALTAPE_TEST_NOISE:-random} $(BIN)/python -m pytest -n 3 -m "not deep and not postgresql and not browser" $(NOISY)
 
 # On every Python that we name.
 test-pythons:
@@ -49,7 +49,7 @@ SLICE := tests/schema/test_asyncio_private.py tests/replay/test_virtual_loop.py 
 	tests/test_golden.py tests/test_golden_fixtures.py tests/schema/test_nesting.py tests/integrations/test_driving.py
 
 slice: $(READY)
-	$(BIN)/python -m pytest -n auto -m "not deep and not postgresql" $(SLICE)
+	$(BIN)/python -m pytest -n auto -m "not deep and not postgresql and not browser" $(SLICE)
 
 # On every Python that we name but the one with which `make test` runs it all.
 slice-pythons:
@@ -58,7 +58,7 @@ slice-pythons:
 # What `make test` leaves out, in an hour and a half: every property with many examples, then the large counts, one
 # after another, for some of them measure.
 test-deep: $(READY)
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n auto -m "hypothesis and not deep and not postgresql" --timeout=2400
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -n auto -m "hypothesis and not deep and not postgresql and not browser" --timeout=2400
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m deep --timeout=2400
 
 # With the oldest releases that pyproject.toml allows: what calls them. Those are the SDK and pytest (integrations),
@@ -74,12 +74,24 @@ BEYOND_OLDEST := --ignore=tests/integrations/test_hundred_replays.py --ignore=te
 	--ignore=tests/wire/test_wire_events.py
 
 test-oldest: $(OLDEST)/.ready
-	$(OLDEST)/bin/python -m pytest -n auto -m "not deep and not postgresql" $(BY_OLDEST) $(BEYOND_OLDEST)
+	$(OLDEST)/bin/python -m pytest -n auto -m "not deep and not postgresql and not browser" $(BY_OLDEST) $(BEYOND_OLDEST)
 
 # Needs a PostgreSQL server's programs on the machine, or REALTAPE_TEST_POSTGRESQL=postgresql://…
 test-postgresql: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[postgresql]'
 	$(BIN)/python -m pytest -m "postgresql and not deep"
+
+# The page in Debian's Chromium, which is installed if it is missing; one process of it for all tests.
+test-browser: $(READY)
+	.ci/chromium
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/python -m pytest -m browser tests/viewer
+
+# The pictures of docs/images, as the page is now.
+screenshots: $(READY)
+	.ci/chromium
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	PYTHONPATH=tests $(BIN)/python tests/viewer/screenshots.py
 
 # The SDK's own test suite, without our wrapper under every session and with it.
 test-sdk-suite: $(READY)

@@ -31,7 +31,7 @@ class Problems:
         row = row_of(entry)
         if row.alarming:
             what = {Kind.GAP: "gap", Kind.FAULT: "fault"}.get(Kind(entry.kind), "error")
-            self._note(what, f"{row.title}: {row.content}" if row.content else row.title, entry)
+            self._note(what, row.content if entry.type == "error" else f"{row.title} {row.content}", entry)
         elif entry.kind == Kind.RECEIVED and _FAILED_TRANSCRIPTION in entry.payload:
             facts = facts_of(entry)
             if text_of(facts.get("type")) == _FAILED_TRANSCRIPTION:

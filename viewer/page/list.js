@@ -73,7 +73,8 @@ class List {
     this.mode = this.filter.empty ? (this.all ? "entries" : "lines") : "found";
     this.page.told(this.filter.wrong || "");
     this.draw();
-    if (this.filter.empty || this.filter.wrong || !this.session) return this.tell();
+    if (this.filter.wrong || !this.session) return;
+    if (this.filter.empty) return this.tell();
     void this.gather(this.session, run);
   }
 

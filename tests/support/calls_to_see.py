@@ -1,0 +1,157 @@
+"""Sessions whose page is looked at: one of which every sample is known, and one that no page must obey."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from array import array
+
+from realtape.schema import Kind
+from realtape.schema.codec import to_json
+from realtape.schema.entries import Entry, Status
+from realtape.session.drafts import Draft
+from support.fixtures import audio, header, numbered, raw, received, sent, spoken
+
+MS = 1_000_000
+RATE_HZ = 24_000
+BEGIN_MS, LENGTH_MS, HEARD_MS = 500, 1000, 620
+"""Of the model's sound: when it came, how long it is, how much of it was heard."""
+
+HOSTILE = (
+    '<img src=x onerror="window.hacked=1"><script>window.hacked=2</script></script><b>bold</b>'
+    "<!-- \u202eetirw\u202c \x1b]0;title\x07 \x00 \u2028 ' ` ${window.hacked=3} {{7*7}} "
+    "javascript:window.hacked=4"
+)
+"""What a caller, a tool, a provider or an operator may say, and no page may do."""
+
+
+def tone(ms: int, hertz: float, loudness: float = 0.5) -> bytes:
+    """A sound of PCM16 at 24 kHz, of which no two neighbours are the same for long."""
+    samples = array(
+        "h",
+        (
+            round(32_000 * loudness * math.sin(2 * math.pi * hertz * n / RATE_HZ))
+            for n in range(ms * RATE_HZ // 1000)
+        ),
+    )
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return samples.tobytes()
+
+
+def known_call() -> tuple[Draft, bytes]:
+    """A user speaks for 400 ms, the model for a second, of which 620 ms are reported as heard; a tool is
+    called meanwhile. Returns the model's sound, too."""
+    voice, model = tone(400, 310), tone(LENGTH_MS, 440)
+    at: list[tuple[float, Entry]] = [
+        (
+            0,
+            Entry(
+                0, 0, 0, 0, Kind.CONNECT, method="connect", payload=to_json({"options": {"url": "ws://x/"}})
+            ),
+        ),
+        (1, Entry(0, 0, 0, 0, Kind.CONNECTED, of=0, payload=to_json({"outcome": "returned"}))),
+    ]
+    at += [(20 * (n + 1) + 20, spoken((0, n * 960, 960))) for n in range(20)]
+    at += [
+        (451, received("turn_started", response_id="resp_1")),
+        (
+            460,
+            received("function_call", name="departure", call_id="call_1", arguments='{"to": "Brno"}', id="i"),
+        ),
+    ]
+    at += [(BEGIN_MS + n, audio((1, n * 4800, 4800), "item_2")) for n in range(LENGTH_MS // 100)]
+    for heard in range(20, HEARD_MS + 1, 20):
+        played = Entry(
+            *(0, 0, 0, 0, Kind.PLAYBACK, "application", "on_play_ms"),
+            item_id="item_2",
+            content_index=0,
+            elapsed_ms=float(heard),
+            payload=to_json({"args": ["item_2", 0, 20], "kwargs": {}}),
+        )
+        at.append((BEGIN_MS + heard, played))
+    output = {"call_id": "call_1", "name": "departure", "arguments": '{"to": "Brno"}'}
+    at += [
+        (
+            700,
+            received(
+                "transcript_delta", item_id="item_2", delta="Your train leaves at nine.", response_id="resp_1"
+            ),
+        ),
+        (760, sent("send_tool_output", tool_call=output, output="9:15, platform 4", start_response=True)),
+        (1125, received("audio_interrupted", item_id="item_2", content_index=0)),
+        (1131, received("turn_ended", response_id="resp_1")),
+        (1600, received("error", error={"message": "the line is bad"})),
+    ]
+    ordered = sorted(at, key=lambda one: one[0])
+    entries = numbered(*(entry for _, entry in ordered))
+    entries = tuple(
+        entry._replace(at_ns=round(ms * MS)) for (ms, _), entry in zip(ordered, entries, strict=True)
+    )
+    causes = {"function_call": "turn_started", "send_tool_output": "function_call"}
+    seqs = {entry.type: entry.seq for entry in reversed(entries)}
+    entries = tuple(
+        entry._replace(cause=seqs[causes[entry.type]]) if entry.type in causes else entry for entry in entries
+    )
+    call = Draft(header(customer="1042"), Status.CLOSED, entries, {0: voice, 1: model}).sealed()
+    return call, model
+
+
+def hostile_call() -> Draft:
+    """Every text of it is hostile."""
+    what = HOSTILE
+    text = what.replace("\x00", "\\x00")
+    item = {
+        "item_id": what,
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_text", "text": what}],
+    }
+    entries = [
+        Entry(
+            0,
+            0,
+            0,
+            0,
+            Kind.CONNECT,
+            method="connect",
+            payload=to_json({"options": {"url": what, what: what}}),
+        ),
+        received("item_updated", item=item),
+        received("function_call", name=what, call_id=what, arguments=what, id=what),
+        received("transcript_delta", item_id=what, delta=what, response_id=what),
+        received("input_audio_transcription_completed", item_id=what, transcript=what),
+        received("error", error={"message": what, what: what}),
+        received(text, **{"field": what}),
+        raw({"type": what, what: what}),
+        raw({"type": "response.created", "response": {"id": what, "status": what}}),
+        audio((0, 0, 4800), what),
+        raw(
+            {
+                "type": "response.done",
+                "response": {"id": what, "status": "failed", "status_details": {"error": {"message": what}}},
+            }
+        ),
+        sent("send_user_input", user_input=what),
+        sent("send_tool_output", tool_call={"call_id": what, "name": what, "arguments": what}, output=what),
+        Entry(0, 0, 0, 0, Kind.MARKER, payload=to_json({"text": what, "data": {what: what}})),
+        Entry(0, 0, 0, 0, Kind.GAP, payload=to_json({"lost": 3, "reason": what})),
+        Entry(
+            0,
+            0,
+            0,
+            0,
+            Kind.PLAYBACK,
+            text,
+            text,
+            item_id=text,
+            content_index=0,
+            elapsed_ms=3.0,
+            payload=to_json({"args": [what]}),
+        ),
+        Entry(0, 0, 0, 0, text, text, text, payload=to_json({what: what})),
+    ]
+    told = header(**{"label": what})
+    told = dataclasses.replace(told, host=what, source=what, labels={what: what}, versions={what: what})
+    return Draft(told, Status.CLOSED, numbered(*entries, step_ns=50 * MS), {0: tone(100, 200)}).sealed()

@@ -1,0 +1,299 @@
+"""The page in a browser: what is seen, heard, sought and followed; and that no recording makes it act."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from realtape.session.fixture import read_fixture
+from realtape.session.redaction import redacted
+from realtape.viewer import write_page
+from realtape.viewer.waveforms import samples_of
+from support.browser import Opened, browser, opened
+from support.calls_to_see import BEGIN_MS, HEARD_MS, HOSTILE, LENGTH_MS, MS, RATE_HZ, hostile_call, known_call
+
+pytestmark = pytest.mark.browser
+
+FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Generator[Any]:
+    with browser() as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    write_page(redacted(read_fixture(FIXTURES / "demo")), folder / "demo.html", store="demo.db")
+    write_page(redacted(read_fixture(FIXTURES / "switchboard")), folder / "switchboard.html", store="s.db")
+    write_page([known_call()[0]], folder / "known.html", store="calls.db")
+    write_page([hostile_call()], folder / "hostile.html", store=HOSTILE)
+    return folder
+
+
+@pytest.fixture
+def known(chromium: Any, files: Path) -> Generator[Opened]:
+    with opened(chromium, files / "known.html") as page:
+        yield page
+        assert page.said == []
+        assert {url.partition("#")[0] for url in page.asked} == {(files / "known.html").as_uri()}
+
+
+def press(page: Opened, *keys: str) -> None:
+    for key in keys:
+        page.page.keyboard.press(key)
+
+
+def text_of(page: Opened, selector: str) -> str:
+    return str(page.page.locator(selector).first.inner_text())
+
+
+def test_the_demo_opens_from_the_disk_and_asks_nobody(chromium: Any, files: Path) -> None:
+    with opened(chromium, files / "demo.html") as page:
+        page.until("page.session.length === page.session.facts.entries")
+        page.of("page.player.play()")
+        page.until("page.player.now > 1e7")
+        assert page.said == []
+        assert [url.partition("#")[0] for url in page.asked] == [(files / "demo.html").as_uri()]
+        assert "Your train leaves at" in text_of(page, ".conversation")
+        assert page.of("page.lanes.hits.filter((one) => one.text.includes('cut off')).length") >= 2
+        assert page.of("document.querySelector('canvas.lanes').getAttribute('aria-valuetext')")
+
+
+def test_what_is_heard_is_the_heard_lane_to_the_sample(known: Opened) -> None:
+    """Rendered by the browser itself, at the rate at which it was recorded."""
+    model = samples_of(known_call()[1])
+    rendered = known.of("Array.from(await realtape.render(page.session, 'heard', 0, 2e9, 24000))")
+    begin, heard = BEGIN_MS * RATE_HZ // 1000, HEARD_MS * RATE_HZ // 1000
+    assert [round(one * 32768) for one in rendered[begin : begin + heard]] == list(model[:heard])
+    assert not any(rendered[:begin])
+    assert not any(rendered[begin + heard :])
+    generated = known.of("Array.from(await realtape.render(page.session, 'model', 0, 2e9, 24000))")
+    assert [round(one * 32768) for one in generated[begin : begin + len(model)]] == list(model)
+    cut = known.of("page.lanes.hits.find((one) => one.text.includes('cut off'))")
+    assert f"{LENGTH_MS - HEARD_MS} ms of it were cut off" in cut["text"]
+    stretch = known.of("page.session.facts.sound.lanes.model[0]")
+    assert stretch["heard_until_ns"] == (BEGIN_MS + HEARD_MS) * MS
+
+
+def test_playing_goes_on_at_its_speed_and_drives_everything(known: Opened) -> None:
+    known.page.locator(".speed").select_option("4")
+    press(known, "Space")
+    known.until("!page.player.playing && page.player.ns === page.session.durationNs")
+    assert "now" in known.page.locator(".said").last.get_attribute("class")
+    press(known, "Home", "k")
+    known.until("page.player.skips")
+    press(known, "Space")
+    known.until("page.player.legs.length > 0")
+    assert known.of("page.player.loud.length") == 1, "what the user says goes on in what the model says"
+    press(known, "Space")
+
+
+def test_seeking_by_click_and_by_key_and_the_state_there(known: Opened) -> None:
+    known.until("page.session.length > 0")
+    canvas = known.page.locator("canvas.lanes")
+    box = canvas.bounding_box()
+    canvas.click(position={"x": box["width"] / 2, "y": 40})
+    middle = known.of("page.player.ns")
+    assert middle == pytest.approx(known.of("page.range.length") / 2, rel=0.01)
+    press(known, "Home")
+    assert known.of("page.player.ns") == 0
+    press(known, ".", ".", ".", ".", ".")
+    assert known.of("page.player.ns") == pytest.approx(500 * MS)
+    known.page.get_by_role("button", name="State").click()
+    known.until("document.querySelector('.state .facts')?.textContent.includes('departure(')")
+    assert '{"to": "Brno"}' in text_of(known, ".state")
+    press(known, "w", "w")
+    assert known.of("page.range.span") == pytest.approx(known.of("page.range.length") * 0.49, rel=0.01)
+    before = known.of("page.range.from")
+    press(known, "d")
+    assert known.of("page.range.from") > before
+    press(known, "s", "s", "s", "0")
+    assert known.of("page.range.span") >= known.of("page.range.length")
+
+
+def test_selecting_a_range_gives_a_command(known: Opened) -> None:
+    press(known, ".", ".", "i", ".", ".", ".", "o", "x")
+    known.until("page.detail.copied")
+    session = known.of("page.session.facts.id")
+    assert (
+        known.of("page.detail.copied")
+        == f"realtape trim 'calls.db#{session}' part.db --from 200ms --to 500ms"
+    )
+    assert "0:00.200 – 0:00.500" in text_of(known, ".selection")
+    press(known, "Escape")
+    assert known.of("page.range.selected") is None
+
+
+def test_filter_words_find_what_they_say(known: Opened) -> None:
+    known.until("page.session.length === page.session.facts.entries")
+    for words, count in (
+        ("type=function_call", 1),
+        ("kind=playback", 31),
+        ("text~brno", 2),
+        ("platform", 1),
+        ("problems", 1),
+    ):
+        press(known, "/")
+        known.page.keyboard.press("Control+A")
+        known.page.keyboard.type(words)
+        known.until(
+            f"page.list.filter.text === {json.dumps(words)}"
+            f" && document.querySelector('.found').textContent.startsWith('{count} found')"
+        )
+        press(known, "Escape")
+    known.page.locator(".filter").fill("tipe=x")
+    known.until("document.querySelector('.found').textContent.includes('is no condition')")
+    known.page.locator(".filter").fill("")
+    known.until("page.list.mode === 'lines'")
+    assert known.page.locator(".row").count() < 60
+    press(known, "Escape", "v")
+    known.until("page.list.mode === 'entries' && page.list.count === page.session.length")
+
+
+def test_detail_causes_and_copies(known: Opened) -> None:
+    known.until("page.session.length > 0")
+    seq = known.of("page.session.facts.story.tools[0].seq")
+    place = known.of("page.session.placeOf(argument)", seq)
+    known.of("page.choose(argument)", place)
+    known.until("document.querySelectorAll('.chain .step').length > 2")
+    chain = known.page.locator(".chain .step").all_inner_texts()
+    assert "turn_started" in chain[0]
+    assert "function_call" in chain[1]
+    assert "send_tool_output" in chain[2]
+    press(known, "e")
+    known.until("document.querySelector('.detail h3')?.textContent.includes('send_tool_output')")
+    press(known, "c")
+    known.until("document.querySelector('.detail h3')?.textContent.includes('function_call')")
+    press(known, "j")
+    known.until("page.detail.copied?.startsWith('{')")
+    copied = json.loads(known.of("page.detail.copied"))
+    assert (copied["seq"], copied["payload"]["name"]) == (seq, "departure")
+    press(known, "y")
+    known.until("page.detail.copied?.startsWith('Session')")
+    assert "| **" in known.of("page.detail.copied")
+    press(known, "l")
+    known.until("page.detail.copied?.startsWith('file:')")
+    assert known.of("page.detail.copied").endswith(f"?t=0.460s#{known.of('page.session.facts.id')}/{seq}")
+    assert known.page.locator(".json .key").first.inner_text() == '"$"'
+
+
+def test_a_sound_of_an_entry_is_played_alone(known: Opened) -> None:
+    known.until("page.session.length > 0")
+    place = known.of("page.session.placeOf(page.session.facts.sound.lanes.model[0].seqs[3])")
+    known.of("page.choose(argument)", place)
+    known.page.get_by_role("button", name="100 ms of sound").click()
+    known.until("page.player.playing || page.player.ns > 8e8")
+    known.until("!page.player.playing")
+    assert known.of("page.player.ns") == pytest.approx(900 * MS)
+
+
+def test_links_lead_to_an_entry_an_instant_and_a_speed(chromium: Any, files: Path) -> None:
+    with opened(chromium, files / "switchboard.html") as page:
+        sessions = page.of("page.head.sessions")
+    assert len(sessions) == 2
+    address = f"{(files / 'switchboard.html').as_uri()}?t=1.5s&speed=2#{sessions[1]['id']}/7"
+    with opened(chromium, address) as page:
+        assert page.of("page.session.facts.id") == sessions[1]["id"]
+        assert page.of("page.session.seq.data[page.detail.place]") == 7
+        assert page.of("[page.player.ns, page.player.speed]") == [
+            min(1.5e9, page.of("page.session.durationNs")),
+            2,
+        ]
+        page.of("location.replace(argument)", f"#{sessions[0]['id'][:13]}/3")
+        page.until("page.session.key === '0' && page.session.seq.data[page.detail.place] === 3")
+        assert page.said == []
+
+
+def test_everything_can_be_done_by_keys(known: Opened) -> None:
+    known.until("page.session.length > 0")
+    press(known, "?")
+    assert known.page.locator("dialog.help").is_visible()
+    assert known.page.locator("dialog.help dt").count() > 20
+    press(known, "Escape")
+    assert not known.page.locator("dialog.help").is_visible()
+    press(known, "n")
+    known.until("document.querySelector('.detail h3')?.textContent.includes('error')")
+    press(known, "2", "Shift+Digit3", "]")
+    assert known.of("[page.player.audible(), page.player.speed]") == [["heard"], 1.25]
+    press(known, "ArrowUp")
+    known.until("!document.querySelector('.detail h3')?.textContent.includes('error')")
+    # Everything that can be clicked can be reached, and says what it is.
+    unnamed = known.of(
+        "[...document.querySelectorAll('button, input, select, canvas[tabindex], [role]')]"
+        ".filter((one) => !one.closest('[hidden], dialog, [role=option], [role=status]')"
+        " && !(one.getAttribute('aria-label') || one.textContent.trim() || one.title))"
+        ".map((one) => one.outerHTML)"
+    )
+    assert unnamed == []
+    assert known.page.get_by_role("log", name="Transcript").inner_text().count("Your train leaves") == 1
+    assert known.page.get_by_role("option").count() > 5
+
+
+def test_on_a_phone_nothing_is_wider_than_it(chromium: Any, files: Path) -> None:
+    with opened(chromium, files / "demo.html", width=390, height=844) as page:
+        assert page.of("document.documentElement.scrollWidth") == 390
+        page.page.get_by_role("button", name="Entries").tap()
+        assert page.page.locator(".list").is_visible()
+        assert not page.page.locator(".conversation").is_visible()
+        page.page.locator(".row").nth(3).tap()
+        page.until("document.querySelector('.detail h3')")
+        assert page.page.locator(".detail").is_visible()
+        assert page.said == []
+
+
+def test_it_is_dark_where_that_is_wished(chromium: Any, files: Path) -> None:
+    def paper(page: Opened) -> list[int]:
+        told = page.of("getComputedStyle(document.body).backgroundColor")
+        return [int(one) for one in re.findall(r"\d+", told)]
+
+    with opened(chromium, files / "known.html", scheme="dark") as page:
+        assert max(paper(page)) < 40
+        press(page, "t")
+        assert min(paper(page)) > 200
+        assert page.said == []
+
+
+def test_what_a_recording_says_stays_text(chromium: Any, files: Path) -> None:
+    with opened(chromium, files / "hostile.html") as page:
+        page.until("page.session.length === page.session.facts.entries")
+        page.of("page.setAll(true)")
+        seen = ""
+        for place in range(page.of("page.session.length")):
+            page.of("page.choose(argument)", place)
+            page.until(f"document.querySelector('.detail-seq')?.textContent === '#{place}'")
+            page.of("page.state.show(page.session, argument)", place)
+            seen += page.of("document.body.textContent")
+        press(page, "y")
+        page.until("page.detail.copied")
+        page.page.mouse.move(500, 400)
+        assert page.of("window.hacked === undefined")
+        assert page.said == []
+        assert len(page.asked) == 1
+        # As markup there is nothing but what the page itself makes.
+        kinds = set(page.of("[...document.querySelectorAll('body *')].map((one) => one.localName)"))
+        assert not kinds & {"img", "b", "iframe", "object", "svg", "link", "style", "meta", "base", "form"}
+        scripts = "[...document.querySelectorAll('script')].map((one) => one.type)"
+        assert [one for one in page.of(scripts) if one != "application/octet-stream"] == [""]
+        assert (
+            page.of("document.querySelectorAll('[style*=\"expression\"], [onerror], [onclick]').length") == 0
+        )
+        # It is there to be read, whole, with what would be obeyed as escapes.
+        assert '<img src=x onerror="window.hacked=1"><script>window.hacked=2</script>' in seen
+        assert "\\x202e" in seen
+        assert "\\x1b" in seen
+        shown = page.of("document.getElementById('page').textContent")
+        assert not re.search(
+            "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", shown
+        )
+        assert "window.hacked" not in page.page.title()
+        # In Markdown nothing of it is markup either: a cell stays one cell.
+        rows = page.of("page.detail.copied").splitlines()[4:]
+        assert all(len(re.findall(r"(?<!\\)\|", row)) == 6 for row in rows if row)
+        assert not re.search(r"(?<!\\)<", "".join(rows))
