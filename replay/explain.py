@@ -218,6 +218,17 @@ def unchecked(core: ReplayCore, found: Sequence[Unchecked]) -> Divergence:
     )
 
 
+def unread(core: ReplayCore) -> Divergence:
+    """The application's session has events of which none was read, and that was to diverge."""
+    return _divergence(
+        core,
+        "unheard",
+        "the application reads none of its session's events, which `strict` does not allow",
+        expected="somebody reads them",
+        actual=f"{core.report.unread} events lie there",
+    )
+
+
 def playback(core: ReplayCore) -> Divergence:
     """The application's player has done otherwise than when this was recorded."""
     report = core.report

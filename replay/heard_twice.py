@@ -1,7 +1,8 @@
 """What the user heard by the application's own player, against what he heard when it was recorded.
 
 Players are not compared call by call: one that reports twice as often, or a chunk later, plays the same.
-What counts is how much of an item was heard where the model acted on it: where it asked, or interrupted.
+What counts is how much of an item was heard where somebody acted: where the model asked, or interrupted; and
+where the application sent something, but audio.
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ class HeardTwice:
         """The live application calls its tracker."""
         self.reports += name in _REPORTS
         _tell(self._live, name, list(args), kwargs)
+
+    def acted(self, seq: int) -> None:
+        """The application sends something, at its place."""
+        self._compare(seq)
 
     def _compare(self, seq: int) -> None:
         item, ms = self._state(self._recorded)

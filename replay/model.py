@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
+from ..schema.asyncio_private import never_got
 from ..schema.codec import STANDARD, TextFilter, Vocabulary, event_name
 from ..schema.entries import Kind, Status
 from ..schema.errors import RealtapeError, UsageError
@@ -366,6 +367,7 @@ class ReplayBase:
         if not closed or self._verdicts.deaf:
             self._verdicts.tell_unheard()
         differs = player.tracker is not None and player.tracker.judge()
+        self._report.unread = sum(never_got(queue) for queue in self._queues())
         self._verdicts.tell_unchecked()
         if differs and (self._strict or self._playback == "exact"):
             self._verdicts.tell_playback()
@@ -383,6 +385,10 @@ class ReplayBase:
             player.give(own_step(end_event(self.vocabulary)))
             if not knows_end(self.vocabulary):
                 self._letting_go = asyncio.get_running_loop().create_task(self._let_go())
+
+    def _queues(self) -> list[asyncio.Queue[Any]]:
+        """Out of which the application reads what the listeners were given."""
+        return []
 
     async def _let_go(self) -> None:
         """End what listens, for there is no event that says so: nothing, for a listener of our own."""

@@ -373,6 +373,15 @@ class Player:
         task.deliver(act)
 
     def _complete(self, act: Complete) -> None:
+        sent = act.call.step
+        in_place = not (act.call.early or act.call.late)
+        if (
+            self.tracker is not None
+            and sent.kind == Kind.SENT
+            and sent.entry.type != "send_audio"
+            and in_place
+        ):
+            self.tracker.acted(act.call.seq)
         for upcoming in self.core.upcoming(act.call):
             self.pacer.begin(upcoming)
         live = self._calls.get(act.call)

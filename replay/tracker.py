@@ -100,6 +100,11 @@ class ReplayTracker:
             finally:
                 self._inside = False
 
+    def acted(self, seq: int) -> None:
+        """The application has sent something, at its place."""
+        with self._lock:
+            self._heard.acted(seq)
+
     def detach(self) -> None:
         """The replay is over; note what the application called that was not recorded. The tracker is
         given back as it was, once the application has made the calls that were made for it."""

@@ -173,6 +173,9 @@ class Verdicts:
         if unchecked and self._strict and not report.answers_itself:
             assert self.core is not None, "who has played has a core"
             self.diverge(explain.unchecked(self.core, unchecked))
+        if report.unread and self._strict:
+            assert self.core is not None, "who has played has a core"
+            self.diverge(explain.unread(self.core))
 
     def tell_playback(self) -> None:
         """The application's player does not do what it did, and that was to diverge."""

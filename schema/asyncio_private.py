@@ -18,6 +18,13 @@ from typing import Any, cast
 _numbers = itertools.count(1)
 
 
+def never_got(queue: asyncio.Queue[Any]) -> int:
+    """How many things lie in a queue out of which nobody has ever taken one; 0 of any other. (Who tells it
+    that they are done has taken some.)"""
+    put: int = queue._unfinished_tasks  # pyright: ignore[reportAttributeAccessIssue]
+    return queue.qsize() if queue.qsize() == put else 0
+
+
 def ready_of(loop: asyncio.AbstractEventLoop) -> deque[Any] | None:
     """What is ready to run on a loop; None where that cannot be seen."""
     return getattr(loop, "_ready", None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+import asyncio
+from typing import Any, Unpack
 
 from agents.realtime import RealtimeModel, RealtimeSession
 
@@ -10,6 +11,7 @@ from ...replay import Application, Played, ReplayBase, ReplayOptions
 from ...replay import replay as _replay
 from ...schema.log import StoreLocation
 from ...session import Recording
+from .event_queue import QUEUE
 from .vocabulary import VOCABULARY
 
 
@@ -22,6 +24,11 @@ class ReplayModel(ReplayBase, RealtimeModel):
     """
 
     vocabulary = VOCABULARY
+
+    def _queues(self) -> list[asyncio.Queue[Any]]:
+        sessions = [one for one in self._listeners if isinstance(one, RealtimeSession)]
+        queues: list[Any] = [getattr(session, QUEUE, None) for session in sessions]
+        return [queue for queue in queues if isinstance(queue, asyncio.Queue)]
 
     async def _let_go(self) -> None:
         """A session of a release without that event goes on waiting, until it is closed."""

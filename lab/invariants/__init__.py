@@ -14,6 +14,7 @@ from .history import HistoryAgrees
 from .interrupted import InterruptsTheInterrupted
 from .responses import OneResponseAtATime
 from .rule import Evidence, Found, Invariant, Watching
+from .silenced import SilentOnceInterrupted
 
 __all__ = [
     "ALL",
@@ -30,6 +31,7 @@ __all__ = [
     "NothingAfterEndOfStream",
     "NothingSentAfterClose",
     "OneResponseAtATime",
+    "SilentOnceInterrupted",
     "TruncatedWithinReceived",
     "Violation",
     "Watch",

@@ -23,6 +23,7 @@ from .history import HistoryAgrees
 from .interrupted import InterruptsTheInterrupted
 from .responses import OneResponseAtATime
 from .rule import Evidence, Found, Invariant, Watching
+from .silenced import SilentOnceInterrupted
 
 ALL: tuple[Invariant, ...] = (
     CallsAnsweredOnce(),
@@ -33,6 +34,7 @@ ALL: tuple[Invariant, ...] = (
     NothingAfterEndOfStream(),
     HistoryAgrees(),
     NothingSentAfterClose(),
+    SilentOnceInterrupted(),
 )
 """Every rule that is shipped."""
 

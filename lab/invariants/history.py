@@ -43,13 +43,15 @@ class _Held(Watching):
 
     def __init__(self, history: Sequence[Any]) -> None:
         self._history = [_facts(item) for item in history]
-        self._fold = Fold()
+        self.begin(known_before=True)
 
     def begin(self, *, known_before: bool) -> None:
         self._fold = Fold()
+        self._calls = _Calls()
 
     def add(self, entry: Entry) -> Iterator[Found]:
         self._fold.add(entry)
+        self._calls.add(entry)
         return iter(())
 
     def end(self, at_ns: int) -> Iterator[Found]:
@@ -66,6 +68,7 @@ class _Held(Watching):
             text = item_text(dict(held[item_id]))
             if told[item_id].role != "tool" and text and told[item_id].text and text != told[item_id].text:
                 yield Found(f"the history says {text!r} in {item_id}, not {told[item_id].text!r}", (seq,))
+            yield from self._calls.against(item_id, held[item_id], seq)
 
 
 class _Told(Watching):
@@ -79,12 +82,15 @@ class _Told(Watching):
         self._there: dict[str, int] = {}  # items of the conversation → the message that put it there
         self._mentioned: set[str] = set()
         self._last = -1  # the message of which the events are still to come
+        self._calls = _Calls()
+        self._outputs: dict[str, tuple[str, int]] = {}  # by call, as the provider has them, and where
 
     def begin(self, *, known_before: bool) -> None:
         self._reset()
 
     def add(self, entry: Entry) -> Iterator[Found]:
         self._fold.add(entry)
+        self._calls.add(entry)
         message = server_message(entry)
         if message is not None:
             self._last = entry.seq
@@ -104,11 +110,18 @@ class _Told(Watching):
             yield Found(
                 f"an event told of {item_id}, which the provider has not mentioned", (self._fold.seq - 1,)
             )
+        for call_id, (output, seq) in self._outputs.items():
+            item_id = self._calls.by_call.get(call_id)
+            if item_id is not None and seq != self._last:
+                answered = {"output": output, "status": "completed"}
+                yield from self._calls.against(item_id, answered, seq, "the conversation")
 
     def _read(self, seq: int, message: Mapping[str, Any]) -> None:
         item = mapping(message.get("item"))
         item_id = text_of(item.get("id") or message.get("item_id"))
         self._mentioned.add(item_id)
+        if item.get("type") == "function_call_output":
+            self._outputs[text_of(item.get("call_id"))] = (text_of(item.get("output")), seq)
         match message.get("type"):
             case "conversation.item.added" | "conversation.item.created" if item.get("type") == "message":
                 self._there[item_id] = seq
@@ -118,6 +131,39 @@ class _Told(Watching):
                 self._there.pop(item_id, None)
             case _:
                 pass
+
+
+class _Calls:
+    """The calls of tools as the model's events tell of them, the last time.
+
+    Attributes:
+        by_call: the item of each, by its `call_id`.
+    """
+
+    def __init__(self) -> None:
+        self.by_call: dict[str, str] = {}
+        self._told: dict[str, tuple[dict[str, Any], int]] = {}
+
+    def add(self, entry: Entry) -> None:
+        """The next entry."""
+        if entry.kind != Kind.RECEIVED or entry.type != "item_updated":
+            return
+        item = mapping(event_fields(entry).get("item"))
+        if item.get("type") == "function_call":
+            item_id = text_of(item.get("item_id"))
+            self._told[item_id] = item, entry.seq
+            self.by_call[text_of(item.get("call_id"))] = item_id
+
+    def against(
+        self, item_id: str, held: Mapping[str, Any], seq: int, who: str = "the history"
+    ) -> Iterator[Found]:
+        """What is told otherwise of a call than it is held; of what neither says, nothing."""
+        told, told_seq = self._told.get(item_id, ({}, seq))
+        for name in ("output", "status"):
+            has, tells = held.get(name), told.get(name)
+            if isinstance(has, str) and isinstance(tells, str) and has != tells:
+                summary = f"{who} has {name} {has!r} of the call {item_id}, and the events tell of {tells!r}"
+                yield Found(summary, tuple(sorted({told_seq, seq})))
 
 
 def _is_told(item: Mapping[str, Any]) -> bool:

@@ -89,6 +89,7 @@ class ReplayReport:
             nothing any more, or of any, where they are compared exactly.
         heard: where more or less of an item was heard, by the application's own reports, than when recorded.
         closes: why the recorded application closed, in words, for each close that was played.
+        unread: events that a session of the application's holds, of which it has read none.
         unplayed: recorded entries that were not reached.
         finished: everything was played.
         recorded_seconds: how long what was played took when it was recorded.
@@ -117,6 +118,7 @@ class ReplayReport:
     unreported: tuple[int, ...] = ()
     heard: tuple[HeardOtherwise, ...] = ()
     closes: tuple[str, ...] = ()
+    unread: int = 0
     unplayed: int = 0
     finished: bool = False
     recorded_seconds: float = 0.0
@@ -146,6 +148,8 @@ class ReplayReport:
             found.append(f"{_count(len(self.unreported), 'report')} of the player never came")
         if self.heard:
             found.append(f"what was heard differs at {_count(len(self.heard), 'place')}")
+        if self.unread:
+            found.append(f"none of the {_count(self.unread, 'event')} of its session was read")
         return ", and ".join(found)
 
     @property

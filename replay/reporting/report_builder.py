@@ -46,6 +46,7 @@ class ReportBuilder:
     heard: list[HeardOtherwise] = field(default_factory=list[HeardOtherwise])
     notes: list[str] = field(default_factory=list[str])
     closes: list[str] = field(default_factory=list[str])
+    unread: int = 0
     finished: bool = False
     redacted: str = ""
     answers_itself: bool = False

@@ -99,7 +99,7 @@ async def test_sends_that_raised_raise_again_and_are_told(tmp_path: Path) -> Non
     [(seq, error)] = did.raised
     assert seq == 2
     assert isinstance(error, ConnectionResetError)
-    assert report.unsent == 0
+    assert (report.unsent, report.unchecked) == (0, ())
 
 
 async def test_a_send_that_was_cancelled_is_cancelled_again(tmp_path: Path) -> None:

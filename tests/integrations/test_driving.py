@@ -174,6 +174,7 @@ async def test_approvals_are_given_and_denied_as_they_were(tmp_path: Path) -> No
     assert ran == ["1 seats", "2 seats"] * 2
     assert not model.report.divergences
     assert model.report.unsent == 0
+    assert [one.type for one in model.report.unchecked] == ["close"]  # which was left to the caller
     assert same(told.history, recorded.history)
     asked = [one["call_id"] for one in told.events if one["type"] == "tool_approval_required"]
     assert len(asked) == 3

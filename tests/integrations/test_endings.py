@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +71,21 @@ def test_a_close_that_a_turn_caused_is_told_with_that(recorded: Path) -> None:
     (told,) = played.report.closes
     assert "because of #" in told
     assert "turn_ended" in told
+
+
+async def listens_to_nothing(model: Any) -> None:
+    """It enters a session, and never reads what comes."""
+    runner = RealtimeRunner(RealtimeAgent(name="Ada"), model=model, config={"tracing_disabled": True})
+    async with await runner.run():
+        await asyncio.sleep(1)
+
+
+def test_who_never_reads_the_sessions_events_is_not_simply_the_same(recorded: Path) -> None:
+    played = run(replay(recorded, listens_to_nothing, expect="none"))
+    assert played.verdict == "same"
+    assert played.report.remark.endswith("events of its session was read")
+    assert played.report.unread > 0
+    assert f"same, but {played.report.remark}" in str(played.report)
+    strict = run(replay(recorded, listens_to_nothing, expect="none", strict=True, on_divergence="collect"))
+    assert [one.kind for one in strict.report.divergences] == ["unheard"]
+    assert run(replay(recorded, talks, expect="none", strict=True)).report.unread == 0

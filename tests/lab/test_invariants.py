@@ -21,6 +21,7 @@ from realtape.lab.invariants import (
     NothingAfterEndOfStream,
     NothingSentAfterClose,
     OneResponseAtATime,
+    SilentOnceInterrupted,
     TruncatedWithinReceived,
     Watch,
     check,
@@ -155,6 +156,39 @@ def sent_after_close(entries: list[Entry]) -> list[Entry]:
     return [*entries, entries[place(entries, Kind.SENT, "send_user_input")]]
 
 
+def played_on(entries: list[Entry]) -> list[Entry]:
+    """The loudspeaker was never told."""
+    end = place(entries, Kind.RECEIVED, "audio_interrupted")
+    plays = next(entry for entry in entries if entry.method == "on_play_bytes")
+    after = [
+        plays._replace(item_id="item_0006", elapsed_ms=20.0 + 100 * number, at_ns=entries[end].at_ns)
+        for number in range(1, 5)
+    ]
+    return [*entries[: end + 1], *after, *entries[end + 1 :]]
+
+
+def told_another_output(entries: list[Entry]) -> list[Entry]:
+    """What the history keeps of a call is not what the model was answered."""
+    number = next(
+        n
+        for n, entry in enumerate(entries)
+        if '"type":"item_updated"' in entry.payload and "found" in entry.payload
+    )
+    entries[number] = entries[number]._replace(payload=entries[number].payload.replace("found", "lost"))
+    return entries
+
+
+def never_told_that_it_is_done(entries: list[Entry]) -> list[Entry]:
+    number = next(
+        n
+        for n, entry in enumerate(entries)
+        if '"type":"item_updated"' in entry.payload and "found" in entry.payload
+    )
+    payload = entries[number].payload.replace('"completed"', '"in_progress"')
+    entries[number] = entries[number]._replace(payload=payload)
+    return entries
+
+
 MUTANTS: list[tuple[Callable[[list[Entry]], list[Entry]], type[Invariant], str]] = [
     (without_an_answer, CallsAnsweredOnce, "was not answered within 30 s"),
     (answered_twice, CallsAnsweredOnce, "was answered more than once"),
@@ -169,6 +203,13 @@ MUTANTS: list[tuple[Callable[[list[Entry]], list[Entry]], type[Invariant], str]]
     (late_event, NothingAfterEndOfStream, "came after the end of the stream"),
     (untold_item, HistoryAgrees, "item_0001 is in the conversation, and no event told of it"),
     (invented_item, HistoryAgrees, "told of item_of_nobody"),
+    (
+        told_another_output,
+        HistoryAgrees,
+        "has output 'found' of the call item_0002, and the events tell of 'lost'",
+    ),
+    (never_told_that_it_is_done, HistoryAgrees, "has status 'completed' of the call"),
+    (played_on, SilentOnceInterrupted, "ms of item_0006 were played after its interruption"),
     (sent_after_close, NothingSentAfterClose, "send_user_input Hello after it had closed"),
 ]
 

@@ -13,6 +13,7 @@ from realtape.schema import (
     RealtimeModelAudioEvent,
     RealtimeModelAudioInterruptedEvent,
     RealtimeModelListener,
+    RealtimeModelSendUserInput,
     RealtimeModelTurnEndedEvent,
     RealtimePlaybackTracker,
     UsageError,
@@ -134,3 +135,43 @@ def test_exactly_is_call_by_call(recorded: Path) -> None:
 
 def test_the_recording_itself_has_no_player(recorded: Path) -> None:
     assert run(replay(recorded)).report.remark == ""
+
+
+class Speaking(Player):
+    """It writes what it was playing, in the midst of it."""
+
+    async def on_event(self, event: Any) -> None:
+        if event.type == "audio" and self._playing is None:
+            self._writing = asyncio.create_task(self._write())
+        await super().on_event(event)
+
+    async def _write(self) -> None:
+        await asyncio.sleep(0.55)
+        assert self.model is not None
+        await self.model.send_event(RealtimeModelSendUserInput(user_input="Louder, please."))
+
+    async def __call__(self, model: Any) -> None:
+        self.model = model
+        await super().__call__(model)
+
+
+def test_what_was_heard_where_the_application_sent_something(tmp_path: Path) -> None:
+    """A player that is slow at first and has caught up by the interruption: only the send shows it."""
+    store = tmp_path / "log.db"
+
+    async def main() -> None:
+        async with Recorder(store) as recorder:
+            await Speaking()(recorder.wrap(Interrupting(_script)))
+
+    class Late(Speaking):
+        async def _play(self) -> None:
+            await asyncio.sleep(0.95)
+            self._tracker.on_play_ms(ITEM, 0, 900)
+            await super()._play()
+
+    run(main())
+    assert run(replay(store, Speaking())).report.remark == ""
+    late = run(replay(store, Late(step_ms=40)))
+    assert late.report.remark == "what was heard differs at 1 place"
+    (heard,) = late.report.heard
+    assert (heard.recorded_ms, heard.live_ms) == (500, 0)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from realtape.schema.asyncio_private import OpenLoop, ready_of
+from realtape.schema.asyncio_private import OpenLoop, never_got, ready_of
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = ROOT / "schema" / "asyncio_private.py"
@@ -158,3 +158,15 @@ def test_nobody_else_touches_it(name: str) -> None:
     files = [path for folder in OURS for path in sorted((ROOT / folder).rglob("*.py")) if path != HERE]
     as_a_word = re.compile(rf"(?<!\w){name}\b")
     assert not [str(path.relative_to(ROOT)) for path in files if as_a_word.search(path.read_text())]
+
+
+def test_out_of_a_queue_nobody_has_taken_anything() -> None:
+    queue: asyncio.Queue[int] = asyncio.Queue()
+    assert never_got(queue) == 0
+    for number in range(3):
+        queue.put_nowait(number)
+    assert never_got(queue) == 3
+    queue.get_nowait()
+    assert never_got(queue) == 0
+    queue.put_nowait(4)
+    assert never_got(queue) == 0
