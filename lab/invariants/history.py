@@ -47,7 +47,7 @@ class _Held(Watching):
 
     def begin(self, *, known_before: bool) -> None:
         self._fold = Fold()
-        self._calls = _Calls()
+        self._calls = _ToldCalls()
 
     def add(self, entry: Entry) -> Iterator[Found]:
         self._fold.add(entry)
@@ -82,7 +82,7 @@ class _Told(Watching):
         self._there: dict[str, int] = {}  # items of the conversation → the message that put it there
         self._mentioned: set[str] = set()
         self._last = -1  # the message of which the events are still to come
-        self._calls = _Calls()
+        self._calls = _ToldCalls()
         self._outputs: dict[str, tuple[str, int]] = {}  # by call, as the provider has them, and where
 
     def begin(self, *, known_before: bool) -> None:
@@ -133,7 +133,7 @@ class _Told(Watching):
                 pass
 
 
-class _Calls:
+class _ToldCalls:
     """The calls of tools as the model's events tell of them, the last time.
 
     Attributes:

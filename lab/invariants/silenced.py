@@ -36,7 +36,7 @@ class SilentOnceInterrupted(Invariant):
 
 
 @dataclass
-class _Interrupted:
+class _SilencedPart:
     """A part that was interrupted.
 
     Attributes:
@@ -56,7 +56,7 @@ class _Silenced(Watching):
     def __init__(self, slack_ms: float) -> None:
         self._slack_ms = slack_ms
         self._audio = ReceivedAudio()
-        self._interrupted: dict[Part, _Interrupted] = {}
+        self._interrupted: dict[Part, _SilencedPart] = {}
         self._told: set[Part] = set()
 
     def begin(self, *, known_before: bool) -> None:
@@ -70,7 +70,7 @@ class _Silenced(Watching):
             for part in {part_of(event_fields(entry)), playing} - {None}:
                 if part is not None and part[0] and part not in self._interrupted:
                     state_ms = elapsed_ms if part == playing else 0.0
-                    self._interrupted[part] = _Interrupted(entry.seq, self._audio.ms(part), state_ms)
+                    self._interrupted[part] = _SilencedPart(entry.seq, self._audio.ms(part), state_ms)
         elif entry.kind == Kind.PLAYBACK and playing in self._interrupted:
             yield from self._heard(entry, playing, elapsed_ms)
         elif entry.kind == Kind.PLAYBACK:
