@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from sqlalchemy import Engine
-from sqlalchemy.engine import Connection
 
+from ..schema import CorruptRecordError
 from ..schema.log import (
     Address,
-    fetch_sessions,
     free_bytes,
     give_back,
     locate,
     open_blocking,
     open_for_changes,
-    pinned,
-    remove_sessions,
     rewrite,
     shares,
     used_bytes,
 )
-from ..session import EVERY, Going, Retention, SessionFilter, listed, parse_store
+from ..session import EVERY, Going, Retention, SessionFilter, due, listed, parse_store, removals
 from . import output
 from .exit_codes import Exit
 from .filter_options import filtered
@@ -69,10 +66,10 @@ def prune(
     )
     if dry_run:
         with open_blocking(address) as connection:
-            going, code = _chosen(connection, retention)
-        for each in going:
+            found = due(connection, retention)
+        for each in found.going:
             _tell(each, "would go")
-        return code
+        return _tell_damaged(found.damaged)
     with open_for_changes(address) as engine:
         return _prune(engine, address, retention, vacuum)
 
@@ -80,24 +77,15 @@ def prune(
 def _prune(engine: Engine, address: Address, retention: Retention, vacuum: bool) -> Exit:
     with engine.connect() as connection:
         before = used_bytes(connection) + free_bytes(connection)
+        code = _tell_damaged(listed(connection, retention.about).damaged)
     total = 0
-    while True:
-        with engine.connect() as connection:
-            going, code = _chosen(connection, retention)
-        removed = 0
-        for each in going:
-            if remove_sessions(engine, [one.key for one in each.sessions], each.reason):
-                _tell(each, "removed")
-                removed += len(each.sessions)
-        total += removed
-        if (
-            retention.max_bytes is None or not removed
-        ):  # a session's share of the file is not quite what it frees
-            break
+    for each in removals(engine, retention):
+        _tell(each, "removed")
+        total += len(each.sessions)
     merged = rewrite(engine) if vacuum else give_back(engine)
     with engine.connect() as connection:
         used, free = used_bytes(connection), free_bytes(connection)
-        too_large = retention.max_bytes is not None and retention.about == EVERY
+        too_large = retention.max_bytes is not None and retention.is_about_all
         too_large = too_large and sum(shares(connection).values()) > (retention.max_bytes or 0)
     output.put(
         f"{address}: {total:,} sessions removed, {size_in_words(max(before - used - free, 0))} given back, "
@@ -115,20 +103,10 @@ def _prune(engine: Engine, address: Address, retention: Retention, vacuum: bool)
     return code
 
 
-def _chosen(connection: Connection, retention: Retention) -> tuple[list[Going], Exit]:
-    code = Exit.SAME
-    sessions = fetch_sessions(connection)
-    listing = listed(connection, retention.about)
-    for error in listing.damaged:
+def _tell_damaged(damaged: Sequence[CorruptRecordError]) -> Exit:
+    for error in damaged:
         output.note(f"{error}; it stays")
-        code = Exit.INCOMPLETE
-    fitting = {one.record.key for one in listing.sessions}
-    unfit = {one.key for one in sessions if one.key not in fitting}
-    sizes = None if retention.max_bytes is None else shares(connection)
-    going = retention.chosen(
-        sessions, now_ns=time.time_ns(), unfit=unfit, pinned=pinned(connection), sizes=sizes
-    )
-    return going, code
+    return Exit.INCOMPLETE if damaged else Exit.SAME
 
 
 def _tell(going: Going, what: str) -> None:

@@ -28,12 +28,14 @@ from ..schema.entries import FORMAT, Header, Kind, Status, new_session_id
 from ..schema.errors import StoreError, StoreWriteError, UsageError
 from ..schema.log import SealKey, StoreLocation, locate
 from ..schema.model import RealtimeModel, RealtimeModelListener
+from ..session import Retention
 from . import causes
 from .causes import LOST
 from .session_log import Backlog, SessionLog
 from .status import Durability, RecorderStatus
 from .store import Store, inherit, open_files, own
 from .tap import ModelTap
+from .upkeep import Upkeep
 from .writer import Writer, logger
 
 MAX_PENDING_BYTES = 64 * 1024 * 1024
@@ -43,6 +45,8 @@ DRAIN_SECONDS = 10.0
 """How long `flush` and `close` wait for the disk, unless somebody says otherwise."""
 EXIT_SECONDS = 1.0
 """How long the end of the process waits for a store that cannot be written; one that can is waited for."""
+RETENTION_SECONDS = 600.0
+"""Between two applications of a retention."""
 FORK_SECONDS = 0.05
 """How long `os.fork` waits for a commit."""
 
@@ -81,6 +85,9 @@ class Recorder:
         seal_key: 16 bytes or more, with which each commit is sealed: who has it can tell what was forged by
             somebody who has it not (`realtape verify --key-file`). By default what the environment has under
             REALTAPE_SEAL_KEY; without any, nothing is sealed.
+        retention: the policy of `realtape prune`, applied on the writer's thread when nothing waits: soon
+            after the store was opened, and RETENTION_SECONDS after it was applied last. It goes by what
+            headers say, for nobody should wait for the reading of whole sessions.
 
     With `REALTAPE_DISABLED=1` in the environment nothing is recorded, and models are passed through.
 
@@ -92,7 +99,8 @@ class Recorder:
 
     Raises:
         UsageError: the store is neither a path nor a URL, `max_pending_bytes` is no amount of
-            memory that one may spend, or the key is too short.
+            memory that one may spend, the key is too short, or the policy
+            asks what happened in the sessions.
     """
 
     def __init__(
@@ -109,6 +117,7 @@ class Recorder:
         fail_closed: bool = False,
         scrub_tools: bool = False,
         seal_key: bytes | str | None = None,
+        retention: Retention | None = None,
     ) -> None:
         self.address = own(locate(store))
         if not 0 <= max_pending_bytes <= LARGEST_PENDING_BYTES:
@@ -120,6 +129,11 @@ class Recorder:
         self._on_status = on_status
         self._disabled = os.environ.get("REALTAPE_DISABLED") == "1"
         self.codec = Codec(vocabulary, redactors)
+        if retention is not None and retention.about.reads_entries:
+            raise UsageError(
+                "a recorder's retention goes by headers: use `realtape prune` for what happened in them"
+            )
+        self._retention = retention
         self._seal_key = SealKey.of_environment() if seal_key is None else SealKey(seal_key)
         self.secrets = Secrets()
         if self._seal_key is not None and self._seal_key.text is not None:
@@ -145,7 +159,8 @@ class Recorder:
     def _new_writer(self, backlog: Backlog) -> Writer:
         told = self._on_status
         tell = None if told is None else lambda: told(self.status())
-        return Writer(Store(self.address, self.durability, self._seal_key), backlog, tell=tell)
+        upkeep = Upkeep(self.address, self._retention, RETENTION_SECONDS)
+        return Writer(Store(self.address, self.durability, self._seal_key, upkeep), backlog, tell=tell)
 
     @property
     def enabled(self) -> bool:
@@ -193,6 +208,7 @@ class Recorder:
             pending_entries=writer.pending_entries,
             pending_bytes=self._backlog.held_bytes,
             lost_entries=writer.lost + writer.store.refused_entries + max(writer.store.moved_entries, 0),
+            removed_sessions=writer.store.removed_sessions,
             commits=writer.commits,
             commit_seconds=writer.commit_seconds,
             loss_window_seconds=writer.linger + writer.commit_seconds,

@@ -21,6 +21,7 @@ class RecorderStatus:
         pending_entries: appended, and not committed yet.
         pending_bytes: what they hold in memory.
         lost_entries: that gaps tell of: dropped, refused, or gone with a file that was removed.
+        removed_sessions: that the retention took.
         commits: made.
         commit_seconds: what the last one took.
         loss_window_seconds: how old an entry may be that the end of the machine would cost: the pause between
@@ -38,6 +39,7 @@ class RecorderStatus:
     pending_entries: int
     pending_bytes: int
     lost_entries: int
+    removed_sessions: int
     commits: int
     commit_seconds: float
     loss_window_seconds: float

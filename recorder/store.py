@@ -48,6 +48,7 @@ from ..schema.log import (
     put_seal,
     settle,
     store_errors,
+    was_removed,
 )
 from .chains import OLDER, REMOVED, Chain
 from .gaps import Loss, gap_instead
@@ -55,6 +56,7 @@ from .payloads import Pending
 from .session_log import Batch, SessionLog
 from .status import Durability
 from .turns import give_way
+from .upkeep import Upkeep
 
 logger = logging.getLogger("realtape.recorder")
 
@@ -84,6 +86,7 @@ class Store:
         address: opened, and made where there is none, by the first commit.
         durability: what a commit survives.
         seal_key: seals each commit.
+        upkeep: what `tend` does for it beside.
 
     Attributes:
         address: the same.
@@ -95,12 +98,17 @@ class Store:
     """
 
     def __init__(
-        self, address: Address, durability: Durability = "full", seal_key: SealKey | None = None
+        self,
+        address: Address,
+        durability: Durability = "full",
+        seal_key: SealKey | None = None,
+        upkeep: Upkeep | None = None,
     ) -> None:
         self.lock = threading.Lock()
         self.address = address
         self.durability: Durability = durability
         self._seal_key = seal_key
+        self._upkeep = upkeep
         self._sealing = False  # what is open has room for seals
         self.moved_entries = self.refused_entries = 0
         self.refused: StoreError | None = None
@@ -148,6 +156,27 @@ class Store:
         """
         with self.lock, store_errors(self.address):
             self._opened()
+
+    def tend(self, *, idle: bool, now: float) -> None:
+        """Between commits: see whether the file still lies where it should, and make a step of the upkeep.
+
+        Args:
+            idle: whether nothing waits to be written.
+            now: monotonic seconds.
+        """
+        with self.lock:
+            if self._moved:
+                with suppress(OSError):  # the next commit comes to that again
+                    self._let_go()
+            elif (
+                self._engine is not None and self._upkeep is not None and self._upkeep.is_due(now, idle=idle)
+            ):
+                self._upkeep.step(self._engine, now)
+
+    @property
+    def removed_sessions(self) -> int:
+        """How many the upkeep removed."""
+        return 0 if self._upkeep is None else self._upkeep.removed
 
     def count(self, log: SessionLog) -> int:
         """How many entries of a session were committed."""
@@ -288,6 +317,9 @@ class Store:
         header = log.scrubbed_header() if chain is None else log.header
         place = find_session(connection, header.id) if chain is not None or doubted else None
         if place is None:
+            if (chain is not None or doubted) and was_removed(connection, header.id):
+                self._let_be(log)
+                return None
             key, digest = insert_session(connection, header)
             self._hold(connection, log, key, begun=True)
             if chain is None:
@@ -324,6 +356,15 @@ class Store:
             else:
                 placed.append(Pending(gap_instead(entry, REMOVED), {}))
         return placed
+
+    def _let_be(self, log: SessionLog) -> None:
+        """It had ended, or nobody could see that it had not, and retention has removed it: what is gone does
+        not begin again."""
+        log.refuse()
+        self._given_up.add(log)
+        logger.warning(
+            "%s: session %s was removed; what came later is not recorded", self.address, log.header.id
+        )
 
     def _give_up(self, log: SessionLog) -> None:
         log.refuse()
@@ -390,7 +431,8 @@ class Store:
     def _regain(self, connection: Connection) -> None:
         """Sessions that go on in what we have opened again are ours from the beginning, though they rest."""
         for log, chain in list(self._chains.items()):
-            place = find_session(connection, log.header.id) if log.status is Status.RECORDING else None
+            going_on = log.status is Status.RECORDING and log not in self._given_up
+            place = find_session(connection, log.header.id) if going_on else None
             if place is not None:
                 self._hold(connection, log, place[0], begun=False)
                 if place[1] == chain.digest:
@@ -470,6 +512,8 @@ class Store:
 
     def _dispose(self) -> None:
         engine, self._engine = self._engine, None
+        if self._upkeep is not None:
+            self._upkeep.stop()
         if engine is not None:
             engine.dispose()
             self._lock.lost()

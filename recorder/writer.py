@@ -41,6 +41,7 @@ class Pace(NamedTuple):
         linger: between two commits, at least; longer where they take longer.
         max_linger: and at most.
         park_after: since the last commit, before it sleeps until it is woken.
+        tend_after: while it sleeps, between two looks at the store.
         max_backoff: between two attempts, while writing fails.
         busy_is_trouble: after how long it is said that somebody else holds the store.
         last_try: how long `close` waits for the attempt that is being made when it gives up.
@@ -49,6 +50,7 @@ class Pace(NamedTuple):
     linger: float = 0.02
     max_linger: float = 0.1
     park_after: float = 1.0
+    tend_after: float = 10.0
     max_backoff: float = 1.0
     busy_is_trouble: float = 2.0
     last_try: float = 3.0
@@ -308,7 +310,7 @@ class Writer:
         if trouble is not None:
             self._wait(self._pace.linger)
         elif not closing:
-            self._rest()
+            self._rest(idle=not wrote)
         self._unlist_ended()
         return True
 
@@ -444,16 +446,18 @@ class Writer:
                 else:
                     del self._logs[log]
 
-    def _rest(self) -> None:
-        if time.monotonic() - self._quiet_since < self._pace.park_after:
+    def _rest(self, *, idle: bool) -> None:
+        now = time.monotonic()
+        self.store.tend(idle=idle, now=now)
+        if now - self._quiet_since < self._pace.park_after:
             self._wait(self.linger)
             return
         self.backlog.parked = True
         if not any(log.pending for log in list(self._logs)):  # appended before it saw us park
-            self._wait(None)
+            self._wait(self._pace.tend_after)
         self.backlog.parked = False
 
-    def _wait(self, seconds: float | None) -> None:
+    def _wait(self, seconds: float) -> None:
         """Until somebody rings, and no longer than `seconds`."""
         with contextlib.suppress(queue.Empty):
             self._bell.get(timeout=seconds)

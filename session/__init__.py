@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .notes import NOTED, Notes
     from .origins import Origin, origin_of, reactions, unknown_calls
     from .places import Numbering, Place
+    from .pruning import due, may_be_due, removals
     from .recording import Recording, choose, choose_all
     from .recovery import Saved, Survey, survey, write_survey
     from .retention import Going, Retention, chains, kin
@@ -99,6 +100,7 @@ __all__ = [
     "choose",
     "choose_all",
     "conversation",
+    "due",
     "entries_with_events",
     "entry_columns",
     "erase",
@@ -111,12 +113,14 @@ __all__ = [
     "keep_origins",
     "kin",
     "listed",
+    "may_be_due",
     "named_for_erasure",
     "origin_of",
     "parse_store",
     "parse_target",
     "reactions",
     "read_drafts",
+    "removals",
     "row_of",
     "seconds",
     "server_event",

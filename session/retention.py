@@ -46,12 +46,17 @@ class Retention:
 
     def __post_init__(self) -> None:
         limits = (self.older_than_s, self.keep_last, self.max_bytes)
-        if self.about == SessionFilter() and limits == (None, None, None):
+        if self.is_about_all and limits == (None, None, None):
             raise UsageError("every session would go: say which, by age, number, size, label or status")
         if any(limit is not None and limit < 0 for limit in limits):
             raise UsageError("an age, a number or a size of sessions is not negative")
         if Status.RECORDING in self.about.statuses:
             raise UsageError("a session that is being recorded does not go: name another status")
+
+    @property
+    def is_about_all(self) -> bool:
+        """Whether every session counts."""
+        return self.about == SessionFilter()
 
     def chosen(
         self,

@@ -18,6 +18,7 @@ from ...recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, RecorderStatus, Record
 from ...schema import FORMAT, WIRE_FORMAT, Kind, UsageError
 from ...schema.codec import TextFilter, Vocabulary
 from ...schema.log import StoreLocation
+from ...session import Retention
 from .event_queue import make_causal
 from .socket_seam import connect_by, read_clock_by, unknown_shape
 from .vocabulary import VOCABULARY
@@ -156,6 +157,7 @@ class Recorder(recorder.Recorder):
         fail_closed: bool = False,
         scrub_tools: bool = False,
         seal_key: bytes | str | None = None,
+        retention: Retention | None = None,
     ) -> None:
         super().__init__(
             store,
@@ -169,6 +171,7 @@ class Recorder(recorder.Recorder):
             fail_closed=fail_closed,
             scrub_tools=scrub_tools,
             seal_key=seal_key,
+            retention=retention,
         )
         self.event_causes = causes.EventCauses()
 

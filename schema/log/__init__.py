@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .liveness import Lock, mark_interrupted
     from .pages import Pages, RecordPlace
     from .pins import pin, pinned, unpin
-    from .prunings import Reason, remove_sessions
+    from .prunings import Reason, remove_sessions, was_removed
     from .receipts import mark_erased, note_erasure, pending_erasures
     from .remains import Remains, held_by_others
     from .rows import (
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Row,
         advance_session,
         count_kinds,
+        count_sessions,
         entry_batches,
         entry_of,
         fetch_durations,
@@ -45,13 +46,14 @@ if TYPE_CHECKING:
         session_of,
     )
     from .seals import SealedChain, SealKey, can_seal, put_seal
-    from .space import free_bytes, give_back, rewrite, shares, used_bytes
+    from .space import free_bytes, give_back, rewrite, shares, shorten, used_bytes
     from .stores import (
         file_damage,
         open_blocking,
         open_for_changes,
         open_for_reading,
         open_for_writing,
+        overwrite_removed,
         read,
         read_each,
         settle,
@@ -76,6 +78,7 @@ __all__ = [
     "advance_session",
     "can_seal",
     "count_kinds",
+    "count_sessions",
     "entry_batches",
     "entry_digest",
     "entry_of",
@@ -106,6 +109,7 @@ __all__ = [
     "open_for_changes",
     "open_for_reading",
     "open_for_writing",
+    "overwrite_removed",
     "pending_erasures",
     "pin",
     "pinned",
@@ -119,9 +123,11 @@ __all__ = [
     "session_of",
     "settle",
     "shares",
+    "shorten",
     "store_errors",
     "unpin",
     "used_bytes",
+    "was_removed",
 ]
 
 open_lazily(__name__)

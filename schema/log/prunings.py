@@ -21,6 +21,11 @@ Reason = Literal["age", "number", "size", "selection", "erasure"]
 """Why a session was removed. Never whose it was, or what was said in it."""
 
 
+def was_removed(connection: Connection, session_id: str) -> bool:
+    """Whether a session was in this store, and was removed."""
+    return connection.execute(select(PRUNINGS.c.id).where(PRUNINGS.c.id == session_id)).first() is not None
+
+
 def remove_sessions(
     engine: Engine,
     keys: Collection[int],

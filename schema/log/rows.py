@@ -247,6 +247,11 @@ def _last(connection: Connection, key: int) -> int | None:
     return last
 
 
+def count_sessions(connection: Connection) -> tuple[int, int | None]:
+    """How many sessions there are, and when the oldest began, in Unix time in nanoseconds."""
+    return tuple(connection.execute(select(func.count(), func.min(SESSIONS.c.started_ns))).one())
+
+
 def fetch_durations(connection: Connection) -> dict[int, int]:
     """By its key, of each session when its last entry was appended; nothing of a log that is damaged."""
     last = select(ENTRIES.c.at_ns).where(ENTRIES.c.session == SESSIONS.c.key)

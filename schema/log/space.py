@@ -59,17 +59,27 @@ def give_back(engine: Engine) -> bool:
     """
     if engine.dialect.name != "sqlite":
         return True
+    while shorten(engine):
+        pass
+    return merged(engine)
+
+
+def shorten(engine: Engine) -> bool:
+    """Shorten the file by a slice of the pages that are free, in one transaction.
+
+    Returns:
+        Whether there may be more of them.
+    """
+    if engine.dialect.name != "sqlite":
+        return False
     with engine.connect() as connection:
-        free = (
-            _pragma(connection, "freelist_count") if _pragma(connection, "auto_vacuum") == _INCREMENTAL else 0
-        )
-        while free:
+        if _pragma(connection, "auto_vacuum") != _INCREMENTAL:
+            return False
+        before = _pragma(connection, "freelist_count")
+        if before:
             raw: Any = connection.connection.driver_connection
             raw.executescript(f"PRAGMA incremental_vacuum({_SLICE_PAGES})")  # `execute` would free one page
-            before, free = free, _pragma(connection, "freelist_count")
-            if free >= before:
-                break
-    return merged(engine)
+        return 0 < _pragma(connection, "freelist_count") < before
 
 
 def rewrite(engine: Engine) -> bool:

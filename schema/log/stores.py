@@ -150,13 +150,19 @@ def open_for_changes(address: Address) -> Generator[Engine]:
         with _translating(engine, address).connect() as connection:
             if connection.dialect.name == "sqlite":
                 connection.exec_driver_sql(f"PRAGMA busy_timeout={round(READ_BUSY_SECONDS * 1000)}")
-                connection.exec_driver_sql("PRAGMA secure_delete=ON")
+            overwrite_removed(connection)
         yield engine
     finally:
         engine.dispose()
         if address.path is not None:
             with suppress(StoreBusyError):
                 settle(address)
+
+
+def overwrite_removed(connection: Connection) -> None:
+    """What is removed by this connection from now on is overwritten with zeros in the file."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
 
 
 def settle(address: Address) -> None:

@@ -16,13 +16,11 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
-from realtape.recorder import Recorder
-from realtape.recorder.session_log import Backlog, SessionLog
-from realtape.recorder.store import Store
-from realtape.recorder.writer import Writer
+from realtape.recorder.session_log import SessionLog
 from realtape.schema.entries import Kind, Status
 from realtape.schema.log import StoreLocation, locate
 from sqlalchemy import create_engine, text
+from support.driven import DrivenRecorder
 from support.postgresql import server
 from support.stored import Stored, beside, intact
 
@@ -30,42 +28,6 @@ pytestmark = [pytest.mark.hypothesis, pytest.mark.real_time]
 
 Rows = list[int | str]
 """Of one session: numbers that were marked, and `lost N`."""
-
-
-class Driven(Writer):
-    """Writes when it is told to. It has no thread."""
-
-    def _start(self) -> None:
-        pass
-
-    def write(self) -> None:
-        """All that the sessions hold; what cannot be written raises."""
-        self._go_round()
-        if self._failure is not None:
-            raise self._failure
-
-    def _rest(self) -> None:
-        pass
-
-
-class DrivenRecorder(Recorder):
-    """A recorder without a thread."""
-
-    _writer: Driven
-
-    def _new_writer(self, backlog: Backlog) -> Driven:
-        return Driven(Store(self.address, "normal"), backlog)
-
-    def write(self) -> None:
-        self._writer.write()
-
-    def die(self) -> None:
-        """As a process does that is killed: nothing more is written, and what it holds open is closed."""
-        for log in list(self._open):
-            log.disown()
-        store = self._writer.store
-        store._release()  # pyright: ignore[reportPrivateUsage]
-        store._lock.abandon()  # pyright: ignore[reportPrivateUsage]
 
 
 @dataclass
