@@ -168,9 +168,14 @@ class Store:
             if self._moved:
                 with suppress(OSError):  # the next commit comes to that again
                     self._let_go()
-            elif (
-                self._engine is not None and self._upkeep is not None and self._upkeep.is_due(now, idle=idle)
-            ):
+            elif self._engine is None:
+                # Closed by a fork. Whether it is the same file nobody knows: its number may be used again.
+                if self.address.path is not None and _file_at(self.address.path) is None:
+                    self._lock.close()
+                elif self._lock.holds_any:
+                    with suppress(StoreError), store_errors(self.address):
+                        self._opened()
+            elif self._upkeep is not None and self._upkeep.is_due(now, idle=idle):
                 self._upkeep.step(self._engine, now)
 
     @property
@@ -437,6 +442,8 @@ class Store:
                 self._hold(connection, log, place[0], begun=False)
                 if place[1] == chain.digest:
                     self._chains[log] = replace(chain, key=place[0], opening=self._opening)
+            else:
+                self._lock.release(connection, log)
 
     def _let_go(self) -> None:
         """What we have open no longer lies at the path: what comes goes into what lies there now."""

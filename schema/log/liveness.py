@@ -51,6 +51,11 @@ class Lock:
         self._path = ""
         self._held: dict[object, int] = {}
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether a session is held."""
+        return bool(self._held)
+
     def hold(self, connection: Connection, owner: object, key: int, *, begun: bool) -> None:
         """Hold a session's lock from now on, in the transaction in which it is added or found.
 

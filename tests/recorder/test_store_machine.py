@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import sqlite3
 import tempfile
+import traceback
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from realtape.recorder.session_log import SessionLog
 from realtape.schema.entries import Kind, Status
-from realtape.schema.log import StoreLocation, locate
+from realtape.schema.log import StoreLocation, fetch_sessions, locate, open_for_changes, remove_sessions
+from realtape.session import erase
 from sqlalchemy import create_engine, text
 from support.driven import DrivenRecorder
 from support.postgresql import server
@@ -39,6 +41,7 @@ class Session:
         committed: how many are, in whatever file.
         left_at: its rows in the file that it was committed into last.
         touched: there is something to write, be it only its end.
+        held: its recorder has its lock, in the file that lies there now.
     """
 
     log: SessionLog
@@ -47,6 +50,7 @@ class Session:
     left_at: Rows | None = None
     touched: bool = False
     status: Status = Status.RECORDING
+    held: bool = False
 
 
 class Machine(RuleBasedStateMachine):
@@ -59,7 +63,8 @@ class Machine(RuleBasedStateMachine):
         self.store = self._store()
         self.file: dict[str, Rows] = {}
         self.statuses: dict[str, Status] = {}
-        self.backup: tuple[dict[str, Rows], dict[str, Status]] | None = None
+        self.removed: set[str] = set()  # of this file, by a pruning or an erasure
+        self.backup: tuple[dict[str, Rows], dict[str, Status], set[str]] | None = None
         self.recorders = [DrivenRecorder(self.store) for _ in range(2)]
         self.sessions: list[dict[str, Session]] = [{}, {}]
         self.numbers = 0
@@ -71,7 +76,18 @@ class Machine(RuleBasedStateMachine):
 
     # --- the model --------------------------------------------------------------------------------
 
-    def _commit(self, name: str, session: Session) -> None:
+    def _commit(self, who: int, due: dict[str, Session]) -> None:
+        for name, session in due.items():
+            if name in self.removed and session.left_at is not None:
+                self.sessions[who].pop(name, None)  # it does not begin again
+            else:
+                self._commit_one(name, session)
+        if due:
+            for session in self.sessions[who].values():
+                session.held = session.left_at is not None and session.status is Status.RECORDING
+            self._check()
+
+    def _commit_one(self, name: str, session: Session) -> None:
         rows = self.file.get(name)
         if session.left_at is None:
             rows = []
@@ -85,6 +101,8 @@ class Machine(RuleBasedStateMachine):
         session.pending, session.touched = [], False
 
     def _check(self) -> None:
+        for recorder in self.recorders:  # as their threads do, now and then
+            recorder.tend()
         found = {stored.label: stored for stored in asyncio.run(intact(self.store))}
         assert {name: rows_of(stored) for name, stored in found.items()} == self.file
         living = {name for sessions in self.sessions for name in sessions}
@@ -93,7 +111,7 @@ class Machine(RuleBasedStateMachine):
             if told is Status.RECORDING and name not in living:
                 told = Status.INTERRUPTED
             if told is not Status.RECORDING:  # else it may have been restored, and not been gone on with yet
-                assert stored.status is told
+                assert stored.status is told, (name, stored.status, told, living)
 
     # --- who records ------------------------------------------------------------------------------
 
@@ -122,11 +140,9 @@ class Machine(RuleBasedStateMachine):
     @rule(who=st.integers(0, 1))
     def flush(self, who: int) -> None:
         due = {name: one for name, one in self.sessions[who].items() if one.touched or one.pending}
+        self._see_what_is_empty()
         self.recorders[who].write()
-        for name, session in due.items():
-            self._commit(name, session)
-        if due:
-            self._check()
+        self._commit(who, due)
 
     @rule(who=st.integers(0, 1))
     def kill(self, who: int) -> None:
@@ -140,33 +156,60 @@ class Machine(RuleBasedStateMachine):
         for session in going_on:
             session.status, session.touched = Status.CLOSED, True
         due = {name: one for name, one in self.sessions[who].items() if one.touched or one.pending}
+        self._see_what_is_empty()
         self.recorders[who].close_blocking()
-        for name, session in due.items():
-            self._commit(name, session)
         self.recorders[who] = DrivenRecorder(self.store)
+        self._commit(who, due)
         self.sessions[who] = {}
-        if due:
-            self._check()
 
     @rule(who=st.integers(0, 1))
     def fork(self, who: int) -> None:
         """The child records a session of its own, and ends without ceremony."""
         name = f"{self.numbers}"
         self.numbers += 1
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            with contextlib.suppress(BaseException):
-                recorder = self.recorders[who]
-                assert recorder.address == locate(self.store)
-                recorder.begin({"name": name}).append(Kind.MARKER, {"number": self.numbers})
-                recorder.write()
-                code = 0
-            os._exit(code)
-        assert os.waitpid(pid, 0)[1] == 0
+        self._see_what_is_empty()
+
+        def record() -> bool:
+            recorder = self.recorders[who]
+            assert recorder.address == locate(self.store)
+            recorder.begin({"name": name}).append(Kind.MARKER, {"number": self.numbers})
+            recorder.write()
+            return True
+
+        assert in_child(record)
         self.file[name], self.statuses[name] = [self.numbers], Status.RECORDING
         self.numbers += 1
         self._check()
+
+    # --- who removes ------------------------------------------------------------------------------
+
+    @precondition(lambda self: bool(self.file))
+    @rule(data=st.data(), erased=st.booleans())
+    def remove_session(self, data: st.DataObject, erased: bool) -> None:
+        """In another process, while these record."""
+        name = data.draw(st.sampled_from([*self.file]), "session")
+        going_on = [one.get(name) for one in self.sessions]
+        held = any(one is not None and one.held for one in going_on)
+        self._see_what_is_empty()
+        gone = in_child(lambda: self._erase(name) if erased else self._prune(name))
+        assert not (gone and held)
+        assert gone or any(going_on)
+        if gone:
+            del self.file[name], self.statuses[name]
+            self.removed.add(name)
+        self._check()
+
+    def _prune(self, name: str) -> bool:
+        with open_for_changes(locate(self.store)) as engine:
+            with engine.connect() as connection:
+                keys = [one.key for one in fetch_sessions(connection) if one.header.labels["name"] == name]
+            assert len(keys) == 1
+            return remove_sessions(engine, keys, "selection")
+
+    def _erase(self, name: str) -> bool:
+        erasure = erase(locate(self.store), {"name": name})
+        assert len(erasure.removed) + len(erasure.left) == 1
+        return bool(erasure.removed)
 
     # --- who meddles --------------------------------------------------------------------------------
 
@@ -189,7 +232,8 @@ class Machine(RuleBasedStateMachine):
         with closing(sqlite3.connect(self.path)) as source, closing(self._backup()) as target:
             source.backup(target)
             target.execute("PRAGMA journal_mode=DELETE")
-        self.backup = ({name: [*rows] for name, rows in self.file.items()}, dict(self.statuses))
+        rows = {name: [*rows] for name, rows in self.file.items()}
+        self.backup = rows, dict(self.statuses), set(self.removed)
 
     @precondition(lambda self: self.backup is not None)
     @rule()
@@ -200,8 +244,9 @@ class Machine(RuleBasedStateMachine):
         for suffix in ("-wal", "-shm"):
             (self.folder / f"log.db{suffix}").unlink(missing_ok=True)
         (self.folder / "restoring").rename(self.path)
+        self._lost()
         self.file = {name: [*rows] for name, rows in self.backup[0].items()}
-        self.statuses = dict(self.backup[1])
+        self.statuses, self.removed = dict(self.backup[1]), set(self.backup[2])
 
     # --- helpers --------------------------------------------------------------------------------------
 
@@ -213,7 +258,15 @@ class Machine(RuleBasedStateMachine):
         return sqlite3.connect(self.folder / "backup")
 
     def _lost(self) -> None:
-        self.file, self.statuses = {}, {}
+        self.file, self.statuses, self.removed = {}, {}, set()
+        for session in (*self.sessions[0].values(), *self.sessions[1].values()):
+            session.held = False
+
+    def _see_what_is_empty(self) -> None:
+        """What holds on to an emptied file locks it, until it looks: as its thread does now and then."""
+        if isinstance(self.store, Path) and self.store.exists() and not self.store.stat().st_size:
+            for recorder in self.recorders:
+                recorder.tend()
 
     def _any(self, data: st.DataObject) -> tuple[int, str]:
         return data.draw(
@@ -260,6 +313,22 @@ class ServerMachine(Machine):
         """Nor to put back."""
 
 
+def in_child(do: Callable[[], bool]) -> bool:
+    """What it answers in a forked process, which ends without ceremony."""
+    pid = os.fork()
+    if pid == 0:
+        code = 2
+        try:
+            code = 0 if do() else 1
+        except BaseException:  # noqa: BLE001 - told, and by the code, too
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code in (0, 1)
+    return code == 0
+
+
 def rows_of(stored: Stored) -> Rows:
     rows: Rows = []
     gaps, marks = iter(stored.payloads(Kind.GAP)), iter(stored.payloads())
@@ -268,7 +337,7 @@ def rows_of(stored: Stored) -> Rows:
     return rows
 
 
-@pytest.mark.parametrize("examples", [15, pytest.param(300, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("examples", [10, pytest.param(300, marks=pytest.mark.deep)])
 def test_the_store_holds_what_the_model_says(examples: int):
     run_state_machine_as_test(Machine, settings=settings(max_examples=examples, stateful_step_count=25))
 
