@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, Declared] = {
     "demo": Declared("demo_command", "demo", "Record a conversation with a local provider, and replay it"),
     "ls": Declared("ls_command", "ls", "List the sessions of a store, the oldest first"),
     "show": Declared("show_command", "show", "Show a recording as a timeline, or as a conversation"),
+    "view": Declared("view_command", "view", "See and hear a store's sessions in a browser of this machine"),
     "heard": Declared("heard_command", "heard", "Show what the user really heard of what the model said"),
     "stats": Declared("stats_command", "stats", "Count and measure what happened in sessions"),
     "replay": Declared("replay_command", "replay", "Replay a recording into an application"),
@@ -54,7 +55,7 @@ COMMANDS: Mapping[str, Declared] = {
     "erase": Declared("erase_command", "erase", "Erase a person's sessions, and prove it"),
     "pin": Declared("pin_command", "pin", "Keep a recording: nothing removes it"),
     "unpin": Declared("pin_command", "unpin", "Take a recording's pin away"),
-    "export": Declared("export_command", "export", "Write a recording as a fixture, redacted"),
+    "export": Declared("export_command", "export", "Write a recording as a fixture, or as a page, redacted"),
     "import": Declared("import_command", "import_", "Write a fixture, or what others captured, into a store"),
 }
 """By name, in the order of the help."""

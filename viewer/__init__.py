@@ -7,7 +7,15 @@ computes nothing of a session that another reader computes: the page shows what 
 
 from __future__ import annotations
 
-from .page_file import Noted, page_of, write_page
-from .session_sound import AudioKept
+from typing import TYPE_CHECKING
 
-__all__ = ["AudioKept", "Noted", "page_of", "write_page"]
+from ..schema.lazy_doors import open_lazily
+
+if TYPE_CHECKING:
+    from .page_file import Noted, page_of, write_page
+    from .session_sound import AudioKept
+    from .view_server import new_token, view_application
+
+__all__ = ["AudioKept", "Noted", "new_token", "page_of", "view_application", "write_page"]
+
+open_lazily(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import islice
@@ -36,6 +37,10 @@ class EntrySource(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Let go of what is held; it may be asked again all the same."""
+        ...
+
 
 class DraftSource:
     """A session in memory; frames are followed by what they come to."""
@@ -57,6 +62,9 @@ class DraftSource:
         """Of the draft."""
         return self._draft.bytes_at(segment, offset, length)
 
+    def close(self) -> None:
+        """Nothing is held but memory."""
+
 
 class StoreSource:
     """A session of a store, read by short transactions: whoever records into it is not held up, and its
@@ -72,15 +80,23 @@ class StoreSource:
         self._address = address
         self._key = record.key
         self._last = record.entries, record.status
+        self._version = _Version(address)
         self._segments: OrderedDict[int, bytes] = OrderedDict()
 
     def state(self) -> tuple[int, Status]:
-        """As the store lists it now; what was last known where it is being removed."""
-        with open_blocking(self._address) as connection:
-            for one in fetch_headers(connection):
-                if isinstance(one, SessionRecord) and one.key == self._key:
-                    self._last = one.entries, one.status
+        """As the store lists it now, where anything was committed since; of one that is gone, what it was."""
+        if self._version.has_changed():
+            with open_blocking(self._address) as connection:
+                for one in fetch_headers(connection):
+                    if isinstance(one, SessionRecord) and one.key == self._key:
+                        self._last = one.entries, one.status
+            if self._last[1] != Status.RECORDING:
+                self._version.close()
         return self._last
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._version.close()
 
     def entries(self, first: int) -> Iterator[Entry]:
         """From a place on, which is a seq; a batch to a transaction."""
@@ -110,6 +126,40 @@ class StoreSource:
         if offset + length > len(data):
             raise DecodingError(f"segment {segment} is shorter than what refers to it")
         return data[offset : offset + length]
+
+
+class _Version:
+    """Whether something was committed to a store since it was last asked: SQLite's `data_version`, which is a
+    look at shared memory, and no transaction. That who records has died is in no commit: so every few
+    questions the answer is yes.
+    """
+
+    _EVERY = 5
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._connection: sqlite3.Connection | None = None
+        self._seen: int | None = None
+        self._asked = 0
+
+    def has_changed(self) -> bool:
+        """Whether it may have."""
+        if self._address.path is None:
+            return True
+        if self._connection is None:
+            uri = self._address.sqlite_uri("ro")
+            self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+        version = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        self._asked += 1
+        changed = version != self._seen or self._asked % self._EVERY == 0
+        self._seen = version
+        return changed
+
+    def close(self) -> None:
+        """Until it is asked again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def bytes_or_nothing(source: EntrySource, reference: tuple[int, int, int]) -> bytes | None:

@@ -15,10 +15,10 @@ from typing import Any
 from ..lab.invariants import ALL, Watch
 from ..schema import Entry, Flag, Status
 from ..schema.codec import REFERS
-from ..session import Fold, Folder, LanesReader, Row, entry_columns, row_of, words
+from ..session import Fold, Folder, LanesReader, Row, entry_columns, is_failure, row_of, words
 from .entry_sources import EntrySource
 from .problems import Problems
-from .session_sound import SessionSound
+from .session_sound import LANES, SessionSound
 from .state_patches import EVERY, state_block
 from .story import StoryReader
 
@@ -51,38 +51,43 @@ class Gathering:
         self.source = source
         self.sound = sound
         self._lock = threading.RLock()
+        self._length, self._status = source.state()
+        self._folds: list[Fold] = [Fold()]  # the states before each EVERY entries, as far as was asked
+        self._begin()
+
+    # --- reading --------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """From the first entry on."""
         self._read = 0
         self._last_ns = 0
         self._last_seq = -1
-        self._length, self._status = source.state()
         self._lanes = LanesReader()
         self._folder = Folder()
         self._lines: list[Row] = []
-        self._story = StoryReader(source)
+        self._story = StoryReader(self.source)
         self._problems = Problems()
         self._watch = Watch(ALL)
-        self._watch.begin(source.header)
+        self._watch.begin(self.source.header)
         self._over = False
-        self._folds: list[Fold] = [
-            Fold()
-        ]  # the states before each EVERY entries, of those that were asked for
-
-    # --- reading --------------------------------------------------------------------------------------
 
     def advance(self, seconds: float | None = None) -> bool:
         """Read on, for so long at most; whether all that there is was read."""
         until = None if seconds is None else time.monotonic() + seconds
         with self._lock:
             self._length, self._status = self.source.state()
+            if self._over and self._read < self._length:  # it was thought to be
+                self._begin()
             entries = self.source.entries(self._read)
             while some := list(islice(entries, _SLICE_ENTRIES)):
                 for entry in some:
                     self._add(entry)
                 if until is not None and time.monotonic() > until:
                     break
+            if self._read >= self._length:  # what has come so far is shown, before one waits for more
+                self._lines += self._folder.rest()
             if self._read >= self._length and self._status != Status.RECORDING and not self._over:
                 self._over = True
-                self._lines += self._folder.rest()
                 self._problems.violated(self._watch.end(), self._last_ns)
             return self._read >= self._length
 
@@ -215,12 +220,27 @@ class Gathering:
         if what == "standing" and not number:
             return self.standing()
         made = {"index": self.index, "rows": self.rows, "lines": self.lines, "states": self.states}.get(what)
-        if made is None or not number.isascii() or not number.isdigit() or len(number) > 9:
-            return None
-        return made(int(number))
+        return None if made is None or not is_number(number) else made(int(number))
+
+    def sound_block(self, what: str, name: str) -> bytes | None:
+        """A block of sound, or a lane's waveform; None where there is no such."""
+        lane, _, number = name.partition("/")
+        with self._lock:
+            for one in LANES:
+                if lane == one and what == "peaks" and not number:
+                    return self.sound.peaks(one)
+                if lane == one and what == "sound" and is_number(number):
+                    known = int(number) < self.sound.block_count(one)
+                    return self.sound.block(one, int(number), self.source) if known else None
+        return None
 
     def _some(self, first: int, count: int) -> Iterator[Entry]:
         return islice(self.source.entries(first), count)
+
+
+def is_number(text: str) -> bool:
+    """Whether a block may be called so."""
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def _words(row: Row) -> list[Any]:
@@ -228,7 +248,7 @@ def _words(row: Row) -> list[Any]:
 
 
 def _marks(entry: Entry, before: int) -> int:
-    marks = ALARMING if row_of(entry).alarming else 0
+    marks = ALARMING if is_failure(entry) else 0
     if REFERS in entry.payload:
         marks |= SOUNDS
     if entry.flags & Flag.REDACTED:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..schema import UsageError
+from ..schema import Header, UsageError
 from ..session import Draft, words
 from ..session.fixture import written_aside
 from ..session.redaction import Redaction
@@ -85,7 +85,7 @@ def page_of(
             {"key": one.key, "id": one.source.header.id, "number": number}
             for number, one in enumerate(gathered, 1)
         ],
-        "notices": [one.facts() for one in (*_redaction(drafts), *notes)],
+        "notices": [one.facts() for one in (*redaction_notes([draft.header for draft in drafts]), *notes)],
         "comparison": comparison,
         "front": comparison is not None,
     }
@@ -104,9 +104,9 @@ def page_of(
     yield page.after
 
 
-def _redaction(drafts: Sequence[Draft]) -> list[Noted]:
+def redaction_notes(headers: Sequence[Header]) -> list[Noted]:
     """What a page says of how its sessions were redacted."""
-    told = [Redaction.told_by(draft.header.source) for draft in drafts]
+    told = [Redaction.told_by(header.source) for header in headers]
     if not all(told):
         return [Noted(NOT_REDACTED, strong=True)]
     counts = {kind: count for one in told if one is not None for kind, count in one.counts.items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..lab.invariants import Violation
 from ..schema import Entry, Kind
-from ..session import row_of
+from ..session import is_failure, row_of
 from ..session.fields import facts_of, mapping, text_of
 
 MOST = 500
@@ -28,8 +28,8 @@ class Problems:
 
     def read(self, entry: Entry) -> None:
         """The next entry."""
-        row = row_of(entry)
-        if row.alarming:
+        if is_failure(entry):
+            row = row_of(entry)
             what = {Kind.GAP: "gap", Kind.FAULT: "fault"}.get(Kind(entry.kind), "error")
             self._note(what, row.content if entry.type == "error" else f"{row.title} {row.content}", entry)
         elif entry.kind == Kind.RECEIVED and _FAILED_TRANSCRIPTION in entry.payload:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from realtape.schema.log import locate
+from realtape.session.drafts import write_drafts
 from realtape.session.fixture import read_fixture
 from realtape.session.redaction import redacted
 from realtape.viewer import write_page
 from realtape.viewer.waveforms import samples_of
 from support.browser import Opened, browser, opened
 from support.calls_to_see import BEGIN_MS, HEARD_MS, HOSTILE, LENGTH_MS, MS, RATE_HZ, hostile_call, known_call
+from support.view_socket import TOKEN, serving
 
 pytestmark = pytest.mark.browser
 
@@ -45,6 +48,14 @@ def known(chromium: Any, files: Path) -> Generator[Opened]:
         assert {url.partition("#")[0] for url in page.asked} == {(files / "known.html").as_uri()}
 
 
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    store = tmp_path_factory.mktemp("store") / "calls.db"
+    write_drafts(locate(store), [known_call()[0], hostile_call()])
+    with serving(store) as server:
+        yield f"http://127.0.0.1:{server.port}/{TOKEN}/"
+
+
 def press(page: Opened, *keys: str) -> None:
     for key in keys:
         page.page.keyboard.press(key)
@@ -69,13 +80,13 @@ def test_the_demo_opens_from_the_disk_and_asks_nobody(chromium: Any, files: Path
 def test_what_is_heard_is_the_heard_lane_to_the_sample(known: Opened) -> None:
     """Rendered by the browser itself, at the rate at which it was recorded."""
     model = samples_of(known_call()[1])
-    rendered = known.of("Array.from(await realtape.render(page.session, 'heard', 0, 2e9, 24000))")
-    begin, heard = BEGIN_MS * RATE_HZ // 1000, HEARD_MS * RATE_HZ // 1000
+    rendered = known.of("Array.from(await realtape.render(page.session, 'heard', 4e8, 14e8, 24000))")
+    begin, heard = (BEGIN_MS - 400) * RATE_HZ // 1000, HEARD_MS * RATE_HZ // 1000
     assert [round(one * 32768) for one in rendered[begin : begin + heard]] == list(model[:heard])
     assert not any(rendered[:begin])
     assert not any(rendered[begin + heard :])
-    generated = known.of("Array.from(await realtape.render(page.session, 'model', 0, 2e9, 24000))")
-    assert [round(one * 32768) for one in generated[begin : begin + len(model)]] == list(model)
+    generated = known.of("Array.from(await realtape.render(page.session, 'model', 5e8, 15e8, 24000))")
+    assert [round(one * 32768) for one in generated] == list(model)
     cut = known.of("page.lanes.hits.find((one) => one.text.includes('cut off'))")
     assert f"{LENGTH_MS - HEARD_MS} ms of it were cut off" in cut["text"]
     stretch = known.of("page.session.facts.sound.lanes.model[0]")
@@ -297,3 +308,38 @@ def test_what_a_recording_says_stays_text(chromium: Any, files: Path) -> None:
         rows = page.of("page.detail.copied").splitlines()[4:]
         assert all(len(re.findall(r"(?<!\\)\|", row)) == 6 for row in rows if row)
         assert not re.search(r"(?<!\\)<", "".join(rows))
+
+
+def test_view_lists_sessions_and_opens_one_by_the_same_script(chromium: Any, address: str) -> None:
+    with opened(chromium, address) as page:
+        page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 2")
+        page.page.get_by_label("Tool that was called").fill("departure")
+        page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 1")
+        assert "customer=1042" in text_of(page, ".sessions tbody")
+        page.page.locator(".sessions tbody a").click()
+        page.page.wait_for_function("() => realtape.page?.session?.length > 0")
+        assert page.of("page.session.length === page.session.facts.entries")
+        assert "Your train leaves" in text_of(page, ".conversation")
+        rendered = page.of("Array.from(await realtape.render(page.session, 'heard', 5e8, 6e8, 24000))")
+        assert [round(one * 32768) for one in rendered] == list(samples_of(known_call()[1])[:2400])
+        press(page, "n")
+        page.until("document.querySelector('.detail h3')?.textContent.includes('error')")
+        assert page.said == []
+        assert all(url.startswith(address) for url in page.asked)
+        page.page.reload()
+        page.page.wait_for_function("() => realtape.page?.detail.place >= 0")
+
+
+def test_view_shows_as_text_what_is_hostile(chromium: Any, address: str) -> None:
+    with opened(chromium, address) as page:
+        page.page.get_by_label("Label: name=value").fill("customer")
+        page.page.wait_for_function(
+            "() => document.querySelector('.sessions .none').textContent.includes('NAME=VALUE')"
+        )
+        page.page.get_by_label("Label: name=value").fill("")
+        page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 2")
+        assert "<img src=x" in text_of(page, ".sessions tbody tr:has-text('img')")
+        page.page.locator(".sessions tbody tr:has-text('img') a").click()
+        page.page.wait_for_function("() => realtape.page?.session?.length > 0")
+        assert page.of("window.hacked === undefined")
+        assert [one for one in page.said if "400" not in one] == []
