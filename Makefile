@@ -20,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Those that pyproject.toml names. What cannot be tried is not claimed.
 PYTHONS := $(shell sed -n 's/^ *"Programming Language :: Python :: \(3\.[0-9]*\)",$$/\1/p' pyproject.toml)
 
-.PHONY: ready ready-oldest demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-browser screenshots test-sdk-suite bench damage check types format clean
+.PHONY: ready ready-oldest demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-browser screenshots test-sdk-suite test-clients bench damage check types format clean
 
 ready: $(READY)
 
@@ -96,6 +96,12 @@ screenshots: $(READY)
 # The SDK's own test suite, without our wrapper under every session and with it.
 test-sdk-suite: $(READY)
 	$(BIN)/python tests/sdk_suite/run.py
+
+# Clients of other makers and languages, installed into build/clients: recorded by the proxy, served offline ten times.
+CLIENTS ?=
+
+test-clients: $(READY)
+	PYTHONPATH=tests $(BIN)/python tests/clients/run.py $(CLIENTS)
 
 # Measures, and writes docs/performance.md.
 bench: $(READY)
