@@ -66,7 +66,7 @@ async def test_the_recorded_gaps_are_kept() -> None:
 
 
 async def test_what_differs_is_told_at_the_end_and_over_http_while_it_runs() -> None:
-    server = serve([RECORDED], pace=0, patience=0.01)
+    server = serve([RECORDED], pace=0, patience=1.0)
     async with server as url, connect(url) as client:
         await talk(
             client, [CREATED, UPDATE, UPDATED, asked("Bye!"), (">", {"type": "x"}), added("Hello?", "item_1")]
@@ -237,7 +237,7 @@ def _asks(text: str) -> list[Any]:
 
 async def test_a_client_gets_the_recording_that_its_path_header_or_first_message_names() -> None:
     said = {"a": _asks("Hello?"), "calls/b": _asks("Bye!")}
-    server = serve({name: [connection(one)] for name, one in said.items()}, pace=0, patience=0.02)
+    server = serve({name: [connection(one)] for name, one in said.items()}, pace=0, patience=1.0)
     async with server as url:
         for name in said:
             async with connect(server.url_of(name)) as client:
@@ -265,7 +265,7 @@ async def test_of_alike_recordings_a_client_gets_the_one_that_goes_on_then_one_t
         again = [UPDATE, (">", {"type": text}), ("<", {"type": text})]
         return [connection(TURN, end=end), connection(again, begun_ns=10**9)]
 
-    server = serve({"a": two("a"), "b": two("b")}, pace=0, patience=0.02)
+    server = serve({"a": two("a"), "b": two("b")}, pace=0, patience=1.0)
     got: list[Any] = []
     async with server as url:
         for _ in range(2):
