@@ -33,8 +33,8 @@ class Schedule:
         """
         if self._offset_ns is None or (waited and live.ns > recorded.ns + self._offset_ns):
             self._offset_ns = live.ns - recorded.ns
-        early = recorded.burst > self._recorded.burst and live.ns < recorded.ns + self._offset_ns
-        if not recorded.timed and not (early and self._paced) and live[:3] >= self.live[:3]:
+        early = self._paced and live.ns < recorded.ns + self._offset_ns
+        if not recorded.timed and not early and live[:3] >= self.live[:3]:
             self._recorded, self.live = recorded, live
 
     def until(self, recorded: Place, now: Place) -> Until | None:
