@@ -71,7 +71,7 @@ BY_OLDEST := tests/integrations tests/provider tests/schema tests/session tests/
 BEYOND_OLDEST := --ignore=tests/integrations/test_hundred_replays.py --ignore=tests/integrations/test_planted_bugs.py \
 	--deselect=tests/integrations/test_session_machine.py::test_a_planted_bug_is_found_shrunk_and_kept \
 	--deselect=tests/integrations/test_session_machine.py::test_rules_are_within_the_protocol_and_all_of_them_are_used \
-	--ignore=tests/wire/test_wire_events.py
+	--ignore=tests/wire/test_wire_events.py --ignore=tests/wire/test_clients.py --ignore=tests/provider/test_live.py
 
 test-oldest: $(OLDEST)/.ready
 	$(OLDEST)/bin/python -m pytest -n auto -m "not deep and not postgresql and not browser" $(BY_OLDEST) $(BEYOND_OLDEST)

@@ -13,6 +13,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from .live import LiveProtocol, LiveScript
 from .protocol import Ended, Outgoing, RealtimeProtocol, Step
 from .requests import Message, RequestRefused, decode, encode
 from .script import Ending, Script
@@ -29,6 +30,9 @@ MAX_LOGGED_CONNECTIONS = 100
 
 CLOSE_TIMEOUT_S = 1.0
 """How long a client may take to answer a close frame. No client should hold up the end of a test."""
+
+Protocol = RealtimeProtocol | LiveProtocol
+"""What is spoken on one connection."""
 
 
 class ConnectionLog:
@@ -62,12 +66,17 @@ class LocalProvider:
     """
 
     def __init__(
-        self, script: Script | Callable[[int], Script], *, pace: float = DEFAULT_PACE, port: int = 0
+        self,
+        script: Script | LiveScript | Callable[[int], Script],
+        *,
+        pace: float = DEFAULT_PACE,
+        port: int = 0,
     ) -> None:
         """Make a provider; it listens within `async with`.
 
         Args:
-            script: what to say, or a function from a connection's number (from 1) to its script.
+            script: what to say, or a function from a connection's number (from 1) to its script. A
+                `LiveScript` is spoken in the Live protocol.
             pace: seconds of real time per second of audio; 1.0 talks as fast as people do.
             port: the TCP port on 127.0.0.1; 0 lets the system choose.
 
@@ -121,7 +130,8 @@ class LocalProvider:
         if self._server is None:
             raise RuntimeError("the provider listens only within `async with`")
         port = next(iter(self._server.sockets)).getsockname()[1]
-        return f"ws://127.0.0.1:{port}/v1/realtime?model=local"
+        path = "live/sessions" if isinstance(self._script, LiveScript) else "realtime?model=local"
+        return f"ws://127.0.0.1:{port}/v1/{path}"
 
     @property
     def connections(self) -> Sequence[ConnectionLog]:
@@ -133,8 +143,7 @@ class LocalProvider:
         number = self._accepted
         log = ConnectionLog(number, connection.subprotocol)
         self._connections.append(log)
-        script = self._script if isinstance(self._script, Script) else self._script(number)
-        protocol = RealtimeProtocol(script, connection=number, model=_model(connection))
+        protocol = self._protocol(connection, number)
         try:
             await self._relay(connection, protocol, log)
         except ConnectionClosed:
@@ -142,9 +151,14 @@ class LocalProvider:
         finally:
             log.closed = True
 
-    async def _relay(
-        self, connection: ServerConnection, protocol: RealtimeProtocol, log: ConnectionLog
-    ) -> None:
+    def _protocol(self, connection: ServerConnection, number: int) -> Protocol:
+        script = self._script
+        if isinstance(script, LiveScript):
+            return LiveProtocol(script, connection=number)
+        spoken = script if isinstance(script, Script) else script(number)
+        return RealtimeProtocol(spoken, connection=number, model=_model(connection))
+
+    async def _relay(self, connection: ServerConnection, protocol: Protocol, log: ConnectionLog) -> None:
         """Carry messages both ways until the script ends the connection.
 
         Raises:
@@ -175,7 +189,7 @@ class LocalProvider:
         return audio_ms / 1_000 * self._pace
 
 
-def _take(frame: str | bytes, now_ms: int, protocol: RealtimeProtocol, log: ConnectionLog) -> Sequence[Step]:
+def _take(frame: str | bytes, now_ms: int, protocol: Protocol, log: ConnectionLog) -> Sequence[Step]:
     """Give a frame to the protocol; what it answers."""
     try:
         message = decode(frame)

@@ -24,8 +24,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from clients.conversation import ANSWERS, CALL, SPEECH
-from realtape.provider import LocalProvider, Reply, Script
+from clients.conversation import ANSWERS, CALL, SPEECH, TEXTS
+from realtape.provider import FunctionCall, LiveScript, LiveTurn, LocalProvider, Reply, Script, Speech
 from realtape.wire import RecordingProxy, ReplayServer, SelfMadeCertificate
 
 HERE = Path(__file__).parent
@@ -34,6 +34,12 @@ ENVIRONMENTS = REPOSITORY / "build" / "clients"
 SCRIPT = Script(
     [Reply.speech(ANSWERS[0]), Reply.function_call(*CALL), *map(Reply.speech, ANSWERS[1:])],
     ["What does it cost?"],
+)
+LIVE_SCRIPT = LiveScript(
+    [
+        LiveTurn(300, Speech(ANSWERS[1]), TEXTS[1], FunctionCall(*CALL)),
+        LiveTurn(2_500, Speech(ANSWERS[2]), "What does it cost?"),
+    ]
 )
 PACE = 0.02
 GUARD_SECONDS = 120.0
@@ -50,12 +56,19 @@ class Client:
         install: gives the interpreter that runs it, and its version; raises CalledProcessError or OSError
             where it cannot be installed.
         secure: it insists on `wss://`.
+        script: what the provider says.
     """
 
     name: str
     program: str
     install: Callable[[], tuple[Path, str]]
     secure: bool = False
+    script: Script | LiveScript = SCRIPT
+
+    @property
+    def answers(self) -> list[str]:
+        """What the model is to say to it."""
+        return list(ANSWERS if isinstance(self.script, Script) else ANSWERS[1:])
 
 
 def _ours(package: str) -> Callable[[], tuple[Path, str]]:
@@ -100,6 +113,7 @@ def _node(package: str) -> Callable[[], tuple[Path, str]]:
 CLIENTS = (
     Client("websockets", "raw.py", _ours("websockets")),
     Client("openai", "openai_python.py", _ours("openai")),
+    Client("openai, live", "openai_live.py", _ours("openai"), script=LIVE_SCRIPT),
     Client("openai-agents", "agents_python.py", _ours("openai-agents")),
     Client("openai (npm)", "openai_node.mjs", _node("openai"), secure=True),
     Client("@openai/agents-realtime", "agents_node.mjs", _node("@openai/agents-realtime")),
@@ -117,11 +131,13 @@ class Outcome:
     """What came of one client.
 
     Attributes:
+        answers: what it should have heard.
         live: what it got through the proxy.
         offline: what it got from the server, each time.
         verdicts: of the server, each time.
     """
 
+    answers: list[str]
     live: dict[str, Any]
     offline: Sequence[dict[str, Any]]
     verdicts: Sequence[str]
@@ -129,7 +145,7 @@ class Outcome:
     @property
     def problem(self) -> str:
         """What is not as it should be; else empty."""
-        if self.live["said"] != list(ANSWERS) or self.live["calls"] != [CALL]:
+        if self.live["said"] != self.answers or self.live["calls"] != [CALL]:
             return f"through the proxy it got {self.live}"
         other = next((one for one in self.offline if one != self.live), None)
         return "" if other is None else f"from the server it got {other}, and not {self.live}"
@@ -180,7 +196,7 @@ async def tried(client: Client, interpreter: Path, store: Path, times: int) -> O
                 raise RuntimeError(f"{how}:\n{err.read().decode()[-4000:]}")
         return json.loads(out.decode().splitlines()[-1])
 
-    async with LocalProvider(SCRIPT, pace=PACE) as provider:
+    async with LocalProvider(client.script, pace=PACE) as provider:
         base, _, path = provider.url.partition("/v1")
         async with RecordingProxy(base, store, ssl=context) as url:
             live = await told(f"{url}/v1{path}")
@@ -193,7 +209,7 @@ async def tried(client: Client, interpreter: Path, store: Path, times: int) -> O
         verdicts.append(server.report().verdict)
         if os.environ.get("REALTAPE_CLIENTS_REPORTS"):
             print(server.report())
-    return Outcome(live, offline, verdicts)
+    return Outcome(client.answers, live, offline, verdicts)
 
 
 def _run(command: list[str], cwd: Path | None = None) -> str:
