@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
 import weakref
-from collections import deque
+from collections import OrderedDict, deque
 from typing import Any, NamedTuple, cast
 
 from ..schema.codec import Codec, Reference, Secrets, Snapshot, unrecordable
 from ..schema.entries import Entry, Flag, text_column
 from ..schema.errors import EncodingError
 from .causes import LOST
+from .ctrl_c import may_be_ctrl_c
 from .gaps import gap_instead
 
 logger = logging.getLogger("realtape.recorder")
@@ -23,6 +23,10 @@ MAX_VALUE_BYTES = 256 * 1024 * 1024
 
 RECENT_BYTES = 4
 """Byte values looked back on: an audio event follows the raw event that carried the same audio."""
+
+KEPT_BYTES = 32
+MAX_KEPT_LENGTH = 16 * 1024
+"""So many JSON texts of so many bytes a session remembers: what an exception says comes again with each."""
 
 # As plain integers: an `enum.Flag` takes ten times as long to add up.
 _ASSUMED, _CAUSE_LOST = int(Flag.ASSUMED), int(Flag.CAUSE_LOST)
@@ -40,17 +44,30 @@ class SegmentBuffer:
         self._parts: list[bytes] = []
         self._length = 0
         self._recent: deque[tuple[bytes, Reference]] = deque(maxlen=RECENT_BYTES)
+        self._kept: OrderedDict[bytes, tuple[Reference, bytes]] = OrderedDict()
 
     def put(self, data: bytes) -> tuple[Reference, bytes]:
         """Keep bytes; returns where they lie, and the one object that is kept of them."""
         for known, reference in self._recent:
             if known == data:
                 return reference, known
+        is_text = data[:1] == b"{" and len(data) <= MAX_KEPT_LENGTH
+        if is_text and data in self._kept:
+            return self._kept[data]
         reference = (self._segment, self._length, len(data))
         self._parts.append(data)
         self._length += len(data)
         self._recent.append((data, reference))
+        if is_text:
+            self._kept[data] = reference, data
+            if len(self._kept) > KEPT_BYTES:
+                self._kept.popitem(last=False)
         return reference, data
+
+    def forget(self) -> None:
+        """What was put before is in another file, and does not lie where it did."""
+        self._recent.clear()
+        self._kept.clear()
 
     def take(self) -> tuple[int, list[bytes]]:
         """The segment's number and its parts; what is put from now on goes into the next one."""
@@ -122,9 +139,8 @@ class EntryEncoder:
                 ),
             )
             return _new(Pending, (entry, self._blobs))
-        except BaseException as error:
-            # A redactor may raise anything; only in the main thread this may be Ctrl-C.
-            if not isinstance(error, Exception) and threading.current_thread() is threading.main_thread():
+        except BaseException as error:  # a redactor may raise anything
+            if may_be_ctrl_c(error):
                 raise
             name = self._complain(error)
             lost = Entry(seq, at_ns, tick, task, kind, payload="")

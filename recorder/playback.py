@@ -11,6 +11,7 @@ from typing import Any, cast
 from ..schema.shadows import Shadows, bare
 from ..session.audio_tracker import AudioTracker
 from ..session.sound import SoundFormats
+from .ctrl_c import may_be_ctrl_c
 
 logger = logging.getLogger("realtape.recorder")
 
@@ -82,7 +83,9 @@ class TrackerTap:
         self._calls.inside = True  # what it calls of its own is no call
         try:
             self._known = _state_in(self._get_state())
-        except Exception as error:  # noqa: BLE001 - the application's own tracker may do anything
+        except BaseException as error:  # the application's own tracker may do anything
+            if may_be_ctrl_c(error):
+                raise
             logger.debug("the tracker's state cannot be read: %s", type(error).__name__)
         finally:
             if outermost:
@@ -117,7 +120,9 @@ class TrackerTap:
         """The state that the tracker has just answered; None where it is none."""
         try:
             self._known = _state_in(state)
-        except Exception:  # noqa: BLE001 - the application's own tracker may answer anything
+        except BaseException as error:  # the application's own tracker may answer anything
+            if may_be_ctrl_c(error):
+                raise
             return None
         return self._known
 
@@ -160,12 +165,16 @@ class AssumedTracker:
                 self._audio.interrupted()
             elif kind == "raw_server_event" and isinstance(event.data, dict):
                 self._formats.tell(cast("dict[str, Any]", event.data))
-        except Exception as error:  # noqa: BLE001 - a transport may call anything an audio event
+        except BaseException as error:  # a transport may call anything an audio event
+            if may_be_ctrl_c(error):
+                raise
             logger.debug("no playback can be assumed from %s: %s", type(event).__qualname__, error)
 
     def ask(self, settings: Any) -> None:
         """Settings for the model, at connect or later."""
         try:
             self._formats.ask(settings)
-        except Exception as error:  # noqa: BLE001 - they are the application's, and may be anything
+        except BaseException as error:  # they are the application's, and may be anything
+            if may_be_ctrl_c(error):
+                raise
             logger.debug("the settings name no audio format: %s", type(error).__name__)

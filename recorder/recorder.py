@@ -31,6 +31,7 @@ from ..schema.model import RealtimeModel, RealtimeModelListener
 from ..session import Retention
 from . import causes
 from .causes import LOST
+from .ctrl_c import may_be_ctrl_c
 from .session_log import Backlog, SessionLog
 from .status import Durability, RecorderStatus
 from .store import Store, inherit, open_files, own
@@ -441,7 +442,9 @@ def _text(label: Any) -> str:
     """A label is the application's: what cannot say what it is is its class's name."""
     try:
         return str(label)
-    except Exception:  # noqa: BLE001 - the session goes on
+    except BaseException as error:  # the session goes on
+        if may_be_ctrl_c(error):
+            raise
         return type(label).__qualname__
 
 

@@ -21,6 +21,7 @@ from ..schema.clocks import Round, rounds_of
 from ..schema.codec import TEXT, Codec, Secrets
 from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Header, Kind, Status
 from . import causes
+from .ctrl_c import may_be_ctrl_c
 from .gaps import OVERLOAD, Loss
 from .held_back import HeldBack
 from .payloads import PLACE_COLUMNS, EntryEncoder, Pending
@@ -293,7 +294,9 @@ class SessionLog:
                             self._hold()
                 finally:
                     self._busy = False
-        except Exception as error:  # noqa: BLE001 - the application goes on, whatever happens here
+        except BaseException as error:  # the application goes on, whatever happens here
+            if may_be_ctrl_c(error):
+                raise
             seq = self._failed(kind, at_ns, error)
         if self._deferred:
             self._append_deferred()
@@ -319,7 +322,9 @@ class SessionLog:
         self._ask_at_ns = 0 if self.always_moves else now_ns + SAMPLE_NS
         try:
             self._played = self._columns.of(self._playback())
-        except Exception as error:  # noqa: BLE001 - see above
+        except BaseException as error:  # see above
+            if may_be_ctrl_c(error):
+                raise
             self._played = NO_PLAYBACK
             logger.debug("the playback state cannot be read: %s", error.__class__.__name__)
         if not self.always_moves:
@@ -331,7 +336,9 @@ class SessionLog:
         """Append a call on the tracker, and the state after it."""
         try:
             self._played = self._columns.of(state)
-        except Exception:  # noqa: BLE001 - the tracker's own objects may raise anything
+        except BaseException as error:  # the tracker's own objects may raise anything
+            if may_be_ctrl_c(error):
+                raise
             self._played = NO_PLAYBACK
         frame = causes.current(self.number)
         who = "application" if frame is None or frame.inside is None else "model"
@@ -411,7 +418,7 @@ class SessionLog:
             self._latest_ns = at_ns
         return self._latest_ns  # where a clock runs backwards, it stands still here
 
-    def _failed(self, kind: Kind, at_ns: int, error: Exception) -> None:
+    def _failed(self, kind: Kind, at_ns: int, error: BaseException) -> None:
         # Without the error's text, and without source: they may quote what was to be recorded.
         name = error.__class__.__name__
         if name not in self._backlog.said:

@@ -66,6 +66,8 @@ SLICE_ROWS = 32
 """Rows between which the writer gives the interpreter's lock up: the event loop waits no longer."""
 
 SETTLE_TRIES = 4
+MOST_FILES = 65_536
+"""Numbers of open files that are asked where nobody lists them: 20 ms."""
 
 _inherited: set[str] = set()
 """Files that were open in the parent of this process when it forked. SQLite's locks and its state in shared
@@ -329,7 +331,7 @@ class Store:
             self._hold(connection, log, key, begun=True)
             if chain is None:
                 return _Stand(Chain(key, digest, self._opening))
-            return _Stand(*chain.into(key, digest, self._opening, None, REMOVED))
+            return self._into(log, chain, (key, digest), None, REMOVED)
         key, digest = place
         self._hold(connection, log, key, begun=False)
         tried = self._tried.get(log)
@@ -347,7 +349,13 @@ class Store:
         if part is None:
             self._give_up(log)
             return None
-        return _Stand(*chain.into(key, digest, self._opening, part, OLDER))
+        return self._into(log, chain, (key, digest), part, OLDER)
+
+    def _into(
+        self, log: SessionLog, chain: Chain, place: tuple[int, bytes], part: Chain | None, reason: str
+    ) -> _Stand:
+        log.encoder.segments.forget()
+        return _Stand(*chain.into(*place, self._opening, part, reason))
 
     def _placed(self, connection: Connection, chain: Chain, entries: Sequence[Pending]) -> list[Pending]:
         """Entries as they stand in another file than the session began in. Bytes that lie in a segment
@@ -577,10 +585,14 @@ def own(address: Address) -> Address:
 
 def open_files() -> set[tuple[int, int]]:
     """All files that this process has open, whoever opened them."""
+    try:
+        numbers = [*map(int, os.listdir("/dev/fd"))]
+    except OSError:  # a container without /proc: whatever has a number is asked
+        numbers = range(min(os.sysconf("SC_OPEN_MAX"), MOST_FILES))
     found: set[tuple[int, int]] = set()
-    for name in os.listdir("/dev/fd"):
-        with suppress(OSError):  # the listing's own
-            status = os.fstat(int(name))
+    for number in numbers:
+        with suppress(OSError):  # the listing's own, and numbers of nothing
+            status = os.fstat(number)
             found.add((status.st_dev, status.st_ino))
     return found
 

@@ -19,6 +19,7 @@ from ..schema.entries import Kind, Status
 from ..schema.errors import EncodingError
 from . import causes
 from .causes import LOST
+from .ctrl_c import may_be_ctrl_c
 from .options import describe, known_options, observe_key, secrets_in, settings_secrets
 from .playback import AssumedTracker, TrackerTap
 from .session_log import SessionLog
@@ -237,7 +238,9 @@ class ModelTap:
             log.secrets.add([*secrets_in(known)])  # and those of the environment
             self._learn(known.get("initial_model_settings"), log)
             describe(known)
-        except Exception as error:  # noqa: BLE001 - the options are the application's, and may be anything
+        except BaseException as error:  # the options are the application's, and may be anything
+            if may_be_ctrl_c(error):
+                raise
             # What must not be recorded is not known, so nothing is.
             logger.error("a session is not recorded, its options cannot be read: %s", type(error).__name__)
             log.refuse()

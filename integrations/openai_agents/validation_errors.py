@@ -6,6 +6,7 @@ line is rebuilt with its recorded text.
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -20,8 +21,12 @@ def register_validation_error(vocabulary: Vocabulary) -> None:
 
 
 def take_apart(error: ValidationError) -> State:
-    """Title, text and lines. An input that many lines share (a whole event, refused by every member
-    of a union) is kept once; inputs that the model's configuration hides are not kept."""
+    """What it says, and the inputs. An input that many lines share (a whole event, refused by every member
+    of a union) is kept once; inputs that the model's configuration hides are not kept.
+
+    What is the same for each event of a kind (kilobytes: the title names every member of the union) is JSON
+    in bytes, which a log holds once; where pydantic would not make the same of it again, it is kept as it
+    is."""
     text = str(error)
     hidden = "input_value=" not in text
     inputs: list[Any] = []
@@ -38,23 +43,56 @@ def take_apart(error: ValidationError) -> State:
                 inputs.append(value)
             line["input"] = places[id(value)]
         lines.append(line)
+    told = _told(error.title, lines, inputs, text)
+    if told is not None:
+        return {"told": told, "inputs": inputs}
     return {"title": error.title, "text": text, "lines": lines, "inputs": inputs}
 
 
 def rebuild(state: State) -> ValidationError:
     """The error again: `errors()`, `title` and `str()` are as they were, wherever pydantic can."""
-    error = _rebuilt(state, "python")
+    if "told" in state:
+        told = json.loads(bytes(state["told"]))
+        hidden = all("input" not in line for line in told["lines"])
+        return _rebuilt(told["title"], told["lines"], state["inputs"], told["mode"], hidden=hidden)
+    hidden = "input_value=" not in state["text"]
+    error = _rebuilt(state["title"], state["lines"], state["inputs"], "python", hidden=hidden)
     if str(error) != state["text"]:  # texts are others where JSON was validated; only they tell
-        other = _rebuilt(state, "json")
+        other = _rebuilt(state["title"], state["lines"], state["inputs"], "json", hidden=hidden)
         if str(other) == state["text"]:
             return other
     return error
 
 
-def _rebuilt(state: State, mode: Literal["python", "json"]) -> ValidationError:
-    lines = [_line(line, state["inputs"], mode) for line in state["lines"]]
-    hidden = "input_value=" not in state["text"]
-    return ValidationError.from_exception_data(state["title"], lines, mode, hide_input=hidden)
+def _told(title: str, lines: list[dict[str, Any]], inputs: list[Any], text: str) -> bytes | None:
+    """What is not in the inputs, as JSON; None where the error cannot be made of it again."""
+    hidden = "input_value=" not in text
+    short = [{name: line[name] for name in ("type", "loc", "ctx", "input") if name in line} for line in lines]
+    try:
+        written = json.dumps({"title": title, "lines": short})
+        read = json.loads(written)["lines"]
+        if [{**line, "loc": tuple(line["loc"])} for line in read] != short:
+            return None
+        for mode in ("python", "json"):
+            again = _rebuilt(title, read, inputs, mode, hidden=hidden)
+            same = [line["msg"] for line in again.errors(include_url=False, include_input=False)]
+            if str(again) == text and same == [line["msg"] for line in lines]:
+                return json.dumps({"title": title, "lines": short, "mode": mode}).encode()
+    except Exception:  # noqa: BLE001 - a validator's own kind of error, or context that JSON does not know
+        return None
+    return None
+
+
+def _rebuilt(
+    title: str,
+    lines: list[dict[str, Any]],
+    inputs: list[Any],
+    mode: Literal["python", "json"],
+    *,
+    hidden: bool,
+) -> ValidationError:
+    details = [_line(line, inputs, mode) for line in lines]
+    return ValidationError.from_exception_data(title, details, mode, hide_input=hidden)
 
 
 def _line(line: dict[str, Any], inputs: list[Any], mode: Literal["python", "json"]) -> InitErrorDetails:
@@ -68,7 +106,8 @@ def _line(line: dict[str, Any], inputs: list[Any], mode: Literal["python", "json
         details["ctx"] = line["ctx"]
     try:
         alone = ValidationError.from_exception_data("", [details], mode)
-        if alone.errors(include_url=False, include_input=False)[0]["msg"] == line["msg"]:
+        msg = alone.errors(include_url=False, include_input=False)[0]["msg"]
+        if msg == line.get("msg", msg):
             return details
     except Exception:  # noqa: BLE001 - a validator's own kind of error, or context that was not kept
         pass

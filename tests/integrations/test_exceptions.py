@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import ssl
 import warnings
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, cast
 
 import openai
 import pytest
 from agents import exceptions
+from agents.realtime import OpenAIRealtimeWebSocketModel
 from openai.types.realtime.realtime_server_event import RealtimeServerEvent
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
+from realtape.integrations.openai_agents import Recorder
 from realtape.schema import same
 from support.payloads import payload_of, round_trip
+from support.sdk_model import Listener
+from support.stored import read
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import (
@@ -142,7 +148,9 @@ def openai_errors() -> list[Exception]:
 
 @pytest.mark.parametrize("error", openai_errors(), ids=lambda error: type(error).__name__)
 def test_errors_of_openai_come_back_without_their_requests(error: Any) -> None:
-    assert "hush-hush" not in payload_of(error, [])
+    kept: list[bytes] = []
+    assert "hush-hush" not in payload_of(error, kept)
+    assert b"hush-hush" not in b"".join(kept)
     back = round_trip(error)
     assert told(back) == told(error)
     for name in ("message", "body", "code", "param", "type", "status_code", "request_id"):
@@ -205,8 +213,31 @@ def test_an_input_that_many_lines_share_is_kept_once() -> None:
 
 def test_inputs_that_a_model_hides_are_not_kept() -> None:
     error = refused(lambda: Secretive.model_validate({"number": "hush-hush"}))
-    assert "hush-hush" not in payload_of(error, [])
+    kept: list[bytes] = []
+    assert "hush-hush" not in payload_of(error, kept)
+    assert b"hush-hush" not in b"".join(kept)
     assert str(round_trip(error)) == str(error)
+
+
+async def test_messages_that_the_sdk_does_not_know_cost_little_more_than_twice_their_bytes(
+    tmp_path: Path,
+) -> None:
+    """Once as they came, and once in the error that says so; what it says beside is in the file once."""
+    own, inner = 0, OpenAIRealtimeWebSocketModel()
+    async with Recorder(tmp_path / "log.db") as recorder:
+        model = recorder.wrap(inner)
+        model.add_listener(Listener())
+        for number in range(30):
+            message = {"type": "session.something_new", "event_id": f"{number}", "value": "x" * 1500}
+            own += len(json.dumps(message))
+            await inner._handle_ws_event(message)  # pyright: ignore[reportPrivateUsage]
+    (stored,) = await read(tmp_path / "log.db")
+    errors = [entry for entry in stored.entries if entry.type == "error"]
+    assert len(errors) == 30
+    assert sum(map(len, stored.segments.values())) < 4000
+    # Where the code lies that raised it depends on the machine.
+    traces = [len(json.dumps(json.loads(entry.payload)["error"]["trace"])) for entry in errors]
+    assert sum(len(entry.payload) for entry in stored.entries) - sum(traces) < 2 * own + 30 * 300
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from realtape.recorder import Recorder
+from realtape.recorder.store import open_files
 from realtape.schema.entries import Status
 from support.stored import begin, beside, intact, mark, numbers, only
 
@@ -329,3 +331,15 @@ async def test_close_waits_for_no_executor(path: Path):
     leave.set()
     await busy
     assert [numbers(stored) for stored in await intact(path)] == [[1], [2]]
+
+
+def test_files_that_nobody_lists_are_asked_one_by_one(path: Path, monkeypatch: pytest.MonkeyPatch):
+    def no_folder(name: str) -> list[str]:
+        raise FileNotFoundError(name)
+
+    with path.open("w") as file:
+        found = os.fstat(file.fileno())
+        assert (found.st_dev, found.st_ino) in open_files()
+        monkeypatch.setattr("os.listdir", no_folder)
+        assert (found.st_dev, found.st_ino) in open_files()
+    assert (found.st_dev, found.st_ino) not in open_files()

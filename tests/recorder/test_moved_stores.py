@@ -244,3 +244,19 @@ async def test_a_store_of_something_else_is_left_alone(path: Path):
     path.unlink()
     await recorder.close()
     assert numbers(await only(path)) == [1]
+
+
+async def test_bytes_that_lie_in_the_file_that_is_gone_are_kept_again(path: Path):
+    """Of what comes again and again a session knows where it lies; not in another file."""
+    async with Recorder(path) as recorder:
+        log = begin(recorder)
+        log.append(Kind.MARKER, {"number": 0, "bytes": b'{"again":1}'})
+        await recorder.flush()
+        removed(path)
+        mark(log, 1)  # by this it is seen
+        await recorder.flush()
+        for number in (2, 3):
+            log.append(Kind.MARKER, {"number": number, "bytes": b'{"again":1}'})
+    stored = await only(path)
+    assert [entry.kind for entry in stored.entries] == [Kind.GAP, *[Kind.MARKER] * 3]
+    assert numbers(stored) == [1, 2, 3]

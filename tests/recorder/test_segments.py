@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from realtape.recorder.payloads import RECENT_BYTES, SegmentBuffer
+from realtape.recorder.payloads import KEPT_BYTES, MAX_KEPT_LENGTH, RECENT_BYTES, SegmentBuffer
 
 
 def test_bytes_lie_one_after_another():
@@ -24,6 +24,24 @@ def test_the_same_bytes_are_kept_once_as_long_as_they_are_recent():
     for number in range(RECENT_BYTES):
         buffer.put(bytes([number]))
     assert buffer.put(first)[0] == (1, RECENT_BYTES, 50)
+
+
+def test_json_in_bytes_is_kept_once_for_longer():
+    """What exceptions say comes again with each; not for ever, and not what is large."""
+    buffer = SegmentBuffer()
+    text, large = b'{"title":"tagged"}', b"{" * (MAX_KEPT_LENGTH + 1)
+    places = [buffer.put(text)[0], buffer.put(large)[0]]
+    for number in range(RECENT_BYTES):
+        buffer.put(bytes([number]))
+    buffer.take()
+    assert buffer.put(text)[0] == places[0]
+    assert buffer.put(large)[0] != places[1]
+    for number in range(KEPT_BYTES):
+        buffer.put(b'{"number":%d}' % number)
+    again = buffer.put(text)[0]
+    assert again[0] == 1
+    buffer.forget()
+    assert buffer.put(text)[0] != again
 
 
 def test_what_is_taken_is_not_added_to():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
+from realtape.recorder.ctrl_c import may_be_ctrl_c
 from realtape.recorder.session_log import SAMPLE_NS, SLOW_READS
-from realtape.schema import RealtimePlaybackTracker
+from realtape.schema import RealtimeModelSendRawMessage, RealtimePlaybackTracker
 from realtape.schema.entries import Kind
 from support.models import EchoModel
 from support.stored import only
@@ -120,3 +123,36 @@ async def test_what_a_tracker_calls_to_answer_us_is_no_call(path: Path):
         recorder.mark("we ask")
         tracker.get_state()
     assert [entry.method for entry in (await only(path)).of_kind(Kind.PLAYBACK)] == ["get_state"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit, ValueError])
+async def test_what_a_tracker_raises_when_it_is_looked_at_does_not_reach_the_application(
+    path: Path, error: type[BaseException]
+):
+    """The loop has a handler of its own for Ctrl-C, so that is none."""
+
+    def fail() -> Any:
+        raise error
+
+    async with Recorder(path) as recorder:
+        inner = EchoModel()
+        model, tracker = recorder.wrap(inner), Saying(fail)
+        await model.connect({"playback_tracker": tracker})
+        tracker.on_play_ms("i", 0, 10)
+        await model.send_event(RealtimeModelSendRawMessage(message={"type": "x"}))
+    stored = await only(path)
+    assert [entry.kind for entry in stored.entries if entry.kind == Kind.GAP] == []
+    assert {entry.item_id for entry in stored.entries} == {None}
+
+
+def test_ctrl_c_is_not_kept_where_pythons_own_handler_stands():
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert may_be_ctrl_c(KeyboardInterrupt())
+        assert not may_be_ctrl_c(SystemExit())
+        with ThreadPoolExecutor(1) as pool:
+            assert not pool.submit(may_be_ctrl_c, KeyboardInterrupt()).result()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        assert not may_be_ctrl_c(KeyboardInterrupt())
+    finally:
+        signal.signal(signal.SIGINT, kept)
