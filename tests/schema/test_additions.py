@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 from realtape.schema import NotAStoreError
-from realtape.schema.log import additions, fetch_sessions, locate, open_blocking, open_for_writing
+from realtape.schema.log import (
+    additions,
+    fetch_sessions,
+    file_damage,
+    locate,
+    open_blocking,
+    open_for_writing,
+)
 from realtape.schema.log.additions import Addition, delete_from_additions, has_addition
 from support.stores import fill, sql
 
@@ -119,3 +126,22 @@ def test_a_store_that_died_before_its_tables(path: Path):
         sessions(path)
     fill(path, 2)
     assert sessions(path) == 2
+
+
+def test_what_a_schema_would_compute_is_not_computed(path: Path):
+    """Not by looking for damage either, which asks for every index and every check."""
+    fill(path, 2)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_function("days", 1, lambda value: value, deterministic=True)
+        connection.execute("CREATE INDEX slow ON entries (days(payload))")
+        connection.execute("CREATE INDEX slower ON entries (seq) WHERE days(payload) > ''")
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, 'data BLOB', 'data BLOB CHECK (days(data) > 1)') "
+            "WHERE name = 'segments'"
+        )
+        connection.commit()
+    assert "CHECK (days" in sql(path, "SELECT sql FROM sqlite_master WHERE name = 'segments'")[0][0]
+    with open_blocking(locate(path)) as connection:
+        assert len(fetch_sessions(connection)) == 2
+        assert file_damage(connection) is None
