@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from heapq import nsmallest
 from typing import Any, cast
 
 from ..schema.entries import Entry, Kind
+from ..session.fields import RAW, facts_of, text_of
+from ..session.folding import Folder
+from ..session.messages import SPEECH_STARTED, SPEECH_STOPPED, tool_called
+from ..session.notes import Notes
 from ..session.speech import Speech
-from ..session.words import described, line, short, title
+from ..session.timeline import Row
+from ..session.words import described, detail, line, short, title
 from .core.machine import ReplayCore
 from .matching.excerpts import told
 from .matching.matching import tree_of
@@ -18,10 +23,12 @@ from .terms.acts import HandlerDiffers, Wait
 from .terms.steps import Outcome, RecordedCall, Step
 
 AROUND = 3
-"""Recorded entries that are shown before, and after, the one that is concerned."""
+"""Recorded entries, or bursts, that are shown before, and after, the one that is concerned."""
 
 LOOKED_AT = 16
 """Recorded calls whose content is held against one that nobody recorded."""
+
+_OUTPUT = "send_tool_output"
 
 _NOUNS = {
     "send_tool_output": "a tool output",
@@ -65,6 +72,7 @@ def unmatched(
         core,
         "unexpected",
         summary,
+        headline=f"extra: {_quoted(kind, type, key)}" + ("" if coming is None else f", before #{coming.seq}"),
         expected="nothing more" if coming is None else f"next comes {line(coming.step.entry)}",
         actual=came,
         seq=None if coming is None else coming.seq,
@@ -83,6 +91,7 @@ def closed_early(core: ReplayCore, call: RecordedCall) -> Divergence:
         "order",
         "the application closed too early: when recorded it did so because of entry "
         f"{call.step.entry.cause}, which has not come yet",
+        headline=f"order: close (#{call.seq}) before its cause (#{call.step.entry.cause})",
         expected=line(call.step.entry),
         actual="close, before that",
         seq=call.seq,
@@ -96,6 +105,7 @@ def after_close(core: ReplayCore, type: str | None, key: str) -> Divergence:
         core,
         "unexpected",
         f"the application {_noun(Kind.SENT, type)} after it had closed, which it did not when recorded",
+        headline=f"extra: {_quoted(Kind.SENT, type, key)}, after the close",
         expected="nothing more",
         actual=_came(Kind.SENT, type, key),
     )
@@ -108,6 +118,7 @@ def overtaken(core: ReplayCore, call: RecordedCall, first: RecordedCall) -> Dive
         core,
         "order",
         f"the application {noun} too early: when recorded the same task had made another call before it",
+        headline=f"order: {_named(call.step.entry)} before {_named(first.step.entry)}",
         expected=f"first {other}",
         actual=described(call.step.entry),
         seq=first.seq,
@@ -131,14 +142,17 @@ def missing(core: ReplayCore, wait: Wait, overdue: float | None) -> Divergence:
         summary = f"the application has not {noun} by now, but had when this was recorded"
         actual = _WAITED[waited]
         chain = core.recent.chain(entry.cause, entry.type or entry.kind)
+        headline = f"missing: {_named(entry)}"
     else:
         entry = _handled(core, step)
+        headline = f"not returned: who listens, from {_named(entry)}"
         summary = "the application is still busy with an event that it was done with when recorded"
         actual = _WAITED[waited].replace("nothing", "its listeners have not returned", 1)
     return _divergence(
         core,
         "handler" if wait.what == "handler" else "missing",
         summary,
+        headline=headline,
         expected=line(entry),
         actual=actual.format(f"{overdue or 0:g}"),
         seq=step.seq,
@@ -158,6 +172,7 @@ def handler(core: ReplayCore, act: HandlerDiffers) -> Divergence:
         core,
         "handler",
         summary,
+        headline=f"handler: {_named(act.step.entry)}: {_how(act.recorded)} → {_how(act.live)}",
         expected=f"{line(act.step.entry)}: {_how(act.recorded)}",
         actual=_how(act.live),
         seq=act.step.seq,
@@ -172,6 +187,7 @@ def unheard(core: ReplayCore, seq: int) -> Divergence:
         core,
         "unheard",
         "the application has no listener any more, and has not closed; when recorded there was one",
+        headline="unheard: " + (f"#{seq}" if entry is None else _named(entry)) + ", and what came after",
         expected=f"a listener for all that came, such as #{seq}" if entry is None else line(entry),
         actual="given to nobody, and neither was what came after",
         seq=seq,
@@ -193,6 +209,7 @@ def exhausted(core: ReplayCore | None, connections: int) -> Divergence:
         0 if core is None else core.turn,
         spoken.speaker,
         spoken.words,
+        headline=f"extra: connect, after {count}",
         expected=count,
         actual="one more",
     )
@@ -201,7 +218,9 @@ def exhausted(core: ReplayCore | None, connections: int) -> Divergence:
 def changed(core: ReplayCore, found: tuple[Difference, ...]) -> Divergence:
     """Settings differ, and that was to diverge."""
     summary = "the settings differ from the recorded ones, which `strict` does not allow"
-    return _divergence(core, "settings", summary, differences=found)
+    first = found[0]
+    headline = f"settings: {first.field}: {first.recorded} → {first.live}"
+    return _divergence(core, "settings", summary, headline=headline, differences=found)
 
 
 def unchecked(core: ReplayCore, found: Sequence[Unchecked]) -> Divergence:
@@ -212,6 +231,7 @@ def unchecked(core: ReplayCore, found: Sequence[Unchecked]) -> Divergence:
         core,
         "unchecked",
         "calls of unknown origin did not come, which `strict` does not allow",
+        headline=f"not checked: {'; '.join(one.line for one in found[:1])}" + _more(len(found) - 1),
         expected="; ".join(told),
         actual="none of them",
         seq=found[0].seq,
@@ -239,6 +259,7 @@ def playback(core: ReplayCore) -> Divergence:
         core,
         "playback",
         "the application's player reports otherwise than when this was recorded",
+        headline=f"playback: {(told or then)[0]}" + _more(len(told or then) - 1),
         expected=", ".join(then) or None,
         actual=", ".join(told) or "not that",
         seq=next(iter([*report.unreported, *(one.seq for one in report.heard)]), None),
@@ -247,16 +268,46 @@ def playback(core: ReplayCore) -> Divergence:
 
 def _changed(core: ReplayCore, call: RecordedCall, came: str, key: str) -> Divergence:
     entry = call.step.entry
+    found = _between(core, call.step.key, key)
+    told = f": {found[0].field}: {found[0].recorded} → {found[0].live}" if found else ""
     return _divergence(
         core,
         "changed",
         f"the application {_noun(call.step.kind, entry.type)} other than the recorded one",
+        headline=f"changed: {_named(entry)}{told}{_more(len(found) - 1)}",
         expected=line(entry),
         actual=came,
         seq=call.seq,
-        differences=_between(core, call.step.key, key),
+        differences=found,
+        open_calls=_open_beside(core, call),
+        order=_other_order(core, call),
         chain=core.recent.chain(entry.cause, entry.type or entry.kind),
         around=_around(core, call.seq),
+    )
+
+
+def _open_beside(core: ReplayCore, call: RecordedCall) -> tuple[str, ...]:
+    """Of a tool's output: the other tools that were asked, and have not answered."""
+    if call.step.entry.type != _OUTPUT:
+        return ()
+    answers = _answered(call.step.key)
+    return tuple(line(entry) for entry in core.recent.open_calls() if tool_called(entry) != answers)
+
+
+def _other_order(core: ReplayCore, call: RecordedCall) -> tuple[str, ...]:
+    """Which outputs of tools stand on the other side of this one than they did when recorded."""
+    type = call.step.entry.type
+    if type != _OUTPUT:
+        return ()
+    early = [step.entry for step in core.recent.made_of(type) if step.seq > call.seq]
+    late = [
+        one.step.entry
+        for one in core.expected
+        if one.step.entry.type == type and one.seq < call.seq and not one.skipped
+    ]
+    return (
+        *(f"{_named(entry)} came before it, and after it when recorded" for entry in early),
+        *(f"{_named(entry)} has not come yet, and came before it when recorded" for entry in late),
     )
 
 
@@ -339,6 +390,27 @@ def _noun(kind: str, type: str | None) -> str:
     return f"sent {_NOUNS.get(type or '', type or 'something')}"
 
 
+def _named(entry: Entry) -> str:
+    """What an entry is, for a headline: an output of a tool without what it says."""
+    told = _what(entry.kind, entry.type, described(entry))
+    return f"{told} (#{entry.seq})"
+
+
+def _quoted(kind: str, type: str | None, key: str) -> str:
+    return _what(kind, type, _came(kind, type, key))
+
+
+def _what(kind: str, type: str | None, told: str) -> str:
+    if type == _OUTPUT:
+        return told.split(" → ", 1)[0]
+    name, _, said = told.partition(" ")
+    return f"{name} {said!r}" if kind == Kind.SENT and type == "send_user_input" and said else told
+
+
+def _more(number: int) -> str:
+    return f", and {number} more" if number > 0 else ""
+
+
 def _came(kind: str, type: str | None, key: str) -> str:
     payload = getattr(key, "payload", key)
     return described(Entry(0, 0, None, None, Kind(kind), type, payload=payload if payload != type else "{}"))
@@ -358,17 +430,36 @@ def _handled(core: ReplayCore, step: Step) -> Entry:
 
 
 def _around(core: ReplayCore, seq: int) -> tuple[str, ...]:
-    steps = [step for step in core.around(seq) if step.seq == seq or _tells(step)]
-    before = [step for step in steps if step.seq < seq][-AROUND:]
-    after = [step for step in steps if step.seq > seq][:AROUND]
-    here = [step for step in steps if step.seq == seq]
-    return tuple(line(step.entry) for step in (*before, *here, *after))
+    """What decides, before and behind an entry, and itself; speech and sound folded, as in a timeline."""
+    rows = _folded(step.entry for step in core.around(seq) if step.seq == seq or _tells(step))
+    before = [row for row in rows if row.seq < seq][-AROUND:]
+    after = [row for row in rows if row.seq > seq][:AROUND]
+    here = [row for row in rows if row.seq == seq]
+    return tuple(map(_row, (*before, *here, *after)))
+
+
+def _folded(entries: Iterable[Entry]) -> list[Row]:
+    folder = Folder(Notes(turns=False))  # of a stretch
+    return [*(row for entry in entries for row in folder.add(entry)), *folder.rest()]
+
+
+def _row(row: Row) -> str:
+    kind = f"{row.kind} " if row.kind in (Kind.RECEIVED, Kind.SENT) else ""
+    return f"#{row.seq} {row.direction} {kind}{row.title} {row.content}".rstrip()
 
 
 def _tells(step: Step) -> bool:
-    """Whether an entry tells something to who did not make the log: not that all went well."""
+    """Whether an entry decides something, for who did not make the log: not that all went well, nor what the
+    provider says once more of what was said or done already."""
     entry = step.entry
-    return title(entry).split()[0] in _TELLING or step.outcome.how == "raised"
+    if step.outcome.how == "raised":
+        return True
+    if entry.type == RAW:
+        message = facts_of(entry)
+        return text_of(message.get("type")) in _DECIDING or bool(detail(message))
+    return title(entry).split()[0] in _TELLING and entry.type not in _REPEATING
 
 
+_DECIDING = frozenset({SPEECH_STARTED, SPEECH_STOPPED})
+_REPEATING = frozenset({"audio_done", "item_updated", "usage"})
 _TELLING = frozenset({Kind.RECEIVED, Kind.SENT, Kind.CONNECT, Kind.CLOSE, Kind.GAP, Kind.MARKER})

@@ -16,19 +16,23 @@ NOTED = frozenset({"turn_started", "function_call", "send_tool_output", "send_ra
 class Notes:
     """Reads along.
 
+    Args:
+        turns: turns are counted: what is read begins where the session does.
+
     Attributes:
         turn: number of the conversation's turn, from 1; 0 before the first. As reports number them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, turns: bool = True) -> None:
         self.turn = 0
+        self._turns = turns
         self._asked_ns: dict[str, int] = {}
 
     def read(self, entry: Entry) -> str:
         """The next entry; what is to be noted of it, or empty."""
         if begins_turn(entry):
             self.turn += 1
-            return f"turn {self.turn}"
+            return f"turn {self.turn}" if self._turns else ""
         if (call_id := tool_called(entry)) is not None:
             self._asked_ns[call_id] = entry.at_ns
         elif (call_id := answered(entry)) is not None:

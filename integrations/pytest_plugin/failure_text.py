@@ -36,7 +36,7 @@ def summary(report: ReplayReport, error: BaseException | None, here: Path) -> st
     """The line of a test that fails because a replay diverged."""
     first = report.divergences[0]
     place = _place(error, here)
-    return f"the replay diverged: {first.summary}" + (f"\n  at {place}" if place else "")
+    return f"the replay diverged: {first.headline or first.summary}" + (f"\n  at {place}" if place else "")
 
 
 def section(path: str, report: ReplayReport, test: str, *, recordable: bool) -> list[str]:

@@ -4,11 +4,12 @@ entry by entry.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ...replay.matching.excerpts import MAX_DIFFERENCES, difference
 from ...replay.matching.matching import differences
@@ -23,6 +24,9 @@ from .alignment import align
 from .comparison import KINDS, Aspect, Comparison, DifferenceKind, EntryDifference
 from .fingerprints import Contents, Lane, Scope, lanes_of
 from .ids import Partners
+
+TAIL = 3
+"""So many entries behind the last that both sides have are one difference: one side goes on alone."""
 
 LIMIT = 20
 """Differences that are told; all are counted."""
@@ -74,6 +78,7 @@ async def compare(
         counts.update(walk.counts)
         columns.update(walk.columns)
     told = sorted((one for walk in walks for one in walk.told), key=lambda one: one.order)
+    told = _with_tail("only_b", walks, _with_tail("only_a", walks, told))
     return Comparison(
         str(a),
         str(b),
@@ -99,6 +104,34 @@ class _Difference(NamedTuple):
     seen: Seen
 
 
+def _with_tail(
+    kind: Literal["only_a", "only_b"], walks: Sequence[_Walk], told: list[_Difference]
+) -> list[_Difference]:
+    """The differences, of which those behind the last entry that both sides have are one."""
+    is_a = kind == "only_a"
+    last = max(
+        walk.last_common(is_a) for walk in walks[: max(len(walks) - 1, 1)]
+    )  # the last: what went badly
+    count = sum(seq > last for walk in walks for seq in walk.alone[kind])
+    if count < TAIL:
+        return told
+
+    def is_behind(one: _Difference) -> bool:
+        seq = one.facts.seq_a if is_a else one.facts.seq_b
+        return one.facts.kind == kind and seq is not None and seq > last
+
+    first = next((one for one in told if is_behind(one)), None)
+    if first is None:
+        return told
+    line = f"{count:,} entries, from {first.facts.a if is_a else first.facts.b} on"
+    facts = replace(first.facts, what="the rest", count=count, **{"a" if is_a else "b": line})
+    return [
+        first._replace(facts=facts) if one is first else one
+        for one in told
+        if one is first or not is_behind(one)
+    ]
+
+
 class _Walk:
     """One lane of both recordings, from the beginning to the last difference.
 
@@ -107,6 +140,7 @@ class _Walk:
         missing: entries that one side lacks where it is incomplete; without the gaps themselves.
         gaps_alone: gaps that only one side has.
         told: the first differences.
+        alone: the numbers of all entries that only one side has.
     """
 
     def __init__(self, scope: Scope, a: Side, b: Side, partners: Partners, limit: int) -> None:
@@ -119,6 +153,7 @@ class _Walk:
         self.columns: Counter[str] = Counter()
         self.missing = self.gaps_alone = 0
         self.told: list[_Difference] = []
+        self.alone = {"only_a": array("q"), "only_b": array("q")}
         self._here = 0  # the seq of A to which the walk has come
         for i, j in enumerate(self._alignment.to_b):
             if j >= 0 and a.lane.payload[i] == b.lane.payload[j]:
@@ -128,6 +163,11 @@ class _Walk:
         """Once more, now that it is known which ids mean the same."""
         self.b.lane.rename(self._partners.of_b)
         self._alignment = align(self.a.lane.tiers, self.b.lane.tiers)
+
+    def last_common(self, is_a: bool) -> int:
+        """The last entry of one side that the other has, too; -1 where they have none."""
+        partners, lane = (self._alignment.to_b, self.a.lane) if is_a else (self._alignment.to_a, self.b.lane)
+        return max((lane.seqs[place] for place, one in enumerate(partners) if one >= 0), default=-1)
 
     async def walk(self) -> None:
         """Find out how the lanes differ."""
@@ -165,6 +205,7 @@ class _Walk:
         elif place in lost_by_other:
             self.missing += 1
         else:
+            self.alone[kind].append(side.lane.seqs[place])
             seen = await side.see(place)
             self._note(kind, *((seen, None) if side is self.a else (None, seen)))
 

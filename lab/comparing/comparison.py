@@ -53,6 +53,8 @@ class EntryDifference:
         what: the entry's type, or what else it is called.
         differences: the fields that differ, A's value as `recorded`, B's as `live`.
         around: the entries around it, one line each: of A, or of B if A has none.
+        count: entries that it stands for: more than one where one side goes on alone behind the last that
+            both have.
     """
 
     kind: DifferenceKind
@@ -65,6 +67,7 @@ class EntryDifference:
     what: str
     differences: tuple[Difference, ...] = ()
     around: tuple[str, ...] = ()
+    count: int = 1
 
     @property
     def summary(self) -> str:
@@ -148,8 +151,9 @@ class Comparison:
         if self.missing:
             lines.append(f"lacking because of that, on one side: {self.missing:,} entries")
         lines += [str(difference) for difference in self.differences]
-        if self.total > len(self.differences):
-            lines.append(f"and {self.total - len(self.differences):,} more")
+        told = sum(one.count for one in self.differences)
+        if self.total > told:
+            lines.append(f"and {self.total - told:,} more")
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:

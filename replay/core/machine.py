@@ -695,7 +695,9 @@ class ReplayCore:
         """It came after all."""
         if call.unknown:
             self.report.check_late(call.seq)
-        elif not call.required:
+        elif call.required:
+            self.report.came_late(call.seq)
+        else:
             self.report.unsent -= 1
 
     def _release_nested(self, call: RecordedCall) -> None:

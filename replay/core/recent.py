@@ -9,6 +9,7 @@ from operator import itemgetter
 
 from ...schema.entries import SEQ, TYPE, Entry
 from ...schema.log import Row, entry_of
+from ...session.messages import tool_answered, tool_called
 from ...session.speech import Speech
 from ...session.words import described
 from ..terms.steps import Step
@@ -83,6 +84,20 @@ class Recent:
             if step.kind == kind and step.entry.type == type and alike(step.key):
                 return step
         return None
+
+    def made_of(self, type: str) -> list[Step]:
+        """The recorded calls of a type that were made lately."""
+        return [step for step in self._made if step.entry.type == type]
+
+    def open_calls(self) -> list[Entry]:
+        """The calls of tools that were given lately, and not answered."""
+        given: dict[str, Entry] = {}
+        for entry in map(entry_of, self._recent):
+            if (call_id := tool_called(entry)) is not None:
+                given[call_id] = entry
+            elif (call_id := tool_answered(entry)) is not None:
+                given.pop(call_id, None)
+        return list(given.values())
 
     def entry(self, seq: int) -> Entry | None:
         """An entry that has happened, if that is not long ago."""

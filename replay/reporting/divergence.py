@@ -11,6 +11,7 @@ DivergenceKind = Literal[
     "changed",
     "unexpected",
     "missing",
+    "late",
     "order",
     "handler",
     "unheard",
@@ -57,12 +58,14 @@ class Divergence:
     Attributes:
         kind: `changed`: a recorded call came, with another content. `unexpected`: a call came that the
             recording does not hold. `missing`: a recorded one did not come, or listeners have not
-            returned. `order`: two calls of one task came in the other order. `handler`: a listener
-            raised where it did not, or the reverse. `unheard`: an event found no listener. `settings`:
+            returned. `late`: it came after all, when it had been given up. `order`: two calls of one
+            task came in the other order. `handler`: a listener raised where it did not, or the
+            reverse. `unheard`: an event found no listener. `settings`:
             the settings differ, and that was to diverge. `unchecked`: so do calls of unknown origin that did
             not come. `exhausted`: the recording holds no further
             connection.
         summary: one sentence.
+        headline: what it is about, in a line: `missing: send_user_input 'Are you still there?' (#341)`.
         turn: number of the conversation's turn, from 1; 0 before the first.
         speaker: who spoke last, `user` or `assistant`; None if nobody has.
         said: what, cut short.
@@ -71,6 +74,9 @@ class Divergence:
         seq: the recorded entry concerned, if there is one.
         differences: the fields that differ, against `nearest`, or against `expected`.
         nearest: of a call that the recording does not hold: the one most like it.
+        open_calls: of a changed tool output: the other tools that owed an answer then, in words.
+        order: of a changed tool output: which other ones stood before it, or behind it, when recorded, and do
+            not now.
         chain: how it came to this, in words: each because of the one before it.
         around: the recorded entries around, one line each.
         waited: how it was waited for, if it is missing.
@@ -86,12 +92,16 @@ class Divergence:
     seq: int | None = None
     differences: tuple[Difference, ...] = ()
     nearest: Candidate | None = None
+    open_calls: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
     chain: tuple[str, ...] = ()
     around: tuple[str, ...] = ()
     waited: Waited | None = None
+    headline: str = ""
 
     def __str__(self) -> str:
-        lines = [self.summary, f"  when:     {self._place}"]
+        lines = [self.headline, f"  what:     {self.summary}"] if self.headline else [self.summary]
+        lines.append(f"  when:     {self._place}")
         if self.expected is not None:
             lines.append(f"  recorded: {self.expected}")
         if self.actual is not None:
@@ -100,6 +110,8 @@ class Divergence:
             lines.append(f"  like:     {self.nearest.line}, but {self.nearest.why}")
         for difference in self.differences:
             lines.append(f"  differs in {difference.field}: {difference.recorded} → {difference.live}")
+        lines += [f"  open too: {call}" for call in self.open_calls]
+        lines += [f"  order:    {told}" for told in self.order]
         if self.chain:
             lines.append(f"  how it came to this: {' → '.join(self.chain)}")
         if self.around:

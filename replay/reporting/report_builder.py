@@ -105,7 +105,22 @@ class ReportBuilder:
             taken,
             kind="unexpected",
             summary=f"{taken.summary}, which came later all the same: this one is extra",
+            headline=f"extra: {taken.actual}, before #{taken.seq}",
         )
+
+    def came_late(self, seq: int) -> None:
+        """A call that was given up as missing has come: it is late, and not missing as well."""
+        for place in range(len(self.divergences) - 1, -1, -1):
+            one = self.divergences[place]
+            if one.kind == "missing" and one.seq == seq:
+                self.missing -= 1
+                self.divergences[place] = replace(
+                    one,
+                    kind="late",
+                    summary=f"{one.summary}; it came later, when it had been given up",
+                    headline=one.headline.replace("missing:", "late:", 1),
+                )
+                return
 
     def frozen(self) -> ReplayReport:
         """What was found up to now."""

@@ -60,7 +60,7 @@ def test_another_application_diverges_with_its_reports(realtape: Realtape, corpu
     ran = realtape("check", corpus, "--app", "support.telephone:other", "--jobs", 2)
     assert ran.code == 1
     assert (
-        ran.out.count("the application sent a tool output other than the recorded one") == 6
+        ran.out.count("changed: send_tool_output departure of call_1 (#25): output: ") == 6
     )  # and in reports
     assert ran.out.count("  differs in output: 'platform 4' → 'platform 5'") == 3
     assert "3 recordings: 3 diverged" in ran.out

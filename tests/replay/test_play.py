@@ -62,7 +62,10 @@ def test_another_one_diverges_and_its_own_exception_is_the_replays(recorded: Pat
     played = loop_of(replay(recorded, telephone.other))
     assert played.verdict == "diverged"
     assert played.failure is None
-    assert played.problem == "the application sent a tool output other than the recorded one"
+    assert (
+        played.problem
+        == "changed: send_tool_output departure of call_1 (#25): output: 'platform 4' → 'platform 5'"
+    )
     collected = loop_of(replay(recorded, telephone.other, on_divergence="collect"))
     assert (collected.verdict, collected.ending, collected.report.finished) == ("diverged", "returned", True)
 
@@ -101,9 +104,7 @@ def test_what_it_sends_when_all_is_over_is_a_finding(recorded: Path, loop_of: Ru
 
     played = loop_of(replay(recorded, talks_on, on_divergence="collect"))
     assert (played.verdict, played.report.extra) == ("diverged", 1)
-    assert played.problem == (
-        "the application sent a text of the user's after it had closed, which it did not when recorded"
-    )
+    assert played.problem == "extra: send_user_input 'one more thing', after the close"
 
 
 def test_what_a_replay_does_not_run_is_told_and_why_the_recorded_one_closed(recorded: Path) -> None:

@@ -44,6 +44,13 @@ CHANGES = [
         ("missing",),
         {"patience": 30.0},
     ),
+    Change(
+        "very-slow-tool-under-a-heartbeat",
+        replace(BASE, parking_ms=31_000, heartbeat=True),
+        ("late",),
+        {"patience": 30.0},
+    ),
+    Change("tool-output-changed-in-other-order", replace(BASE, table=5, booking_ms=900), ("changed",)),
     Change("another-type-of-send", replace(BASE, answers_as_text=True), ("unexpected", "missing")),
     Change("other-order-in-one-task", replace(BASE, swapped=True), ("order",)),
     Change("other-order-of-two-tasks", replace(BASE, booking_ms=100, parking_ms=400)),

@@ -70,6 +70,17 @@ def test_what_came_after_the_process_died_is_no_difference(status: Status) -> No
     assert both_ways(CONVERSATION, other, status=status).verdict == "different"
 
 
+def test_what_one_side_does_beyond_the_other_is_one_difference() -> None:
+    comparison = both_ways(CONVERSATION, CONVERSATION[:5])
+    (rest,) = comparison.differences
+    assert (rest.summary, rest.count, rest.seq_a) == ("the rest is in A only", 6, 5)
+    assert rest.a is not None
+    assert rest.a.startswith("6 entries, from #5 ")
+    assert " more" not in str(comparison).splitlines()[-1]
+    # Before that, and of fewer entries, each is told by itself.
+    assert [one.count for one in both_ways(CONVERSATION, CONVERSATION[:9]).differences] == [1, 1]
+
+
 async def test_missing_bytes_are_corruption_and_not_a_difference(tmp_path: Path) -> None:
     store = tmp_path / "log.db"
     ids = write(store, CONVERSATION), write(store, CONVERSATION)
