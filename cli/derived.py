@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..replay import replay, run
+from ..replay import Divergence, replay, run
 from ..schema import StoreError, StoreWriteError, UsageError
 from ..schema.log import locate
 from ..session import Draft, Recording, Target, write_drafts
@@ -69,3 +69,20 @@ def replayed(draft: Draft, original: Draft) -> Exit:
 def _verdict(draft: Draft) -> str:
     played = run(replay(Recording.of(draft, name="a draft"), on_divergence="collect"))
     return played.report.verdict
+
+
+def put_page(
+    a: Draft, b: Draft, path: Path, target: Target, *, redact: bool, divergences: Sequence[Divergence] = ()
+) -> None:
+    """Write a page of two sessions, one beside the other; says where it is."""
+    from ..viewer import write_comparison  # only a page needs what draws it
+
+    write_comparison(
+        a,
+        b,
+        path,
+        store=Path(target.store).name,
+        redact={} if redact else None,
+        divergences=[(one.seq, str(one).splitlines()[0]) for one in divergences],
+    )
+    output.note(f"one beside the other: {path}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from ..lab import Aspect, Comparison, compare
 from ..session import Recording, Target, parse_target
 from . import output
+from .derived import put_page, read_session, refuse_existing
 from .exit_codes import Exit
 
 LIMIT = 10
@@ -36,9 +38,19 @@ def diff(
         int, typer.Option(metavar="N", min=0, help="Show so many differences; all are counted.")
     ] = LIMIT,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+    as_html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page, too: one beside the other, redacted."),
+    ] = None,
+    no_redact: Annotated[bool, typer.Option("--no-redact", help="Redact nothing on the page.")] = False,
 ) -> int:
     """Compare two recordings, entry by entry."""
+    if as_html is not None:
+        refuse_existing(as_html)
     comparison = asyncio.run(_compare(parse_target(a), parse_target(b), content, ignore or [], limit))
+    if as_html is not None:
+        one, other = read_session(parse_target(a))[0], read_session(parse_target(b))[0]
+        put_page(one, other, as_html, parse_target(a), redact=not no_redact)
     if as_json:
         output.put_json(comparison.as_json(), indent=2)
     else:

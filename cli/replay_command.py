@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from ..replay import PATIENCE_SECONDS, Play, Played
-from ..session import parse_target
+from ..schema import UsageError
+from ..session import Draft, Target, parse_target
 from . import output
+from .derived import put_page, read_session, refuse_existing
 from .exit_codes import Exit
 from .progress import Progress
 from .prompt import interact
@@ -86,6 +89,11 @@ def replay(
         typer.Option("--interactive", help="Run, pause, step and seek at a prompt; `help` there tells how."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page, too: the recording beside its replay."),
+    ] = None,
+    no_redact: Annotated[bool, typer.Option("--no-redact", help="Redact nothing on the page.")] = False,
 ) -> int:
     """Replay a recording into an application.
 
@@ -93,6 +101,11 @@ def replay(
     is answered with the answers that it holds itself.
     """
     words = parse_target(target)
+    kept: list[Draft] = []
+    if as_html is not None:
+        if app is None or interactive:
+            raise UsageError("--html shows what an application does: give --app, and leave out --interactive")
+        refuse_existing(as_html)
     # What an application prints is no part of a report that a program reads.
     aside = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
     try:
@@ -112,21 +125,31 @@ def replay(
                 playback=playback,
                 playback_ms=playback_ms,
             )
-            played = interact(wish) if interactive else _play(wish)
+            played = interact(wish) if interactive else _play(wish, None if as_html is None else kept)
     except ApplicationError as error:
         output.put_error(traceback_of(error.cause))
         return Exit.DIVERGED
     _print(played, as_json)
+    if as_html is not None:
+        _put_page(as_html, words, kept, played, redact=not no_redact)
     return exit_of_played(played)
 
 
-def _play(wish: Wish) -> Played:
+def _put_page(path: Path, words: Target, kept: list[Draft], played: Played, *, redact: bool) -> None:
+    if not kept:
+        output.note(f"the application never connected: {path} was not written")
+        return
+    recorded, _ = read_session(words)
+    put_page(recorded, kept[0], path, words, redact=redact, divergences=played.report.divergences)
+
+
+def _play(wish: Wish, kept: list[Draft] | None) -> Played:
     with contextlib.ExitStack() as stack:
 
         def show(play: Play) -> None:
             stack.enter_context(Progress(lambda: play.read, "replaying"))
 
-        return play(wish, show)
+        return play(wish, show, kept)
 
 
 def _print(played: Played, as_json: bool) -> None:

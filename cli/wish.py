@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
+from ..integrations.accepting import RecordedReplay
 from ..integrations.classes import replay_class
 from ..integrations.replay_settings import client_ids_of, matchers_of
 from ..replay import (
@@ -22,7 +25,7 @@ from ..replay import (
     run,
 )
 from ..schema import UsageError
-from ..session import Recording, Target
+from ..session import Draft, Recording, Target
 from . import output
 from .exit_codes import Exit
 
@@ -91,26 +94,42 @@ def expectation_of(told: Sequence[str]) -> Expectation:
     return expect
 
 
-def play(wish: Wish, on_play: Callable[[Play], object] = lambda play: None) -> Played:
+def play(
+    wish: Wish, on_play: Callable[[Play], object] = lambda play: None, kept: list[Draft] | None = None
+) -> Played:
     """Replay on an event loop of its own.
 
     Args:
         on_play: called with the play before the application has its model.
+        kept: gets what the application did, as sessions; what the user did is done in his place then.
 
     Raises:
         StoreError, CorruptRecordError: the recording cannot be read.
         UsageError: it cannot be replayed.
     """
-    return run(_play(wish, on_play), pace=wish.pace)
+    return run(_play(wish, on_play, kept), pace=wish.pace)
 
 
-async def _play(wish: Wish, on_play: Callable[[Play], object]) -> Played:
+async def _play(wish: Wish, on_play: Callable[[Play], object], kept: list[Draft] | None) -> Played:
     async with await Recording.open(wish.target.store, wish.target.session) as recording:
         model = replay_model(recording.header.versions, output.note)
         async with Play(recording, model=model, tell=output.note, **wish.options()) as play:
             on_play(play)
-            await play.perform(wish.application)
+            if kept is None or wish.application is None:
+                await play.perform(wish.application)
+            else:
+                await _recorded(play, wish.application, kept)
         return play.played()
+
+
+async def _recorded(play: Play, application: Application, kept: list[Draft]) -> None:
+    with tempfile.TemporaryDirectory(prefix="realtape-replay-") as folder:
+        recorded = RecordedReplay(play, Path(folder) / "log.db", closes=False)
+        try:
+            await play.perform(lambda _: application(recorded.model))
+        finally:
+            await recorded.user.end()
+            kept += recorded.drafts()
 
 
 def replay_model(versions: Mapping[str, str], note: Callable[[str], None]) -> type[ReplayBase]:

@@ -22,7 +22,7 @@ from .guard import Guard, guarding
 from .models import LABEL, RecordedModel, ReplayedModel
 from .plugin_options import REPLAY_OPTIONS
 from .recording_plan import RecordingPlan
-from .recordings import UnreadableRecordingError, exists, exists_any, keep, require_place
+from .recordings import UnreadableRecordingError, exists, exists_any, keep, page_path, require_place
 
 _Result = TypeVar("_Result")
 
@@ -46,6 +46,8 @@ class Realtape:
         self._temporary: Path | None = None
         self._guard: Guard | None = None
         self._kept: list[str] = []
+        self.pages: list[str] = []
+        """Of a test that has failed: pages that show how."""
         self.updated: list[str] = []
         """Of a test that has passed: which recordings hold what it did from now on, and what is otherwise."""
 
@@ -144,6 +146,7 @@ class Realtape:
                 self._update()
             return
         self._keep()
+        self._write_pages()
         if failure is not None and (error is None or not self._config.getoption("fulltrace")):
             raise pytest.fail.Exception(failure, pytrace=False) from None
 
@@ -168,6 +171,9 @@ class Realtape:
             )
         if self._recorded and not self._replayed:
             parts.append("this test was recorded; it failed, so the recording was dropped")
+        if self.pages:
+            told = [f"  {page}" for page in self.pages]
+            parts.append("\n".join(["the recording beside what the test did, to see and hear:", *told]))
         if self._kept:
             parts.append("\n".join(self._kept))
         elif parts and not self._plan.settings.keep:
@@ -212,7 +218,8 @@ class Realtape:
             others = exists_any(self._plan.path)
             pytest.fail(missing(told, self._plan.test, test_has_others=others), pytrace=False)
         settings = self._plan.settings
-        store = self._store("replayed") if settings.keep or settings.update else None
+        wanted = settings.keep or settings.update or settings.html
+        store = self._store("replayed") if wanted else None
         replay = ReplayedModel(path, store, options, update=settings.update)
         self._stack.callback(replay.close)
         self._replayed.append(replay)
@@ -259,6 +266,17 @@ class Realtape:
                 raise pytest.fail.Exception(f"not updated: {path}: {error}", pytrace=False) from None
             if told:
                 self.updated.append(f"{path}: {told}")
+
+    def _write_pages(self) -> None:
+        """The recording beside what the test did, where it has differed."""
+        if not self._plan.settings.html:
+            return
+        settings = self._plan.settings
+        redact = None if settings.redact is None else {**settings.redact, "audio": settings.record_audio}
+        for replay in self._replayed:
+            page = page_path(self._config.rootpath / ".realtape", replay.path)
+            if replay.write_page(page, redact):
+                self.pages.append(shown(page, self._here))
 
     def _keep(self) -> None:
         if not self._plan.settings.keep:

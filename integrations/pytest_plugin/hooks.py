@@ -13,7 +13,7 @@ import pytest
 
 from .fixture import Realtape
 from .learning_runs import Reports, learn
-from .plugin import ACTIVE, FIXTURE, NOT_CHECKED, UPDATED
+from .plugin import ACTIVE, FIXTURE, NOT_CHECKED, PAGE, UPDATED
 from .plugin_options import settings_of
 from .recording_plan import RecordingPlan
 from .recordings import Claims, UnreadableRecordingError, recording_path
@@ -175,6 +175,8 @@ class Active:
             told = run.section()
             if told:
                 report.sections.append(("realtape", told))
+            # A JUnit file has those of the tear-down, which are the test's by then.
+            item.user_properties += [(PAGE, page) for page in run.pages]
         return report
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

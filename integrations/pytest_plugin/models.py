@@ -144,6 +144,19 @@ class ReplayedModel:
         if self._recorded is not None:
             await self._recorded.user.end()
 
+    def write_page(self, path: Path, redact: Mapping[str, Any] | None) -> bool:
+        """Write a page: the recording beside what the application did. Returns whether it did anything."""
+        if not self.kept() or self.store is None:
+            return False
+        from ...viewer import write_comparison  # only a failing test needs what draws it
+
+        did = _read_store(self.store)
+        if not did:
+            return False
+        told = [(one.seq, str(one).splitlines()[0]) for one in self.report.divergences]
+        write_comparison(self._drafts[0], did[0], path, store=self.path.name, redact=redact, divergences=told)
+        return True
+
     def kept(self) -> bool:
         """Close what records it. Returns whether anything was recorded."""
         if self._recorder is None or self.store is None:

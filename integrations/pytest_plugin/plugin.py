@@ -22,6 +22,9 @@ NOT_CHECKED = "realtape_not_checked"
 """A property of a test that has passed: what its replays have not checked. So it is in a JUnit file, too, and
 workers of xdist hand it on."""
 
+PAGE = "realtape_page"
+"""A property of a test that has failed: the page that shows how."""
+
 _HEADLINES = {
     UPDATED: "realtape: updated to what the application does now",
     NOT_CHECKED: "realtape: passed, but not everything was checked",
@@ -53,6 +56,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--realtape-update",
         action="store_true",
         help="accept what the application does now: it becomes the recording, and the provider's side stays",
+    )
+    group.addoption(
+        "--realtape-html",
+        action="store_true",
+        help="of a failing test write a page under .realtape/pages: the recording beside what it did",
     )
     parser.addini("realtape_record", "how to record if --realtape-record is not given: none, once, new, all")
     parser.addini("realtape_recordings", "folder of the recordings, beside the tests", default="recordings")

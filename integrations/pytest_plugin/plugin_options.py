@@ -48,6 +48,7 @@ class PluginOptions:
         allow_hosts: hosts to which a replay may connect.
         check: fail the test where the replay has diverged.
         keep: what a failing test did is kept.
+        html: of a failing test a page is written: the recording beside what it did.
         update: what a passing test did takes the place of what it did when it was recorded.
         learn: what was just recorded is replayed, to learn what the application does by itself.
         replay: arguments of `ReplayModel`.
@@ -63,6 +64,7 @@ class PluginOptions:
     allow_hosts: tuple[str, ...] = ()
     check: bool = True
     keep: bool = False
+    html: bool = False
     update: bool = False
     learn: bool = True
     replay: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
@@ -98,6 +100,7 @@ def settings_of(item: pytest.Item) -> PluginOptions:
         allow_hosts=_hosts(told.pop("allow_hosts", ())),
         check=bool(told.pop("check", True)),
         keep=bool(config.getoption("realtape_keep")),
+        html=bool(config.getoption("realtape_html")),
         learn=bool(config.getini("realtape_learn")),
         update=bool(config.getoption("realtape_update")),
         replay=replay,

@@ -173,6 +173,25 @@ def put(drafts: Sequence[Draft], path: Path, *, audio_files: bool | None = True)
     replace_fixture(drafts, path, audio_files=audio_files)
 
 
+def page_path(folder: Path, recording: Path) -> Path:
+    """Where the next page of a recording is to lie, beside those before it.
+
+    Args:
+        folder, recording: as of `keep`.
+    """
+    pages = _folder_for(folder, "pages", recording)
+    return next(path for number in itertools.count(1) if not (path := pages / f"{number}.html").exists())
+
+
+def _folder_for(folder: Path, what: str, recording: Path) -> Path:
+    kept = folder / what / recording.parent.name / recording.name
+    kept.mkdir(parents=True, exist_ok=True)
+    ignored = folder / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text(_IGNORED, encoding="utf-8")
+    return kept
+
+
 def keep(folder: Path, recording: Path, store: Path, what: str) -> Path:
     """Keep a store, beside those kept before. Returns its new path.
 
@@ -181,11 +200,7 @@ def keep(folder: Path, recording: Path, store: Path, what: str) -> Path:
         recording: of the test: its module and name become the folder's.
         what: begins the file's name.
     """
-    kept = folder / "kept" / recording.parent.name / recording.name
-    kept.mkdir(parents=True, exist_ok=True)
-    ignored = folder / ".gitignore"
-    if not ignored.exists():
-        ignored.write_text(_IGNORED, encoding="utf-8")
+    kept = _folder_for(folder, "kept", recording)
     for number in itertools.count(1):
         path = kept / f"{what}-{number}.db"
         try:  # nobody else takes this name from now on

@@ -31,6 +31,9 @@ TAIL = 3
 LIMIT = 20
 """Differences that are told; all are counted."""
 
+ANCHORS = 512
+"""Partners that are told at most."""
+
 _EXCERPT = 40
 
 
@@ -93,7 +96,18 @@ async def compare(
         differences=tuple(replace(one.facts, around=one.seen.around) for one in told[:limit]),
         ignored=ignored,
         content_only=content_only,
+        anchors=anchors_of([pair for walk in walks for pair in walk.pairs()]),
     )
+
+
+def anchors_of(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Some of the partners, ascending on both sides: what has moved is none of them."""
+    kept: list[tuple[int, int]] = []
+    for a, b in sorted(pairs):
+        if not kept or (a > kept[-1][0] and b > kept[-1][1]):
+            kept.append((a, b))
+    step = max(-(-len(kept) // ANCHORS), 1)
+    return (*kept[::step],)
 
 
 class _Difference(NamedTuple):
@@ -158,6 +172,12 @@ class _Walk:
         for i, j in enumerate(self._alignment.to_b):
             if j >= 0 and a.lane.payload[i] == b.lane.payload[j]:
                 partners.count(a.lane.ids(i), b.lane.ids(j))
+
+    def pairs(self) -> Iterable[tuple[int, int]]:
+        """The numbers of the entries that are partners, and have not moved."""
+        for place, partner in enumerate(self._alignment.to_b):
+            if partner >= 0 and place not in self._alignment.moved:
+                yield self.a.lane.seqs[place], self.b.lane.seqs[partner]
 
     def align_by_partners(self) -> None:
         """Once more, now that it is known which ids mean the same."""

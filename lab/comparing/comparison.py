@@ -109,6 +109,8 @@ class Comparison:
         differences: the first of them, in the order of the conversation.
         ignored: aspects that were not looked at.
         content_only: only what was said and done was compared, in the order of each direction.
+        anchors: pairs of numbers of entries that are each other's partners, ascending on both sides: some of
+            them, for who draws the recordings side by side.
     """
 
     a: str
@@ -124,6 +126,7 @@ class Comparison:
     differences: tuple[EntryDifference, ...]
     ignored: tuple[Aspect, ...] = ()
     content_only: bool = False
+    anchors: tuple[tuple[int, int], ...] = ()
 
     @property
     def total(self) -> int:
@@ -159,6 +162,7 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """As a dict that `json` writes."""
         facts: dict[str, Any] = {"verdict": self.verdict, "same": self.same, **vars(self)}
+        del facts["anchors"]
         facts["differences"] = [one.as_json() for one in self.differences]
         return facts
 

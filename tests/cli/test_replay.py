@@ -16,6 +16,7 @@ from realtape.cli.wish import replay_model
 from realtape.replay import ReplayModel
 from support.command_line import Ran, run, run_on_terminal, start
 from support.forging import reseal
+from support.pages import blocks_of
 from support.telephone import record
 
 Realtape = Callable[..., Ran]
@@ -42,6 +43,27 @@ def test_another_application_diverges_and_the_report_says_where(realtape: Realta
     assert ran.out.startswith("diverged: ")
     assert "the application sent a tool output other than the recorded one" in ran.out
     assert "differs in output: 'platform 4' → 'platform 5'" in ran.out
+
+
+def test_a_page_shows_the_recording_beside_its_replay(
+    realtape: Realtape, recorded: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.html"
+    ran = realtape("replay", recorded, "--app", "support.telephone:other", "--html", page)
+    assert ran.code == 1
+    assert ran.out.startswith("diverged: ")
+    assert f"one beside the other: {page}" in ran.err
+    blocks = blocks_of(page.read_text())
+    comparison = json.loads(blocks["head"])["comparison"]
+    first = comparison["problems"][0]
+    assert first["what"] == "diverged"
+    assert "the application sent a tool output other than the recorded one" in first["text"]
+    assert json.loads(blocks["0/session"])["entries"] >= first["seq_a"] > 0
+    assert comparison["marks"]
+    assert comparison["anchors"] == sorted(comparison["anchors"])
+    again = realtape("replay", recorded, "--app", "support.telephone:other", "--html", page)
+    assert (again.code, again.out) == (2, "")
+    assert realtape("replay", recorded, "--html", tmp_path / "other.html").code == 2
 
 
 def test_what_was_not_checked_is_told_and_strict_makes_it_a_failure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Generator
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from realtape.schema import Entry
 from realtape.schema.log import locate
 from realtape.session.drafts import write_drafts
 from realtape.session.fixture import read_fixture
 from realtape.session.redaction import redacted
-from realtape.viewer import write_page
+from realtape.viewer import write_comparison, write_page
 from realtape.viewer.waveforms import samples_of
 from support.browser import Opened, browser, opened
 from support.calls_to_see import BEGIN_MS, HEARD_MS, HOSTILE, LENGTH_MS, MS, RATE_HZ, hostile_call, known_call
@@ -36,8 +38,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_page(redacted(read_fixture(FIXTURES / "demo")), folder / "demo.html", store="demo.db")
     write_page(redacted(read_fixture(FIXTURES / "switchboard")), folder / "switchboard.html", store="s.db")
     write_page([known_call()[0]], folder / "known.html", store="calls.db")
+    changed = dataclasses.replace(
+        known_call()[0], entries=tuple(map(_answers_otherwise, known_call()[0].entries))
+    )
+    told = [(48, "the application sent a tool output other than the recorded one")]
+    write_comparison(
+        known_call()[0], changed.sealed(), folder / "two.html", store="calls.db", redact={}, divergences=told
+    )
     write_page([hostile_call()], folder / "hostile.html", store=HOSTILE)
     return folder
+
+
+def _answers_otherwise(entry: Entry) -> Entry:
+    return entry._replace(payload=entry.payload.replace("9:15, platform 4", "9:40, platform 2"))
 
 
 @pytest.fixture
@@ -343,3 +356,28 @@ def test_view_shows_as_text_what_is_hostile(chromium: Any, address: str) -> None
         page.page.wait_for_function("() => realtape.page?.session?.length > 0")
         assert page.of("window.hacked === undefined")
         assert [one for one in page.said if "400" not in one] == []
+
+
+def test_two_recordings_lie_beside_each_other_with_the_divergence_in_front(
+    chromium: Any, files: Path
+) -> None:
+    with opened(chromium, files / "two.html") as page:
+        page.until("document.querySelector('.detail h3')?.textContent.includes('send_tool_output')")
+        assert "other than the recorded one" in text_of(page, ".problem")
+        assert page.of("page.player.ns") == 760 * MS
+        assert page.of("page.sides.length") == 2
+        assert "9:15, platform 4" in text_of(page, ".detail-content")
+        press(page, "b")
+        page.until("page.side.name === 'B'")
+        assert "9:40, platform 2" in text_of(page, ".conversation")
+        page.of("page.goTo(page.problems.all[0])")
+        page.until("document.querySelector('.detail-content')?.textContent.includes('9:40, platform 2')")
+        marks = page.of(
+            "page.lanes.hits.filter((one) => one.text.includes('9:40')).map((one) => one.side.name)"
+        )
+        assert {"A", "B"} <= set(marks)
+        box = page.page.locator("canvas.lanes").bounding_box()
+        page.page.locator("canvas.lanes").click(position={"x": box["width"] * 0.5, "y": 40})
+        assert page.of("page.side.name") == "A"
+        assert page.said == []
+        assert len(page.asked) == 1

@@ -4,7 +4,6 @@ of it is asked in `tests/viewer/test_browser.py`."""
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
 import json
 import re
@@ -19,19 +18,13 @@ from realtape.session.derived import derive_draft
 from realtape.session.fixture import read_fixture
 from realtape.session.redaction import redacted
 from realtape.viewer import AudioKept, write_page
-from realtape.viewer.packed_blocks import MAX_BLOCK_CHARS
+from support.pages import blocks_of
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
 
 
 def drafts_of(name: str) -> list[Draft]:
     return read_fixture(FIXTURES / name)
-
-
-def blocks_of(page: str) -> dict[str, bytes]:
-    found = re.findall(r'<script type="application/octet-stream" id="block:([^"]+)">([^<]*)</script>', page)
-    assert all(len(text) <= MAX_BLOCK_CHARS for _, text in found)
-    return {name: gzip.decompress(base64.b64decode(text)) for name, text in found}
 
 
 def told(blocks: dict[str, bytes], name: str) -> Any:

@@ -55,6 +55,22 @@ def test_the_recording_that_is_kept_can_be_compared(suite: VoiceSuite) -> None:
     assert found.ret == 1
 
 
+def test_a_page_shows_the_recording_beside_what_the_test_did(suite: VoiceSuite) -> None:
+    """With the divergence in front; the section and the JUnit file name it. A test that passes has none."""
+    suite.recorded().change("TABLE = 4", "TABLE = 5")
+    told = suite.run("--realtape-html", "--junitxml=junit.xml").stdout
+    told.fnmatch_lines(
+        ["the recording beside what the test did, to see and hear:", "  .realtape/pages/*/1.html"]
+    )
+    (page,) = (suite.path / ".realtape/pages").rglob("*.html")
+    assert 'id="block:1/session"' in page.read_text()
+    assert (
+        f'name="realtape_page" value="{page.relative_to(suite.path)}"'
+        in (suite.path / "junit.xml").read_text()
+    )
+    assert (suite.path / ".realtape/.gitignore").exists()
+
+
 def test_nothing_is_kept_of_a_test_that_passes(suite: VoiceSuite) -> None:
     suite.recorded().passes("--realtape-keep")
     assert not (suite.path / ".realtape").exists()
