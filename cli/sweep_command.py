@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from ..integrations.soundness import Failure
-from ..lab import EVERY_MS, PATIENCE_SECONDS, Swept, ranges, swept
+from ..lab import EVERY_MS, PATIENCE_SECONDS, Swept, promising, ranges, swept
 from ..schema import UsageError
 from ..session import Draft, Recording, Target, parse_target
 from ..session.fixture import write_fixture
@@ -68,6 +68,25 @@ def sweep(
     every: Annotated[
         int, typer.Option(metavar="MS", min=1, help="Milliseconds of audio from place to place.")
     ] = EVERY_MS,
+    start: Annotated[
+        float | None, typer.Option("--from", metavar="SECONDS", min=0.0, help="Only places from here on.")
+    ] = None,
+    end: Annotated[
+        float | None, typer.Option("--to", metavar="SECONDS", min=0.0, help="Only places up to here.")
+    ] = None,
+    most: Annotated[
+        int | None, typer.Option("--max", metavar="N", min=1, help="So many places, the most promising.")
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--time", metavar="SECONDS", min=0.001, help="No longer than this; the rest is told."),
+    ] = None,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rule", metavar="MODULE:NAME", help="A rule of your own, beside the shipped; may be repeated."
+        ),
+    ] = None,
     as_is: Annotated[
         bool, typer.Option("--as-is", help="Only replay it as it is, such as what was kept.")
     ] = False,
@@ -96,30 +115,44 @@ def sweep(
     if not as_is:
         places = swept(drafts[0], interruption=interruption, every_ms=every)
         places = [one for one in places if one.edit is not None or one.where is None]
+        places = promising(drafts[0], places, start=start, end=end)[:most]
+    setup = (app, tuple(drafts), tuple(rules or ()))
     work = [Job(one, patience) for one in places]
     number = min(jobs or os.cpu_count() or 1, max(1, len(work) // 8))
     results: dict[int, Swing] = {}
+    over = False
     try:
         if as_is:  # a single one is done sooner than a process has started
-            results[0] = prepare((app, tuple(drafts)))(work[0])
+            results[0] = prepare(setup)(work[0])
         else:
-            with Workers(prepare, (app, tuple(drafts)), number, timeout) as workers:
+            with Workers(prepare, setup, number, timeout) as workers:
                 for place, result in _shown(workers.results(work), len(work)):
                     results[place] = _swing(result)
+                    over = seconds is not None and time.perf_counter() - began > seconds
+                    if over:
+                        break
+    except KeyboardInterrupt:  # what was found is told, and kept
+        over = True
     except Unloadable as error:
         output.put_error(str(error))
         return Exit.DIVERGED
-    seconds = time.perf_counter() - began
-    groups = _groups(places, [results[place] for place in range(len(places))])
+    took = time.perf_counter() - began
+    tried = [place for place in range(len(places)) if place in results]
+    groups = _groups([places[place] for place in tried], [results[place] for place in tried])
     fixtures = [
         None if one.smallest.edit is None else keep(kept, one.what, variation(drafts, one.smallest))
         for one in groups
     ]
     if as_json:
-        output.put_json(_facts(groups, fixtures, len(places), seconds), indent=2)
+        output.put_json(_facts(groups, fixtures, len(tried), took), indent=2)
     else:
-        _tell(groups, fixtures, len(places), seconds, app)
-    return Exit.DIVERGED if groups else _complete(drafts)
+        again = " --rule ".join((app, *(rules or ())))
+        _tell(groups, fixtures, len(tried), took, again)
+    if over:
+        output.note(f"ended before all was tried: {len(tried)} of {len(places)} places")
+    if groups:
+        return Exit.DIVERGED
+    return Exit.INCOMPLETE if over else _complete(drafts)
 
 
 async def _drafts(target: Target) -> list[Draft]:

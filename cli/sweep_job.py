@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..integrations.soundness import Failure, Observer
+from ..integrations.soundness import Failure, observe
 from ..lab import Swept, varied
+from ..lab.invariants import ALL
 from ..session import Draft
 from .check_job import Unloadable
-from .user_code import ApplicationError, load_application, traceback_of
+from .user_code import ApplicationError, load_application, load_rule, traceback_of
 
 
 @dataclass(frozen=True)
@@ -34,25 +34,23 @@ class Swing:
     entries: int
 
 
-def prepare(setup: tuple[str, tuple[Draft, ...]]) -> Callable[[Job], Swing]:
-    """Load the application, and answer what replays a place of these sessions into it.
+def prepare(setup: tuple[str, tuple[Draft, ...], tuple[str, ...]]) -> Callable[[Job], Swing]:
+    """Load the application, and rules of the user's own; answer what replays a place of these sessions.
 
     Raises:
         UsageError: it is not there.
         Unloadable: its module raises.
     """
-    app, drafts = setup
+    app, drafts, named = setup
     try:
         application = load_application(app)
     except ApplicationError as error:
         raise Unloadable(traceback_of(error.cause)) from None
-
-    observer = Observer()
-    atexit.register(observer.close)
+    rules = (*ALL, *map(load_rule, named))
 
     def swing(job: Job) -> Swing:
         chain = variation(drafts, job.place)
-        return Swing(tuple(observer.observe(chain, application, job.patience)), len(chain[0].entries))
+        return Swing(tuple(observe(chain, application, job.patience, rules)), len(chain[0].entries))
 
     return swing
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
+from ..lab.invariants import Invariant
 from ..replay import Application
 from ..schema import UsageError
 from . import output
@@ -56,6 +57,20 @@ def load_check(name: str) -> Callable[[Any], Any]:
     return _load("--check", name, "my_checks:answers", "def check(recording): ...")
 
 
+def load_rule(name: str) -> Invariant:
+    """What `--rule module:NAME` names: a rule, or a class of rules.
+
+    Raises:
+        UsageError: no such module, or no rule of that name.
+        ApplicationError: the module itself raises while it is imported.
+    """
+    found = _load("--rule", name, "my_rules:answered_in_order", "@rule('…') def …(entries): ...")
+    made: Any = found() if isinstance(found, type) else found
+    if not isinstance(made, Invariant):
+        raise UsageError(f"--rule {name}: no rule; make one with realtape.lab.invariants.rule")
+    return made
+
+
 def _load(option: str, name: str, example: str, how: str) -> Any:
     module_name, colon, path = name.partition(":")
     if not (module_name and colon and path):
@@ -66,7 +81,7 @@ def _load(option: str, name: str, example: str, how: str) -> Any:
             found = getattr(found, attribute)
         except AttributeError:
             raise UsageError(f"{option} {name}: {module_name} has no {path}; check the name") from None
-    if not callable(found):
+    if not (callable(found) or isinstance(found, Invariant)):
         raise UsageError(f"{option} {name}: that is no function; write `{how}`")
     return found
 

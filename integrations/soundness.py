@@ -1,29 +1,28 @@
 """A variation replayed into an application that is observed: what it did, and whether that is sound.
 
-The layers keep replay and recorder apart; here, above both, the replay is recorded, into a store that is
-thrown away: so the rules see what they see of any recording, and no second observer has to be right.
+The layers keep replay and recorder apart; here, above both, the replay is recorded, in memory: so the rules
+see what they see of any recording, and no second observer has to be right.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import io
-import tempfile
 import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, cast
 
 from ..lab import PATIENCE_SECONDS, variation_settings
-from ..lab.invariants import ALL, CallsAnsweredOnce, check
-from ..recorder import Recorder
+from ..lab.invariants import ALL, CallsAnsweredOnce, Invariant, check
+from ..recorder import InMemory, Recorder
 from ..replay import Application, Played, replay, run
 from ..schema import Kind, RealtapeError, RealtimeModel
-from ..schema.log import StoreLocation, fetch_sessions, open_blocking
-from ..session import Draft, Recording, read_drafts
+from ..schema.log import StoreLocation
+from ..session import Draft, Recording
 from .classes import recorder_class, replay_class
-
-REPLAYS_IN_A_STORE = 64
 
 
 @dataclass(frozen=True)
@@ -39,73 +38,35 @@ class Failure:
     text: str
 
 
-class Observer:
-    """Replays variations, one after another; what they came to is recorded into one store for many of
-    them, since making a store takes longer than a short replay. Close it."""
-
-    def __init__(self) -> None:
-        self._recorder: Recorder | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._replays = self._seen = 0
-
-    def observe(
-        self, drafts: list[Draft], application: Application, patience: float = PATIENCE_SECONDS
-    ) -> list[Failure]:
-        """Replay a variation, on an event loop of its own; what went wrong in it, in order.
-
-        What the application prints goes nowhere. What the variation shows without it, is none of its doing.
-
-        Args:
-            drafts: the session, and those that followed it on the same model object.
-            patience: virtual seconds for which the application is awaited.
-        """
-        if self._replays % REPLAYS_IN_A_STORE == 0:
-            self.close()
-        self._replays += 1
-        printed = io.StringIO()
-        recorder = self._recorder_for(drafts[0])
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            played = run(_observe(drafts, application, patience, recorder))
-        violations = _violations(drafts, self._recorded(recorder), patience)
-        told = {one.what for one in violations}
-        unanswered = [one for one in _unanswered(drafts, played) if one.what not in told]
-        return [*_of_play(played, patience), *unanswered, *violations]
-
-    def close(self) -> None:
-        """Throw away what was recorded."""
-        if self._recorder is not None:
-            self._recorder.close_blocking()
-        if self._folder is not None:
-            self._folder.cleanup()
-        self._recorder = self._folder = None
-        self._seen = 0
-
-    def _recorder_for(self, draft: Draft) -> Recorder:
-        if self._recorder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="realtape-sweep-")
-            kind = recorder_class(replay_class(draft.header.versions))
-            self._recorder = kind(Path(self._folder.name) / "log.db")
-        return self._recorder
-
-    def _recorded(self, recorder: Recorder) -> list[Draft]:
-        """What the last replay came to, in order."""
-        if recorder.address.path is None or not recorder.address.path.exists():  # nothing ever connected
-            return []
-        with open_blocking(recorder.address) as connection:
-            sessions = fetch_sessions(connection)
-        new, self._seen = sessions[self._seen :], len(sessions)
-        return read_drafts(recorder.address, new[0].header.id) if new else []
-
-
 def observe(
-    drafts: list[Draft], application: Application, patience: float = PATIENCE_SECONDS
+    drafts: list[Draft],
+    application: Application,
+    patience: float = PATIENCE_SECONDS,
+    rules: Sequence[Invariant] = ALL,
 ) -> list[Failure]:
-    """`Observer.observe`, once."""
-    observer = Observer()
-    try:
-        return observer.observe(drafts, application, patience)
-    finally:
-        observer.close()
+    """Replay a variation, on an event loop of its own; what went wrong in it, in order.
+
+    What the application prints goes nowhere. What the variation shows without it, is none of its doing.
+
+    Args:
+        drafts: the session, and those that followed it on the same model object.
+        patience: virtual seconds for which the application is awaited.
+        rules: that a sound application keeps.
+    """
+    printed = io.StringIO()
+    recorder = _in_memory(recorder_class(replay_class(drafts[0].header.versions)))("in memory")
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        played = run(_observe(drafts, application, patience, recorder))
+    recorder.close_blocking()
+    violations = _violations(drafts, recorder.drafts(), patience, rules)
+    told = {one.what for one in violations}
+    unanswered = [one for one in _unanswered(drafts, played) if one.what not in told]
+    return [*_of_play(played, patience), *unanswered, *violations]
+
+
+@functools.cache
+def _in_memory(recorder: type[Recorder]) -> Callable[[str], InMemory]:
+    return cast("Any", type("InMemoryRecorder", (InMemory, recorder), {}))
 
 
 class UnsoundError(RealtapeError, AssertionError):
@@ -124,7 +85,11 @@ class UnsoundError(RealtapeError, AssertionError):
 
 
 def assert_sound(
-    recording: Recording | StoreLocation, application: Application, *, patience: float = PATIENCE_SECONDS
+    recording: Recording | StoreLocation,
+    application: Application,
+    *,
+    patience: float = PATIENCE_SECONDS,
+    rules: Sequence[Invariant] = ALL,
 ) -> None:
     """Replay a recording into an application as a world that could have happened, and hold what it does
     against the rules that every sound application keeps (`lab/invariants`). It need not do what the
@@ -134,6 +99,7 @@ def assert_sound(
         recording: or where one is; also `variations()` of one, and what a sweep has kept.
         application: `async def app(model): ...`
         patience: virtual seconds for which the application is awaited.
+        rules: that a sound application keeps; `(*ALL, MyRule())` with one of your own.
 
     Raises:
         UnsoundError: an AssertionError that says what is wrong.
@@ -141,7 +107,7 @@ def assert_sound(
     """
     if not isinstance(recording, Recording):
         recording = asyncio.run(Recording.open(recording))
-    failures = observe(recording.drafts(), application, patience)
+    failures = observe(recording.drafts(), application, patience, rules)
     if failures:
         raise UnsoundError(failures)
 
@@ -154,9 +120,7 @@ async def _observe(
 
     async with Recording.of(*drafts, name="a variation") as recording:
         model = replay_class(recording.header.versions)
-        played = await replay(recording, recorded, model=model, **variation_settings(patience=patience))
-    await recorder.flush()
-    return played
+        return await replay(recording, recorded, model=model, **variation_settings(patience=patience))
 
 
 def _of_play(played: Played, patience: float) -> list[Failure]:
@@ -189,10 +153,12 @@ def _is_answer(drafts: list[Draft], seq: int) -> bool:
     return any(entry.kind == Kind.SENT and entry.type == "send_tool_output" for entry in entries)
 
 
-def _violations(drafts: list[Draft], made: list[Draft], patience: float) -> list[Failure]:
+def _violations(
+    drafts: list[Draft], made: list[Draft], patience: float, told: Sequence[Invariant]
+) -> list[Failure]:
     """Rules that the replay breaks, and the variation itself does not."""
-    rules = [CallsAnsweredOnce(patience) if isinstance(rule, CallsAnsweredOnce) else rule for rule in ALL]
-    broken = check(made, rules).violations
+    rules = [CallsAnsweredOnce(patience) if rule == CallsAnsweredOnce() else rule for rule in told]
+    broken = check(made, rules).violations if made else ()
     if not broken:
         return []
     without = {

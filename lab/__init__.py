@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .acceptance import OVER, Acceptance, accepted
 from .comparing import Aspect, Comparison, EntryDifference, compare
-from .edits import EVERY_MS, PATIENCE_SECONDS, Swept, ranges, swept, variation_settings, varied
+from .edits import EVERY_MS, PATIENCE_SECONDS, Swept, promising, ranges, swept, variation_settings, varied
 from .shrinking import Hunt, Shrinking, trimmed
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Swept",
     "accepted",
     "compare",
+    "promising",
     "ranges",
     "swept",
     "trimmed",

@@ -15,7 +15,7 @@ from .interruption import (
     interrupt_at,
 )
 from .messages import Delay, DelayResponse, Drop, Duplicate, Reorder, freedom, may_lack, may_repeat
-from .sweep import EVERY_MS, Swept, ranges, swept
+from .sweep import EVERY_MS, Swept, promising, ranges, swept
 from .tools import FAILED, AnswerAfter, FailTool, SlowTool, answered, at_once
 from .variation import PATIENCE_SECONDS, Edit, derived_by, variation_settings, varied
 
@@ -53,6 +53,7 @@ __all__ = [
     "interrupt_at",
     "may_lack",
     "may_repeat",
+    "promising",
     "ranges",
     "size",
     "swept",

@@ -228,9 +228,10 @@ def _advance(sketch: Sketch, seq: int, burst: Burst, round: int, moved: Interrup
         else:
             spot.put((spot.burst[0] + shift, (1 << 50) + spot.burst[1] + number), spot.round)
     of_message = [spot for spot in tail if spot.seq <= moved.end]
-    rest = [spot for spot in sketch.spots if spot not in tail]
+    moving = {id(spot) for spot in tail}
+    rest = [spot for spot in sketch.spots if id(spot) not in moving]
     before = [spot for spot in rest if spot.seq < seq or spot.seq >= len(sketch.source.entries)]
-    after = [spot for spot in rest if spot not in before]
+    after = [spot for spot in rest if not (spot.seq < seq or spot.seq >= len(sketch.source.entries))]
     sketch.keep([*before, *of_message, *after, *(spot for spot in tail if spot.seq > moved.end)])
     how = "turn_detected" if sketch.entry(moved.seq).kind == Kind.RECEIVED else "client_cancelled"
     for response in active:

@@ -180,7 +180,7 @@ FRESH = 1 << 40
 """Numbers of entries that are put in, and of bursts, begin here: no recording has so many."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Spot:
     """An entry and its place.
 

@@ -74,6 +74,44 @@ def swept(draft: Draft, *, interruption: int | None = None, every_ms: int = EVER
     ]
 
 
+def promising(
+    draft: Draft, places: Sequence[Swept], *, start: float | None = None, end: float | None = None
+) -> list[Swept]:
+    """The places of a sweep in the order in which they should be tried, the session as it is first: of those
+    that are far apart before their neighbours, those at which a tool call is open before the others.
+
+    Args:
+        start, end: seconds since the session began: only the places between them; None: all.
+    """
+    structure = Structure(draft)
+    at_ns = {one.number: _instant_ns(structure, one) for one in places}
+    busy = [(call.seq, call.outputs[0] if call.outputs else len(draft.entries)) for call in structure.calls]
+
+    def is_chosen(place: Swept) -> bool:
+        at_s = at_ns[place.number] / 1e9
+        return place.where is None or ((start is None or at_s >= start) and (end is None or at_s <= end))
+
+    def rank(place: Swept) -> tuple[int, int, int]:
+        if place.where is None:
+            return (0, 0, 0)
+        seq = place.where.seq if isinstance(place.where, Boundary) else _first_heard(structure, place.where)
+        at_work = any(first < seq <= last for first, last in busy)
+        coarse = next(level for level, step in enumerate((16, 4, 1)) if place.number % step == 0)
+        return (1 + coarse, int(not at_work), place.number)
+
+    return sorted(filter(is_chosen, places), key=rank)
+
+
+def _instant_ns(structure: Structure, place: Swept) -> int:
+    """When the interruption comes there, in nanoseconds since the session began."""
+    entries, where = structure.draft.entries, place.where
+    if where is None:
+        return 0
+    if isinstance(where, Boundary):
+        return entries[min(where.seq, len(entries) - 1)].at_ns
+    return entries[_first_heard(structure, where)].at_ns + round(where.ms * 1e6)
+
+
 def ranges(places: Iterable[Swept]) -> list[str]:
     """Places in words, those that follow one another as one: `before #12 to #18`."""
     told: list[str] = []

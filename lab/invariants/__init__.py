@@ -13,7 +13,7 @@ from .heard import HeardWithinGenerated, TruncatedWithinReceived
 from .history import HistoryAgrees
 from .interrupted import InterruptsTheInterrupted
 from .responses import OneResponseAtATime
-from .rule import Evidence, Found, Invariant, Watching
+from .rule import Evidence, Found, Invariant, Watching, rule
 from .silenced import SilentOnceInterrupted
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "Watch",
     "Watching",
     "check",
+    "rule",
 ]

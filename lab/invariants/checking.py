@@ -22,7 +22,7 @@ from .heard import HeardWithinGenerated, TruncatedWithinReceived
 from .history import HistoryAgrees
 from .interrupted import InterruptsTheInterrupted
 from .responses import OneResponseAtATime
-from .rule import Evidence, Found, Invariant, Watching
+from .rule import Evidence, Found, Invariant
 from .silenced import SilentOnceInterrupted
 
 ALL: tuple[Invariant, ...] = (
@@ -106,7 +106,10 @@ class Watch:
         if entry.type not in _SOUND:
             self._entries[entry.seq] = entry  # to be quoted
             self._spoken.read(entry)
-        found = [one for _, watching in self._rules for one in self._told(watching, entry)]
+        found: list[Violation] = []
+        for rule, watching in self._rules:
+            for one in watching.add(entry):
+                found.append(self._violation(rule, one))
         self._violations += found
         return found
 
@@ -154,10 +157,6 @@ class Watch:
                 self._evidence.add("raw_messages")
         elif entry.kind == Kind.PLAYBACK and not entry.flags & Flag.ASSUMED:
             self._evidence.add("playback")
-
-    def _told(self, watching: Watching, entry: Entry) -> list[Violation]:
-        rule = next(rule for rule, one in self._rules if one is watching)
-        return [self._violation(rule, found) for found in watching.add(entry)]
 
     def _violation(self, rule: Invariant, found: Found) -> Violation:
         seqs = tuple(sorted(found.seqs))

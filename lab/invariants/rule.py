@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 from ...schema.entries import Entry
@@ -65,3 +65,55 @@ class Invariant(ABC):
     def given(self) -> frozenset[Evidence]:
         """The evidence that the rule brings along."""
         return frozenset()
+
+
+Judge = Callable[[Sequence[Entry]], Iterable[Found]]
+"""Gets the entries of a session, and answers with what is wrong."""
+
+
+def rule(name: str, *needs: Evidence) -> Callable[[Judge], Invariant]:
+    """A rule as a function: it gets all entries of a session at its end.
+
+    ```python
+    @rule("nobody is asked twice whether he is there")
+    def asked_once(entries):
+        asked = [one.seq for one in entries if one.type == "send_user_input" and "still there" in one.payload]
+        if len(asked) > 1:
+            yield Found("asked again", tuple(asked))
+    ```
+
+    Args:
+        name: a short name, for reports.
+        needs: any one of these must be in the log; none: it needs none.
+    """
+
+    def made(judge: Judge) -> Invariant:
+        return _Judged(name, needs, judge)
+
+    return made
+
+
+class _Judged(Invariant):
+    def __init__(self, name: str, needs: tuple[Evidence, ...], judge: Judge) -> None:
+        self.name = name  # pyright: ignore[reportAttributeAccessIssue] - of this one, not of the class
+        self.needs = needs  # pyright: ignore[reportAttributeAccessIssue]
+        self._judge = judge
+
+    def watch(self) -> Watching:
+        return _Judging(self._judge)
+
+
+class _Judging(Watching):
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._entries: list[Entry] = []
+
+    def begin(self, *, known_before: bool) -> None:
+        self._entries = []
+
+    def add(self, entry: Entry) -> Iterable[Found]:
+        self._entries.append(entry)
+        return ()
+
+    def end(self, at_ns: int) -> Iterator[Found]:
+        yield from self._judge(self._entries)

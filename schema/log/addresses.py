@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -30,16 +31,19 @@ class MemoryDatabase:
     Attributes:
         name: for messages.
         uri: SQLite's own.
+        keeper: the connection that keeps it.
+        engine: opens it, once it is a log (`memory.py`).
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.uri = f"file:/realtape-{os.getpid()}-{next(_numbers)}?vfs=memdb"
         # Whoever lets go of this last, in whichever thread, closes it.
-        self._keeper = sqlite3.connect(self.uri, uri=True, check_same_thread=False)
+        self.keeper = sqlite3.connect(self.uri, uri=True, check_same_thread=False)
+        self.engine: Engine | None = None
 
     def __del__(self) -> None:
-        self._keeper.close()
+        self.keeper.close()
 
 
 @dataclass(frozen=True)

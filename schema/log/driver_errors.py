@@ -63,7 +63,7 @@ def damage_of(error: BaseException) -> str | None:
     return None
 
 
-def store_error(address: Address, error: BaseException) -> StoreError:
+def store_error(address: Address | str, error: BaseException) -> StoreError:
     """Our error for one of a driver's."""
     store, text = str(address), str(error).partition("\n")[0]  # what follows quotes the row
     kind = _KINDS.get(sqlite_code(error) or getattr(error, "sqlstate", None) or "")

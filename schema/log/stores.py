@@ -21,6 +21,7 @@ from ..errors import NewerFormatError, NotAStoreError, StoreBusyError, StoreErro
 from .additions import impostors, make_additions
 from .addresses import Address
 from .driver_errors import SOMETHING_ELSE, damage_of, sqlite_code, store_error, store_errors
+from .memory import make_in_memory
 from .tables import APPLICATION_ID, METADATA, STORE, create_tables
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def open_for_writing(address: Address, *, durable: bool = True) -> Engine:
     Raises:
         StoreError: as in `errors.py`; the store is as it was.
     """
+    if address.memory is not None:
+        return make_in_memory(address.memory)
     fresh = False
     if address.url is None:
         size = None if address.path is None else address.size()
@@ -239,6 +242,11 @@ def open_blocking(address: Address) -> Generator[Connection]:
     """
     address.require_log()
     with ExitStack() as stack:
+        if address.memory is not None and address.memory.engine is not None:  # we have made it
+            with store_errors(address):
+                connection = stack.enter_context(address.memory.engine.connect())
+            yield connection
+            return
         with store_errors(address):
             url = _reading_url(address, "sqlite")
             with _driver_needed():

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from realtape.cli.sweep_command import keep
 from realtape.integrations.soundness import observe
-from realtape.lab import ranges, swept, varied
+from realtape.lab import promising, ranges, swept, varied
 from realtape.lab.edits import Boundary, Heard, MoveInterruption
-from realtape.schema import Status, UsageError
+from realtape.lab.invariants import Found, rule
+from realtape.schema import Entry, Status, UsageError
 from realtape.schema.log import locate
 from realtape.session import Recording, interruptions
 from realtape.session.drafts import Draft, write_drafts
@@ -125,3 +126,42 @@ def test_what_cannot_be_swept_is_refused(realtape: Realtape, tmp_path: Path) -> 
     with pytest.raises(UsageError, match="says nothing"):
         swept(silent)
     assert realtape("sweep", tmp_path / "none.db", "--app", "support.voice:sound").code == 2
+
+
+def test_the_most_promising_places_come_first() -> None:
+    places = swept(_DEMO)
+    order = promising(_DEMO, places)
+    assert order[0].where is None
+    assert sorted(order, key=lambda one: one.number) == places
+    first = [one.number for one in order[1:20]]
+    assert all(number % 16 == 0 for number in first)
+    some = promising(_DEMO, places, start=0.2, end=0.4)
+    assert some[0].where is None
+    assert 0 < len(some) < len(places) / 2
+    assert all(
+        0.2e9 <= _DEMO.entries[one.where.seq].at_ns <= 0.4e9
+        for one in some
+        if isinstance(one.where, Boundary)
+    )
+
+
+@rule("nobody is ever interrupted")
+def never_interrupted(entries: Sequence[Entry]) -> Iterator[Found]:
+    for entry in entries:
+        if entry.type == "audio_interrupted":
+            yield Found("somebody was", (entry.seq,))
+
+
+def test_a_rule_of_ones_own_and_a_few_places(
+    realtape: Realtape, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    arguments = ("--app", "support.voice:sound", "--keep", tmp_path / "kept", "--jobs", 1)
+    assert "3 places: nothing failed" in realtape("sweep", short, *arguments, "--max", 3).out
+    own = (*arguments, "--rule", f"{__name__}:never_interrupted")
+    # Of the variation itself, and no doing of the application's: not told.
+    assert "nothing failed" in realtape("sweep", short, *own, "--max", 3).out
+    ran = realtape("sweep", short, *arguments, "--time", 0.001)
+    assert (ran.code, "ended before all was tried: 1 of " in ran.err) == (3, True)
+    ran = realtape("sweep", short, *arguments, "--rule", "support.voice:sound")
+    assert (ran.code, "no rule; make one with realtape.lab.invariants.rule" in ran.err) == (2, True)
