@@ -32,7 +32,7 @@ class MemoryDatabase:
         name: for messages.
         uri: SQLite's own.
         keeper: the connection that keeps it.
-        engine: opens it, once it is a log (`memory.py`).
+        engine: opens it, once it is a log (`memory_logs.py`).
     """
 
     def __init__(self, name: str) -> None:

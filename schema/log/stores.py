@@ -21,7 +21,7 @@ from ..errors import NewerFormatError, NotAStoreError, StoreBusyError, StoreErro
 from .additions import impostors, make_additions
 from .addresses import Address
 from .driver_errors import SOMETHING_ELSE, damage_of, sqlite_code, store_error, store_errors
-from .memory import make_in_memory
+from .memory_logs import make_in_memory
 from .tables import APPLICATION_ID, METADATA, STORE, create_tables
 
 if TYPE_CHECKING:
