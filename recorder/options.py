@@ -193,11 +193,24 @@ def _header_secrets(name: str, value: str) -> Iterator[str]:
     lower = name.lower()
     if lower == "sec-websocket-protocol":
         yield from _subprotocol_secrets(value)
+    elif lower in ("cookie", "set-cookie"):
+        yield value
+        yield from _cookie_secrets(value, one=lower == "set-cookie")
     elif lower not in HARMLESS_HEADERS:
         yield value
         for part in value.replace(",", " ").split():  # `Bearer …`
             if len(part) >= 8:
                 yield part
+
+
+def _cookie_secrets(value: str, *, one: bool) -> Iterator[str]:
+    """The values of cookies, but for mere words (`theme=dark`). Where it is one that is set, what follows are
+    its attributes (RFC 6265, section 4.1)."""
+    pairs = value.split(";")
+    for pair in pairs[:1] if one else pairs:
+        text = pair.partition("=")[2].strip().strip('"')
+        if is_no_word(text):
+            yield text
 
 
 def _subprotocol_secrets(value: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ and messages at the same instants come to the same, in every process.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,8 @@ _SELECTORS: Mapping[str, type] = {
     **dict.fromkeys(("at", "every", "after", "times", "connection"), int),
 }
 _MS = 1_000_000
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[^"\s]', re.DOTALL)
+"""Of JSON: a text, or any other character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,10 +403,10 @@ class FaultLine:
             told = self._told(rule, type, came)
             return _Piece(message, due_ns, [*piece.told, told], lost=True)
         elif toxic == "corrupt":
-            whole = message.rstrip()
-            if len(whole) > 1:  # a text that is cut is no JSON any more
-                kept = 1 + int(rule.drawn("kept") * (len(whole) - 1))
-                told, message = self._told(rule, type, came, kept=kept), whole[:kept]
+            places = _seams(message)
+            if places:  # a message that is cut is no JSON any more
+                kept = places[int(rule.drawn("kept") * len(places))]
+                told, message = self._told(rule, type, came, kept=kept), message[:kept]
         elif toxic == "oversize":
             size = rule.number("bytes")
             if len(message) < size:  # what is blank behind JSON leaves it as it is
@@ -475,6 +478,15 @@ class FaultLine:
         self, rule: _Rule, type: str, message: str | bytes | None = None, **facts: int | str
     ) -> Injected:
         return Injected(rule.fault.toxic, self.stream, self._count, type, facts, message)
+
+
+def _seams(message: str | bytes) -> list[int]:
+    """Where a message of JSON can be cut: between its tokens, so that no half of a text is left, of which
+    nobody would know that it was a credential."""
+    text = message if isinstance(message, str) else message.decode("latin-1")
+    if text.lstrip()[:1] not in ("{", "["):
+        return []
+    return [found.end() for found in _TOKEN.finditer(text.rstrip())][:-1]
 
 
 def faults_of(said: Sequence[Fault | str]) -> tuple[Fault, ...]:

@@ -94,8 +94,11 @@ def _data(path: Path, message: dict[str, Any]) -> str | bytes:
 
 
 def _headers(part: dict[str, Any]) -> list[tuple[str, str]]:
-    headers = [mapping(header) for header in sequence(part.get("headers"))]
-    return [(text_of(one.get("name")), text_of(one.get("value"))) for one in headers]
+    """With the cookies that stand beside them: some tools leave out the header, and not these."""
+    headers, cookies = (list(map(mapping, sequence(part.get(name)))) for name in ("headers", "cookies"))
+    named = [(text_of(one.get("name")), text_of(one.get("value"))) for one in headers]
+    told = "; ".join(f"{text_of(one.get('name'))}={text_of(one.get('value'))}" for one in cookies)
+    return [*named, ("Cookie", told)] if told else named
 
 
 def _entry(connection: RecordedConnection, began_ns: int) -> dict[str, Any]:

@@ -18,7 +18,10 @@ from .recorded import How
 
 _HEAD = re.compile(r'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([^"\\]*)"')
 """How most messages begin: their type is known without reading them."""
-_CREDENTIALS_WITHIN = re.compile(r'"(?:headers|authorization|server_url|handle|newHandle|new_handle)"')
+_CREDENTIALS_WITHIN = re.compile(
+    r'"(?:headers|authorization|server_url|handle|newHandle|new_handle'
+    r'|\w*(?:secret|password|cookie|api_?key|apiKey|_token|\wToken))"'
+)
 """In frames with one of these, what stands there is sought from then on wherever else it comes."""
 _HANDLES = frozenset({"handle", "newHandle", "new_handle"})
 """Whoever knows one resumes the session."""
@@ -173,10 +176,9 @@ class SocketTap:
         if injected.message is not None and injected.stream == "downstream":
             # What the client sends is there already, as it sent it.
             frame = Frame.of(injected.message)
-            if self._codec.filters:
-                told["frame"] = self._redacted(frame, message_in(frame.text))
-            else:
-                told["frame"] = frame
+            decoded = message_in(frame.text)
+            self._learn(decoded)
+            told["frame"] = self._redacted(frame, decoded) if self._codec.filters else frame
         return self.append(Kind.FAULT, told, type=injected.toxic)
 
     def type_of(self, message: str | bytes) -> str:
