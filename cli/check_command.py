@@ -60,6 +60,10 @@ def check(
     playback_ms: Annotated[
         float | None, typer.Option(metavar="MS", min=0.0, help="How much more may be heard, or less.")
     ] = None,
+    depth: Annotated[
+        str,
+        typer.Option(metavar="WHERE", help="interface, wire or auto, as with replay."),
+    ] = "auto",
     strict: Annotated[
         bool, typer.Option("--strict", help="What was not checked is a failure, as with replay.")
     ] = False,
@@ -99,6 +103,7 @@ def check(
             audio=audio,
             playback=playback,
             playback_ms=playback_ms,
+            depth=depth,
         )
         for one in corpus
     ]

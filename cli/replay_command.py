@@ -61,6 +61,14 @@ def replay(
     playback_ms: Annotated[
         float | None, typer.Option(metavar="MS", min=0.0, help="How much more may be heard, or less.")
     ] = None,
+    depth: Annotated[
+        str,
+        typer.Option(
+            metavar="WHERE",
+            help="At the model's `interface`; or on its socket, `wire`, where its own code runs; `auto`: the "
+            "deepest that was recorded whole.",
+        ),
+    ] = "auto",
     strict: Annotated[
         bool,
         typer.Option("--strict", help="What was not checked is a failure, and so are changed settings."),
@@ -124,6 +132,7 @@ def replay(
                 audio=audio,
                 playback=playback,
                 playback_ms=playback_ms,
+                depth="interface" if interactive and depth == "auto" else depth,
             )
             played = interact(wish) if interactive else _play(wish, None if as_html is None else kept)
     except ApplicationError as error:

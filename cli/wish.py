@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..integrations.accepting import RecordedReplay
-from ..integrations.classes import replay_class
+from ..integrations.classes import class_at, replay_class
 from ..integrations.replay_settings import client_ids_of, matchers_of
 from ..replay import (
     PATIENCE_SECONDS,
     Application,
+    Depth,
     Expectation,
     Expected,
     Play,
@@ -43,6 +44,7 @@ class Wish:
         learned: what was learned of the recording's calls counts.
         matchers, client_ids: as a setting says them; None: none.
         audio, playback, playback_ms: as of `ReplayModel`.
+        depth: `interface`, `wire`, or `auto`: the deepest that can be played whole.
     """
 
     target: Target
@@ -58,6 +60,7 @@ class Wish:
     audio: str = "bytes"
     playback: str = "tolerant"
     playback_ms: float | None = None
+    depth: str = "auto"
 
     def options(self) -> ReplayOptions:
         """As arguments of a `ReplayModel`.
@@ -112,7 +115,11 @@ def play(
 
 async def _play(wish: Wish, on_play: Callable[[Play], object], kept: list[Draft] | None) -> Played:
     async with await Recording.open(wish.target.store, wish.target.session) as recording:
-        model = replay_model(recording.header.versions, output.note)
+        if wish.depth not in ("auto", "interface", "wire"):
+            raise UsageError(f"--depth {wish.depth}: auto, interface or wire")
+        depth = None if wish.depth == "auto" else cast("Depth", wish.depth)
+        at_interface = replay_model(recording.header.versions, output.note)
+        model = class_at(depth, recording, at_interface, driven=wish.application is not None)
         async with Play(recording, model=model, tell=output.note, **wish.options()) as play:
             on_play(play)
             if kept is None or wish.application is None:

@@ -12,7 +12,7 @@ from .matching.client_ids import CLIENT_IDS, ClientIds
 from .matching.excerpts import differing
 from .matching.expectation import Decision, Expectation, Expected
 from .matching.matchers import IGNORE, JSON_TEXT, Matcher, MatcherError, Normalised, Tolerance
-from .model import PATIENCE_SECONDS, ReplayBase, ReplayModel
+from .model import PATIENCE_SECONDS, Depth, ReplayBase, ReplayModel
 from .play import Application, Ending, Play, Played, ReplayOptions, Verdict, comes_of, related, replay
 from .reporting.divergence import Difference, Divergence, DivergenceError
 from .reporting.report import ReplayReport, Unchecked
@@ -31,6 +31,7 @@ __all__ = [
     "Breakpoint",
     "ClientIds",
     "Decision",
+    "Depth",
     "Difference",
     "Divergence",
     "DivergenceError",

@@ -34,6 +34,9 @@ from .verdicts import Verdicts
 
 AtEnd = Literal["end_of_stream", "hold", "cancel"]
 OnDivergence = Literal["raise", "collect"]
+Depth = Literal["interface", "wire"]
+"""Where a session is replayed: at the model's interface, or below it, on the model's socket."""
+
 STUCK_AFTER_SECONDS = 5.0
 PATIENCE_SECONDS = 60.0
 
@@ -83,6 +86,7 @@ class ReplayBase:
     """
 
     vocabulary: Vocabulary = STANDARD
+    depth: Depth = "interface"
 
     def __init__(
         self,

@@ -23,7 +23,14 @@ from .loop.virtual_loop import VirtualLoop
 from .matching.audio_tape import AudioMatching
 from .matching.expectation import Expectation
 from .matching.matchers import Declared
-from .model import PATIENCE_SECONDS, STUCK_AFTER_SECONDS, AtEnd, OnDivergence, ReplayBase, ReplayModel
+from .model import (
+    PATIENCE_SECONDS,
+    STUCK_AFTER_SECONDS,
+    AtEnd,
+    Depth,
+    OnDivergence,
+    ReplayModel,
+)
 from .reporting.divergence import DivergenceError
 from .reporting.report import ReplayReport
 from .responder import Responder
@@ -41,6 +48,9 @@ Verdict: TypeAlias = Literal["same", "diverged", "failed", "incomplete", "not fi
 
 LOOK_SECONDS = 0.05
 """On an ordinary loop: so often is looked whether the recording is over."""
+
+NOT_RUN = "what is below the model's interface, its own code"
+"""What a replay at the interface says nothing of."""
 
 _DEEPEST = 10
 """So many links of exceptions are followed."""
@@ -80,6 +90,7 @@ class Played:
         lacks: what the recording itself lacks, each in a sentence: then "same" does not say everything.
         recorded_with: releases of Python and packages, when the session was recorded.
         replayed_with: the same, now; of a package that is not installed, None.
+        depth: where it was played: `interface`, or `wire`, where the model's own code runs.
     """
 
     report: ReplayReport
@@ -89,6 +100,7 @@ class Played:
     lacks: tuple[str, ...] = ()
     recorded_with: Mapping[str, str] = field(default_factory=dict[str, str])
     replayed_with: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
+    depth: Depth = "interface"
 
     @property
     def failure(self) -> BaseException | None:
@@ -134,7 +146,7 @@ class Played:
         lines = [self.report.told("failed" if self.verdict == "failed" else None)]
         lines += [f"close: {one}" for one in self.report.closes]
         if self.recorded_with:
-            lines.append(f"not run: what is below the model's interface; {self._releases()}")
+            lines.append(f"{self._not_run}; {self._releases()}")
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
@@ -142,12 +154,20 @@ class Played:
         facts = {**self.report.as_json(), "verdict": self.verdict, "problem": self.problem}
         facts["ending"], facts["lacks"] = self.ending, list(self.lacks)
         facts["recorded_with"], facts["replayed_with"] = dict(self.recorded_with), dict(self.replayed_with)
-        facts["not_run"] = "what is below the model's interface"
+        facts["depth"] = self.depth
+        if self.depth == "interface":
+            facts["not_run"] = NOT_RUN
         return facts
 
     def __str__(self) -> str:
         told = "" if self.report.diverged or not self.problem else f"\n{self.problem}"
         return f"{self.text}{told}"
+
+    @property
+    def _not_run(self) -> str:
+        if self.depth == "interface":
+            return f"not run: {NOT_RUN}"
+        return "run: the model's own code, on the frames that were recorded"
 
     def _releases(self) -> str:
         def told(releases: Mapping[str, str | None]) -> str:
@@ -162,7 +182,7 @@ async def replay(
     recording: Recording | StoreLocation,
     app: Application | None = None,
     *,
-    model: type[ReplayBase] = ReplayModel,
+    model: type[Any] = ReplayModel,
     **options: Unpack[ReplayOptions],
 ) -> Played:
     """Play a recording into an application, and judge what it does.
@@ -202,7 +222,7 @@ async def replay(
 
 
 async def _replay(
-    recording: Recording, app: Application | None, model: type[ReplayBase], options: ReplayOptions
+    recording: Recording, app: Application | None, model: type[Any], options: ReplayOptions
 ) -> Played:
     async with Play(recording, model=model, **options) as play:
         await play.perform(app)
@@ -217,7 +237,8 @@ class Play:
 
     Args:
         recording: open; it is read on a connection of its own, and left open.
-        model: whose interface and classes the application speaks.
+        model: whose interface and classes the application speaks: a `ReplayBase`, or what plays below that
+            (`realtape.wire.TransportBase`).
         tell: gets a sentence where the application is cancelled because it does not return.
         options: of the model.
 
@@ -231,7 +252,7 @@ class Play:
         self,
         recording: Recording,
         *,
-        model: type[ReplayBase] = ReplayModel,
+        model: type[Any] = ReplayModel,
         tell: Callable[[str], object] = lambda sentence: None,
         **options: Unpack[ReplayOptions],
     ) -> None:
@@ -283,6 +304,7 @@ class Play:
             lacks,
             recorded,
             {name: _release(name) for name in recorded},
+            self._model.depth,
         )
 
     async def perform(self, app: Application | None) -> None:

@@ -25,7 +25,6 @@ CLASSES = {
     "Recorder": {"recorder/recorder.py", "integrations/openai_agents/recording_model.py"},
     "RecordingModel": {"recorder/recorder.py", "integrations/openai_agents/recording_model.py"},
     "ReplayModel": {"replay/model.py", "integrations/openai_agents/replay_model.py"},
-    "_Relay": {"recorder/recorder.py", "integrations/openai_agents/recording_model.py"},
     # The protocol's words: in the client's interface, and in what the server takes.
     "InputAudio": {"schema/items.py", "provider/requests.py"},
     "InputImage": {"schema/items.py", "provider/requests.py"},

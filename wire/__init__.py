@@ -6,6 +6,7 @@ May import `realtape.schema`, `realtape.session`, and the front doors of `realta
 
 from __future__ import annotations
 
+from .application_part import ApplicationPart
 from .certificates import SelfMadeCertificate
 from .client_run import ClientRun, ClientRuns, ServedRecordings
 from .connections import connections_of
@@ -26,9 +27,12 @@ from .har import har_of, read_har
 from .proxy import RecordingProxy, proxy
 from .recorded import RecordedConnection, RecordedEnd, Refusal, WireFrame
 from .replay_server import PATIENCE_S, ReplayServer, serve
+from .replay_transport import Connecting, OtherEvents, ReplayTransport
+from .replayed_socket import ReplayedSocket
 from .server_side import EndNow, Finding, SendFrame, ServerSide, WaitUntil, decisive
 from .socket_tap import SocketTap
 from .tapped_socket import TappedSocket, tapped
+from .transport_model import TransportBase, TransportReport
 from .wire_report import ConnectionReport, RunReport, WireReport
 
 __all__ = [
@@ -36,8 +40,10 @@ __all__ = [
     "PATIENCE_S",
     "TOXICS",
     "AnswerRow",
+    "ApplicationPart",
     "ClientRun",
     "ClientRuns",
+    "Connecting",
     "ConnectionReport",
     "Dialect",
     "Drained",
@@ -49,12 +55,15 @@ __all__ = [
     "Gate",
     "Injected",
     "LineFields",
+    "OtherEvents",
     "PassOn",
     "RecordedConnection",
     "RecordedEnd",
     "RecordingProxy",
     "Refusal",
     "ReplayServer",
+    "ReplayTransport",
+    "ReplayedSocket",
     "RunReport",
     "SelfMadeCertificate",
     "SendFrame",
@@ -62,6 +71,8 @@ __all__ = [
     "ServerSide",
     "SocketTap",
     "TappedSocket",
+    "TransportBase",
+    "TransportReport",
     "WaitUntil",
     "WireFrame",
     "WireReport",

@@ -54,12 +54,19 @@ class ClientRun:
             return False
         return all(upcoming.begun_ns < _ended_ns(side.connection) for side in self.open)
 
-    def connect(self, now_ns: int, *, pace: float = 1.0, patience_ns: int | None = PATIENCE_NS) -> ServerSide:
+    def connect(
+        self,
+        now_ns: int,
+        *,
+        pace: float = 1.0,
+        patience_ns: int | None = PATIENCE_NS,
+        anchored: bool = False,
+    ) -> ServerSide:
         """The client connects once more. There must be an upcoming connection."""
         upcoming = self.upcoming
         assert upcoming is not None, "who connects has asked"
         self._next += 1
-        side = ServerSide(upcoming, self._ids, now_ns, pace=pace, patience_ns=patience_ns)
+        side = ServerSide(upcoming, self._ids, now_ns, pace=pace, patience_ns=patience_ns, anchored=anchored)
         self.sides.append(side)
         self.injected[side] = []
         self.open.add(side)

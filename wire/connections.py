@@ -12,19 +12,24 @@ from typing import Any
 
 import pybase64
 
-from ..schema.codec import to_json
+from ..schema.codec import STANDARD, Vocabulary, to_json
 from ..schema.entries import Entry, Kind
 from ..schema.frames import Frame
-from ..session import Draft, Recording
+from ..session import Draft, Numbering, Place, Recording
 from ..session.fields import RAW, mapping, sequence, text_of
 from .dialects import DIALECTS, Dialect, dialect_of, message_in
 from .implied import with_implied
-from .recorded import RecordedConnection, RecordedEnd, Refusal, WireFrame
+from .recorded import RecordedConnection, RecordedEnd, Refusal, Sending, WireFrame
 
 
-def connections_of(recording: Recording | Sequence[Draft]) -> list[RecordedConnection]:
+def connections_of(
+    recording: Recording | Sequence[Draft], vocabulary: Vocabulary = STANDARD
+) -> list[RecordedConnection]:
     """All connections of a recording and of the sessions that followed it, in the order in which they began;
     blocking.
+
+    Args:
+        vocabulary: of the exceptions that the client was told.
 
     Raises:
         StoreError, CorruptRecordError: it cannot be read.
@@ -34,7 +39,7 @@ def connections_of(recording: Recording | Sequence[Draft]) -> list[RecordedConne
     start_ns = drafts[0].header.started_ns if drafts else 0
     for draft in drafts:
         offset_ns = draft.header.started_ns - start_ns
-        with_values = Recording.of(draft)
+        with_values = Recording.of(draft, vocabulary=vocabulary)
         try:
             found += _connections(draft.header.id, list(with_values.stream()), offset_ns)
         finally:
@@ -63,10 +68,31 @@ class _Reading:
     skeletons: int = 0
     weaker: list[str] = field(default_factory=list[str])
 
-    def add(self, entry: Entry, inbound: bool, data: Frame, *, hidden: bool = False) -> None:
+    def add(self, entry: Entry, inbound: bool, data: Frame, place: Place, *, hidden: bool = False) -> None:
         message = message_in(data.text)
         at_ns = entry.at_ns - self.begun_ns
-        self.frames.append(WireFrame(entry.seq, at_ns, inbound, data, message, "", hidden=hidden))
+        frame = WireFrame(entry.seq, at_ns, inbound, data, message, "", hidden=hidden)
+        self.frames.append(replace(frame, burst=place.burst, round=place.round))
+
+    def sent(self, of: int | None, facts: dict[str, Any]) -> None:
+        """How a send of the client's ended."""
+        raised = facts.get("raised")
+        sending = Sending(
+            facts.get("suspended") is True, raised if isinstance(raised, BaseException) else None
+        )
+        for number in range(len(self.frames) - 1, -1, -1):
+            if self.frames[number].seq == of:
+                self.frames[number] = replace(self.frames[number], sending=sending)
+                return
+
+    def ended(self, entry: Entry, facts: dict[str, Any]) -> None:
+        """The socket's end; the first one counts, and of that by the client what its read was told then."""
+        if self.end.by is None:
+            self.end = _end(entry, facts, self.begun_ns)
+        elif entry.kind == Kind.SOCKET_ENDED:
+            raised = facts.get("raised")
+            if isinstance(raised, BaseException):
+                self.end = replace(self.end, raised=raised)
 
     def whole(self) -> RecordedConnection:
         dialect = self.dialect or dialect_of(frame.message for frame in self.frames)
@@ -100,9 +126,10 @@ def _from_frames(
     session: str, entries: Iterable[tuple[Entry, Any]], offset_ns: int
 ) -> Iterable[RecordedConnection]:
     reading: dict[int, _Reading] = {}
-    last_ns = 0
+    numbering, last_ns = Numbering(), 0
     for entry, value in entries:
         last_ns = entry.at_ns
+        place = numbering.place(entry.tick, entry.at_ns)
         number = entry.connection or 1
         facts = mapping(value)
         one = reading.get(number)
@@ -118,7 +145,7 @@ def _from_frames(
                 one.skeletons += 1
             elif data is None:
                 one.weaker.append("frames that were not kept whole are not played")
-            one.add(entry, entry.kind == Kind.FRAME_IN, data or Frame(""), hidden=data is None)
+            one.add(entry, entry.kind == Kind.FRAME_IN, data or Frame(""), place, hidden=data is None)
         elif one is None:
             if entry.kind == Kind.GAP:
                 reading[number] = one = _Reading(session, number, entry.at_ns, offset_ns)
@@ -130,9 +157,16 @@ def _from_frames(
             one.subprotocol = text_of(facts.get("subprotocol")) or None
         elif entry.kind == Kind.SOCKET_FAILED:
             status = facts.get("status")
-            one.refusal = Refusal(status if isinstance(status, int) else None, text_of(facts.get("body")))
-        elif entry.kind in (Kind.SOCKET_ENDED, Kind.SOCKET_CLOSE) and one.end.by is None:
-            one.end = _end(entry, facts, one.begun_ns)
+            raised = facts.get("raised")
+            one.refusal = Refusal(
+                status if isinstance(status, int) else None,
+                text_of(facts.get("body")),
+                raised if isinstance(raised, BaseException) else None,
+            )
+        elif entry.kind in (Kind.SOCKET_ENDED, Kind.SOCKET_CLOSE):
+            one.ended(entry, facts)
+        elif entry.kind == Kind.FRAME_DONE:
+            one.sent(entry.of, facts)
     for one in reading.values():
         if one.end.by is None:
             one.end = RecordedEnd(at_ns=last_ns - one.begun_ns)
@@ -140,14 +174,15 @@ def _from_frames(
 
 
 def _end(entry: Entry, facts: dict[str, Any], begun_ns: int) -> RecordedEnd:
-    how = facts.get("how")
-    code = facts.get("code")
+    how, code, raised = facts.get("how"), facts.get("code"), facts.get("raised")
     return RecordedEnd(
         "server" if entry.kind == Kind.SOCKET_ENDED else "client",
         how if how in ("eof", "error") else "closed",
         code if isinstance(code, int) else None,
         text_of(facts.get("reason")),
         entry.at_ns - begun_ns,
+        entry.seq,
+        raised if isinstance(raised, BaseException) else None,
     )
 
 
@@ -168,7 +203,9 @@ def _from_above(
     session: str, entries: Iterable[tuple[Entry, Any]], offset_ns: int
 ) -> Iterable[RecordedConnection]:
     one: _Reading | None = None
+    numbering, before = Numbering(), None
     for entry, value in entries:
+        place = numbering.place(entry.tick, entry.at_ns)
         if one is None and entry.kind in (Kind.CONNECT, Kind.RECEIVED):
             one = _Reading(session, 1, entry.at_ns, offset_ns)
         if one is None:
@@ -176,13 +213,15 @@ def _from_above(
         if entry.kind == Kind.RECEIVED and entry.type == RAW:
             data = getattr(value, "data", None)
             if isinstance(data, dict):
-                one.add(entry, True, Frame(to_json(data)))
+                # What came in the same round as the one before it was read without giving way.
+                one.add(entry, True, Frame(to_json(data), suspended=place != before), place)
+                before = place
         elif entry.kind == Kind.SENT and entry.type == "send_audio":
             audio = getattr(value, "audio", None)
             if isinstance(audio, bytes):
                 one.frames.append(_appended(entry, one.begun_ns, audio))
         elif entry.kind == Kind.CLOSE and one.end.by is None:
-            one.end = RecordedEnd("client", "closed", 1000, "", entry.at_ns - one.begun_ns)
+            one.end = RecordedEnd("client", "closed", 1000, "", entry.at_ns - one.begun_ns, entry.seq)
     if one is None or not one.frames:
         return
     one.weaker.append(

@@ -12,6 +12,19 @@ How = Literal["closed", "eof", "error", "open"]
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """How the client's sending of a frame ended, where it did not return at once.
+
+    Attributes:
+        suspended: it gave way to others.
+        raised: what it raised, or None.
+    """
+
+    suspended: bool
+    raised: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WireFrame:
     """A recorded frame.
 
@@ -24,6 +37,8 @@ class WireFrame:
         type: in the connection's dialect, or empty.
         implied: it is not in the log: an answer to it is.
         hidden: what it held was not kept: it cannot be played.
+        burst, round: its place: which burst of the event loop, and which round in it.
+        sending: of the client's, where that did not return at once.
     """
 
     seq: int
@@ -34,6 +49,9 @@ class WireFrame:
     type: str
     implied: bool = False
     hidden: bool = False
+    burst: int = 0
+    round: int = 0
+    sending: Sending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +63,8 @@ class RecordedEnd:
         how: with a close frame, without one, by an error; or it was open still.
         code, reason: of the close frame.
         at_ns: since the connection began.
+        seq: of its entry, or None.
+        raised: what the client's read raised; None where the log does not tell, or it raised nothing.
     """
 
     by: Literal["server", "client"] | None = None
@@ -52,6 +72,8 @@ class RecordedEnd:
     code: int | None = None
     reason: str = ""
     at_ns: int = 0
+    seq: int | None = None
+    raised: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +83,12 @@ class Refusal:
     Attributes:
         status: of HTTP; None where there was no answer at all.
         body: as text.
+        raised: what the client was told, where it was recorded in its process.
     """
 
     status: int | None
     body: str = ""
+    raised: BaseException | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ invariants. Times are integer nanoseconds of the caller's clock.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..replay import ClientIds, Difference
@@ -17,7 +17,7 @@ from ..session.fields import mapping, text_of
 from .dialects import message_in
 from .gates import Appended, Gate, gates_of
 from .outbound import Outbound, renamed
-from .recorded import RecordedConnection, RecordedEnd
+from .recorded import RecordedConnection, RecordedEnd, WireFrame
 
 FindingKind = Literal["changed", "missing", "unexpected", "moved", "given up"]
 
@@ -36,6 +36,7 @@ class Finding:
         summary: one sentence.
         after: the inbound frame that was delivered last: the type of what may have caused it.
         differences: fields that differ.
+        turn: how many responses had begun.
     """
 
     kind: FindingKind
@@ -44,6 +45,7 @@ class Finding:
     summary: str
     after: str = ""
     differences: tuple[Difference, ...] = ()
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,9 @@ class ServerSide:
         now_ns: when the live connection begins.
         pace: live seconds for a recorded second; 0: as fast as the client goes.
         patience_ns: how long a frame waits for one that does not come; None: for ever.
+        anchored: the client is in our process, and what it did then is known to the round: each frame comes
+            where it came relative to the beginning of the connection (later by as much as the client was
+            late), and those that it read without giving way whenever it reads.
 
     Attributes:
         findings: so far.
@@ -105,6 +110,7 @@ class ServerSide:
         *,
         pace: float = 1.0,
         patience_ns: int | None = PATIENCE_NS,
+        anchored: bool = False,
     ) -> None:
         self.connection = connection
         self.findings: list[Finding] = []
@@ -120,7 +126,11 @@ class ServerSide:
         self._pace = pace
         self._patience_ns = patience_ns
         self._appended = Appended(connection.dialect)
-        self._outbound = Outbound(connection.frames, _audio_places(connection), ids)
+        self._anchored = anchored
+        self._shift_ns = 0  # by which an anchored connection is late
+        self._due_ns = now_ns  # when the head was due
+        self._audio_places = sorted(_audio_places(connection))
+        self._outbound = Outbound(connection.frames, set(self._audio_places), ids)
         self._inbound = [
             place for place, frame in enumerate(self._frames) if frame.inbound and not frame.hidden
         ]
@@ -143,14 +153,14 @@ class ServerSide:
 
     # --- what the client does -----------------------------------------------------------------------
 
-    def receive(self, frame: Frame, now_ns: int) -> None:
-        """The client sent a frame."""
+    def receive(self, frame: Frame, now_ns: int) -> int | None:
+        """The client sent a frame; the place of the recorded frame that it is, or None."""
         message = message_in(frame.text)
         type = self.connection.dialect.type_of(message)
         if self._appended.client(type, message):
             self.audio += 1
             self._heard_ns = now_ns
-            return
+            return self._audio_places[self.audio - 1] if self.audio <= len(self._audio_places) else None
         self._sent += 1
         self._sent_ns = now_ns
         self._gave_up = False
@@ -167,7 +177,7 @@ class ServerSide:
             self._tell(
                 Finding("unexpected", None, type, f"{what} came, and the recording holds no such frame")
             )
-            return
+            return None
         place = match.place
         self._bind(place, match.minted)
         self._answered.setdefault(place, now_ns)
@@ -177,6 +187,11 @@ class ServerSide:
             finding = Finding("changed", self._frames[place].seq, type, summary, "", match.differences)
             self._numbers[self._sent] = self._tell(finding)
         self._look_for_move(place, type)
+        return place
+
+    def give_up(self) -> None:
+        """Nothing else could happen: what waits for the client waits no longer."""
+        self._gave_up = True
 
     def left(self, now_ns: int) -> None:
         """The client ended the connection, or vanished."""
@@ -187,30 +202,42 @@ class ServerSide:
 
     def next(self, now_ns: int) -> Next:
         """What is to be done now. To be asked again after whatever it was, and whenever the client sends."""
+        found = self.look(now_ns)
+        return self.take(found) if isinstance(found, int) else found
+
+    def look(self, now_ns: int) -> int | WaitUntil | EndNow:
+        """The same, but of a frame its place: it is still to be taken."""
         while self._next < len(self._inbound):
             place = self._inbound[self._next]
-            gate = self._gates[place]
+            gate, frame = self._gates[place], self._frames[place]
             if gate.named & self._fallen:
                 self._skip(place, gate)
                 continue
+            if self._anchored and self._comes_after_close(frame) and not self._left:
+                return WaitUntil(None)
             due_ns = self._due(place, gate)
             opened_ns = self._opened(gate)
             if opened_ns is not None:
-                due_ns = max(due_ns, opened_ns)
+                due_ns = self._due_open(frame, gate, due_ns, opened_ns, now_ns)
             if now_ns < due_ns:
                 return WaitUntil(due_ns)
             if opened_ns is None:
                 given_up_ns = self._given_up_at(gate, max(due_ns, self._head_ns or 0))
+                self._head_ns = self._head_ns or due_ns
                 if given_up_ns is None:
                     return WaitUntil(None)
                 if now_ns < given_up_ns:
-                    self._head_ns = self._head_ns or due_ns
                     return WaitUntil(given_up_ns)
                 if self._give_up(place, gate):
                     continue
                 due_ns = now_ns
-            return self._deliver(place, due_ns)
+            self._due_ns = due_ns
+            return place
         return self._end(now_ns)
+
+    def take(self, place: int) -> SendFrame:
+        """The frame that was found is delivered now."""
+        return self._deliver(place, self._due_ns)
 
     def finish(self) -> None:
         """Nothing more will come: tell what is missing. May be called again."""
@@ -228,6 +255,33 @@ class ServerSide:
                     Finding("missing", frame.seq, frame.type, f"{what} was recorded, and did not come")
                 )
 
+    def planned_ns(self, at_ns: int) -> int:
+        """When something is due that was recorded so long after an anchored connection began: there, and as
+        late as the connection is."""
+        return self._begun_ns + self._shift_ns + int(at_ns * self._pace)
+
+    @property
+    def awaits_client(self) -> bool:
+        """Whether frames of the client's are awaited that were recorded, and none was in vain."""
+        return not self._gave_up and any(
+            not self._frames[place].implied for place in self._outbound.unmatched
+        )
+
+    @property
+    def waits_in_vain(self) -> bool:
+        """Whether giving up what is awaited of the client would let something come."""
+        if self._left or self._gave_up:
+            return False
+        if self._next < len(self._inbound):
+            frame = self._frames[self._inbound[self._next]]
+            return not (self._anchored and self._comes_after_close(frame))
+        return self.awaits_client
+
+    @property
+    def renames(self) -> bool:
+        """Whether the client has other ids than when this was recorded."""
+        return self._ids.renames
+
     @property
     def unplayed(self) -> int:
         """How many inbound frames are left."""
@@ -240,11 +294,30 @@ class ServerSide:
         it."""
         frame = self._frames[place]
         asked = gate.answers
+        if self._anchored:
+            late_ns = 0 if asked not in self._answered else self._answered[asked] - self._planned(asked)
+            return self._planned(place) + max(late_ns, 0)
         if asked is not None and asked in self._answered:
             gap_ns = frame.at_ns - self._frames[asked].at_ns
             return max(self._nominal_ns, self._answered[asked] + int(max(gap_ns, 0) * self._pace))
         gap_ns = max(frame.at_ns - self._recorded_ns, 0)
         return self._nominal_ns + int(gap_ns * self._pace)
+
+    def _planned(self, place: int) -> int:
+        return self.planned_ns(self._frames[place].at_ns)
+
+    def _due_open(self, frame: WireFrame, gate: Gate, due_ns: int, opened_ns: int, now_ns: int) -> int:
+        """When a frame is to go whose gate is open."""
+        if not self._anchored:
+            return max(due_ns, opened_ns)
+        if gate.heard_ms and self._head_ns is not None:
+            return now_ns  # the client was late to append
+        return min(due_ns, now_ns) if frame.data.suspended is False else due_ns
+
+    def _comes_after_close(self, frame: WireFrame) -> bool:
+        """Whether a frame was read when the client was closing."""
+        end = self.connection.end
+        return end.by == "client" and end.seq is not None and frame.seq > end.seq
 
     def _opened(self, gate: Gate) -> int | None:
         """Since when the gate is open; None: it is not."""
@@ -301,6 +374,8 @@ class ServerSide:
         self._recorded_ns = frame.at_ns
         self._head_ns = None
         self._next += 1
+        if self._anchored:
+            self._shift_ns += max(due_ns - self._planned(place), 0)
         self.delivered.append(place)
         self._appended.server(frame.message)
         return SendFrame(place, renamed(frame, self._ids))
@@ -311,14 +386,18 @@ class ServerSide:
         if end.by != "server" or self._left:
             return WaitUntil(None)
         due_ns = self._nominal_ns + int(max(end.at_ns - self._recorded_ns, 0) * self._pace)
-        waiting = [place for place in self._outbound.unmatched if not self._frames[place].implied]
-        if waiting and self._patience_ns is not None:  # the client is not done: an end would cut it off
-            due_ns = max(due_ns, self._sent_ns + self._patience_ns)
+        if self._anchored:
+            due_ns = self.planned_ns(end.at_ns)
+        if self.awaits_client:  # it is not done: an end would cut it off
+            if self._patience_ns is None and now_ns >= due_ns:
+                return WaitUntil(None)
+            due_ns = max(due_ns, self._sent_ns + (self._patience_ns or 0))
         return EndNow(end) if now_ns >= due_ns else WaitUntil(due_ns)
 
     def _tell(self, finding: Finding) -> Finding:
         after = self._frames[self.delivered[-1]].type if self.delivered else ""
-        told = Finding(finding.kind, finding.seq, finding.type, finding.summary, after, finding.differences)
+        turn = sum(self._frames[place].type == "response.created" for place in self.delivered)
+        told = replace(finding, after=after, turn=turn)
         self.findings.append(told)
         return told
 

@@ -130,8 +130,8 @@ class SocketTap:
 
     def server_ended(
         self, how: How, code: int | None, reason: str, raised: BaseException | None = None
-    ) -> None:
-        """The server's side ended.
+    ) -> int | None:
+        """The server's side ended; the entry.
 
         Args:
             raised: what the client's read raised; None: nothing, or there was no client of ours.
@@ -139,7 +139,7 @@ class SocketTap:
         told: dict[str, Any] = {"how": how, "code": code, "reason": reason}
         if raised is not None:
             told["raised"] = raised
-        self.append(Kind.SOCKET_ENDED, told, of=self._socket)
+        return self.append(Kind.SOCKET_ENDED, told, of=self._socket)
 
     def client_closes(self, how: How, code: int | None, reason: str) -> int | None:
         """The client begins to close, or has vanished; what `client_closed` takes."""

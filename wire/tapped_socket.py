@@ -112,21 +112,21 @@ class TappedSocket:
         watched = Watched(anext(self._frames))
         try:
             message = await watched
-        except StopAsyncIteration:
-            inner = self._inner
-            self._tap.server_ended("closed", inner.close_code, inner.close_reason or "")
-            raise
         except asyncio.CancelledError:
             raise
-        except ConnectionClosed as closed:
-            self._tap.server_ended(*end_of(closed), closed)
-            raise
         except BaseException as error:
-            self._tap.server_ended("error", None, "", error)
+            self._is_because_of(self._ended(error), around)
             raise
-        seq = self._tap.frame_in(message, suspended=watched.suspended)
-        causes.enter(self._frame(around, causes.LOST if seq is None else seq))
+        self._is_because_of(self._tap.frame_in(message, suspended=watched.suspended), around)
         return message
+
+    def _ended(self, error: BaseException) -> int | None:
+        inner, tap = self._inner, self._tap
+        if isinstance(error, StopAsyncIteration):
+            return tap.server_ended("closed", inner.close_code, inner.close_reason or "")
+        if isinstance(error, ConnectionClosed):
+            return tap.server_ended(*end_of(error), error)
+        return tap.server_ended("error", None, "", error)
 
     async def send(self, message: Any, *args: Any, **options: Any) -> None:
         """Send it."""
@@ -152,6 +152,9 @@ class TappedSocket:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+    def _is_because_of(self, seq: int | None, around: causes.Frame | None) -> None:
+        causes.enter(self._frame(around, causes.LOST if seq is None else seq))
 
     def _frame(self, around: causes.Frame | None, seq: int | None) -> causes.Frame:
         tap = 0 if around is None else around.tap

@@ -10,7 +10,7 @@ from ...replay import Played, run
 from ...session import Recording
 from .driving import drive
 from .recording_model import Recorder, RecordingModel
-from .replay_model import ReplayModel, replay
+from .replay_model import ReplayModel, replay, replayed_at
 from .stubs import stub_tools
 from .vocabulary import VOCABULARY
 
@@ -23,6 +23,7 @@ __all__ = [
     "ReplayModel",
     "drive",
     "replay",
+    "replayed_at",
     "run",
     "stub_tools",
 ]

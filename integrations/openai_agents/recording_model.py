@@ -2,68 +2,32 @@
 
 from __future__ import annotations
 
-import abc
 import contextlib
 import itertools
 import logging
 import os
 import weakref
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Literal, cast
 
 from agents.realtime import RealtimeModel, RealtimeModelListener
 
 from ... import recorder
 from ...recorder import DRAIN_SECONDS, MAX_PENDING_BYTES, RecorderStatus, RecordingBase, causes
+from ...replay import Depth
 from ...schema import FORMAT, WIRE_FORMAT, Kind, UsageError
 from ...schema.codec import TextFilter, Vocabulary
 from ...schema.log import StoreLocation
 from ...session import Retention
 from .event_queue import make_causal
+from .forwarding import Relay, forward_the_rest
 from .socket_seam import connect_by, read_clock_by, unknown_shape
 from .vocabulary import VOCABULARY
 
 logger = logging.getLogger("realtape.recorder")
 
-Depth: TypeAlias = Literal["interface", "wire"]
-"""What of a model is recorded: what passes through its interface; or also what crosses its socket."""
 
-_Class = TypeVar("_Class", bound=type[Any])
-
-
-class _InnerMember:
-    """A member of the SDK's class that we do not record: the inner model's own."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __get__(self, instance: Any, owner: type[Any]) -> Any:
-        return self if instance is None else getattr(instance._realtape_tap.inner, self._name)
-
-
-def forward_the_rest(cls: _Class) -> _Class:
-    """Forward whatever else the SDK's class defines, private hooks and those of later releases too:
-    its defaults would hide the inner model's."""
-    for base in RealtimeModel.__mro__[:-1]:
-        for name in vars(base):
-            ours = hasattr(RecordingBase, name)
-            if not ours and not name.startswith(("__", "_abc_")):
-                setattr(cls, name, _InnerMember(name))
-    abc.update_abstractmethods(cls)
-    return cls
-
-
-class _Relay(RealtimeModelListener):
-    """The listener at the inner model; the tap's handler is its method, without a step between them."""
-
-    def __init__(self, handler: Callable[[Any], Any]) -> None:
-        vars(self)["on_event"] = handler
-
-    async def on_event(self, event: Any) -> None:
-        """Replaced by the handler."""
-
-
-@forward_the_rest
+@forward_the_rest(RecordingBase, lambda model: model._realtape_tap.inner)
 class RecordingModel(RecordingBase, RealtimeModel):
     """A model that does what its inner model does, and records it.
 
@@ -102,7 +66,7 @@ class RecordingModel(RecordingBase, RealtimeModel):
         super().add_listener(listener)
 
     def _realtape_relay(self, handler: Callable[[Any], Any]) -> RealtimeModelListener:
-        return _Relay(handler)
+        return Relay(handler)
 
     async def _realtape_connect(
         self, dial: Callable[[], Awaitable[Any]], url: str, headers: Mapping[str, str]

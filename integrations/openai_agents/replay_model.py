@@ -7,8 +7,9 @@ from typing import Any, Unpack
 
 from agents.realtime import RealtimeModel, RealtimeSession
 
-from ...replay import Application, Played, ReplayBase, ReplayOptions
+from ...replay import Application, Depth, Played, ReplayBase, ReplayOptions
 from ...replay import replay as _replay
+from ...schema import WIRE_FORMAT
 from ...schema.log import StoreLocation
 from ...session import Recording
 from .event_queue import QUEUE
@@ -38,7 +39,11 @@ class ReplayModel(ReplayBase, RealtimeModel):
 
 
 async def replay(
-    recording: Recording | StoreLocation, app: Application | None = None, **options: Unpack[ReplayOptions]
+    recording: Recording | StoreLocation,
+    app: Application | None = None,
+    *,
+    depth: Depth | None = None,
+    **options: Unpack[ReplayOptions],
 ) -> Played:
     """Play a recording into an application of the SDK, and judge what it does: `realtape.replay.replay`, with
     the SDK's classes.
@@ -60,6 +65,9 @@ async def replay(
             session is played, or a fixture.
         app: `async def app(model): ...`. None: the recording is answered with the answers that it holds
             itself.
+        depth: `wire`: below the interface: the SDK's own model runs, on the recorded frames (of a recording
+            without frames, on the messages that the model was given, which is weaker). `interface`: above it.
+            None: below it where all frames of the session were recorded.
         options: of the `ReplayModel`.
 
     Raises:
@@ -69,4 +77,25 @@ async def replay(
         UsageError: it cannot be replayed: it does not begin with a connect, or an option says what there is
             not.
     """
-    return await _replay(recording, app, model=ReplayModel, **options)
+    if not isinstance(recording, Recording):
+        async with await Recording.open(recording) as opened:
+            return await replay(opened, app, depth=depth, **options)
+    return await _replay(recording, app, model=_class(depth, recording, app), **options)
+
+
+def _class(depth: Depth | None, recording: Recording, app: Application | None) -> type[Any]:
+    alone = app is None or recording.header.format < WIRE_FORMAT
+    return ReplayModel if depth is None and alone else replayed_at(depth, recording)
+
+
+def replayed_at(depth: Depth | None, recording: Recording) -> type[Any]:
+    """The class of the model with which a recording is replayed at a depth; blocking.
+
+    Args:
+        depth: None: below the interface where all of it can be played there.
+    """
+    if depth == "interface":
+        return ReplayModel
+    from .wire_replay import WireReplayModel  # with its servers: not for who stays at the interface
+
+    return WireReplayModel if depth == "wire" or WireReplayModel.can_play(recording) else ReplayModel

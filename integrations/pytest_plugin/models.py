@@ -13,7 +13,7 @@ from ...schema.log import fetch_sessions, locate, open_blocking
 from ...session import Draft, Recording, read_drafts
 from ...session.redaction import redacted
 from ..accepting import RecordedReplay, accepted_replay, redacted_again
-from ..classes import recorder_class, replay_class
+from ..classes import class_at, recorder_class, replay_class
 from .plugin_options import PluginOptions
 from .recordings import put, read
 
@@ -40,7 +40,9 @@ class RecordedModel:
         )
         if not self.recorder.enabled:
             raise UsageError("REALTAPE_DISABLED=1: nothing can be recorded; unset it")
-        self.model: Any = self.recorder.wrap(inner, labels=labels)
+        depth = options.get("depth")
+        wrap: Any = self.recorder.wrap
+        self.model: Any = wrap(inner, labels=labels, **({"depth": depth} if depth else {}))
 
     def put(self, settings: PluginOptions) -> None:
         """Move the recording into place.
@@ -77,8 +79,10 @@ class ReplayedModel:
         self._recording = Recording.of(*self._drafts, name=str(path))
         self.recordable = LABEL in self._recording.header.labels
         replays = replay_class(self._recording.header.versions)
-        told = {**options, "on_divergence": "collect"} if update else options
-        self._play = Play(self._recording, model=replays, **cast("ReplayOptions", told))
+        told = {**options, "on_divergence": "collect"} if update else dict(options)
+        depth = told.pop("depth", None)
+        played_by = class_at("interface" if update else depth, self._recording, replays)
+        self._play = Play(self._recording, model=played_by, **cast("ReplayOptions", told))
         self._ended = False
         self._recorder: Recorder | None = None
         self._recorded: RecordedReplay | None = None

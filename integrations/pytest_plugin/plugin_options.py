@@ -18,8 +18,9 @@ from .plugin import AUDIO, MODES
 AudioKept = Literal["keep", "silence", "drop"]
 LoopKind = Literal["virtual", "plain"]
 
-REPLAY_OPTIONS = tuple(ReplayOptions.__annotations__)
-"""Arguments of `ReplayModel`, which a marker and `realtape.model` pass on."""
+REPLAY_OPTIONS = (*ReplayOptions.__annotations__, "depth")
+"""Arguments of `ReplayModel`, which a marker and `realtape.model` pass on; and where it is recorded and
+replayed."""
 
 _NOTHING: Mapping[str, Any] = {}
 

@@ -19,6 +19,8 @@ DivergenceKind = Literal[
     "unchecked",
     "playback",
     "exhausted",
+    "moved",
+    "given up",
 ]
 
 Waited = Literal["stuck", "overdue"]
@@ -63,7 +65,7 @@ class Divergence:
             reverse. `unheard`: an event found no listener. `settings`:
             the settings differ, and that was to diverge. `unchecked`: so do calls of unknown origin that did
             not come. `exhausted`: the recording holds no further
-            connection.
+            connection. `moved`, `given up`: of frames, as `docs/wire.md` has it.
         summary: one sentence.
         headline: what it is about, in a line: `missing: send_user_input 'Are you still there?' (#341)`.
         turn: number of the conversation's turn, from 1; 0 before the first.

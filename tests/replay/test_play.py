@@ -112,9 +112,9 @@ def test_what_a_replay_does_not_run_is_told_and_why_the_recorded_one_closed(reco
     lines = str(played).splitlines()
     reason = "for a reason that the recording does not tell"
     assert lines[-2] == f"close: when recorded, the application closed (#43) {reason}"
-    assert lines[-1].startswith("not run: what is below the model's interface; recorded and replayed with ")
+    assert lines[-1].startswith("not run: what is below the model's interface, its own code; recorded and")
     facts = json.loads(json.dumps(played.as_json()))
-    assert facts["not_run"] == "what is below the model's interface"
+    assert facts["not_run"] == "what is below the model's interface, its own code"
     assert facts["recorded_with"] == facts["replayed_with"]
     assert {"python", "realtape"} <= set(facts["recorded_with"])
     older = replace(played, recorded_with={"x": "1", "y": "2"}, replayed_with={"x": "1", "y": None})

@@ -52,7 +52,7 @@ def test_a_connection_by_its_sockets_entries() -> None:
         "realtime",
         "/v1",
     )
-    assert one.end == RecordedEnd("server", "closed", 1011, "x", (2 + len(TURN)) * 1_000_000)
+    assert one.end == RecordedEnd("server", "closed", 1011, "x", (2 + len(TURN)) * 1_000_000, 2 + len(TURN))
     assert as_recorded(one).got == [data_of(what) for way, what in TURN if way == "<"]
 
 

@@ -1,0 +1,273 @@
+"""Replays below the interface: the SDK's own model runs on recorded frames, without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agents.realtime import (
+    OpenAIRealtimeWebSocketModel,
+    RealtimeAgent,
+    RealtimeModelSendRawMessage,
+    RealtimeModelSendUserInput,
+    RealtimePlaybackTracker,
+    RealtimeRunner,
+)
+from realtape.integrations.openai_agents import Recorder, replay
+from realtape.provider import LocalProvider, Reply, Script
+from realtape.replay import Played, run
+from realtape.schema import UsageError
+from support.barge_ins import NOWHERE, SETTINGS, Caller, record
+from support.below import Sent, played_below, recorded_frames
+from support.memory_socket import in_memory
+from support.sdk_model import Listener
+
+PROGRAM = Path(__file__).parent / "programs" / "replay_below.py"
+TIMES = 12
+CALLER = Caller(TIMES)
+
+
+@pytest.fixture(scope="module")
+def barge_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("below") / "calls.db"
+    run(record(store, CALLER))
+    return store
+
+
+def in_a_process(store: Path, seed: int) -> list[str]:
+    environment = {
+        **os.environ,
+        "PYTHONHASHSEED": str(seed),
+        "PYTHONPATH": str(PROGRAM.parents[2]),
+        "OPENAI_AGENTS_DISABLE_TRACING": "1",
+    }
+    command = [sys.executable, str(PROGRAM), str(store), str(TIMES)]
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def alike(store: Path, processes: int) -> None:
+    [recorded] = run(recorded_frames(store))
+    assert sum('"conversation.item.truncate"' in str(frame) for frame in recorded) == TIMES
+    with ThreadPoolExecutor(2) as pool:
+        for printed in pool.map(lambda seed: in_a_process(store, seed), range(processes)):
+            assert printed == [*recorded, "same"]
+
+
+@pytest.mark.timeout(300)
+def test_barge_ins_are_byte_equal_in_other_processes(barge_ins: Path) -> None:
+    alike(barge_ins, 2)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(1800)
+def test_barge_ins_are_byte_equal_in_a_hundred_processes(barge_ins: Path) -> None:
+    alike(barge_ins, 100)
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_barge_ins_with_other_listeners(seed: int, tmp_path: Path) -> None:
+    caller = Caller(4, seed)
+    run(record(tmp_path / "calls.db", caller))
+    played, sent = run(played_below(tmp_path / "calls.db", caller))
+    assert played.verdict == "same", played
+    assert sent == run(recorded_frames(tmp_path / "calls.db"))
+    assert played.report.weaker == ()
+    assert played.report.divergences == ()
+
+
+async def listens(model: Any) -> None:
+    """An application whose user is somewhere else."""
+    runner = RealtimeRunner(RealtimeAgent(name="desk"), model=model, config={"tracing_disabled": True})
+    async with await runner.run(model_config={"url": NOWHERE, "initial_model_settings": SETTINGS}) as session:
+        async for _ in session:
+            pass
+
+
+def test_what_the_user_did_is_done_for_an_application_without_one(barge_ins: Path) -> None:
+    played, sent = run(played_below(barge_ins, listens))
+    assert played.verdict == "same", played
+    assert [len(one) for one in sent] == [len(one) for one in run(recorded_frames(barge_ins))]
+    assert [one.type for one in played.report.unchecked] == ["send_user_input"]
+    assert played.report.unsent == 10 * TIMES
+    assert "the model's own code" in str(played)
+
+
+def test_on_an_ordinary_loop_the_model_does_the_same(tmp_path: Path) -> None:
+    """Only where the microphone's chunks lie between its other frames is the loop's affair."""
+    caller = Caller(2)
+    run(record(tmp_path / "calls.db", caller))
+    played, sent = asyncio.run(played_below(tmp_path / "calls.db", caller))
+    assert played.verdict == "same", played
+    assert _without_audio(sent) == _without_audio(run(recorded_frames(tmp_path / "calls.db")))
+    assert "on an ordinary event loop rounds are not kept" in played.report.weaker
+
+
+def _without_audio(sent: Sent) -> Sent:
+    return [[frame for frame in one if "input_audio_buffer.append" not in str(frame)] for one in sent]
+
+
+# --- a conversation in text, and applications that were changed since ---------------------------------------
+
+
+class Talk:
+    """`async def app(model)` on the bare model: asks, and hangs up when it is answered."""
+
+    def __init__(self, *questions: str, raw: bool = False, hasty: bool = False, again: bool = False) -> None:
+        self.questions = questions or ("When does my train leave?", "And from where?")
+        self.raw, self.hasty, self.again = raw, hasty, again
+        self.url = NOWHERE
+
+    async def __call__(self, model: Any) -> None:
+        await self.connected(model)
+        if self.again:
+            await self.connected(model)
+
+    async def connected(self, model: Any) -> None:
+        listener = Listener()
+        model.add_listener(listener)
+        await model.connect({"url": self.url, "api_key": "sk-any"})
+        for number, question in enumerate(self.questions, 1):
+            await model.send_event(RealtimeModelSendUserInput(question))
+            while sum(event.type == "turn_ended" for event in listener.events) < number:
+                await asyncio.sleep(0.001)
+        if self.raw:
+            await model.send_event(RealtimeModelSendRawMessage({"type": "input_audio_buffer.clear"}))
+        await model.close()
+        model.remove_listener(listener)
+
+
+SCRIPT = Script(replies=[Reply.text("At nine."), Reply.text("From platform four.")])
+
+
+async def recorded(store: Path, app: Talk, script: Script = SCRIPT, depth: Any = "wire") -> None:
+    async with Recorder(store) as recorder:
+        await app(recorder.wrap(in_memory(OpenAIRealtimeWebSocketModel(), script, script), depth=depth))
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("talk") / "calls.db"
+    run(recorded(store, Talk(raw=True)))
+    return store
+
+
+def played_with(store: Path, app: Any, **options: Any) -> Played:
+    return run(replay(store, app, **options))
+
+
+def test_the_deepest_depth_that_was_recorded_is_taken(talk: Path) -> None:
+    assert played_with(talk, Talk(raw=True)).depth == "wire"
+    above = played_with(talk, Talk(raw=True), depth="interface")
+    assert (above.depth, above.verdict) == ("interface", "same")
+    assert "not run: what is below the model's interface, its own code; recorded" in str(above)
+    assert played_with(talk, None).depth == "interface"
+
+
+def test_a_frame_with_other_fields_is_told(talk: Path) -> None:
+    played = played_with(talk, Talk("When does my train leave?", "From which platform?", raw=True))
+    assert played.verdict == "diverged"
+    [divergence] = played.report.divergences
+    assert (divergence.kind, divergence.turn) == ("changed", 1)
+    assert "conversation.item.create came with other fields" in divergence.summary
+    [difference] = divergence.differences
+    assert (difference.recorded, difference.live) == ("'And from where?'", "'From which platform?'")
+
+
+def test_a_frame_that_does_not_come_is_missing(talk: Path) -> None:
+    played = played_with(talk, Talk())
+    [divergence] = played.report.divergences
+    assert divergence.kind == "missing"
+    assert "input_audio_buffer.clear was recorded, and did not come" in divergence.summary
+
+
+def test_a_frame_that_nobody_recorded_is_unexpected(tmp_path: Path) -> None:
+    run(recorded(tmp_path / "calls.db", Talk()))
+    played = played_with(tmp_path / "calls.db", Talk(raw=True))
+    [divergence] = played.report.divergences
+    assert divergence.kind == "unexpected"
+    assert "input_audio_buffer.clear came, and the recording holds no such frame" in divergence.summary
+
+
+def test_a_model_that_connects_again_plays_the_next_session(tmp_path: Path) -> None:
+    run(recorded(tmp_path / "calls.db", Talk("Hello?", again=True)))
+    played, sent = run(played_below(tmp_path / "calls.db", Talk("Hello?", again=True)))
+    assert played.verdict == "same", played
+    assert sent == run(recorded_frames(tmp_path / "calls.db"))
+    assert len(played.report.recordings) == len(set(played.report.recordings)) == 2
+
+
+@pytest.mark.parametrize("reply", [Reply.close(1000), Reply.close(1011, "oops"), Reply.cut()])
+def test_the_end_is_that_of_the_recording(reply: Reply, tmp_path: Path) -> None:
+    told: list[list[str]] = []
+
+    async def app(model: Any) -> None:
+        listener = Listener()
+        model.add_listener(listener)
+        await model.connect({"url": NOWHERE, "api_key": "sk-any"})
+        await model.send_event(RealtimeModelSendUserInput("Hello?"))
+        while not any(event.type in ("end_of_stream", "exception") for event in listener.events):
+            await asyncio.sleep(0.001)
+        told.append([f"{event.type} {getattr(event, 'exception', '')}" for event in listener.events])
+
+    run(recorded(tmp_path / "calls.db", app, Script(replies=[reply])))  # type: ignore[arg-type]
+    played = played_with(tmp_path / "calls.db", app)
+    assert played.verdict == "same", played
+    assert told[0] == told[1]
+    assert played.report.events == ()  # type: ignore[attr-defined]
+
+
+def test_a_recording_of_the_interface_is_played_on_its_messages(tmp_path: Path) -> None:
+    run(recorded(tmp_path / "calls.db", Talk(), depth="interface"))
+    assert played_with(tmp_path / "calls.db", Talk()).depth == "interface"
+    played = played_with(tmp_path / "calls.db", Talk(), depth="wire")
+    assert (played.depth, played.verdict) == ("wire", "same"), played
+    assert "it was recorded above the socket" in str(played)
+
+
+def test_without_an_application_there_is_nothing_below_the_interface(talk: Path) -> None:
+    with pytest.raises(UsageError, match="needs an application"):
+        played_with(talk, None, depth="wire")
+
+
+def test_a_tracker_is_told_what_the_application_told_it(tmp_path: Path) -> None:
+    class Player(Talk):
+        plays = True
+        heard: list[Any] = []  # noqa: RUF012
+
+        async def connected(self, model: Any) -> None:
+            tracker = RealtimePlaybackTracker()
+            await model.connect({"url": self.url, "api_key": "sk-any", "playback_tracker": tracker})
+            await asyncio.sleep(0.01)
+            if self.plays:
+                tracker.on_play_ms("item_1", 0, 120)
+                await asyncio.sleep(0.01)
+                tracker.on_play_ms("item_1", 0, 30)
+            await asyncio.sleep(0.05)
+            self.heard.append(dict(tracker.get_state()))
+            await model.close()
+
+    run(recorded(tmp_path / "calls.db", Player()))
+    still = Player()
+    still.plays = False
+    played_with(tmp_path / "calls.db", Player())
+    played_with(tmp_path / "calls.db", still)
+    assert [state["elapsed_ms"] for state in Player.heard] == [150, 150, 150]
+
+
+@pytest.mark.real_time
+async def test_a_call_over_a_real_websocket(tmp_path: Path) -> None:
+    app = Talk()
+    async with LocalProvider(SCRIPT, pace=0.01) as provider, Recorder(tmp_path / "calls.db") as recorder:
+        app.url = provider.url
+        await app(recorder.wrap(OpenAIRealtimeWebSocketModel(), depth="wire"))
+    played, sent = await played_below(tmp_path / "calls.db", Talk())
+    assert played.verdict == "same", played
+    assert sent == await recorded_frames(tmp_path / "calls.db")

@@ -1,0 +1,197 @@
+"""What the application did in a recorded session, and what its model read and gave: what a replay below the
+interface does again, or holds its model against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..schema.codec import Vocabulary
+from ..schema.entries import Entry, Kind
+from ..session import Draft, Recording, is_stimulus
+from ..session.fields import RAW, mapping, text_of
+
+SITES_APART = 2
+"""Frames between a reading of the clock and the recorded one of the same site that it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that the application did to its model, or to its tracker.
+
+    Attributes:
+        seq: of its entry.
+        at_ns: since the session began.
+        kind: `sent`, `close`, or `playback`: a call on the tracker that changes it.
+        type: of what was sent; the tracker's method.
+        value: what was sent; the arguments of the call.
+        stimulus: it answers nothing that the model gave.
+        task: the asyncio task, as in the log.
+    """
+
+    seq: int
+    at_ns: int
+    kind: Kind
+    type: str
+    value: Any
+    stimulus: bool
+    task: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The model read the clock.
+
+    Attributes:
+        seq: of its entry.
+        at_ns: since the session began.
+        cause: seq of what it was doing.
+        site: where in its code.
+        ns: what it read.
+    """
+
+    seq: int
+    at_ns: int
+    cause: int | None
+    site: str
+    ns: int
+
+
+@dataclass
+class FlightPlan:
+    """Of one session.
+
+    Attributes:
+        actions: in order.
+        readings: of the clock, in order.
+        given: for each frame, and the end of a socket: what events the model made of it, as `told` tells.
+        frames: seqs of the inbound frames, and of the end of a socket, in order, and when each came.
+        socket_ns: when its first connection began, since the session began.
+    """
+
+    actions: list[Action] = field(default_factory=list[Action])
+    readings: list[Reading] = field(default_factory=list[Reading])
+    given: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    frames: dict[int, int] = field(default_factory=dict[int, int])
+    socket_ns: int = 0
+
+
+def told(type: str, event: Any) -> str:
+    """An event in a few words, by which two releases can be compared: its type, and what it is about."""
+    names = ("call_id", "item_id", "response_id", "status", "context")
+    found = (getattr(event, name, None) for name in names)
+    about = next((one for one in found if isinstance(one, str)), "")
+    item = getattr(getattr(event, "item", None), "item_id", "")
+    return f"{type} {about or item}".rstrip()
+
+
+def plans_of(drafts: Iterable[Draft], vocabulary: Vocabulary) -> dict[str, FlightPlan]:
+    """The plan of each session, by its id; blocking.
+
+    Raises:
+        StoreError, CorruptRecordError: it cannot be read.
+    """
+    found: dict[str, FlightPlan] = {}
+    for draft in drafts:
+        recording = Recording.of(draft, vocabulary=vocabulary)
+        try:
+            found[draft.header.id] = _plan(list(recording.stream()))
+        finally:
+            recording.close_blocking()
+    return found
+
+
+def _plan(entries: Sequence[tuple[Entry, Any]]) -> FlightPlan:
+    plan = FlightPlan()
+    begins = (entry.at_ns for entry, _ in entries if entry.kind in (Kind.SOCKET, Kind.CONNECT))
+    sockets = (entry.at_ns for entry, _ in entries if entry.kind == Kind.SOCKET)
+    plan.socket_ns = next(sockets, next(begins, 0))
+    tapped = any(entry.kind == Kind.FRAME_IN for entry, _ in entries)
+    latest = -1  # above the socket: the message that came last
+    for entry, value in entries:
+        facts = mapping(value)
+        if not tapped and entry.kind == Kind.RECEIVED and entry.type == RAW:
+            latest = entry.seq
+            plan.given[latest] = []
+            plan.frames[latest] = entry.at_ns
+        if entry.kind == Kind.SENT:
+            plan.actions.append(_action(entry, entry.type or "", value))
+        elif entry.kind == Kind.CLOSE:
+            plan.actions.append(_action(entry, "close", None))
+        elif entry.kind == Kind.PLAYBACK:
+            if entry.type == "application" and entry.method not in (None, "get_state", "observed"):
+                plan.actions.append(_action(entry, entry.method or "", facts))
+        elif entry.kind == Kind.CLOCK:
+            ns = facts.get("ns")
+            if isinstance(ns, int):
+                plan.readings.append(Reading(entry.seq, entry.at_ns, entry.cause, entry.type or "", ns))
+        elif entry.kind in (Kind.FRAME_IN, Kind.SOCKET_ENDED):
+            plan.given[entry.seq] = []
+            plan.frames[entry.seq] = entry.at_ns
+        elif entry.kind == Kind.RECEIVED:
+            cause = entry.cause if tapped or entry.cause is not None else latest
+            if cause in plan.given:
+                plan.given[cause].append(told(text_of(entry.type), value))
+    return plan
+
+
+def _action(entry: Entry, type: str, value: Any) -> Action:
+    stimulus = entry.kind == Kind.PLAYBACK or is_stimulus(entry)
+    return Action(entry.seq, entry.at_ns, Kind(entry.kind), type, value, stimulus, entry.task)
+
+
+class ClockReadings:
+    """What the model is told when it reads the clock: what it read when this was recorded, as far as that is
+    known.
+
+    Args:
+        plan: of the session.
+
+    Attributes:
+        derived: how many readings the recording does not hold.
+    """
+
+    def __init__(self, plan: FlightPlan) -> None:
+        self.derived = 0
+        self._plan = plan
+        self._unread = list(plan.readings)
+        self._place = {seq: place for place, seq in enumerate(plan.frames)}
+        self._last_ns: int | None = None
+
+    def read(self, site: str, cause: int | None, frame: int | None, since_ns: int) -> int:
+        """One reading, in nanoseconds.
+
+        Args:
+            cause: the recorded entry that the model is at.
+            frame: the recorded frame that came last.
+            since_ns: how long ago.
+        """
+        found = next((one for one in self._unread if one.site == site and one.cause == cause), None)
+        if found is None:
+            here = self._place.get(-1 if frame is None else frame, 0)
+            found = next((one for one in self._unread if one.site == site and self._near(one, here)), None)
+        if found is not None:
+            self._unread.remove(found)
+            ns = found.ns
+        else:
+            self.derived += 1
+            ns = self._derive(frame, since_ns)
+        self._last_ns = ns if self._last_ns is None else max(ns, self._last_ns)
+        return ns if found is not None else self._last_ns
+
+    def _near(self, reading: Reading, here: int) -> bool:
+        before = sum(seq < reading.seq for seq in self._plan.frames) - 1
+        return abs(before - here) <= SITES_APART
+
+    def _derive(self, frame: int | None, since_ns: int) -> int:
+        """By the recorded instant of the frame that came last, on the clock of the nearest reading."""
+        at_ns = self._frame_ns(frame) + since_ns
+        readings = self._plan.readings
+        if not readings:
+            return at_ns
+        nearest = min(readings, key=lambda one: abs(one.at_ns - at_ns))
+        return nearest.ns + at_ns - nearest.at_ns
+
+    def _frame_ns(self, frame: int | None) -> int:
+        return self._plan.frames.get(-1 if frame is None else frame, 0)

@@ -1,0 +1,219 @@
+"""The client's end of a recorded connection: what a model has for a websocket while it is replayed.
+
+A shell around the core (`server_side.py`): it knows how to wait, on virtual time and on an ordinary loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
+from websockets.frames import Close
+
+from ..recorder import causes
+from ..replay import VirtualLoop
+from ..schema.frames import Frame
+from .recorded import RecordedEnd, WireFrame
+from .server_side import EndNow, ServerSide
+
+CLEAN = (1000, 1001)
+"""Codes with which a websocket library takes an end for a good one."""
+
+
+class ApplicationsPart(Protocol):
+    """What the application did when this was recorded, and does now."""
+
+    def due_before(self, seq: int) -> int | None:
+        """When what it did before this entry will have been done, by it or for it; None: it was."""
+        ...
+
+    def came(self, seq: int) -> None:
+        """The model was given this frame, or this end."""
+        ...
+
+    def hang_up_ns(self) -> int | None:
+        """When the user hangs up, if that is still to come."""
+        ...
+
+    def stays_away(self) -> bool:
+        """Whether the user has hung up, and the application does not close: nothing more will come."""
+        ...
+
+
+class ReplayedSocket:
+    """Goes where a websocket library's connection goes: `async for`, `send`, `close`.
+
+    Args:
+        side: the server's, of this connection.
+        part: the application's.
+        over: called when the connection is over.
+
+    Attributes:
+        sent: what the client sent, as it sent it.
+        waits: it is read, and nothing comes until the client, or a timer, does something.
+    """
+
+    response = subprotocol = None
+
+    def __init__(
+        self, side: ServerSide, part: ApplicationsPart, over: Callable[[ReplayedSocket], None]
+    ) -> None:
+        self.side = side
+        self.sent: list[str | bytes] = []
+        self.waits = False
+        self.closed = False
+        self.close_code: int | None = None
+        self.close_reason: str | None = None
+        self._part = part
+        self._over = over
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._last: WireFrame | None = None  # that was delivered
+        self._last_round: tuple[int, int] | None = None  # when
+        self._ended: RecordedEnd | None = None
+
+    def __aiter__(self) -> ReplayedSocket:
+        return self
+
+    async def __anext__(self) -> str | bytes:
+        around = causes.WHERE.get()
+        causes.enter(self._extent(around, None))
+        gave_way = on_time = False
+        while True:
+            found = self.side.look(self._now_ns())
+            until_ns: int | None = None
+            if isinstance(found, EndNow):
+                self._end(found.end, around)
+            elif isinstance(found, int):
+                frame = self.side.connection.frames[found]
+                until_ns = None if self.closed else self._part.due_before(frame.seq)
+                if until_ns is None:
+                    if frame.data.suspended is not False and not gave_way:
+                        gave_way = True
+                        await asyncio.sleep(0)
+                        continue
+                    if await self._in_its_round(frame, on_time=on_time):
+                        continue
+                    return self._deliver(found, frame, around)
+            elif self.closed or self._part.stays_away():
+                self._end(self.side.connection.end, around)
+            else:
+                until_ns = found.until_ns if found.until_ns is not None else self._part.hang_up_ns()
+            gave_way = True
+            on_time = await self._wait(until_ns)
+
+    async def send(self, message: str | bytes) -> None:
+        """The client sends.
+
+        Raises:
+            ConnectionClosed: the connection is over; or whatever the recorded send raised.
+        """
+        if self.closed or self._ended is not None:
+            raise self._closed_by(self._ended or RecordedEnd("client", "closed", 1000))
+        self.sent.append(message)
+        place = self.side.receive(Frame.of(message), self._now_ns())
+        self._changed.set()
+        sending = None if place is None else self.side.connection.frames[place].sending
+        if sending is not None:
+            if sending.suspended:
+                await asyncio.sleep(0)
+            if isinstance(sending.raised, Exception):
+                raise sending.raised
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """The client closes; what was read while it did is delivered, and the end."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.close_code is None:
+            self.close_code, self.close_reason = code, reason
+        self.side.left(self._now_ns())
+        self._over(self)
+        self._changed.set()
+        await asyncio.sleep(0)
+
+    @property
+    def closed_early(self) -> bool:
+        """Whether the client closed while it was at a frame, or before it had read all."""
+        return self.closed and self._last is not None and self._ended is None
+
+    def wake(self) -> None:
+        """Something has changed: what waits here is to look again."""
+        self._changed.set()
+
+    # --- helpers --------------------------------------------------------------------------------------
+
+    def _now_ns(self) -> int:
+        return now_ns(self._loop)
+
+    async def _wait(self, until_ns: int | None) -> bool:
+        """Until that instant, or until something has changed; whether it is that instant."""
+        self._changed.clear()
+        timer = None
+        if until_ns is not None:
+            timer = self._loop.call_at(until_ns / 1e9, self._changed.set)
+        self.waits = until_ns is None
+        try:
+            await self._changed.wait()
+        finally:
+            self.waits = False
+            if timer is not None:
+                timer.cancel()
+        return until_ns is not None and self._now_ns() >= until_ns
+
+    async def _in_its_round(self, frame: WireFrame, *, on_time: bool) -> bool:
+        """On virtual time: let as many rounds pass as had passed when it was read; whether any did."""
+        loop, last = self._loop, self._last
+        if not isinstance(loop, VirtualLoop) or frame.data.suspended is False:
+            return False
+        burst, number = loop.here
+        if last is not None and self._last_round is not None and last.burst == frame.burst:
+            if self._last_round[0] != burst:
+                return False
+            due = self._last_round[1] + frame.round - last.round
+        elif on_time:
+            due = frame.round
+        else:
+            return False
+        for _ in range(due - number):
+            await asyncio.sleep(0)
+        return number < due
+
+    def _deliver(self, place: int, frame: WireFrame, around: causes.Frame | None) -> str | bytes:
+        message = self.side.take(place).message
+        self._last = frame
+        if isinstance(self._loop, VirtualLoop):
+            self._last_round = tuple(self._loop.here)
+        self._part.came(frame.seq)
+        causes.enter(self._extent(around, frame.seq))
+        return message
+
+    def _end(self, end: RecordedEnd, around: causes.Frame | None) -> None:
+        """Raises what the recorded read raised."""
+        self._ended = end
+        if end.by == "server" and self.close_code is None:
+            self.close_code = 1006 if end.how == "eof" else end.code
+            self.close_reason = end.reason
+        if end.seq is not None:
+            self._part.came(end.seq)
+            causes.enter(self._extent(around, end.seq))
+        error = end.raised if isinstance(end.raised, Exception) else self._closed_by(end)
+        if isinstance(error, ConnectionClosedOK):
+            raise StopAsyncIteration
+        raise error
+
+    def _closed_by(self, end: RecordedEnd) -> ConnectionClosed:
+        told = None if end.how == "eof" or end.code is None else Close(end.code, end.reason)
+        if end.by != "server" or (end.how == "closed" and end.code in CLEAN):
+            return ConnectionClosedOK(told or Close(1000, ""), told or Close(1000, ""), end.by == "server")
+        return ConnectionClosedError(told, None, None if told is None else True)
+
+    def _extent(self, around: causes.Frame | None, seq: int | None) -> causes.Frame:
+        return causes.frame(around, 0, seq, 0, self._part)
+
+
+def now_ns(loop: asyncio.AbstractEventLoop) -> int:
+    """The loop's time."""
+    return loop.now_ns if isinstance(loop, VirtualLoop) else int(loop.time() * 1e9)

@@ -1,0 +1,277 @@
+"""The model of a replay below the interface: the real one, whose connections are recorded ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..recorder import causes
+from ..replay import Divergence, ReplayReport, Transport, Unchecked
+from ..schema.codec import STANDARD, Vocabulary, event_name
+from ..schema.entries import Kind
+from ..schema.errors import UsageError
+from ..session import Recording
+from .application_part import AUDIO, ApplicationPart
+from .flight_plan import told
+from .replay_transport import Connecting, OtherEvents, ReplayTransport
+from .server_side import Finding, decisive
+
+OPTIONS = frozenset({"patience", "stuck_after", "pace", "strict", "on_divergence", "at_end"})
+"""Of a replay at the interface, those that mean something here as well."""
+
+PATIENCE_S = 60.0
+STUCK_AFTER_S = 2.0
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class TransportReport(ReplayReport):
+    """What a replay below the interface found.
+
+    Attributes:
+        audio: frames of audio that the client sent.
+        skipped: frames of the provider's that were given up, or fell with one that was.
+        events: where the model gave other events than it gave when this was recorded; they decide nothing.
+    """
+
+    audio: int = 0
+    skipped: int = 0
+    events: tuple[OtherEvents, ...] = ()
+
+    def _headline(self, verdict: str) -> str:
+        facts = [f"{self.delivered} frames to the model", f"{self.matched} of its own as recorded"]
+        facts += [f"{self.audio} of audio"] if self.audio else []
+        facts += [f"{self.skipped} left out"] if self.skipped else []
+        facts += [f"{self.unplayed} not played"] if self.unplayed else []
+        but = f", but {self.remark}" if self.remark else ""
+        return f"{verdict}{but}: below the interface, {', '.join(facts)}"
+
+    def _lines(self) -> list[str]:
+        lines = [*super()._lines(), *(f"events: {one}" for one in self.events[:SHOWN])]
+        if len(self.events) > SHOWN:
+            lines.append(f"events: {len(self.events) - SHOWN} more frames with others")
+        return lines
+
+
+class TransportBase:
+    """A real model, replayed below its interface; subclasses say which, and where its seam is.
+
+    Args:
+        recording: open; it is read when this is made.
+        options: as of a replay at the interface; what means nothing here is told in the report.
+
+    Attributes:
+        inner: the model.
+        plays: what is replayed: its transport.
+        transport: of the interface; nothing is paused or sought here.
+
+    Raises:
+        UsageError: the recording cannot be replayed so, or this release's model has another shape.
+        StoreError, CorruptRecordError: it cannot be read.
+    """
+
+    vocabulary: Vocabulary = STANDARD
+    depth = "wire"
+
+    def __init__(self, recording: Recording, **options: Any) -> None:
+        self._strict = options.get("strict", False)
+        self._ignored = sorted(name for name in options if name not in OPTIONS)
+        self.recording = recording
+        self.transport = Transport(recording, None)
+        self.inner: Any = self.make()
+        self.plays = ReplayTransport(
+            recording,
+            self.vocabulary,
+            self._send_for,
+            pace=1.0 / (options.get("pace") or 1.0),
+            patience=options.get("patience", PATIENCE_S),
+            stuck_after=min(options.get("stuck_after", STUCK_AFTER_S), STUCK_AFTER_S),
+            clock=self.clock,
+        )
+        self.connect_by(self.plays.connect)
+        self._listeners: list[Any] = []
+        self._relay = self.relay(self._on_event)
+        self._stopped = False
+
+    # --- for subclasses ---------------------------------------------------------------------------------
+
+    def make(self) -> Any:
+        """A new model."""
+        raise NotImplementedError
+
+    def connect_by(self, connecting: Connecting) -> None:
+        """Let `inner` make its connections so."""
+        raise NotImplementedError
+
+    def clock(self, part: ApplicationPart) -> None:
+        """Let `inner` read the clock so in the extent of this part."""
+        raise NotImplementedError
+
+    def relay(self, handler: Callable[[Any], Any]) -> Any:
+        """The listener at `inner`."""
+        raise NotImplementedError
+
+    def options_of(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What `inner` needs to connect where nobody has a key."""
+        return options
+
+    # --- the interface ------------------------------------------------------------------------------------
+
+    async def connect(self, options: Any) -> None:
+        """Connect the model; it gets the next recorded connection."""
+        self.plays.tracker = options.get("playback_tracker")
+        await self.inner.connect(self.options_of(options))
+
+    def add_listener(self, listener: Any) -> None:
+        """Add a listener; one that is there already is not added twice."""
+        if not self._listeners:
+            self.inner.add_listener(self._relay)
+        if listener not in self._listeners:
+            self._listeners.append(listener)
+
+    def remove_listener(self, listener: Any) -> None:
+        """Remove a listener; one that is not there is none to remove."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+            if not self._listeners:
+                self.inner.remove_listener(self._relay)
+
+    async def send_event(self, event: Any) -> None:
+        """Send through the model; what was done for the application already is not done twice."""
+        is_new, seq = self._sends(event)
+        if is_new:
+            with self._inside(seq):
+                await self.inner.send_event(event)
+
+    async def send_event_if(self, event: Any, send_if: Callable[[], bool]) -> bool:
+        """The same, if the condition holds where the model sends."""
+        is_new, seq = self._sends(event)
+        if not is_new:
+            return send_if()
+        with self._inside(seq):
+            return await self.inner.send_event_if(event, send_if)
+
+    async def close(self) -> None:
+        """Close the model."""
+        await self.inner.close()
+
+    # --- for who holds the replay -------------------------------------------------------------------------
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to be played of what was connected to last."""
+        return self._stopped or self.plays.over
+
+    failed = False
+    escaped: BaseException | None = None
+
+    def answer_itself(self) -> None:
+        """Raises:
+        UsageError: below the interface there is nothing without an application.
+        """
+        raise UsageError('depth="wire": the model needs an application; without one, depth="interface"')
+
+    async def finished(self) -> ReplayReport:
+        """Nothing more is played; the report. May be cancelled at any time."""
+        await self.abandon()
+        return self.report
+
+    async def abandon(self) -> None:
+        """Give the replay up, wherever it is."""
+        if not self._stopped:
+            self._stopped = True
+            self.plays.finish()
+
+    @property
+    def report(self) -> TransportReport:
+        """What was found up to now."""
+        plays = self.plays
+        sides = plays.run.sides
+        placed = plays.is_exact
+        divergences = tuple(
+            _divergence(finding)
+            for side in sides
+            for finding in decisive(side.findings, strict=self._strict or placed)
+        )
+        kinds = [one.kind for one in divergences]
+        parts = zip(sides, plays.parts, strict=True)
+        done_for = [(side, action) for side, part in parts for action in part.done_for]
+        notes = [f"{name}: means nothing below the interface" for name in self._ignored]
+        notes += [
+            f"{action.type} (#{action.seq}), done for the application, raised {type(error).__name__}: {error}"
+            for part in plays.parts
+            for action, error in part.errors
+        ]
+        notes += [
+            f"moved: {finding.summary}"
+            for side, finding in plays.findings()
+            if finding.kind == "moved" and not (self._strict or placed)
+        ]
+        derived = sum(part.readings.derived for part in plays.parts)
+        weaker = [sentence for side in sides for sentence in side.weaker]
+        if derived:
+            weaker.append(f"the model read the clock {derived} times where the recording tells no reading")
+        if not placed and sides:
+            weaker.append("on an ordinary event loop rounds are not kept")
+        return TransportReport(
+            recordings=tuple(side.connection.session for side in sides),
+            delivered=sum(len(side.delivered) for side in sides),
+            matched=sum(side.matched for side in sides),
+            differing=kinds.count("changed"),
+            extra=kinds.count("unexpected"),
+            missing=kinds.count("missing"),
+            unsent=sum(action.type == AUDIO for _, action in done_for),
+            unchecked=tuple(
+                Unchecked(action.seq, action.type, f"{action.type} (#{action.seq})", side.connection.session)
+                for side, action in done_for
+                if action.kind == Kind.SENT and action.type != AUDIO
+            ),
+            divergences=divergences,
+            notes=tuple(dict.fromkeys(notes)),
+            weaker=tuple(dict.fromkeys(weaker)),
+            unplayed=sum(side.unplayed for side in sides),
+            finished=self._stopped,
+            recorded_seconds=sum(side.connection.end.at_ns for side in sides) / 1e9,
+            audio=sum(side.audio for side in sides),
+            skipped=sum(len(side.skipped) for side in sides),
+            events=tuple(plays.other_events()),
+        )
+
+    # --- helpers --------------------------------------------------------------------------------------------
+
+    async def _on_event(self, event: Any) -> None:
+        around = causes.WHERE.get()
+        part = None if around is None else around.inside
+        if isinstance(part, ApplicationPart) and around is not None and around.seq in part.live:
+            part.live[around.seq].append(told(event_name(self.vocabulary, type(event)), event))
+        # What a listener does is the application's.
+        with causes.within(None if around is None else around._replace(inside=None)):
+            for listener in list(self._listeners):
+                await listener.on_event(event)
+
+    def _sends(self, event: Any) -> tuple[bool, int | None]:
+        part = self._part
+        return (True, None) if part is None else part.sends(event_name(self.vocabulary, type(event)), event)
+
+    async def _send_for(self, event: Any) -> None:
+        await self.inner.send_event(event)
+
+    @property
+    def _part(self) -> ApplicationPart | None:
+        return self.plays.parts[-1] if self.plays.parts else None
+
+    def _inside(self, seq: int | None) -> causes.within:
+        part = self._part
+        return causes.within(causes.WHERE.get()) if part is None else causes.extent(0, seq, 0, part)
+
+
+def _divergence(finding: Finding) -> Divergence:
+    after = f", after {finding.after}" if finding.after else ""
+    return Divergence(
+        finding.kind,
+        f"below the interface: {finding.summary}{after}",
+        finding.turn,
+        seq=finding.seq,
+        differences=finding.differences,
+    )
