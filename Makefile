@@ -20,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Those that pyproject.toml names. What cannot be tried is not claimed.
 PYTHONS := $(shell sed -n 's/^ *"Programming Language :: Python :: \(3\.[0-9]*\)",$$/\1/p' pyproject.toml)
 
-.PHONY: ready ready-oldest demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-browser screenshots test-sdk-suite test-clients bench damage check types format clean
+.PHONY: ready ready-oldest demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-browser screenshots test-sdk-suite test-clients bench damage check types script-types format clean
 
 ready: $(READY)
 
@@ -111,7 +111,7 @@ bench: $(READY)
 damage: $(READY)
 	$(BIN)/python benchmarks/damage.py 1201
 
-check: $(READY) types
+check: $(READY) types script-types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
@@ -119,6 +119,15 @@ types: $(READY)
 	mkdir -p build/typing/realtape
 	for folder in schema session recorder replay provider wire lab viewer integrations cli; do ln -sfn ../../../$$folder build/typing/realtape/$$folder; done
 	$(BIN)/basedpyright --level error
+
+# The page's scripts, by the types in their comments; where there is npm, which brings the checker.
+TSC := build/tsc/node_modules/.bin/tsc
+
+script-types:
+	@if ! command -v npm >/dev/null; then echo "no npm here: the types of viewer/page were not checked"; exit 0; fi; \
+	set -e; mkdir -p build/tsc; \
+	test -x $(TSC) || npm install --prefix build/tsc --silent --no-save --no-package-lock --no-audit --no-fund typescript@5; \
+	$(TSC) --noEmit --allowJs --checkJs --strict --target es2024 --lib es2024,dom,dom.iterable,dom.asynciterable viewer/page/*.js
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..schema import UsageError
-from ..session import Target
+from ..session import Recording, Target
+from ..session.redaction import redacted
 from . import output
 from .exit_codes import Exit
 from .show_command import show_timeline
@@ -57,7 +58,19 @@ async def _demo(store: Path, as_json: bool) -> int:
         _tell(comparisons, report, seconds)
         output.put("")
         output.put(_verdict(equal, store))
+        output.put(f"See and hear it: {await _page(store)}")
     return Exit.SAME if equal else Exit.DIVERGED
+
+
+async def _page(store: Path) -> Path:
+    """Write the page of the conversation that was recorded, beside the store."""
+    from ..viewer import write_page  # only a page needs what draws it
+
+    async with await Recording.open(store) as recording:
+        drafts = recording.drafts()
+    path = store.with_name(f"{store.stem}-{drafts[0].header.id[-12:]}.html")
+    write_page(redacted(drafts), path, store=store.name)
+    return path
 
 
 def _tell(comparisons: list[Compared], report: ReplayReport, seconds: float) -> None:

@@ -110,7 +110,7 @@ class Gathering:
             lanes = self._lanes.lanes()
             self.sound.lay(lanes, self.source)
             header = self.source.header
-            story = self._story.facts(header, self._status, lanes.of("model"))
+            story = self._story.facts(header, self._status, lanes)
             return {
                 "key": self.key,
                 "id": header.id,

@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 
 SCRIPTS = (
-    *("text", "blocks", "session", "sound", "range", "lanes", "filter", "list", "detail", "conversation"),
+    *("text", "blocks", "session", "sound", "sight", "lanes", "filter", "list", "detail", "conversation"),
     *("keys", "problems", "sessions", "page"),
 )
 """In the order in which they build on each other; `page` starts."""

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..schema import Entry, Header, Kind, Status
-from ..session import Stretch, row_of
+from ..session import Lanes, row_of
 from ..session.derived import Derivation, Derived
 from .entry_sources import EntrySource, bytes_or_nothing
 
@@ -39,37 +39,39 @@ class StoryReader:
                 {"seq": entry.seq, "at_ns": entry.at_ns, "text": text, "bad": row.alarming, "until_ns": None}
             )
 
-    def facts(self, header: Header, status: Status, stretches: list[Stretch]) -> dict[str, Any]:
+    def facts(self, header: Header, status: Status, lanes: Lanes) -> dict[str, Any]:
         """By now.
 
         Args:
-            stretches: of the model's voice: what is said lies where it sounds.
+            lanes: what the model says lies where it sounds there.
         """
         derived = self._derivation.derived(header, status)
         records = ("connections", "turns", "responses", "tools", "heard", "interruptions", "latency")
         facts: dict[str, Any] = {name: list(map(asdict, getattr(derived, name))) for name in records}
         facts["tokens"] = None if derived.tokens is None else asdict(derived.tokens)
         facts["marks"] = self._marks
-        facts["said"] = _said(derived, stretches)
+        facts["said"] = _said(derived, lanes)
         at_ns = {(one["seq"], one["role"]): one["beginNs"] for one in facts["said"]}
         for one in facts["heard"]:
             one["at_ns"] = at_ns.get((one["seq"], "model"))
         return facts
 
 
-def _said(derived: Derived, stretches: list[Stretch]) -> list[dict[str, Any]]:
+def _said(derived: Derived, lanes: Lanes) -> list[dict[str, Any]]:
     """Who said what, and where that lies on the clock: what the user said, and what sounded of the model."""
+    real_time = lanes.pace == 1
     said: list[dict[str, Any]] = []
     places: dict[tuple[str, int], tuple[int, int]] = {}
-    for one in stretches:
+    for one in lanes.of("model"):
         if one.part is not None:
             begin_ns, _ = places.get(one.part, (one.begin_ns, 0))
             places[one.part] = begin_ns, one.until_ns
     sounds = {one.response_id for one in derived.heard}
     began = {one.response_id: one for one in derived.responses}
     for turn in derived.turns:
-        begin_ns = turn.began_ns or 0
-        end_ns = turn.ended_ns or begin_ns
+        # Milliseconds of sound are no milliseconds of the clock, where that is not the speed of speech.
+        begin_ns = (turn.began_ns if real_time else turn.told_began_ns or turn.began_ns) or 0
+        end_ns = (turn.ended_ns if real_time else turn.told_ended_ns or turn.ended_ns) or begin_ns
         said.append(_utterance("user", turn.text, begin_ns, end_ns, turn.seq, turn=turn.number))
         silent = [began[one] for one in turn.response_ids if one in began]
         if turn.answer and silent and not sounds.intersection(turn.response_ids):  # it was written

@@ -48,7 +48,7 @@ function bend(anchors, ns, from, to) {
 
 class Lanes {
   /**
-   * @param {Range} range
+   * @param {Sight} range
    * @param {{seek: (ns: number, side: Side) => void, choose: (seq: number, side: Side) => void,
    *   now: () => number, marks: () => any[], chosen: () => {side: Side, ns: number} | null}} page
    */
@@ -69,6 +69,10 @@ class Lanes {
     fill(this.box, this.canvas, this.tip);
     this.dirty = true;
     this.frames = 0;
+    this.width = 50;
+    this.font = "";
+    /** @type {Record<string, string>} */
+    this.colours = {};
     /** @type {{x: number, y: number, w: number, h: number, seq: number, side: Side, text: string}[]} */
     this.hits = [];
     /** @type {Map<string, Int8Array[]>} */

@@ -3,15 +3,24 @@
 
 const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 
+/** @type {Record<string, string>} what a page says of its sound */
+const KEPT = {
+  "16k": "Sound is kept at 16 kHz.",
+  silence: "What was said aloud is not in this page: silence of the same length stands in its place.",
+  none: "This page has no sound.",
+};
+
 class Page {
-  /** @param {any} head @param {EmbeddedBlocks | ServedBlocks} blocks */
-  constructor(head, blocks) {
+  /** @param {any} head @param {EmbeddedBlocks | ServedBlocks} blocks @param {Side[]} sides one recording, or two */
+  constructor(head, blocks, sides) {
     this.head = head;
     this.blocks = blocks;
+    this.sides = sides;
+    this.side = sides[0];
     this.follows = true;
     this.pending = false;
     this.player = new Player(() => this.changed());
-    this.range = new Range(() => this.lanes && (this.lanes.draw(), this.showSelection()));
+    this.range = new Sight(() => this.lanes && (this.lanes.draw(), this.showSelection()));
     this.lanes = new Lanes(this.range, {
       seek: (ns, side) => this.seekOn(ns, side),
       choose: (seq, side) => this.chooseOn(seq, side),
@@ -43,27 +52,56 @@ class Page {
     this.said = make("div", "said-aloud");
     this.said.setAttribute("role", "status");
     this.root = /** @type {HTMLElement} */ (document.getElementById("page"));
+    this.notices = make("div", "notices");
+    this.labels = make("div", "labels");
+    this.allButton = button("toggle", "Every entry", "Every entry, or lines in which bursts are folded (V)", () => this.setAll(!this.list.all));
+    this.entryTab = button("tab", "Entry", "The chosen entry", () => this.showTab("entry"));
+    this.stateTab = button("tab", "State", "The conversation at the playhead", () => this.showTab("state"));
+    this.who = make("div", "who");
+    this.pick = make("select", "pick");
+    this.sideButton = button("toggle", "A", "The other recording (B)", () => this.otherSide());
+    this.followButton = button("toggle", "Follow", "Transcript and list go with the playhead (F)", () => this.setFollow(!this.follows));
+    this.playButton = button("play", "▶", "Play, pause (Space)", () => this.player.toggle());
+    this.clock = make("span", "clock", "0:00.000");
+    this.total = make("span", "total");
+    this.speedPick = make("select", "speed");
+    this.skipButton = button("toggle", "Skip silence", "Skip where nothing that is heard sounds (K)", () => this.setSkips(!this.player.skips));
+    this.selection = make("div", "selection");
+    /** @type {Record<string, {mute: HTMLButtonElement, solo: HTMLButtonElement, volume: HTMLInputElement}>} */
+    this.mixes = {};
+    /** @type {HTMLElement[]} */
+    this.panes = [];
+    /** @type {HTMLButtonElement[]} */
+    this.paneButtons = [];
+    /** @type {"entry" | "state"} */
+    this.tab = "entry";
+    /** @type {number | undefined} where a selection began */
+    this.mark = undefined;
+    this.typing = 0;
+    this.silent = 0;
   }
 
   get session() {
     return this.side.session;
   }
 
-  /** Open the sessions of the page, and build it. @param {string} [wanted] how the id begins of the one to show */
-  async open(wanted = "") {
-    const compared = this.head.comparison;
-    const keys = compared ? ["0", "1"] : this.head.sessions.map((/** @type {any} */ one) => one.key);
-    const known = this.head.sessions.find((/** @type {any} */ one) => wanted && one.id.startsWith(wanted));
-    const first = compared ? "0" : known ? known.key : keys[0];
-    const session = new Session(this.blocks, first);
-    await session.open();
-    this.side = new Side(session, "A", []);
-    this.sides = [this.side];
-    if (compared) {
-      const other = new Session(this.blocks, "1");
-      await other.open();
-      this.sides.push(new Side(other, "B", compared.anchors));
-    }
+  /**
+   * Open the sessions of a page, and build it.
+   * @param {any} head @param {EmbeddedBlocks | ServedBlocks} blocks @param {string} wanted how the id of the one begins
+   */
+  static async opened(head, blocks, wanted) {
+    const compared = head.comparison;
+    const known = head.sessions.find((/** @type {any} */ one) => wanted && one.id.startsWith(wanted));
+    const keys = compared ? ["0", "1"] : [known ? known.key : head.sessions[0].key];
+    const sessions = keys.map((key) => new Session(blocks, key));
+    await Promise.all(sessions.map((session) => session.open()));
+    const sides = sessions.map((session, number) => new Side(session, "AB"[number], number ? compared.anchors : []));
+    const page = new Page(head, blocks, sides);
+    await page.begin();
+    return page;
+  }
+
+  async begin() {
     this.build();
     this.showSession(true);
     this.root.setAttribute("aria-busy", "false");
@@ -82,11 +120,9 @@ class Page {
 
   build() {
     const bar = this.buildBar();
-    this.notices = make("div", "notices");
     const mixer = this.buildMixer();
     const stage = make("section", "stage");
     stage.setAttribute("aria-label", "Lanes");
-    this.labels = make("div", "labels");
     const strip = make("div", "strip-box");
     strip.append(this.lanes.strip);
     const tracks = make("div", "tracks");
@@ -99,7 +135,6 @@ class Page {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.list.search(this.filterField.value), 150);
     });
-    this.allButton = button("toggle", "Every entry", "Every entry, or lines in which bursts are folded (V)", () => this.setAll(!this.list.all));
     const words = make("section", "pane words-pane");
     fill(words, make("h2", "", "Conversation"), this.conversation.box);
     const list = make("section", "pane list-pane");
@@ -109,8 +144,6 @@ class Page {
     const side = make("section", "pane detail-pane");
     side.setAttribute("aria-label", "Detail");
     const tabs = make("div", "pane-head");
-    this.entryTab = button("tab", "Entry", "The chosen entry", () => this.showTab("entry"));
-    this.stateTab = button("tab", "State", "The conversation at the playhead", () => this.showTab("state"));
     fill(tabs, this.entryTab, this.stateTab);
     fill(side, tabs, this.detail.box, this.state.box);
     const panes = make("div", "panes");
@@ -136,8 +169,6 @@ class Page {
       back.href = "../";
       name.append(back);
     }
-    this.who = make("div", "who");
-    this.pick = make("select", "pick");
     this.pick.setAttribute("aria-label", "Session");
     const sessions = this.head.comparison ? [] : this.head.sessions;
     for (const one of sessions) {
@@ -147,10 +178,8 @@ class Page {
     }
     this.pick.hidden = sessions.length < 2;
     this.pick.addEventListener("change", () => this.changeSession(this.pick.value));
-    this.sideButton = button("toggle", "A", "The other recording (B)", () => this.otherSide());
     this.sideButton.hidden = !this.head.comparison;
     const right = make("div", "bar-right");
-    this.followButton = button("toggle", "Follow", "Transcript and list go with the playhead (F)", () => this.setFollow(!this.follows));
     fill(
       right,
       this.pick,
@@ -167,8 +196,6 @@ class Page {
     const mixer = make("div", "mixer");
     mixer.setAttribute("role", "group");
     mixer.setAttribute("aria-label", "Mix");
-    /** @type {Record<string, {mute: HTMLButtonElement, solo: HTMLButtonElement, volume: HTMLInputElement}>} */
-    this.mixes = {};
     LANES.forEach((lane, number) => {
       const name = { user: "User", model: "Generated", heard: "Heard" }[lane] || lane;
       const box = make("div", `mix ${lane}`);
@@ -198,12 +225,8 @@ class Page {
     const bar = make("div", "transport");
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", "Playing");
-    this.playButton = button("play", "▶", "Play, pause (Space)", () => this.player.toggle());
-    this.clock = make("span", "clock", "0:00.000");
-    this.total = make("span", "total");
     const time = make("div", "times");
     fill(time, this.clock, this.total);
-    this.speedPick = make("select", "speed");
     this.speedPick.title = "Speed; the pitch changes with it";
     this.speedPick.setAttribute("aria-label", "Speed; the pitch changes with it");
     for (const speed of SPEEDS) {
@@ -213,8 +236,6 @@ class Page {
     }
     this.speedPick.value = "1";
     this.speedPick.addEventListener("change", () => this.player.setSpeed(Number(this.speedPick.value)));
-    this.skipButton = button("toggle", "Skip silence", "Skip where nothing that is heard sounds (K)", () => this.setSkips(!this.player.skips));
-    this.selection = make("div", "selection");
     fill(bar, this.playButton, time, this.speedPick, this.skipButton, mixer, this.selection);
     return bar;
   }
@@ -252,7 +273,7 @@ class Page {
     if (facts.pace !== 1)
       notices.push({ level: "", text: `This was recorded ${facts.pace > 1 ? `${facts.pace.toFixed(1)} times as fast as` : `at ${(facts.pace * 100).toFixed(0)} % of the speed that`} people speak; it is played at the speed of speech, and every time here is the recording's.` });
     if (facts.sound.kept !== "pcm")
-      notices.push({ level: "", text: { "16k": "Sound is kept at 16 kHz.", silence: "What was said aloud is not in this page: silence of the same length stands in its place.", none: "This page has no sound." }[facts.sound.kept] });
+      notices.push({ level: "", text: KEPT[facts.sound.kept] });
     fill(this.notices, ...notices.map((one) => make("p", `notice ${one.level}`, one.text)));
     this.showLabels();
     this.changed();
@@ -290,7 +311,6 @@ class Page {
 
   /** Something of the player has changed. */
   changed() {
-    if (!this.playButton) return;
     const { playing, speed, skips } = this.player;
     this.playButton.textContent = playing ? "❚❚" : "▶";
     this.playButton.setAttribute("aria-pressed", String(playing));
@@ -317,7 +337,6 @@ class Page {
 
   /** What depends on where the playhead is. */
   showPlace() {
-    if (!this.clock || !this.side) return;
     const ns = this.player.now;
     const playing = this.player.playing;
     this.clock.textContent = clockText(ns);
@@ -330,7 +349,6 @@ class Page {
   }
 
   showSelection() {
-    if (!this.selection) return;
     const range = this.range.selected;
     if (!range) return fill(this.selection);
     const [from, to] = range;
@@ -597,9 +615,8 @@ async function start() {
       realtape.page = new Sessions(head, new ServedBlocks());
       return await realtape.page.open();
     }
-    const page = new Page(head, head.served ? new ServedBlocks() : embedded);
     const [, id] = /^#([0-9a-f-]+)\//i.exec(location.hash) || [];
-    await page.open((id || "").toLowerCase());
+    const page = await Page.opened(head, head.served ? new ServedBlocks() : embedded, (id || "").toLowerCase());
     page.followTime();
     await page.followLink();
     if (!location.hash && head.front) page.goTo(page.problems.all[0] || { at_ns: 0, seq: null });

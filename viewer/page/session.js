@@ -36,16 +36,6 @@ class Session {
     this.key = key;
     /** @type {any} what the session says */
     this.facts = null;
-    this.clearIndex();
-    this.rowBlocks = new Recent(24, (number) => this.json(`rows/${number}`));
-    this.lineBlocks = new Recent(32, (number) => this.json(`lines/${number}`));
-    this.stateBlocks = new Recent(8, (number) => this.json(`states/${number}`));
-    this.soundBlocks = new Recent(24, (name) => blocks.bytes(`${key}/sound/${name}`));
-    /** @type {Record<string, Int8Array>} */
-    this.peaks = { user: new Int8Array(), model: new Int8Array() };
-  }
-
-  clearIndex() {
     this.at = new Column(Float64Array);
     this.seq = new Column(Int32Array);
     this.cause = new Column(Int32Array);
@@ -59,6 +49,12 @@ class Session {
     this.nameNumbers = new Map();
     /** @type {Map<number, number[]> | null} */
     this.followers = null;
+    this.rowBlocks = new Recent(24, (number) => this.json(`rows/${number}`));
+    this.lineBlocks = new Recent(32, (number) => this.json(`lines/${number}`));
+    this.stateBlocks = new Recent(8, (number) => this.json(`states/${number}`));
+    this.soundBlocks = new Recent(24, (name) => blocks.bytes(`${key}/sound/${name}`));
+    /** @type {Record<string, Int8Array>} */
+    this.peaks = { user: new Int8Array(), model: new Int8Array() };
   }
 
   /** @param {string} name */
@@ -221,7 +217,21 @@ class Session {
 class EntryRow {
   /** @param {any[]} told */
   constructor(told) {
-    [this.direction, this.title, this.playback, this.cause, this.content, this.alarming, this.json] = told;
+    const [direction, title, playback, cause, content, alarming, json] = told;
+    /** @type {string} */
+    this.direction = direction;
+    /** @type {string} */
+    this.title = title;
+    /** @type {string} */
+    this.playback = playback;
+    /** @type {string} */
+    this.cause = cause;
+    /** @type {string} */
+    this.content = content;
+    /** @type {boolean} */
+    this.alarming = alarming;
+    /** @type {string} every column, as `realtape show --json` prints it; of a line there is none */
+    this.json = json;
   }
 }
 

@@ -1,7 +1,7 @@
 "use strict";
-// Range: which part of the session's clock is seen, and which is selected.
+// Sight: which part of the session's clock is seen, and which is selected.
 
-class Range {
+class Sight {
   /** @param {() => void} told called when it has changed */
   constructor(told) {
     this.told = told;
