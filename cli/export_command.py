@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..schema import WIRE_FORMAT, UsageError
 from ..session import Draft, Recording, Target, parse_target
 from ..session.fixture import write_fixture, written_aside
-from ..session.redaction import redacted
+from ..session.redaction import Replaced, replaced
 from ..wire import connections_of, har_of
 from . import output
 from .exit_codes import Exit
@@ -59,6 +59,20 @@ def export(
             help="keep (default), silence or drop what was said aloud; a page, 16k, at 16 kHz.",
         ),
     ] = None,
+    word: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help="Replace this word, too, in any case; may be repeated."),
+    ] = None,
+    pattern: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=REGEX", help="Replace what this regular expression matches; may be repeated."
+        ),
+    ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DE", help="Replace telephone numbers of this country's plan; may be repeated."),
+    ] = None,
     only_this_session: Annotated[
         bool,
         typer.Option("--only-this-session", help="Leave out the sessions that followed it."),
@@ -89,10 +103,11 @@ def export(
     ] = False,
 ) -> int:
     """Write a recording as a fixture, without e-mail addresses, phone and card numbers, and credentials."""
+    redaction = _redaction(no_redact, word, pattern, region)
     if as_html is not None:
         if place is not None or as_pytest or as_scripted or as_har or app is not None:
             raise UsageError("--html FILE is written in place of DIR, and of what other options write")
-        return _write_html(_chosen(target, damaged, only_this_session), as_html, audio, no_redact, target)
+        return _write_html(_chosen(target, damaged, only_this_session), as_html, audio, redaction, target)
     if place is None:
         raise UsageError("say where to: DIR, or --html FILE")
     if audio is AudioChoice.LOW:
@@ -108,8 +123,10 @@ def export(
     if (as_scripted or as_har) and app is not None:
         raise UsageError("--app is for a fixture, or a test: other files learn nothing")
     drafts = _chosen(target, damaged, only_this_session)
-    if not no_redact:
-        drafts = redacted(drafts, audio=(audio or AudioChoice.KEEP).value)
+    taken = None
+    if redaction is not None:
+        taken = replaced(drafts, audio=(audio or AudioChoice.KEEP).value, **redaction)
+        drafts = taken.drafts
     if as_har:
         written = _write_har(drafts, place)
     elif as_scripted:
@@ -122,6 +139,8 @@ def export(
     more = f", and {len(drafts) - 1} that followed" if len(drafts) > 1 else ""
     count = sum(len(draft.entries) for draft in drafts)
     output.put(f"session {drafts[0].header.id}{more}: {count} entries written to {written}")
+    if taken is not None:
+        _tell(taken, audio)
     if app is not None and not as_pytest:
         for draft in learn_into(Target(str(place), None), app):
             output.put(told(draft))
@@ -138,19 +157,51 @@ _KEPT = {AudioChoice.KEEP: "pcm", AudioChoice.DROP: "none"}
 
 
 def _write_html(
-    drafts: list[Draft], path: Path, audio: AudioChoice | None, no_redact: bool, target: str
+    drafts: list[Draft],
+    path: Path,
+    audio: AudioChoice | None,
+    redaction: Mapping[str, Any] | None,
+    target: str,
 ) -> Exit:
     """A page; commands on it name the store by its name alone, for it is read elsewhere."""
     from ..viewer import AudioKept, write_page  # only a page needs what draws it
 
-    if not no_redact:
+    taken = None
+    if redaction is not None:
         silent = audio in (AudioChoice.SILENCE, AudioChoice.DROP)
-        drafts = redacted(drafts, audio="silence" if silent else "keep")
+        taken = replaced(drafts, audio="silence" if silent else "keep", **redaction)
+        drafts = taken.drafts
     kept = None if audio is None else AudioKept(_KEPT.get(audio, audio.value))
     write_page(drafts, path, store=Path(parse_target(target).store).name, audio=kept)
     count = sum(len(draft.entries) for draft in drafts)
     output.put(f"session {drafts[0].header.id}: a page of {count} entries written to {path}")
+    if taken is not None:
+        _tell(taken, audio)
     return Exit.SAME
+
+
+def _redaction(
+    no_redact: bool, words: list[str] | None, patterns: list[str] | None, regions: list[str] | None
+) -> dict[str, Any] | None:
+    """What is to be replaced beyond what is found by itself; None: nothing is."""
+    if no_redact:
+        return None
+    extra: list[tuple[str, str]] = []
+    for own in patterns or ():
+        name, mark, pattern = own.partition("=")
+        if not (name and mark and pattern):
+            raise UsageError(f"--pattern {own}: give it a name, and a regular expression: order=AB-[0-9]+")
+        extra.append((name, pattern))
+    return {"words": words or (), "extra": extra, "regions": regions or ()}
+
+
+def _tell(taken: Replaced, audio: AudioChoice | None) -> None:
+    """What was replaced, how often, and what nobody looked for."""
+    rows = [(kind, f"{count:,}", f"{taken.places[kind]:,}") for kind, count in taken.values.items()]
+    output.put_aligned([("replaced", "values", "places"), *rows])
+    output.put(f"not looked for: {'; '.join(taken.not_sought)}")
+    if audio in (None, AudioChoice.KEEP) and any(taken.values.values()):
+        output.note("what was said aloud is kept as it is, these values too: --audio silence takes it out")
 
 
 def _write_test(drafts: list[Draft], path: Path, app: str, audio_files: bool) -> str:

@@ -26,11 +26,14 @@ SHARED = (
     "expect",
     "jobs",
     "matchers",
+    "pattern",
     "playback",
     "playback-ms",
+    "region",
     "strict",
     "stuck-after",
     "timeout",
+    "word",
 )
 """Settings that may stand outside of a command's table: of them, each command takes those that it has."""
 
@@ -48,6 +51,22 @@ class Project:
     path: Path | None = None
     shared: Mapping[str, Any] = field(default_factory=dict[str, Any])
     commands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, "Mapping[str, Any]"])
+
+    def redaction(self) -> dict[str, Any]:
+        """What is to be taken out of recordings beside what is found by itself: arguments of `redacted`.
+
+        Raises:
+            UsageError: a pattern has no name.
+        """
+        patterns: Any = self.shared.get("pattern", {})
+        if not isinstance(patterns, Mapping):
+            raise UsageError(f"{self.path}: pattern = {patterns!r}: a table of names and regular expressions")
+        told = {
+            "words": _texts(self.shared.get("word", ())),
+            "regions": _texts(self.shared.get("region", ())),
+        }
+        found: dict[str, Any] = {name: value for name, value in told.items() if value}
+        return found | ({"extra": dict(cast("Mapping[str, Any]", patterns))} if patterns else {})
 
     def told_to(self, command: str, known: Collection[str]) -> dict[str, Any]:
         """What counts for a command: of what is shared what it knows, and what its own table says.
@@ -110,6 +129,10 @@ def unknown(key: str, known: Collection[str], where: str) -> UsageError:
     near = difflib.get_close_matches(key, known, 1, 0.0)
     nearest = f"; the nearest is {near[0]!r}" if near else ""
     return UsageError(f"{where}: there is no setting {key!r}{nearest}")
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _table(path: Path) -> Mapping[str, Any] | None:

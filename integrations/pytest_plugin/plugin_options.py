@@ -84,7 +84,8 @@ def settings_of(item: pytest.Item) -> PluginOptions:
         told |= marker.kwargs
         name = _name(marker) or name
     try:
-        project = replay_options(project_of(config.rootpath))
+        told_there = project_of(config.rootpath)
+        project, redaction = replay_options(told_there), told_there.redaction()
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
     replay = project | {option: told.pop(option) for option in REPLAY_OPTIONS if option in told}
@@ -93,7 +94,7 @@ def settings_of(item: pytest.Item) -> PluginOptions:
         folder=str(config.getini("realtape_recordings")),
         name=name,
         loop=_one_of("loop", told.pop("loop", "virtual"), ("virtual", "plain")),
-        redact=_redaction(told.pop("redact", config.getini("realtape_redact"))),
+        redact=_redaction(told.pop("redact", config.getini("realtape_redact")), redaction),
         record_audio=_one_of(
             "record_audio", told.pop("record_audio", config.getini("realtape_audio")), AUDIO
         ),
@@ -140,14 +141,15 @@ def _one_of(option: str, value: object, choices: tuple[str, ...]) -> Any:
     return value
 
 
-def _redaction(value: object) -> Mapping[str, Any] | None:
+def _redaction(value: object, project: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What is to be taken out: what the project says, but where the test says otherwise."""
     if isinstance(value, bool):
-        return {} if value else None
+        return project if value else None
     if not isinstance(value, Mapping) or "audio" in value:
         raise pytest.UsageError(
-            f"redact={value!r}: True, False, or arguments of `redacted`: kinds, extra, words"
+            f"redact={value!r}: True, False, or arguments of `redacted`: kinds, extra, words, regions"
         )
-    return cast("Mapping[str, Any]", value)
+    return {**project, **cast("Mapping[str, Any]", value)}
 
 
 def _hosts(value: object) -> tuple[str, ...]:

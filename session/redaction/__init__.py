@@ -6,7 +6,16 @@
 from __future__ import annotations
 
 from ..provenance import AudioRedaction, Redaction
-from .finding import DEFAULT
-from .redacting import redacted
+from .finding import DEFAULT, KINDS
+from .redacting import NOT_SOUGHT, Replaced, redacted, replaced
 
-__all__ = ["DEFAULT", "AudioRedaction", "Redaction", "redacted"]
+__all__ = [
+    "DEFAULT",
+    "KINDS",
+    "NOT_SOUGHT",
+    "AudioRedaction",
+    "Redaction",
+    "Replaced",
+    "redacted",
+    "replaced",
+]

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ...schema.codec import Secrets, is_no_word, place_under
 from ...schema.errors import UsageError
 from .cards import DIGIT_GAP, find_cards
+from .checked_numbers import can_check, find_ibans, find_person_numbers
 from .emails import find_emails
+from .numbering_plans import NumberingPlans
 from .phones import find_phones
 from .spans import Spans
-from .stand_ins import CARD, CREDENTIAL, EMAIL, NUMBERS, PHONE, StandIns
+from .stand_ins import CARD, CREDENTIAL, EMAIL, IBAN, NUMBERS, PERSON, PHONE, StandIns
 from .views import ESCAPE, Folded, Unescaped, View, folds
 
-DEFAULT = (EMAIL, PHONE, CARD, CREDENTIAL)
-"""The kinds that are redacted unless others are asked for."""
+KINDS = (EMAIL, PHONE, CARD, CREDENTIAL, IBAN, PERSON)
+"""The kinds that are found by themselves."""
+
+DEFAULT = KINDS if can_check() else KINDS[:4]
+"""Those that are redacted unless others are asked for."""
 
 WORD = "word"
 MAX_ESCAPES = 4
@@ -24,6 +29,9 @@ MAX_ESCAPES = 4
 
 MIN_KNOWN_DIGITS = 9
 """Digits that are known to be a number are found from this length on even within longer ones."""
+
+_CHECKED = re.compile(r"(?:\d\D{0,3}){4}", re.ASCII)
+"""So many digits, not far apart, has each of them."""
 
 _DIGITS = re.compile(r"(?:\d\D{0,3}){7}", re.ASCII)
 _RUN = re.compile(rf"\d(?:[()]?(?:{DIGIT_GAP}|[/()]){{0,3}}\d){{6,}}", re.ASCII)
@@ -54,9 +62,10 @@ class Finder:
     """Finds values of some kinds.
 
     Args:
-        kinds: of `DEFAULT`.
+        kinds: of `KINDS`.
         extra: further kinds: name → regular expression.
         words: to be found in any case.
+        regions: countries by whose plans telephone numbers are found, too.
 
     Raises:
         UsageError: a kind is not known, or a regular expression is none, or matches nothing at all.
@@ -67,13 +76,17 @@ class Finder:
         kinds: Iterable[str] = DEFAULT,
         extra: Mapping[str, str | re.Pattern[str]] | None = None,
         words: Iterable[str] = (),
+        regions: Sequence[str] = (),
     ) -> None:
         self.kinds = tuple(dict.fromkeys(kinds))
         for kind in self.kinds:
-            if kind not in DEFAULT:
+            if kind not in KINDS:
                 raise UsageError(
-                    f"nothing finds {kind!r}: known are {', '.join(DEFAULT)}; name others as `extra`"
+                    f"nothing finds {kind!r}: known are {', '.join(KINDS)}; name others as `extra`"
                 )
+            if kind not in DEFAULT:
+                raise UsageError(f"{kind}s are found by python-stdnum: pip install 'realtape[redaction]'")
+        self._plans = NumberingPlans(regions)
         self.own: dict[str, re.Pattern[str]] = {}
         for name, pattern in (extra or {}).items():
             self.own[name] = _compiled(name, pattern)
@@ -113,7 +126,7 @@ class Finder:
         text = view.text
         escapes = "\\" in text or "%" in text
         plain = not self.own and not escapes and not folds(text)
-        plain = plain and "@" not in text and not (numbers and _DIGITS.search(text))
+        plain = plain and "@" not in text and not (numbers and _CHECKED.search(text))
         if plain and CREDENTIAL not in self._known and not self._credentials(text, key):
             return []
         levels: list[View] = [view]
@@ -141,6 +154,13 @@ class Finder:
                 yield kind, *match.span()
         for start, end in self._credentials(text, key):
             yield CREDENTIAL, start, end
+        if numbers and _CHECKED.search(text):
+            if IBAN in self.kinds:
+                for start, end in find_ibans(text):
+                    yield IBAN, start, end
+            if PERSON in self.kinds:
+                for start, end in find_person_numbers(text):
+                    yield PERSON, start, end
         if EMAIL in self.kinds:
             for start, end in find_emails(text):
                 yield EMAIL, start, end
@@ -160,6 +180,8 @@ class Finder:
                 yield CARD, start, end
         if PHONE in self.kinds:
             for start, end in find_phones(text, key):
+                yield PHONE, start, end
+            for start, end in self._plans.find(text):
                 yield PHONE, start, end
         if self._known_digits:
             yield from self._known_runs(text)
@@ -184,7 +206,7 @@ class Finder:
 
 
 def _compiled(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
-    if re.fullmatch(r"[\w-]+", name) is None or name in (*DEFAULT, WORD):
+    if re.fullmatch(r"[\w-]+", name) is None or name in (*KINDS, WORD):
         raise UsageError(f"{name!r} cannot name an own kind: take letters and digits, and none of ours")
     try:
         compiled = re.compile(pattern)

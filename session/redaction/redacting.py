@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.errors import UsageError
 from ..drafts import Draft, tree_of, with_tree
 from ..provenance import AudioRedaction, Redaction
 from ..sound import SoundFormats
-from .finding import DEFAULT, Finder, Match
+from .finding import DEFAULT, KINDS, Finder, Match
 from .new_bytes import NewBytes, silence_within
 from .stand_ins import StandIns
 from .texts import KEYED, WORDS, PayloadTexts, SearchedText, Stream
@@ -22,14 +24,45 @@ _FRAMES = frozenset({Kind.FRAME_IN, Kind.FRAME_OUT})
 _BY_USER = frozenset({Kind.SENT, Kind.FRAME_OUT})
 
 
-def redacted(
+NOT_SOUGHT = (
+    "names, addresses, dates of birth, health, unless named as words",
+    "numbers and addresses that are spelled out or dictated",
+    "what is in pictures and base64",
+)
+"""What nothing looks for, in any recording."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Replaced:
+    """What was taken out of recordings.
+
+    Attributes:
+        drafts: without it.
+        values: how many different values, by kind.
+        places: in how many places they stood.
+        not_sought: what nobody looked for, in words.
+    """
+
+    drafts: list[Draft]
+    values: Mapping[str, int]
+    places: Mapping[str, int]
+    not_sought: tuple[str, ...]
+
+
+def redacted(drafts: Sequence[Draft], **options: Any) -> list[Draft]:
+    """The recordings of `replaced`: what its drafts are."""
+    return replaced(drafts, **options).drafts
+
+
+def replaced(
     drafts: Sequence[Draft],
     *,
     audio: AudioRedaction = "keep",
     kinds: Iterable[str] = DEFAULT,
     extra: Mapping[str, str | re.Pattern[str]] | Iterable[tuple[str, str | re.Pattern[str]]] = (),
     words: Iterable[str] = (),
-) -> list[Draft]:
+    regions: Sequence[str] = (),
+) -> Replaced:
     """Recordings in which stand-ins are where values of people were; with a chain of their own.
 
     A pure function: the same drafts give the same ones, and stay as they are. One value has one
@@ -39,9 +72,11 @@ def redacted(
         drafts: sessions of one model object, in order.
         audio: `keep`; `silence`, of the same number of bytes; `drop`: zeros of the same number,
             for a writer that keeps only the numbers.
-        kinds: `email`, `phone`, `card`, `credential`.
+        kinds: `email`, `phone`, `card`, `credential`; with the extra `redaction` also `iban` and
+            `person number`.
         extra: further kinds: name → regular expression.
         words: to be found in any case, whatever stands around them.
+        regions: countries (`DE`) by whose numbering plans telephone numbers are found, too; with that extra.
 
     Raises:
         UsageError: a kind is not known, a regular expression is none, or matches nothing at all.
@@ -49,7 +84,7 @@ def redacted(
     """
     if audio not in ("keep", "silence", "drop"):
         raise UsageError(f"audio={audio!r}: keep, silence or drop it")
-    finder = Finder(kinds, dict(extra), words)
+    finder = Finder(kinds, dict(extra), words, regions)
     before = [Redaction.told_by(draft.header.source) for draft in drafts]
     stay = set(finder.names).intersection(*(one.counts if one else () for one in before)) if before else ()
     stand_ins = StandIns(stay)
@@ -68,7 +103,23 @@ def redacted(
     for session, earlier in zip(sessions, before, strict=True):
         how = str(redaction.after(earlier))
         found.append(session.derived(how, audio, found[-1].header.id if found else None))
-    return found
+    places = Counter(
+        match.kind
+        for session in sessions
+        for match in session.found
+        if stand_ins.replacing(match.kind, match.value)
+    )
+    return Replaced(
+        found,
+        redaction.counts,
+        {kind: places[kind] for kind in finder.names},
+        (
+            *(f"{kind}s" for kind in KINDS if kind not in finder.kinds),
+            *(() if regions else ("telephone numbers by a country's plan: digits that no word calls one",)),
+            *(() if words else ("words of your own",)),
+            *NOT_SOUGHT,
+        ),
+    )
 
 
 class _Session:
@@ -81,7 +132,7 @@ class _Session:
         self._texts: list[SearchedText] = []
         self._streams: dict[Stream, list[View]] = {}
         self._items: dict[int, Cell] = {}
-        self._found: list[Match] = []
+        self.found: list[Match] = []
         self._labels = PayloadTexts(dict(draft.header.labels), free=True)
         self._texts += self._labels.texts
         for entry in draft.entries:
@@ -109,14 +160,14 @@ class _Session:
 
     def matches(self, finder: Finder) -> list[Match]:
         """What is found in it."""
-        self._found = [
+        self.found = [
             match for view, key, numbers in self._texts for match in finder.find(view, key, numbers=numbers)
         ]
-        return self._found
+        return self.found
 
     def replace(self, stand_ins: StandIns) -> None:
         """Put stand-ins in the place of all that was found last."""
-        for match in self._found:
+        for match in self.found:
             for at, char in stand_ins.replacing(match.kind, match.value):
                 match.view.put(match.start + at, char)
 

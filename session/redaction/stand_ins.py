@@ -11,7 +11,10 @@ from collections.abc import Iterable
 from .cards import MIN_CARD_DIGITS, passes_luhn
 
 EMAIL, PHONE, CARD, CREDENTIAL = "email", "phone", "card", "credential"
+IBAN, PERSON = "iban", "person number"
 NUMBERS = frozenset({PHONE, CARD})
+GROUPED = frozenset({IBAN, PERSON})
+"""Letters and digits, which are written in groups or not."""
 COUNTING = 4
 """So many of a stand-in's last letters and digits count."""
 
@@ -22,6 +25,8 @@ def canonical(kind: str, value: str) -> str:
     """What all spellings of a value have in common: digits of a number, else its lower-case letters."""
     if kind in NUMBERS:
         return "".join(char for char in value if "0" <= char <= "9")
+    if kind in GROUPED:
+        return "".join(char.lower() for char in value if char.isalnum())
     return "".join(char.lower() if len(char.lower()) == 1 else char for char in value)
 
 
@@ -84,8 +89,9 @@ class StandIns:
             digits = [at for at, char in enumerate(value) if "0" <= char <= "9"]
             return [(at, char) for at, char in zip(digits, stand_in, strict=True) if value[at] != char]
         changes: list[tuple[int, str]] = []
-        for at in places(kind, value):
-            char = stand_in[at].upper() if value[at].isupper() else stand_in[at]
+        for number, at in enumerate(places(kind, value)):
+            char = stand_in[number if kind in GROUPED else at]
+            char = char.upper() if value[at].isupper() else char
             if char != value[at]:
                 changes.append((at, char))
         return changes

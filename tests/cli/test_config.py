@@ -113,6 +113,7 @@ def test_the_plugin_takes_the_same(project: Project) -> None:
         'matchers = { "*" = { km = { relative = 0.1 }, id = "ignore" } }\n'
         'client-ids = { send_raw_message = ["id"] }\n[tool.realtape.check]\njobs = 2\n'
     )
+    assert project_of(Path.cwd()).redaction() == {}
     assert replay_options(project_of(Path.cwd())) == {
         "strict": True,
         "patience": 3,
@@ -120,6 +121,12 @@ def test_the_plugin_takes_the_same(project: Project) -> None:
         "playback_ms": 5,
         "matchers": {"*": {"km": Tolerance(relative=0.1), "id": IGNORE}},
         "client_ids": {"send_raw_message": ["id"]},
+    }
+    project("[tool.realtape]\nword = 'Ada'\npattern = { order = 'AB-[0-9]+' }\nregion = ['DE']\n")
+    assert project_of(Path.cwd()).redaction() == {
+        "words": ("Ada",),
+        "regions": ("DE",),
+        "extra": {"order": "AB-[0-9]+"},
     }
     project("[tool.realtape]\nstrickt = 1\n")
     with pytest.raises(UsageError, match="strickt"):

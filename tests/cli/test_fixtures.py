@@ -167,3 +167,27 @@ def test_without_further_words_an_export_is_redacted(
     assert found.segments == ({0: b"\1\2\3\4" * 2} if audio is AudioChoice.KEEP else {0: bytes(8)})
     assert (tmp_path / "fixture/audio").exists() is (audio is not AudioChoice.DROP)
     assert realtape("verify", tmp_path / "fixture").code == 0
+
+
+def test_what_was_replaced_and_what_was_not_sought_is_told(realtape: Realtape, tmp_path: Path) -> None:
+    texts = ("Ask Lovelace, lovelace@example.org", "order AB-1234 of LOVELACE, DE89 3704 0044 0532 0130 00")
+    write_fixture([draft(*(marker({"text": text}) for text in texts))], tmp_path / "whole")
+    ran = realtape(
+        *("export", tmp_path / "whole", tmp_path / "fixture", "--word", "Lovelace"),
+        *("--pattern", r"order=AB-\d+", "--region", "DE"),
+    )
+    assert ran.code == 0
+    rows = {line.rsplit(maxsplit=2)[0]: line.split()[-2:] for line in ran.lines[1:-1]}
+    assert rows.pop("replaced") == ["values", "places"]
+    assert rows.pop("word") == ["1", "2"]
+    assert [rows.pop(kind) for kind in ("order", "email", "iban")] == [["1", "1"]] * 3
+    assert set(map(tuple, rows.values())) == {("0", "0")}
+    assert ran.lines[-1].startswith("not looked for: names, addresses, ")
+    assert "--audio silence takes it out" in ran.err
+    (found,) = read_fixture(tmp_path / "fixture")
+    told = "".join(entry.payload for entry in found.entries).lower()
+    assert not [one for one in ("lovelace", "1234", "3704") if one in told]
+    quiet = realtape("export", tmp_path / "whole", tmp_path / "quiet", "--audio", "silence")
+    assert (quiet.code, quiet.err) == (0, "")
+    ran = realtape("export", tmp_path / "whole", tmp_path / "other", "--pattern", "AB")
+    assert (ran.code, "give it a name" in ran.err) == (2, True)

@@ -381,3 +381,46 @@ def test_what_looks_otherwise_is_changed_where_it_is_written(text: str) -> None:
             if match.view.text[at].isdigit():
                 match.view.put(at, "5")
     assert len(cell.now) == len(text)
+
+
+IBANS = ["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "fr14-2004-1010-0505-0001-3M02-606"]
+
+
+@pytest.mark.parametrize("iban", IBANS)
+def test_an_account_is_known_by_its_check_digits(iban: str) -> None:
+    for text in (iban, f"Pay to {iban} today", f"({iban}), please", f"IBAN: {iban}."):
+        assert ("iban", iban) in found(text)
+    changed = iban[:-1] + ("7" if iban[-1] != "7" else "8")
+    assert "iban" not in dict(found(changed))
+
+
+@given(
+    st.sampled_from(IBANS), st.integers(0, 60), st.sampled_from(["\u00a0", "\u2009", "\u200b", " - ", "."])
+)
+def test_an_account_is_found_however_it_is_grouped(iban: str, at: int, gap: str) -> None:
+    at = 1 + at % (len(iban) - 1)
+    assert [kind for kind, _ in found(f"to {iban[:at]}{gap}{iban[at:]} now")] == ["iban"]
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "RCCMNL83S18D969H",
+        "54362315K",
+        "X-2482300-W",
+        "2 95 10 99 126 111 93",
+        "390.533.447-05",
+        "536-90-4399",
+    ],
+)
+def test_numbers_of_persons_with_a_strict_form(number: str) -> None:
+    assert ("person number", number) in found(f"it is {number}, thank you")
+    assert "person number" not in dict(found(f"it is x{number}"))
+
+
+def test_numbers_by_the_plan_of_a_country() -> None:
+    text = "Bestellung 0176 12345678 am 24.12."
+    assert found(text) == []
+    assert found(text, regions=["de"]) == [("phone", "0176 12345678")]
+    with pytest.raises(UsageError, match="'XX' is no country"):
+        found(text, regions=["XX"])

@@ -48,7 +48,7 @@ def test_where_nothing_is_to_be_taken_out_nothing_is(store: Path) -> None:
     drafts = asyncio.run(Recording.open(store)).drafts()
     for before, after in zip(drafts, redacted(drafts), strict=True):
         assert after.header.source.startswith(
-            "redacted (email 0, phone 0, card 0, credential 0; audio keep), of "
+            "redacted (email 0, phone 0, card 0, credential 0, iban 0, person number 0; audio keep), of "
         )
         assert [entry.flags for entry in after.entries] == [entry.flags for entry in before.entries]
         for one, other in zip(before.entries, after.entries, strict=True):

@@ -19,9 +19,10 @@ from realtape.schema import STANDARD, Codec, Flag, Kind, UsageError
 from realtape.schema import events as ev
 from realtape.schema import sends as se
 from realtape.session.drafts import Draft, reference_in, tree_of
+from realtape.session.fields import facts_of
 from realtape.session.fixture import read_fixture, write_fixture
-from realtape.session.redaction import DEFAULT, Redaction, redacted
-from support.fixtures import draft, raw
+from realtape.session.redaction import DEFAULT, Redaction, redacted, replaced
+from support.fixtures import draft, raw, received
 from support.planted import EMAILS, SECRETS, Session, sessions
 
 FEW = settings(max_examples=max(6, settings().max_examples // 8))
@@ -428,10 +429,10 @@ def test_what_is_derived_of_it_says_that_it_was_redacted() -> None:
     (one,) = redacted([session.draft()], audio="silence")
     cut = one.derived("trimmed", one.entries).derived("again", one.entries)
     assert Redaction.told_by(cut.header.source) == Redaction(
-        {"email": 1, "phone": 0, "card": 0, "credential": 0}, "silence"
+        {**dict.fromkeys(DEFAULT, 0), "email": 1}, "silence"
     )
     (twice,) = redacted([cut], kinds=["email"], words=["Ada"])
-    counts = {"email": 1, "phone": 0, "card": 0, "credential": 0, "word": 0}
+    counts = {**dict.fromkeys(DEFAULT, 0), "email": 1, "word": 0}
     assert Redaction.told_by(twice.header.source) == Redaction(counts, "silence")
     assert Redaction.told_by("recorder") is None
 
@@ -483,3 +484,16 @@ def test_without_the_kind_they_stay() -> None:
     session.add(Kind.SENT, se.RealtimeModelSendUserInput(CREDENTIALS[0]), "send_user_input")
     (one,) = redacted([session.draft()], kinds=["email"])
     assert secret_in(one, CREDENTIALS[0])
+
+
+def test_an_account_has_one_stand_in_in_all_its_spellings_and_places_are_counted() -> None:
+    spelled = ["DE89 3704 0044 0532 0130 00", "DE89370400440532013000", "de89-3704-0044-0532-0130-00"]
+    taken = replaced([draft(*(received("output_text_delta", item_id=one[:5], delta=one) for one in spelled))])
+    (after,) = taken.drafts
+    texts = [facts_of(entry)["delta"] for entry in after.entries]
+    assert texts == ["XX55 5555 5555 5555 5500 00", "XX55555555555555550000", "xx55-5555-5555-5555-5500-00"]
+    assert (taken.values["iban"], taken.places["iban"]) == (1, 3)
+    again = replaced([after])
+    assert (again.values["iban"], again.places["iban"]) == (0, 0)
+    assert any("words of your own" in one for one in taken.not_sought)
+    assert not any("words of your own" in one for one in replaced([after], words=["Ada"]).not_sought)
