@@ -44,6 +44,10 @@ _MAX_SAID = 100_000
 """Characters of a line of a conversation."""
 
 
+_LANES_WIDTH = 110
+"""Columns of lanes that go into a pipe."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Selection:
     """Which entries to show, and how; an empty set selects all.
@@ -53,6 +57,7 @@ class Selection:
         everything: fold nothing, leave out nothing.
         conversation: only who said what.
         follow: wait for what is still to be recorded.
+        lanes: draw the sound only.
     """
 
     kinds: frozenset[str] = frozenset()
@@ -63,6 +68,7 @@ class Selection:
     everything: bool = False
     conversation: bool = False
     follow: bool = False
+    lanes: bool = False
 
     @property
     def folds(self) -> bool:
@@ -113,6 +119,9 @@ def show(
     follow: Annotated[
         bool, typer.Option("--follow", help="While it is recorded: go on with what comes, to its end.")
     ] = False,
+    lanes: Annotated[
+        bool, typer.Option("--lanes", help="Only the sound, and what was heard of it, drawn over the time.")
+    ] = False,
     wanted: SessionFilter = EVERY,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one entry a line, with every column.")
@@ -128,7 +137,10 @@ def show(
         everything,
         conversation,
         follow,
+        lanes,
     )
+    if lanes and (as_json or selection != Selection(lanes=True)):
+        raise UsageError("--lanes draws whole sessions: leave the other options out")
     if conversation and (kind or type or everything):
         raise UsageError("--conversation is what was said and done, and no entries: leave the others out")
     words = parse_target(target)
@@ -175,7 +187,9 @@ async def _show(target: Target, selection: Selection, as_json: bool) -> int:
 
 
 async def _show_session(recording: Recording, selection: Selection, as_json: bool) -> None:
-    if selection.conversation:
+    if selection.lanes:
+        _show_lanes(recording)
+    elif selection.conversation:
         await _show_conversation(recording, selection, as_json)
     elif as_json:
         async for entry in _read(recording, selection, sys.stdout.flush):
@@ -189,6 +203,15 @@ async def _show_session(recording: Recording, selection: Selection, as_json: boo
         learned = recording.origins
         if learned is not None:
             output.put(f"origins: {learned}")
+
+
+def _show_lanes(recording: Recording) -> None:
+    from ..viewer import lane_text  # what draws is not needed for anything else
+
+    console = output.console(sys.stdout)
+    width = console.width if console.is_terminal else _LANES_WIDTH
+    for line in [_title(recording), *lane_text(recording.drafts()[0], width)]:
+        output.put(line)
 
 
 async def _show_conversation(recording: Recording, selection: Selection, as_json: bool) -> None:

@@ -13,10 +13,20 @@ from ..schema.lazy_doors import open_lazily
 
 if TYPE_CHECKING:
     from .comparison_page import write_comparison
+    from .lane_text import lane_text
     from .page_file import Noted, page_of, write_page
     from .session_sound import AudioKept
     from .view_server import new_token, view_application
 
-__all__ = ["AudioKept", "Noted", "new_token", "page_of", "view_application", "write_comparison", "write_page"]
+__all__ = [
+    "AudioKept",
+    "Noted",
+    "lane_text",
+    "new_token",
+    "page_of",
+    "view_application",
+    "write_comparison",
+    "write_page",
+]
 
 open_lazily(__name__)
