@@ -13,15 +13,15 @@ import io
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 from ..lab import PATIENCE_SECONDS, variation_settings
 from ..lab.invariants import ALL, CallsAnsweredOnce, Invariant, check
 from ..recorder import InMemory, Recorder
-from ..replay import Application, Played, replay, run
+from ..replay import Application, Played, ReplayOptions, replay, run
 from ..schema import Kind, RealtapeError, RealtimeModel
 from ..schema.log import StoreLocation
-from ..session import Draft, Recording
+from ..session import Draft, Recording, ToolCalls
 from .classes import recorder_class, replay_class
 
 
@@ -54,19 +54,48 @@ def observe(
         rules: that a sound application keeps.
     """
     printed = io.StringIO()
-    recorder = _in_memory(recorder_class(replay_class(drafts[0].header.versions)))("in memory")
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        played = run(_observe(drafts, application, patience, recorder))
-    recorder.close_blocking()
-    violations = _violations(drafts, recorder.drafts(), patience, rules)
+        played, made = recorded_replay(drafts, application, **variation_settings(patience=patience))
+    violations = _violations(drafts, made, patience, rules)
     told = {one.what for one in violations}
     unanswered = [one for one in _unanswered(drafts, played) if one.what not in told]
     return [*_of_play(played, patience), *unanswered, *violations]
 
 
+def recorded_replay(
+    drafts: Sequence[Draft], application: Application, **options: Unpack[ReplayOptions]
+) -> tuple[Played, list[Draft]]:
+    """Replay sessions into an application, on an event loop of its own, and record that, in memory; without
+    digests.
+
+    Args:
+        drafts: of one model object, in order.
+        options: of the replay.
+    """
+    recorder = _in_memory(recorder_class(replay_class(drafts[0].header.versions)))("in memory")
+    played = run(_observe(drafts, application, recorder, options))
+    recorder.close_blocking()
+    return played, recorder.drafts()
+
+
 @functools.cache
 def _in_memory(recorder: type[Recorder]) -> Callable[[str], InMemory]:
     return cast("Any", type("InMemoryRecorder", (InMemory, recorder), {}))
+
+
+def tool_seconds(recording: Recording | Sequence[Draft]) -> dict[str, float]:
+    """How long each tool call of a session took, in seconds, by its `call_id`: for an application whose tools
+    are to take as long as in a variation, where another one may be the quicker. Blocking.
+
+    Raises:
+        CorruptRecordError: it cannot be read.
+    """
+    drafts = recording.drafts() if isinstance(recording, Recording) else recording
+    calls = ToolCalls()
+    for draft in drafts:
+        for entry in draft.entries:
+            calls.read(entry)
+    return {call.call_id: call.seconds for call in calls.calls()}
 
 
 class UnsoundError(RealtapeError, AssertionError):
@@ -113,14 +142,13 @@ def assert_sound(
 
 
 async def _observe(
-    drafts: list[Draft], application: Application, patience: float, recorder: Recorder
+    drafts: Sequence[Draft], application: Application, recorder: Recorder, options: ReplayOptions
 ) -> Played:
     async def recorded(model: RealtimeModel) -> None:
         await application(recorder.wrap(model))
 
     async with Recording.of(*drafts, name="a variation") as recording:
-        model = replay_class(recording.header.versions)
-        return await replay(recording, recorded, model=model, **variation_settings(patience=patience))
+        return await replay(recording, recorded, model=replay_class(recording.header.versions), **options)
 
 
 def _of_play(played: Played, patience: float) -> list[Failure]:

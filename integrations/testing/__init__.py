@@ -6,8 +6,17 @@
 
 from __future__ import annotations
 
-from ..soundness import UnsoundError, assert_sound
+from ..soundness import UnsoundError, assert_sound, tool_seconds
+from .observed import Observed, observed
 from .served import ServedModel
 from .session_machine import SessionMachine
 
-__all__ = ["ServedModel", "SessionMachine", "UnsoundError", "assert_sound"]
+__all__ = [
+    "Observed",
+    "ServedModel",
+    "SessionMachine",
+    "UnsoundError",
+    "assert_sound",
+    "observed",
+    "tool_seconds",
+]
