@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Declared] = {
     "view": Declared("view_command", "view", "See and hear a store's sessions in a browser of this machine"),
     "heard": Declared("heard_command", "heard", "Show what the user really heard of what the model said"),
     "stats": Declared("stats_command", "stats", "Count and measure what happened in sessions"),
+    "views": Declared("views_command", "views", "Make SQL views of what sessions come to in a store"),
     "replay": Declared("replay_command", "replay", "Replay a recording into an application"),
     "serve": Declared("serve_command", "serve", "Replay a recording to any client, as its server"),
     "proxy": Declared("proxy_command", "proxy", "Record what any client and its provider say to each other"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from ..schema import CorruptRecordError, SessionRecord
 from ..schema.log import fetch_headers, open_blocking
@@ -12,13 +13,27 @@ from ..session.fixture import located
 from .filter_options import fitting, refuse_both
 
 
+class DerivedSession(NamedTuple):
+    """A session, and what it comes to.
+
+    Attributes:
+        target: as it was named.
+        key, head: its key in its store, and the last digest of its chain.
+    """
+
+    target: Target
+    key: int
+    head: bytes
+    derived: Derived
+
+
 def derived_sessions(
     targets: Sequence[Target],
     wanted: SessionFilter = EVERY,
     *,
     every: bool,
     threshold_dbfs: float = THRESHOLD_DBFS,
-) -> Iterator[Derived | CorruptRecordError]:
+) -> Iterator[DerivedSession | CorruptRecordError]:
     """What each session comes to that is meant, one after another; or why it cannot be read.
 
     Args:
@@ -44,6 +59,8 @@ def derived_sessions(
                     yield session
                     continue
                 try:
-                    yield derive_stored(connection, session, threshold_dbfs=threshold_dbfs)
+                    derived = derive_stored(connection, session, threshold_dbfs=threshold_dbfs)
                 except CorruptRecordError as error:
                     yield error
+                else:
+                    yield DerivedSession(target, session.key, session.last_digest, derived)

@@ -42,9 +42,10 @@ def heard(
             output.note(str(one))
             code = Exit.INCOMPLETE
         elif as_json:
-            told += [{"session": one.header.id, **dataclasses.asdict(part)} for part in one.heard]
+            header, parts = one.derived.header, one.derived.heard
+            told += [{"session": header.id, **dataclasses.asdict(part)} for part in parts]
         else:
-            _show(one)
+            _show(one.derived)
     if as_json:
         output.put_json(told, indent=2)
     return code

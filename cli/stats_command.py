@@ -6,16 +6,19 @@ import csv
 import dataclasses
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
+from sqlalchemy import Engine
 
 from ..schema import CorruptRecordError, UsageError
-from ..session import EVERY, SessionFilter, parse_target
+from ..schema.log import locate, make_derived_tables, open_for_changes, put_derived, store_errors
+from ..session import EVERY, SessionFilter, Target, parse_target
 from ..session.derived import (
     PERCENTILES,
     THRESHOLD_DBFS,
@@ -24,9 +27,11 @@ from ..session.derived import (
     Prices,
     Summary,
     cost_of,
+    table_rows,
 )
+from ..session.fixture import is_fixture
 from . import output
-from .derived_sessions import derived_sessions
+from .derived_sessions import DerivedSession, derived_sessions
 from .exit_codes import Exit
 from .filter_options import filtered
 from .ls_command import started_at
@@ -63,6 +68,12 @@ def stats(
     threshold: Annotated[
         float, typer.Option(metavar="DBFS", help="From which loudness on a sound is heard.")
     ] = THRESHOLD_DBFS,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write", help="Write turns, heard, interruptions and latency into tables of the store."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print an object: the summary, and rows.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print rows as CSV.")] = False,
 ) -> int:
@@ -75,14 +86,18 @@ def stats(
     rows: list[dict[str, Any]] = []
     code = Exit.SAME
     named = [parse_target(one) for one in targets]
-    for one in derived_sessions(named, wanted, every=True, threshold_dbfs=threshold):
-        if isinstance(one, CorruptRecordError):
-            output.note(str(one))
-            code = Exit.INCOMPLETE
-            continue
-        summary.add(one)
-        if as_json or as_csv:
-            rows += rows_of(one, table, summary.prices)
+    with ExitStack() as stack:
+        stores = {one.store: stack.enter_context(_writable(one)) for one in named} if write else {}
+        for one in derived_sessions(named, wanted, every=True, threshold_dbfs=threshold):
+            if isinstance(one, CorruptRecordError):
+                output.note(str(one))
+                code = Exit.INCOMPLETE
+                continue
+            summary.add(one.derived)
+            if write:
+                _write(stores[one.target.store], one, threshold)
+            if as_json or as_csv:
+                rows += rows_of(one.derived, table, summary.prices)
     if as_json:
         output.put_json({"summary": summary_facts(summary), table.value: rows}, indent=2)
     elif as_csv:
@@ -90,6 +105,23 @@ def stats(
     else:
         _put(summary)
     return code
+
+
+@contextmanager
+def _writable(target: Target) -> Generator[Engine]:
+    """A store with the tables, for who may wait for its recorders."""
+    if is_fixture(target.store):
+        raise UsageError(f"{target.store} is a fixture: --write fills tables of a store")
+    address = locate(target.store)
+    with store_errors(address), open_for_changes(address) as engine:
+        with engine.begin() as connection:
+            make_derived_tables(connection)
+        yield engine
+
+
+def _write(engine: Engine, one: DerivedSession, threshold_dbfs: float) -> None:
+    with engine.begin() as connection:
+        put_derived(connection, one.key, one.head.hex(), threshold_dbfs, table_rows(one.derived))
 
 
 def rows_of(derived: Derived, table: DerivedTable, prices: Prices | None) -> list[dict[str, Any]]:

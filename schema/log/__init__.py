@@ -11,6 +11,7 @@ from ..lazy_doors import open_lazily
 
 if TYPE_CHECKING:
     from .addresses import Address, MemoryDatabase, StoreLocation, locate
+    from .derived_tables import DERIVED_TABLES, derived_heads, make_derived_tables, put_derived
     from .digest_chain import DigestChain
     from .digests import entry_digest, header_digest
     from .driver_errors import store_errors
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     )
     from .seals import SealedChain, SealKey, can_seal, put_seal
     from .space import free_bytes, give_back, rewrite, shares, shorten, used_bytes
+    from .sql_views import VIEW_NAMES, make_views, views_of
     from .stores import (
         file_damage,
         open_blocking,
@@ -62,7 +64,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BARE_FIELDS",
+    "DERIVED_TABLES",
     "SESSION_COLUMNS",
+    "VIEW_NAMES",
     "Address",
     "DigestChain",
     "Lock",
@@ -79,6 +83,7 @@ __all__ = [
     "can_seal",
     "count_kinds",
     "count_sessions",
+    "derived_heads",
     "entry_batches",
     "entry_digest",
     "entry_of",
@@ -102,6 +107,8 @@ __all__ = [
     "insert_segment",
     "insert_session",
     "locate",
+    "make_derived_tables",
+    "make_views",
     "mark_erased",
     "mark_interrupted",
     "note_erasure",
@@ -113,6 +120,7 @@ __all__ = [
     "pending_erasures",
     "pin",
     "pinned",
+    "put_derived",
     "put_origins",
     "put_seal",
     "read",
@@ -127,6 +135,7 @@ __all__ = [
     "store_errors",
     "unpin",
     "used_bytes",
+    "views_of",
     "was_removed",
 ]
 

@@ -8,11 +8,14 @@ store of ours.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import delete, inspect, literal_column, table, text
 from sqlalchemy.engine import Connection
 
+from ..errors import UsageError
 from .tables import APPLICATION_ID, METADATA, STORE
 
 
@@ -25,12 +28,15 @@ class Addition(NamedTuple):
         owner: the module that alone reads and writes it.
         session: the column with a session's key, whose rows are deleted with the session; None where rows
             outlive it.
+        asked: it is made when somebody asks for it, and not with the store. Names like these others may have
+            for something of their own: on PostgreSQL, too, only what was made by us is ours.
     """
 
     name: str
     sql: str
     owner: str
     session: str | None
+    asked: bool = False
 
 
 LOCKS = Addition(
@@ -75,13 +81,75 @@ SEALS = Addition(
 )
 """What sessions came to at each commit, vouched for by who has the key."""
 
-ADDITIONS: tuple[Addition, ...] = (LOCKS, ORIGINS, PINS, RECEIPTS, SEALS)
+_DERIVED = "schema/log/derived_tables.py"
+_AT = "session INTEGER NOT NULL, seq INTEGER NOT NULL"
+
+TURNS = Addition(
+    "turns",
+    f"CREATE TABLE turns ({_AT}, number INTEGER NOT NULL, kind TEXT NOT NULL, item_id TEXT NOT NULL, "
+    "server_begin_ms DOUBLE PRECISION, server_end_ms DOUBLE PRECISION, server_began_ns BIGINT, "
+    "server_ended_ns BIGINT, told_began_ns BIGINT, told_ended_ns BIGINT, wave_began_ns BIGINT, "
+    "wave_ended_ns BIGINT, committed_ns BIGINT, text TEXT NOT NULL, response_ids TEXT NOT NULL, "
+    "answer TEXT NOT NULL, PRIMARY KEY (session, number))",
+    _DERIVED,
+    "session",
+    asked=True,
+)
+HEARD = Addition(
+    "heard",
+    f"CREATE TABLE heard ({_AT}, item_id TEXT NOT NULL, content_index INTEGER NOT NULL, "
+    "response_id TEXT NOT NULL, generated_ms DOUBLE PRECISION NOT NULL, given_ms DOUBLE PRECISION, "
+    "heard_ms DOUBLE PRECISION, assumed INTEGER NOT NULL, interrupted INTEGER NOT NULL, "
+    "truncate_ms DOUBLE PRECISION, truncate_seq INTEGER, acknowledged_ms DOUBLE PRECISION, "
+    "acknowledged_seq INTEGER, refused TEXT NOT NULL, text TEXT NOT NULL, kept_text TEXT NOT NULL, "
+    "unheard_text TEXT NOT NULL, discrepancies TEXT NOT NULL, PRIMARY KEY (session, item_id, content_index))",
+    _DERIVED,
+    "session",
+    asked=True,
+)
+INTERRUPTIONS = Addition(
+    "interruptions",
+    f"CREATE TABLE interruptions ({_AT}, by_whom TEXT NOT NULL, user_item_id TEXT NOT NULL, "
+    "item_id TEXT NOT NULL, content_index INTEGER NOT NULL, response_id TEXT NOT NULL, "
+    "began_ns BIGINT NOT NULL, silent_ns BIGINT, silence_ms DOUBLE PRECISION, heard_ms DOUBLE PRECISION, "
+    "assumed INTEGER NOT NULL, lost_ms DOUBLE PRECISION, lost_text TEXT NOT NULL, "
+    "PRIMARY KEY (session, seq))",
+    _DERIVED,
+    "session",
+    asked=True,
+)
+LATENCY = Addition(
+    "latency",
+    f"CREATE TABLE latency ({_AT}, turn INTEGER NOT NULL, response_id TEXT NOT NULL, "
+    "ended_ns BIGINT NOT NULL, ended_by TEXT NOT NULL, first_byte_ms DOUBLE PRECISION, "
+    "first_sound_ms DOUBLE PRECISION, played_ms DOUBLE PRECISION, assumed INTEGER NOT NULL, "
+    "tool_ms DOUBLE PRECISION NOT NULL, PRIMARY KEY (session, turn))",
+    _DERIVED,
+    "session",
+    asked=True,
+)
+DERIVATIONS = Addition(
+    "derivations",
+    "CREATE TABLE derivations (session INTEGER NOT NULL PRIMARY KEY, version INTEGER NOT NULL, "
+    "threshold_dbfs DOUBLE PRECISION NOT NULL, head TEXT NOT NULL, derived_ns BIGINT NOT NULL)",
+    _DERIVED,
+    "session",
+    asked=True,
+)
+"""Of which sessions the four tables above hold what they come to (`realtape stats --write`), derived of which
+head of their chain."""
+
+ADDITIONS: tuple[Addition, ...] = (
+    *(LOCKS, ORIGINS, PINS, RECEIPTS, SEALS),
+    *(TURNS, HEARD, INTERRUPTIONS, LATENCY, DERIVATIONS),
+)
 
 
 def make_additions(connection: Connection) -> None:
-    """Make those that a store lacks, in the caller's transaction."""
-    there = set(inspect(connection).get_table_names()) | set(inspect(connection).get_view_names())
-    missing = [addition for addition in ADDITIONS if addition.name not in there]
+    """Make those that a store lacks, in the caller's transaction; what is made when it is asked for, is
+    not."""
+    there = _names(connection)
+    missing = [one for one in ADDITIONS if one.name not in there and not one.asked]
     if missing and connection.dialect.name == "postgresql":  # another recorder may be making them, too
         connection.execute(text(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})"))
     for addition in missing:
@@ -89,10 +157,43 @@ def make_additions(connection: Connection) -> None:
         connection.execute(text(addition.sql.replace("TABLE", "TABLE IF NOT EXISTS", 1)))
 
 
+def make_asked(connection: Connection, wanted: Sequence[Addition]) -> None:
+    """Make additions that somebody asks for, where the store lacks them; in the caller's transaction.
+
+    Raises:
+        UsageError: something else has the name of one.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({APPLICATION_ID})"))
+    there = _names(connection)
+    for addition in wanted:
+        if addition.name not in there:
+            connection.execute(text(addition.sql))
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"COMMENT ON TABLE {addition.name} IS '{_comment(addition)}'"))
+        elif not has_addition(connection, addition):
+            raise UsageError(f"{addition.name} is something else in this store: rename it, and try again")
+
+
+def _names(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names()) | set(inspect(connection).get_view_names())
+
+
+def _comment(addition: Addition) -> str:
+    """What an addition that is asked for says of itself on PostgreSQL, which keeps no statement."""
+    digest = hashlib.sha256(addition.sql.encode()).hexdigest()
+    return f"realtape: derived, outside the chain, {digest[:16]}"
+
+
 def has_addition(connection: Connection, addition: Addition) -> bool:
     """Whether a store has this addition, and not something else by its name."""
     if connection.dialect.name != "sqlite":
-        return inspect(connection).has_table(addition.name)
+        if not inspect(connection).has_table(addition.name):
+            return False
+        if not addition.asked:
+            return True
+        told = inspect(connection).get_table_comment(addition.name)["text"]
+        return told == _comment(addition)
     query = "SELECT count(*) FROM sqlite_master WHERE name = ? AND type = 'table' AND sql = ?"
     return bool(connection.exec_driver_sql(query, (addition.name, addition.sql)).scalar_one())
 

@@ -16,6 +16,7 @@ from .loudness import THRESHOLD_DBFS, Loudness
 from .prices import Prices
 from .response_records import ResponseRecord
 from .summary import PERCENTILES, Distribution, Summary, cost_of
+from .table_rows import table_rows
 from .token_counts import TokenCounts
 from .tool_records import ToolRecord
 from .turn_records import TurnRecord
@@ -45,4 +46,5 @@ __all__ = [
     "derive",
     "derive_draft",
     "derive_stored",
+    "table_rows",
 ]

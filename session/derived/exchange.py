@@ -107,7 +107,7 @@ class Exchange:
                 item = mapping(fields.get("item"))
                 return {"type": "conversation.item.added", "item": {**item, "id": item.get("item_id")}}
             case "audio":
-                return {"type": _OF_EVENTS["audio"], **fields, "delta": fields.get("data")}
+                return {**fields, "type": _OF_EVENTS["audio"], "delta": fields.get("data")}
             case type:
                 if type in _OF_EVENTS:
                     return {**fields, "type": _OF_EVENTS[type]}
