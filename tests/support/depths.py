@@ -11,7 +11,7 @@ from typing import Any
 from realtape.schema.codec import to_json
 from realtape.schema.entries import Entry, Kind
 from realtape.session.drafts import Draft, reference_in
-from realtape.session.fields import event_fields, mapping, payload
+from realtape.session.fields import event_fields, mapping, payload, sequence
 
 Message = dict[str, Any]
 
@@ -69,8 +69,8 @@ def _frame(entry: Entry, kind: Kind, message: Message) -> Entry:
             references.append({"$": "base64", "at": list(reference_in(tree) or ())})
             return f"@{len(references) - 1}@"
         if isinstance(tree, dict):
-            return {key: cut(value) for key, value in tree.items()}
-        return [cut(one) for one in tree] if isinstance(tree, list) else tree
+            return {key: cut(value) for key, value in mapping(tree).items()}
+        return [cut(one) for one in sequence(tree)] if isinstance(tree, list) else tree
 
     text = json.dumps(cut(message))
     pieces: list[Any] = []

@@ -81,15 +81,12 @@ def test_both_say_the_same(store: str) -> None:
     ):
         for view in views_of("sqlite"):
             here.execute(view.sql)
-        ids = [
-            dict(connection.execute("SELECT key, id FROM sessions").fetchall())
-            if connection is here
-            else dict(there.execute(text("SELECT key, id FROM sessions")).all())  # type: ignore[arg-type]
-            for connection in (here, there)
-        ]
+        query = "SELECT key, id FROM sessions"
+        ours_of: dict[int, str] = dict(here.execute(query).fetchall())
+        theirs_of: dict[int, str] = {row[0]: row[1] for row in there.execute(text(query))}
         for name in VIEW_NAMES[1:]:
-            ours = by_id(here.execute(f"SELECT * FROM {name}").fetchall(), ids[0])
-            theirs = by_id(list(there.execute(text(f"SELECT * FROM {name}"))), ids[1])
+            ours = by_id(here.execute(f"SELECT * FROM {name}").fetchall(), ours_of)
+            theirs = by_id(list(there.execute(text(f"SELECT * FROM {name}"))), theirs_of)
             assert len(ours) > 5
             assert theirs == ours, name
 
