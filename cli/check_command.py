@@ -28,10 +28,10 @@ _WORST = (Exit.DIVERGED, Exit.MISUSE, Exit.INCOMPLETE, Exit.SAME)
 
 
 def check(
-    places: Annotated[
-        list[str],
+    recordings: Annotated[
+        list[str] | None,
         typer.Argument(metavar="DIR…", help="Folders with recordings, or single ones; searched in depth."),
-    ],
+    ] = None,
     app: Annotated[
         str | None,
         typer.Option(metavar="MODULE:CALLABLE", help="The application, `async def app(model): ...`."),
@@ -64,6 +64,17 @@ def check(
         str,
         typer.Option(metavar="WHERE", help="interface, wire or auto, as with replay."),
     ] = "auto",
+    redactor: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="A redactor of the recorder's: what is sent passes it, too.",
+        ),
+    ] = None,
+    clocks: Annotated[
+        bool,
+        typer.Option("--clocks", help="time.time and datetime.now follow the recording (realtape[clocks])."),
+    ] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="What was not checked is a failure, as with replay.")
     ] = False,
@@ -88,7 +99,9 @@ def check(
     Reports each that is not the same, and a summary. Every divergence is collected.
     """
     began = time.perf_counter()
-    corpus = find(places)
+    if not recordings:
+        raise UsageError("say where the recordings are: DIR, or `recordings` in [tool.realtape]")
+    corpus = find(recordings)
     expected = expectation_of(expect or ())
     wishes = [
         Wish(
@@ -103,6 +116,8 @@ def check(
             audio=audio,
             playback=playback,
             playback_ms=playback_ms,
+            redactors=tuple(redactor or ()),
+            clocks=clocks,
             depth=depth,
         )
         for one in corpus

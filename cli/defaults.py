@@ -43,17 +43,21 @@ class Defaults(dict[str, Any]):
 
 
 def options_of(command: Any) -> Mapping[str, Any]:
-    """The options of a command, by the names that settings have."""
-    return {
+    """The options of a command, by the names that settings have; and a list that may be left out."""
+    found = {
         option.removeprefix("--"): parameter
         for parameter in command.params
         for option in parameter.opts
         if option.startswith("--") and option != "--help"
     }
+    lists = {one.name: one for one in command.params if one.nargs == -1 and not one.required}
+    return found | lists
 
 
 def _as_option(parameter: Any, value: Any) -> Any:
     """A setting as one would type it."""
+    if parameter.nargs == -1:
+        return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]
     if parameter.multiple:
         if isinstance(value, dict):
             return [f"{key}={one}" for key, one in value.items()]  # pyright: ignore[reportUnknownVariableType]

@@ -69,6 +69,17 @@ def replay(
             "deepest that was recorded whole.",
         ),
     ] = "auto",
+    redactor: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:NAME",
+            help="A redactor of the recorder's: what is sent passes it, too.",
+        ),
+    ] = None,
+    clocks: Annotated[
+        bool,
+        typer.Option("--clocks", help="time.time and datetime.now follow the recording (realtape[clocks])."),
+    ] = False,
     strict: Annotated[
         bool,
         typer.Option("--strict", help="What was not checked is a failure, and so are changed settings."),
@@ -132,6 +143,8 @@ def replay(
                 audio=audio,
                 playback=playback,
                 playback_ms=playback_ms,
+                redactors=tuple(redactor or ()),
+                clocks=clocks,
                 depth="interface" if interactive and depth == "auto" else depth,
             )
             played = interact(wish) if interactive else _play(wish, None if as_html is None else kept)

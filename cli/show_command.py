@@ -32,6 +32,7 @@ from ..session import (
     seconds,
     words,
 )
+from ..session.fields import server_message, text_of
 from ..session.fixture import located
 from . import output
 from .bounds import Bound, parse_bound
@@ -53,6 +54,7 @@ class Selection:
     """Which entries to show, and how; an empty set selects all.
 
     Attributes:
+        without: types that are left out, of events and of the provider's messages.
         pattern: only what contains this.
         everything: fold nothing, leave out nothing.
         conversation: only who said what.
@@ -64,6 +66,7 @@ class Selection:
     types: frozenset[str] = frozenset()
     first: Bound = dataclasses.field(default_factory=Bound)
     last: Bound = dataclasses.field(default_factory=Bound)
+    without: frozenset[str] = frozenset()
     pattern: re.Pattern[str] | None = None
     everything: bool = False
     conversation: bool = False
@@ -77,6 +80,8 @@ class Selection:
 
     def matches(self, entry: Entry) -> bool:
         """Whether the entry is of a selected kind and type."""
+        if self.without and (entry.type in self.without or _message_type(entry) in self.without):
+            return False
         return (not self.kinds or entry.kind in self.kinds) and (not self.types or entry.type in self.types)
 
     def contains(self, *texts: str) -> bool:
@@ -101,6 +106,10 @@ def show(
         typer.Option(
             metavar="TYPE", help="Only entries of this type, such as function_call; may be repeated."
         ),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE", help="Leave out entries of this type; may be repeated."),
     ] = None,
     grep: Annotated[
         str | None,
@@ -133,6 +142,7 @@ def show(
         frozenset(type or ()),
         parse_bound("--from", first),
         parse_bound("--to", last),
+        frozenset(without or ()),
         _pattern(grep),
         everything,
         conversation,
@@ -160,6 +170,11 @@ def show(
 async def show_timeline(target: Target) -> None:
     """Print a whole recording as a timeline, speech folded."""
     await _show(target, Selection(), as_json=False)
+
+
+def _message_type(entry: Entry) -> str | None:
+    """The type of the provider's message that an entry brings."""
+    return text_of((server_message(entry) or {}).get("type")) or None
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
@@ -263,13 +278,12 @@ async def _show_rows(recording: Recording, selection: Selection, view: TimelineV
         view.flush()
 
     async for entry in _entries(recording, selection, wait):
-        if selection.first.is_after(entry):
+        if selection.first.is_after(entry) or not selection.matches(entry):
             notes.read(entry)
         elif folder is not None:
             add(folder.add(entry))
         else:
-            note = notes.read(entry)
-            add([row_of(entry, note)] if selection.matches(entry) else [])
+            add([row_of(entry, notes.read(entry))])
     add([] if folder is None else folder.rest())
     if folder is not None and selection.pattern is None and folder.rows < folder.entries:
         return f"{folder.entries:,} entries on {folder.rows:,} lines; --all shows each on its own"

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from ..integrations.accepting import RecordedReplay
 from ..integrations.classes import class_at, replay_class
-from ..integrations.replay_settings import client_ids_of, matchers_of
+from ..integrations.replay_settings import client_ids_of, matchers_of, redactors_of
 from ..replay import (
     PATIENCE_SECONDS,
     Application,
@@ -26,7 +26,9 @@ from ..replay import (
     run,
 )
 from ..schema import UsageError
-from ..session import Draft, Recording, Target
+from ..schema.log import fetch_headers, open_blocking
+from ..session import Draft, Recording, Target, choose
+from ..session.fixture import located
 from . import output
 from .exit_codes import Exit
 
@@ -44,6 +46,8 @@ class Wish:
         learned: what was learned of the recording's calls counts.
         matchers, client_ids: as a setting says them; None: none.
         audio, playback, playback_ms: as of `ReplayModel`.
+        redactors: names of those that the recorder had.
+        clocks: the clocks of the process follow the recording.
         depth: `interface`, `wire`, or `auto`: the deepest that can be played whole.
     """
 
@@ -60,6 +64,8 @@ class Wish:
     audio: str = "bytes"
     playback: str = "tolerant"
     playback_ms: float | None = None
+    redactors: tuple[str, ...] = ()
+    clocks: bool = False
     depth: str = "auto"
 
     def options(self) -> ReplayOptions:
@@ -79,6 +85,7 @@ class Wish:
             "audio": cast("Any", self.audio),
             "playback": cast("Any", self.playback),
             "playback_ms": self.playback_ms,
+            "redactors": redactors_of(self.redactors),
         }
 
 
@@ -110,7 +117,15 @@ def play(
         StoreError, CorruptRecordError: the recording cannot be read.
         UsageError: it cannot be replayed.
     """
-    return run(_play(wish, on_play, kept), pace=wish.pace)
+    began_ns = _began_ns(wish.target) if wish.clocks else None
+    return run(_play(wish, on_play, kept), pace=wish.pace, clocks_from_ns=began_ns)
+
+
+def _began_ns(target: Target) -> int:
+    """When a recording began: Unix time in nanoseconds."""
+    address = located(target.store)
+    with open_blocking(address) as connection:
+        return choose(address, fetch_headers(connection), target.session).header.started_ns
 
 
 async def _play(wish: Wish, on_play: Callable[[Play], object], kept: list[Draft] | None) -> Played:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ..replay import IGNORE, JSON_TEXT, Expected, Tolerance
@@ -32,6 +32,8 @@ def replay_options(project: Project) -> dict[str, Any]:
             options["playback_ms"] = value
         elif name == "matchers":
             options[name] = matchers_of(value)
+        elif name == "redactor":
+            options["redactors"] = redactors_of([value] if isinstance(value, str) else value)
         elif name == "client-ids":
             options["client_ids"] = client_ids_of(value)
     return options
@@ -49,6 +51,15 @@ def matchers_of(told: Any) -> Any:
         return told
     types = cast("Mapping[str, Any]", told)
     return {type: _rules(type, fields) for type, fields in types.items()}
+
+
+def redactors_of(names: Sequence[str]) -> tuple[Any, ...]:
+    """The redactors of these names.
+
+    Raises:
+        UsageError: nothing has one of them.
+    """
+    return tuple(named("redactor", name) for name in names)
 
 
 def client_ids_of(told: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from realtape.integrations.replay_settings import replay_options
 from realtape.replay import IGNORE, Tolerance
 from realtape.schema import UsageError
 from support.command_line import Ran
+from support.telephone import hide_platform, record
 
 Realtape = Callable[..., Ran]
 Project = Callable[[str], Path]
@@ -73,6 +75,47 @@ def test_matchers_of_the_project(realtape: Realtape, recorded: Path, project: Pr
     project('[tool.realtape]\nmatchers = { send_tool_output = { output = "ignore" } }\n')
     assert realtape("replay", recorded, *other).code == 0
     assert realtape("check", recorded, *other, "--jobs", 1).code == 0
+
+
+def test_a_corpus_of_ids_and_times_is_green_with_five_lines(
+    realtape: Realtape, tmp_path: Path, project: Project
+) -> None:
+    """What tools make up anew is no difference, once the project says so; what they look up still is."""
+    (tmp_path / "calls").mkdir()
+    for name in ("one", "two"):
+        answer = {"id": str(uuid.uuid4()), "looked_up_at": 1, "platform": 4}
+        record(tmp_path / "calls" / f"{name}.db", platform=json.dumps(answer))
+    rules = '{ output = "json", "output.id" = "ignore", "output.looked_up_at" = "ignore" }'
+    settings = f"""[tool.realtape]
+app = "support.telephone:looking_up"
+recordings = "{tmp_path / "calls"}"
+expect = {{ send_user_input = "user" }}
+matchers = {{ send_tool_output = {rules} }}
+"""
+    project("\n".join(settings.splitlines()[:3]))
+    assert realtape("check", "--jobs", 1).code == 1
+    project(settings)
+    ran = realtape("check", "--jobs", 1)
+    assert (ran.code, ran.lines[-1].split(";")[0]) == (0, "2 recordings: 2 same")
+    ran = realtape("check", "--jobs", 1, "--app", "support.telephone:other")
+    assert (ran.code, "2 diverged" in ran.lines[-1]) == (1, True)
+    project("")
+    ran = realtape("check")
+    assert (ran.code, "say where the recordings are" in ran.err) == (2, True)
+
+
+def test_redactors_and_clocks_of_the_project(
+    realtape: Realtape, recorded: Path, project: Project, tmp_path: Path
+) -> None:
+    hidden = tmp_path / "hidden.db"
+    record(hidden, platform="platform 4", redactors=[hide_platform])
+    assert realtape("replay", hidden, "--app", "support.telephone:other", "--collect").code == 1
+    told = '[tool.realtape]\nredactor = "support.telephone:hide_platform"\nclocks = true\n'
+    project(told + 'app = "support.telephone:telling_the_time"\n')
+    ran = realtape("replay", hidden)
+    (header,) = json.loads(realtape("ls", hidden, "--json").out)
+    assert ran.code == 0
+    assert f"it is {header['started_ns'] // 10**9}" in ran.out
 
 
 def test_what_holds_is_printed_with_where_it_comes_from(realtape: Realtape, project: Project) -> None:

@@ -118,6 +118,16 @@ def test_only_what_contains_a_pattern(realtape: Realtape, recorded: Path) -> Non
     assert (ran.code, ran.out, "no regular expression" in ran.err) == (2, "", True)
 
 
+def test_what_is_left_out_is_counted_all_the_same(realtape: Realtape, recorded: Path) -> None:
+    without = ("--without", "function_call", "--without", "rate_limits.updated")
+    text = "\n".join(rows(realtape("show", recorded, *without)))
+    assert "function_call" not in text
+    assert "rate_limits" not in text
+    assert "after 10 ms: departure of call_1" in text
+    told = entries(realtape("show", recorded, "--json", "--without", "audio"))
+    assert len(told) == 45
+
+
 def test_a_conversation_and_nothing_else(realtape: Realtape, recorded: Path) -> None:
     ran = realtape("show", recorded, "--conversation")
     assert [" ".join(line.split()[:3]) for line in ran.lines[1:]] == [

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import json
+import time
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -180,6 +183,23 @@ async def twice(model: RealtimeModel) -> None:
 async def other(model: RealtimeModel) -> None:
     """It answers something else than what was recorded."""
     await app(model, platform="platform 5")
+
+
+async def looking_up(model: RealtimeModel) -> None:
+    """Its tool answers with an id and a time of its own, each time."""
+    told = {"id": str(uuid.uuid4()), "looked_up_at": time.time_ns(), "platform": 4}
+    await app(model, platform=json.dumps(told))
+
+
+def hide_platform(text: str) -> str:
+    """A redactor."""
+    return text.replace("platform 4", "[hidden]").replace("platform 5", "[hidden]")
+
+
+async def telling_the_time(model: RealtimeModel) -> None:
+    """As `other`; and it tells the time."""
+    print(f"it is {int(time.time())}")  # noqa: T201
+    await other(model)
 
 
 async def silent(model: RealtimeModel) -> None:
