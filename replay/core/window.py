@@ -175,7 +175,7 @@ class Window:
     def next_of(self, step: Step) -> Step | Run | None:
         """The event that its task gives next, if it does so in the same burst."""
         burst, seq, task = step.place.burst, step.seq, step.task
-        limit = 0 if self.head is None else self.head.seq + FOLLOWERS
+        limit = self.cursor + FOLLOWERS
         for one in self._steps:
             if one.place.burst > burst or one.seq >= limit:
                 return None
