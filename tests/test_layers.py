@@ -67,7 +67,7 @@ FILES = sorted(
 
 @functools.cache
 def imports(path: Path) -> tuple[tuple[str, str], ...]:
-    # CPython 3.11 refuses to parse ("recursion depth mismatch") where the garbage collector runs meanwhile and
+    # CPython 3.11 does not parse ("recursion depth mismatch") where the garbage collector runs meanwhile and
     # finds what an earlier test left: a task whose exception nobody retrieved, which is logged then.
     collects = gc.isenabled()
     gc.disable()
