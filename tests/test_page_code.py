@@ -108,7 +108,8 @@ def test_every_page_with_code_is_run_by_a_test() -> None:
         assert (ROOT / "tests" / test).exists()
 
 
-RUN_HERE = ("cli.md", "recorder.md", "replay.md", "strategies.md", "wire.md")
+RUN_HERE = ("cli.md", "interface.md", "provider.md", "recorder.md", "replay.md", "strategies.md", "wire.md")
+ON_SOCKETS = ("provider.md", "wire.md")
 
 
 @pytest.mark.parametrize("page", RUN_HERE)
@@ -118,7 +119,7 @@ def test_the_code_of_a_page(page: str, tmp_path: Path, monkeypatch: pytest.Monke
     known = names(page)
     for place, code in enumerate(blocks(page)):
         if (page, place) not in ELSEWHERE:
-            perform(code, known, asyncio.run if page == "wire.md" else run)
+            perform(code, known, asyncio.run if page in ON_SOCKETS else run)
     recorder = known.get("recorder")
     if recorder is not None:
         recorder.close_blocking()
