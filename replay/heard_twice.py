@@ -33,6 +33,7 @@ class HeardTwice:
         self.reports = 0  # of the live player
         self._tolerance_ms = tolerance_ms
         self._longest_ms = 0.0
+        self._last: int | None = None  # recorded call
         self._recorded = RealtimePlaybackTracker()
         self._live = RealtimePlaybackTracker()
 
@@ -42,6 +43,7 @@ class HeardTwice:
         Args:
             by: who made it: the `application`, or the model.
         """
+        self._last = seq
         if by != "application":
             if name in _ACTED:
                 self._compare(seq)
@@ -62,6 +64,11 @@ class HeardTwice:
     def acted(self, seq: int) -> None:
         """The application sends something, at its place."""
         self._compare(seq)
+
+    def ended(self) -> None:
+        """All was played: a player that goes on where nobody acts any more has played otherwise, too."""
+        if self._last is not None:
+            self._compare(self._last)
 
     def _compare(self, seq: int) -> None:
         item, ms = self._state(self._recorded)

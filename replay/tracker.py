@@ -123,6 +123,7 @@ class ReplayTracker:
             if self._playback == "ignore" or self._judged:
                 return False
             self._judged, exact = True, self._playback == "exact"
+            self._heard.ended()
             report, silent = self._report, not self._heard.reports
             lost = list(self._behind_seqs) if exact or silent else []
             heard = self._heard.differences if self._timed and not silent else []
