@@ -253,7 +253,12 @@ class Recorder:
     # --- for taps -------------------------------------------------------------------------------------
 
     def begin(
-        self, labels: Mapping[str, str], previous: SessionLog | None = None, *, format: int = FORMAT
+        self,
+        labels: Mapping[str, str],
+        previous: SessionLog | None = None,
+        *,
+        format: int = FORMAT,
+        placed: bool = True,
     ) -> SessionLog:
         """Begin a session; of a model that had one before, the next.
 
@@ -263,6 +268,7 @@ class Recorder:
 
         Args:
             format: WIRE_FORMAT where what crosses sockets will be recorded; a header cannot be changed later.
+            placed: its entries say in which round of the event loop, and in which task, they were appended.
         """
         header = Header(
             id=new_session_id(),
@@ -278,7 +284,7 @@ class Recorder:
         clock = self.clock or clock_here()
         before = () if previous is None else (previous.secrets,)
         secrets = Secrets(self.secrets, *before, among=self._in_use, strict=self._scrub_tools)
-        log = SessionLog(header, self.codec, secrets, clock, self._backlog, self._received)
+        log = SessionLog(header, self.codec, secrets, clock, self._backlog, self._received, placed=placed)
         with self._lock:
             if self._closed:
                 log.refuse()

@@ -167,6 +167,7 @@ class SessionLog:
         backlog: bounds the memory for entries that are not committed; what comes beyond is lost, and
             a gap says so.
         received: keeps the entries of received events.
+        placed: entries say in which round of the event loop and in which task they were appended.
 
     Attributes:
         number: of the session in this process.
@@ -190,6 +191,8 @@ class SessionLog:
         clock: Callable[[], int],
         backlog: Backlog,
         received: causes.EventCauses,
+        *,
+        placed: bool = True,
     ) -> None:
         self.header = header
         self.number = next(_numbers)
@@ -209,7 +212,7 @@ class SessionLog:
         self.encoder = EntryEncoder(codec, secrets)
         self.held = HeldBack(secrets)
         self._take = codec.snapshots.take
-        self._places = _Places()
+        self._places = _Places() if placed else _Nowhere()
         self._backlog = backlog
         self._lock = threading.RLock()
         self._busy = self._catching_up = False
@@ -476,6 +479,14 @@ class SessionLog:
         if self._loss is None:
             self._loss = Loss(reason)
         self._loss.add(kind, at_ns)
+
+
+class _Nowhere:
+    """Of who carries messages for others: the rounds of its loop are no program's, and counting costs."""
+
+    def here(self) -> tuple[None, None]:
+        """None of both."""
+        return None, None
 
 
 class _Places:

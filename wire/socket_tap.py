@@ -23,6 +23,8 @@ _CREDENTIALS_WITHIN = re.compile(
     r'|\w*(?:secret|password|cookie|api_?key|apiKey|_token|\wToken))"'
 )
 """In frames with one of these, what stands there is sought from then on wherever else it comes."""
+_END_CHARS = 512
+
 _HANDLES = frozenset({"handle", "newHandle", "new_handle"})
 """Whoever knows one resumes the session."""
 
@@ -65,7 +67,7 @@ class SocketTap:
         Args:
             previous: the log of the session that the same client had before.
         """
-        log = recorder.begin(labels, previous, format=WIRE_FORMAT) if recorder.enabled else None
+        log = recorder.begin(labels, previous, format=WIRE_FORMAT, placed=False) if recorder.enabled else None
         return cls(recorder, log)
 
     @property
@@ -208,7 +210,7 @@ class SocketTap:
         decoded: Message | None = None
         if text is not None and text[:1] in _BEGINNINGS:
             head = _HEAD.match(text)
-            telling = _CREDENTIALS_WITHIN.search(text) is not None
+            telling = _tells_of_credentials(text)
             if head is None or telling or self._codec.filters or not self._is_known:
                 decoded = message_in(text)
             type = self._type(decoded) if head is None or not self._is_known else head[1]
@@ -265,6 +267,15 @@ class SocketTap:
             self._told_finish(status)
         elif self._log is not None and self._log.status is Status.RECORDING:
             self._log.finish(status)
+
+
+def _tells_of_credentials(text: str) -> bool:
+    """Whether a name in it is one of those under which they stand. Where there is no quote between the ends
+    of a long message there is no name either, but base64, through which a search takes longer than all
+    else."""
+    if len(text) > 2 * _END_CHARS and text.find('"', _END_CHARS, -_END_CHARS) < 0:
+        return any(map(_CREDENTIALS_WITHIN.search, (text[:_END_CHARS], text[-_END_CHARS:])))
+    return _CREDENTIALS_WITHIN.search(text) is not None
 
 
 def _handles(tree: Any) -> Iterable[str]:

@@ -203,9 +203,12 @@ async def tried(client: Client, interpreter: Path, store: Path, times: int) -> O
     offline: list[dict[str, Any]] = []
     verdicts: list[str] = []
     for _ in range(times):
-        server = ReplayServer(store, pace=0, ssl=context)
-        async with server as url:
-            offline.append(await told(url))
+        server = ReplayServer(store, pace=0, patience=GUARD_SECONDS / 4, ssl=context)
+        try:
+            async with server as url:
+                offline.append(await told(url))
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}\n{server.report()}") from None
         verdicts.append(server.report().verdict)
         if os.environ.get("REALTAPE_CLIENTS_REPORTS"):
             print(server.report())
