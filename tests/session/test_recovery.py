@@ -39,10 +39,12 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A store with small pages."""
     path = tmp_path_factory.mktemp("whole") / "log.db"
     fill(path, SESSIONS, ENTRIES)
-    sql(path, f"PRAGMA page_size={PAGE}")
-    with closing(sqlite3.connect(path)) as connection:
+    with closing(sqlite3.connect(path)) as connection:  # this one's, until it is written anew
+        connection.execute(f"PRAGMA page_size={PAGE}")
         connection.execute("VACUUM")
-    return path.read_bytes()
+    data = path.read_bytes()
+    assert int.from_bytes(data[16:18]) == PAGE
+    return data
 
 
 @pytest.fixture(scope="module")
