@@ -13,7 +13,7 @@ from collections import OrderedDict
 from itertools import accumulate
 
 from ..schema.codec import REDACTED, Secrets, to_json
-from ..schema.entries import Flag
+from ..schema.entries import Entry, Flag
 from .payloads import Pending
 
 HOLD_SECONDS = 0.1
@@ -27,8 +27,8 @@ MAX_STREAMS = 64
 
 _REDACTED = int(Flag.REDACTED)
 _HAS_DELTA = '"delta":"'
-_DELTA = re.compile(r'"delta":"((?:[^"\\]|\\.)*)"')
-_VARYING = re.compile(r'"(?:delta|event_id|obfuscation)":"(?:[^"\\]|\\.)*",?')
+_DELTA = re.compile(r'"delta":"([^"\\]*(?:\\.[^"\\]*)*)"')
+_VARYING = re.compile(r'"(delta|event_id|obfuscation)":"([^"\\]*(?:\\.[^"\\]*)*)",?')
 
 
 class HeldBack:
@@ -58,17 +58,22 @@ class HeldBack:
             return encoded
         entries, self.entries = [*self.entries, *encoded], []
         first = len(entries)
-        streams: dict[str, list[int]] = {}
+        streams: dict[str, _Stream] = {}
         for index, (entry, _) in enumerate(entries):
             if _HAS_DELTA in entry.payload:
-                streams.setdefault(f"{entry.kind} {_VARYING.sub('', entry.payload)}", []).append(index)
-        for stream, indexes in streams.items():
-            first = min(first, self._scrub(stream, entries, indexes, forms))
+                name, text = _split(entry)
+                found = streams.get(name)
+                if found is None:
+                    found = streams[name] = ([], [])
+                found[0].append(index)
+                found[1].append(text)
+        for name, stream in streams.items():
+            first = min(first, self._scrub(name, entries, stream, forms))
         if not hold or first == len(entries) or self._has_waited(entries[first].entry.seq):
             first = len(entries)
-        for stream, indexes in streams.items():
-            texts = [_delta(entries[index]) for index in indexes if index < first]
-            self._ends[stream] = (self._ends.pop(stream, "") + "".join(texts))[-len(forms[-1]) :]
+        for name, (indexes, texts) in streams.items():
+            told = "".join(text for index, text in zip(indexes, texts, strict=True) if index < first)
+            self._ends[name] = (self._ends.pop(name, "") + told)[-len(forms[-1]) :]
             if len(self._ends) > MAX_STREAMS:
                 self._ends.popitem(last=False)
         self.entries = entries[first:]
@@ -80,10 +85,10 @@ class HeldBack:
             self._since = (seq, now)
         return now - self._since[1] >= HOLD_SECONDS
 
-    def _scrub(self, stream: str, entries: list[Pending], indexes: list[int], forms: list[str]) -> int:
+    def _scrub(self, name: str, entries: list[Pending], stream: _Stream, forms: list[str]) -> int:
         """Take out what is whole by now; returns from which entry on must wait."""
-        before = self._ends.get(stream, "")
-        texts = [_delta(entries[index]) for index in indexes]
+        before = self._ends.get(name, "")
+        indexes, texts = stream
         spans = _known_in(before + "".join(texts), forms)
         for start, end in reversed(spans):
             ends = [*accumulate(map(len, texts), initial=len(before))]
@@ -102,12 +107,16 @@ class HeldBack:
         return next(index for index, end in zip(indexes, ends[1:], strict=True) if end > begun)
 
 
-def _delta(pending: Pending) -> str:
-    found = _DELTA.search(pending.entry.payload)
-    if found is None:
-        return ""
-    text = found[1]
-    return text if "\\" not in text else json.loads(f'"{text}"', strict=False)
+_Stream = tuple[list[int], list[str]]
+"""The entries of one text, by their places, and the pieces of the text in them."""
+
+
+def _split(entry: Entry) -> tuple[str, str]:
+    """Which text an entry is a piece of: all that does not vary from one to the next; and the piece."""
+    parts = _VARYING.split(entry.payload)  # what stands between, a name, its text, and so on
+    text = next((text for name, text in zip(parts[1::3], parts[2::3], strict=True) if name == "delta"), "")
+    piece = text if "\\" not in text else json.loads(f'"{text}"', strict=False)
+    return f"{entry.kind} {''.join(parts[::3])}", piece
 
 
 def _change(entries: list[Pending], index: int, text: str) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..schema.asyncio_private import current_task_of
 from ..schema.clocks import Round, rounds_of
 from ..schema.codec import TEXT, Codec, Secrets
 from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Header, Kind, Status
@@ -47,10 +48,12 @@ SAMPLE_NS = 1_000_000
 SLOW_READS = 100
 """A tracker is asked so many times as seldom as its answer took."""
 
-_NO_CAUSE = -2  # said by who knows that there is none
+NO_CAUSE = -2
+"""Said by who knows that there is none."""
+
 _NEVER_NS = 1 << 70
 _where = causes.WHERE.get
-_current_task, _get_ident = asyncio.current_task, threading.get_ident
+_get_ident = threading.get_ident
 _LATEST_NS = (1 << 63) - 1  # that a column holds: in 292 years
 _numbers = itertools.count(1)
 
@@ -253,7 +256,6 @@ class SessionLog:
         """
         if self.refusing:
             return None
-        at_ns = self._latest_ns
         try:
             now_ns = self.clock()
             if now_ns >= self._ask_at_ns:
@@ -300,7 +302,7 @@ class SessionLog:
         except BaseException as error:  # the application goes on, whatever happens here
             if may_be_ctrl_c(error):
                 raise
-            seq = self._failed(kind, at_ns, error)
+            seq = self._failed(kind, self._latest_ns, error)
         if self._deferred:
             self._append_deferred()
         if self._backlog.parked or not self.listed:
@@ -445,7 +447,7 @@ class SessionLog:
             deferred, self._deferred, self._catching_up = self._deferred, [], True
             try:
                 for kind, value, type, method, of, cause, connection in deferred:
-                    cause = _NO_CAUSE if cause is None else cause
+                    cause = NO_CAUSE if cause is None else cause
                     self.append(
                         kind, value, type=type, method=method, of=of, cause=cause, connection=connection
                     )
@@ -512,7 +514,7 @@ class _Places:
         """The round and the task that we are in; None for what we are not in. The caller sees to
         it that no two threads are here at once."""
         # To ask for the running loop is a system call, in Python 3.11.
-        task = _current_task(self._loop) if _get_ident() == self._thread else None
+        task = current_task_of(self._loop) if _get_ident() == self._thread else None
         if (task is None or self._latest() is not task) and not self._change():
             return None, None
         here, last = self._round(), self._last

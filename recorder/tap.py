@@ -22,12 +22,15 @@ from .causes import LOST
 from .ctrl_c import may_be_ctrl_c
 from .options import describe, known_options, observe_key, secrets_in, settings_secrets
 from .playback import AssumedTracker, TrackerTap
-from .session_log import SessionLog
+from .session_log import NO_CAUSE, SessionLog
 
 logger = logging.getLogger("realtape.recorder")
 
 _numbers = itertools.count(1)
 _where = causes.WHERE.get
+_new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
+_class_of: Callable[[Any], type[Any]] = type
+_RECEIVED = Kind.RECEIVED
 
 Begin = Callable[[SessionLog | None], SessionLog | None]
 """Begins a session, the next one after that of the same model; None where nothing is recorded."""
@@ -74,29 +77,34 @@ class ModelTap:
         """Append first, then give to the listeners as the SDK does: in order, over a copy, until
         one raises."""
         around = _where()
-        linked = None if around is None else cast("SessionLog | None", causes.log_inside(self._number))
-        log = linked or self._log or self._begin({})
+        log = self._log if around is None else self._log_around(around)
+        if log is None:
+            log = self._begin({})
         listeners = self.listeners
         if log is None or log.refusing:
             for listener in listeners:
                 await listener.on_event(event)
             return
         if log.always_moves and log is self._log:
-            cast("AssumedTracker", self._tracker).on_received(event)
-        cls = cast("type[Any]", type(event))
-        word = self._words.get(id(cls))
-        name = word.name if word is not None else self._type_of(cls)
-        received = log.append(Kind.RECEIVED, event, type=name)
+            self._tracker.on_received(event)  # type: ignore[union-attr]
+        word = self._words.get(id(event.__class__))
+        name = word.name if word is not None else self._type_of(_class_of(event))
+        # What is known of where we are is not asked for twice.
+        received = log.append(_RECEIVED, event, type=name, cause=NO_CAUSE if around is None else None)
         seq = LOST if received is None else received
-        frame = causes.frame(around, log.number, seq, self._number)
+        if around is None:
+            frame = _new(causes.Frame, (log.number, seq, self._number, None, None))
+        else:
+            frame = causes.frame(around, log.number, seq, self._number)
         # Without the frames around it, which may hold other sessions.
-        log.received.remember(event, frame if frame.outer is None else causes.Frame(log.number, seq))
+        log.received.remember(event, frame if frame[-1] is None else causes.Frame(log.number, seq))
         if name == "function_call":
             call_id = getattr(event, "call_id", None)
             if isinstance(call_id, str):
                 log.remember_call(call_id, seq)
         listener = None
-        log.handling.add(seq)
+        handling = log.handling
+        handling.add(seq)
         # What a listener does is the application's, and belongs to the session that is going on by then.
         token = causes.WHERE.set(frame)
         try:
@@ -110,11 +118,16 @@ class ModelTap:
         else:
             causes.leave(token)
         finally:
-            log.handling.discard(seq)
+            handling.discard(seq)
         if (
             received is not None and log.count != received + 1
         ):  # else it returned before anything else happened
             log.append(Kind.HANDLED, {}, of=seq)
+
+    def _log_around(self, around: causes.Frame) -> SessionLog | None:
+        """The session whose inner model we are in, or that is going on."""
+        inside = around.inside if around.tap == self._number else causes.log_inside(self._number)
+        return self._log if inside is None else cast("SessionLog", inside)
 
     def __del__(self) -> None:
         """Nobody has the model any more, and nobody closed it."""

@@ -11,11 +11,22 @@ import contextvars
 import heapq
 import itertools
 import selectors
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
 _numbers = itertools.count(1)
+
+
+def _current_task_of() -> Callable[[asyncio.AbstractEventLoop | None], asyncio.Task[Any] | None]:
+    """`asyncio.current_task` of a loop that is known; before Python 3.12 that is Python."""
+    tasks: Any = asyncio.tasks
+    return tasks._current_tasks.get if sys.version_info < (3, 12) else asyncio.current_task
+
+
+current_task_of = _current_task_of()
+"""The task that runs on a loop, asked on its thread; None where it is a callback."""
 
 
 def never_got(queue: asyncio.Queue[Any]) -> int:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
@@ -113,11 +114,12 @@ class CountedRounds:
         if not self._counting and loop is not None:
             self._counting = True
             itself: list[asyncio.Handle] = []
-            itself.append(loop.call_soon(self._end_round, loop, itself))
+            itself.append(loop.call_soon(self._end_round, loop, ready_of(loop), itself))
 
-    def _end_round(self, loop: asyncio.AbstractEventLoop, itself: list[asyncio.Handle]) -> None:
+    def _end_round(
+        self, loop: asyncio.AbstractEventLoop, ready: deque[Any] | None, itself: list[asyncio.Handle]
+    ) -> None:
         self._since_asked += 1
-        ready = ready_of(loop)
         over = not ready if ready is not None else self._since_asked >= BLIND_ROUNDS
         if over or self._since_asked >= (PATIENT_ROUNDS if self._at_rest else SETTLED_TICKS - 1):
             self._counting = False
@@ -129,7 +131,7 @@ class CountedRounds:
             burst, number = self._round
             self._round = _new(Round, (burst, number + 1))
             if ready is None:
-                loop.call_soon(self._end_round, loop, itself)
+                loop.call_soon(self._end_round, loop, None, itself)
             else:
                 ready.append(itself[0])  # as `call_soon` does, which makes another handle
 

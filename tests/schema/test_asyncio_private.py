@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from realtape.schema.asyncio_private import OpenLoop, never_got, ready_of
+from realtape.schema.asyncio_private import OpenLoop, current_task_of, never_got, ready_of
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = ROOT / "schema" / "asyncio_private.py"
@@ -170,3 +170,18 @@ def test_out_of_a_queue_nobody_has_taken_anything() -> None:
     assert never_got(queue) == 0
     queue.put_nowait(4)
     assert never_got(queue) == 0
+
+
+@pytest.mark.real_time
+async def test_the_task_that_runs_is_known_and_in_a_callback_there_is_none() -> None:
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+    tasks: list[asyncio.Task[Any] | None] = []
+
+    def look() -> None:
+        tasks.append(current_task_of(loop))
+        told.set()
+
+    assert current_task_of(loop) is asyncio.current_task()
+    loop.call_soon(look)
+    await told.wait()
+    assert tasks == [None]
