@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from realtape.recorder import Recorder
 from realtape.recorder.session_log import ENTRY_OVERHEAD_BYTES
 from realtape.recorder.writer import Pace
 from realtape.schema.entries import Flag, Kind
+from support.driven import DrivenRecorder
 from support.models import EchoModel, Ignoring
 from support.stored import begin, intact, locked, mark, not_flushed, numbers, only, paced, until, writer_of
 
@@ -186,3 +188,36 @@ async def test_what_is_lost_again_and_again_is_said_once(path: Path, caplog: pyt
     assert sum("please report this: ZeroDivisionError" in line for line in lines) == 1
     assert sum("in all)" in line for line in lines) == 1
     assert lines[-1].endswith("20 entries were lost in all; gaps say so")
+
+
+async def test_what_a_hundred_sessions_lose_under_load_is_exact(path: Path):
+    """Of each that was appended it is known where it is: at its place, or in a gap of so many, from then to
+    then, between the same two."""
+    rng, recorder = random.Random(11), DrivenRecorder(path, max_pending_bytes=400 * ENTRY_OVERHEAD_BYTES)
+    logs = [recorder.begin({"name": f"{number}"}) for number in range(100)]
+    appended = dict.fromkeys(range(100), 0)
+    for _ in range(30):
+        for number in rng.choices(range(100), k=rng.randrange(1_000)):
+            mark(logs[number], appended[number])
+            appended[number] += 1
+        if rng.random() < 0.7:
+            recorder.write()
+    recorder.close_blocking()
+    lost_in_all = 0
+    for stored in await intact(path):
+        following, before_ns = 0, 0
+        payloads = {kind: iter(stored.payloads(kind)) for kind in (Kind.GAP, Kind.MARKER)}
+        for entry in stored.entries:
+            value = next(payloads[Kind(entry.kind)])
+            if entry.kind == Kind.GAP:
+                assert value["kinds"] == {"marker": value["lost"]}
+                assert before_ns <= value["from_ns"] <= value["to_ns"] <= entry.at_ns
+                following += value["lost"]
+                lost_in_all += value["lost"]
+            else:
+                assert value == {"number": following}
+                following += 1
+            before_ns = entry.at_ns
+        assert following == appended[int(stored.label)]
+    assert 0 < lost_in_all < sum(appended.values())
+    assert recorder.status().lost_entries == lost_in_all
