@@ -16,7 +16,7 @@ from ..schema.log import locate
 from ..session import Draft, Recording, Target, parse_target, write_drafts
 from ..session.fixture import is_fixture, read_fixture, replace_fixture, write_fixture
 from ..session.redaction import Redaction
-from . import output
+from . import output, play_options
 from .derived import refuse_existing, write_store
 from .exit_codes import Exit
 from .user_code import load_application
@@ -24,9 +24,7 @@ from .wish import Wish, expectation_of
 
 
 def accept(
-    target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
-    ],
+    target: play_options.OneRecording,
     app: Annotated[
         str,
         typer.Option(metavar="MODULE:CALLABLE", help="The application as it is now, an `async def`."),
@@ -40,38 +38,13 @@ def accept(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    expect: Annotated[
-        list[str] | None,
-        typer.Option(metavar="WHAT", help="Which sends must come again, as for replay; may be repeated."),
-    ] = None,
-    matchers: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODULE:NAME", help="Fields that need not be sent as recorded: a mapping, or JSON text."
-        ),
-    ] = None,
-    client_ids: Annotated[
-        str | None,
-        typer.Option(metavar="MODULE:NAME", help="Fields in which the client mints ids, likewise."),
-    ] = None,
-    audio: Annotated[
-        str,
-        typer.Option(metavar="HOW", help="What a microphone sends: bytes, exact, or ignore."),
-    ] = "bytes",
-    playback: Annotated[
-        str, typer.Option(metavar="HOW", help="What a player reports: tolerant, exact, or ignore.")
-    ] = "tolerant",
-    playback_ms: Annotated[
-        float | None, typer.Option(metavar="MS", min=0.0, help="How much more may be heard, or less.")
-    ] = None,
-    stuck_after: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS",
-            min=0.001,
-            help="Virtual time after which what is waited for is missing, where timers go on.",
-        ),
-    ] = PATIENCE_SECONDS,
+    expect: play_options.Expect = None,
+    matchers: play_options.Matchers = None,
+    client_ids: play_options.ClientIds = None,
+    audio: play_options.Audio = "bytes",
+    playback: play_options.Playback = "tolerant",
+    playback_ms: play_options.PlaybackMs = None,
+    stuck_after: play_options.StuckAfter = PATIENCE_SECONDS,
 ) -> int:
     """Accept what the application does now: it takes the place of what it did when it was recorded.
 

@@ -13,7 +13,7 @@ import typer
 
 from ..replay import PATIENCE_SECONDS
 from ..schema import UsageError
-from . import output
+from . import output, play_options
 from .check_job import Checked, Unloadable, died, prepare
 from .corpus import CorpusMember, find
 from .exit_codes import Exit, exit_of
@@ -36,52 +36,17 @@ def check(
         str | None,
         typer.Option(metavar="MODULE:CALLABLE", help="The application, `async def app(model): ...`."),
     ] = None,
-    expect: Annotated[
-        list[str] | None,
-        typer.Option(metavar="WHAT", help="Which recorded sends must come again, as with replay."),
-    ] = None,
-    matchers: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODULE:NAME", help="Fields that need not be sent as recorded: a mapping, or JSON text."
-        ),
-    ] = None,
-    client_ids: Annotated[
-        str | None,
-        typer.Option(metavar="MODULE:NAME", help="Fields in which the client mints ids, likewise."),
-    ] = None,
-    audio: Annotated[
-        str,
-        typer.Option(metavar="HOW", help="What a microphone sends: bytes, exact, or ignore."),
-    ] = "bytes",
-    playback: Annotated[
-        str, typer.Option(metavar="HOW", help="What a player reports: tolerant, exact, or ignore.")
-    ] = "tolerant",
-    playback_ms: Annotated[
-        float | None, typer.Option(metavar="MS", min=0.0, help="How much more may be heard, or less.")
-    ] = None,
-    depth: Annotated[
-        str,
-        typer.Option(metavar="WHERE", help="interface, wire or auto, as with replay."),
-    ] = "auto",
-    redactor: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="MODULE:NAME",
-            help="A redactor of the recorder's: what is sent passes it, too.",
-        ),
-    ] = None,
-    clocks: Annotated[
-        bool,
-        typer.Option("--clocks", help="time.time and datetime.now follow the recording (realtape[clocks])."),
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="What was not checked is a failure, as with replay.")
-    ] = False,
-    stuck_after: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", min=0.001, help="Virtual time, as with replay."),
-    ] = PATIENCE_SECONDS,
+    expect: play_options.Expect = None,
+    matchers: play_options.Matchers = None,
+    client_ids: play_options.ClientIds = None,
+    audio: play_options.Audio = "bytes",
+    playback: play_options.Playback = "tolerant",
+    playback_ms: play_options.PlaybackMs = None,
+    depth: play_options.Depth = "auto",
+    redactor: play_options.Redactors = None,
+    clocks: play_options.Clocks = False,
+    strict: play_options.Strict = False,
+    stuck_after: play_options.StuckAfter = PATIENCE_SECONDS,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.001, help="Real time for one recording.")
     ] = TIMEOUT_SECONDS,

@@ -17,7 +17,7 @@ from ..session import Draft, Recording, Target, parse_target
 from ..session.fixture import write_fixture, written_aside
 from ..session.redaction import Replaced, replaced
 from ..wire import connections_of, har_of
-from . import output
+from . import output, play_options
 from .exit_codes import Exit
 from .learn_command import learn_into, told
 from .pytest_file import pytest_file
@@ -36,9 +36,7 @@ class AudioChoice(StrEnum):
 
 
 def export(
-    target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
-    ],
+    target: play_options.OneRecording,
     place: Annotated[
         Path | None,
         typer.Argument(

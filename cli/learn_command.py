@@ -23,16 +23,14 @@ from ..session import (
     unknown_calls,
 )
 from ..session.fixture import is_fixture, read_fixture, rewrite_origins
-from . import output
+from . import output, play_options
 from .exit_codes import Exit
 from .user_code import load_application
 from .wish import Wish, play
 
 
 def learn(
-    target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
-    ],
+    target: play_options.OneRecording,
     app: Annotated[
         str,
         typer.Option(

@@ -13,7 +13,7 @@ from rich.text import Text
 from ..replay import PATIENCE_SECONDS, Play, Played
 from ..schema import UsageError
 from ..session import Draft, Target, parse_target
-from . import output
+from . import output, play_options
 from .derived import put_page, read_session, refuse_existing
 from .exit_codes import Exit
 from .progress import Progress
@@ -23,9 +23,7 @@ from .wish import Wish, exit_of_played, expectation_of, play
 
 
 def replay(
-    target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
-    ],
+    target: play_options.OneRecording,
     app: Annotated[
         str | None,
         typer.Option(
@@ -33,68 +31,20 @@ def replay(
             help="The application, `async def app(model): ...`; from this folder, or installed.",
         ),
     ] = None,
-    expect: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHAT",
-            help="Which recorded sends must come again: reactions, all, none; or of one, by number or type: "
-            "341=user, send_user_input=reaction; may be repeated.",
-        ),
-    ] = None,
-    matchers: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODULE:NAME", help="Fields that need not be sent as recorded: a mapping, or JSON text."
-        ),
-    ] = None,
-    client_ids: Annotated[
-        str | None,
-        typer.Option(metavar="MODULE:NAME", help="Fields in which the client mints ids, likewise."),
-    ] = None,
-    audio: Annotated[
-        str,
-        typer.Option(metavar="HOW", help="What a microphone sends: bytes, exact, or ignore."),
-    ] = "bytes",
-    playback: Annotated[
-        str, typer.Option(metavar="HOW", help="What a player reports: tolerant, exact, or ignore.")
-    ] = "tolerant",
-    playback_ms: Annotated[
-        float | None, typer.Option(metavar="MS", min=0.0, help="How much more may be heard, or less.")
-    ] = None,
-    depth: Annotated[
-        str,
-        typer.Option(
-            metavar="WHERE",
-            help="At the model's `interface`; or on its socket, `wire`, where its own code runs; `auto`: the "
-            "deepest that was recorded whole.",
-        ),
-    ] = "auto",
-    redactor: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="MODULE:NAME",
-            help="A redactor of the recorder's: what is sent passes it, too.",
-        ),
-    ] = None,
-    clocks: Annotated[
-        bool,
-        typer.Option("--clocks", help="time.time and datetime.now follow the recording (realtape[clocks])."),
-    ] = False,
-    strict: Annotated[
-        bool,
-        typer.Option("--strict", help="What was not checked is a failure, and so are changed settings."),
-    ] = False,
+    expect: play_options.Expect = None,
+    matchers: play_options.Matchers = None,
+    client_ids: play_options.ClientIds = None,
+    audio: play_options.Audio = "bytes",
+    playback: play_options.Playback = "tolerant",
+    playback_ms: play_options.PlaybackMs = None,
+    depth: play_options.Depth = "auto",
+    redactor: play_options.Redactors = None,
+    clocks: play_options.Clocks = False,
+    strict: play_options.Strict = False,
     collect: Annotated[
         bool, typer.Option("--collect", help="Report every divergence instead of ending at the first.")
     ] = False,
-    stuck_after: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS",
-            min=0.001,
-            help="Virtual time after which what is waited for is missing, where timers go on.",
-        ),
-    ] = PATIENCE_SECONDS,
+    stuck_after: play_options.StuckAfter = PATIENCE_SECONDS,
     pace: Annotated[
         float | None,
         typer.Option(

@@ -14,7 +14,7 @@ import typer
 from ..lab import Hunt, Shrinking
 from ..schema import UsageError
 from ..session import Draft, Target, parse_target
-from . import output
+from . import output, play_options
 from .derived import read_session, refuse_existing, replayed, write
 from .exit_codes import Exit
 from .progress import HuntProgress
@@ -37,9 +37,7 @@ class Limits:
 
 
 def shrink(
-    target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
-    ],
+    target: play_options.OneRecording,
     command: Annotated[
         list[str] | None,
         typer.Argument(

@@ -21,7 +21,7 @@ from ..lab import EVERY_MS, PATIENCE_SECONDS, Swept, promising, ranges, swept
 from ..schema import UsageError
 from ..session import Draft, Recording, Target, parse_target
 from ..session.fixture import write_fixture
-from . import output
+from . import output, play_options
 from .check_job import Unloadable
 from .exit_codes import Exit
 from .sweep_job import Job, Swing, prepare, variation
@@ -54,9 +54,7 @@ class Group:
 
 
 def sweep(
-    target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
-    ],
+    target: play_options.OneRecording,
     app: Annotated[
         str,
         typer.Option(metavar="MODULE:CALLABLE", help="The application, `async def app(model): ...`."),

@@ -10,15 +10,13 @@ import typer
 from ..lab import trimmed
 from ..schema import UsageError
 from ..session import parse_target
-from . import output
+from . import output, play_options
 from .bounds import parse_bound
 from .derived import read_session, refuse_existing, replayed, write
 
 
 def trim(
-    target: Annotated[
-        str, typer.Argument(metavar="STORE[#SESSION]", help="The recording; without #, the newest.")
-    ],
+    target: play_options.OneRecording,
     out: Annotated[
         Path,
         typer.Argument(
