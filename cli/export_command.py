@@ -19,6 +19,7 @@ from ..session.redaction import Replaced, replaced
 from ..wire import connections_of, har_of
 from . import output, play_options
 from .exit_codes import Exit
+from .foreign_formats import foreign_file, foreign_format
 from .learn_command import learn_into, told
 from .pytest_file import pytest_file
 
@@ -96,6 +97,29 @@ def export(
         bool,
         typer.Option("--scripted", help="DIR is a new file: steps for the SDK's ScriptedRealtimeModel."),
     ] = False,
+    as_otlp: Annotated[
+        bool, typer.Option("--otlp", help="DIR is a new .json file: spans of OpenTelemetry, as OTLP/JSON.")
+    ] = False,
+    semconv: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="With --otlp: whose names for generative AI (1.37, 1.28)."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --otlp: another's names: openinference.")
+    ] = None,
+    as_perfetto: Annotated[
+        bool, typer.Option("--perfetto", help="DIR is a new file: a trace for ui.perfetto.dev.")
+    ] = False,
+    as_mcap: Annotated[
+        bool, typer.Option("--mcap", help="DIR is a new .mcap file: sound and words, for Foxglove.")
+    ] = False,
+    as_wav: Annotated[
+        bool,
+        typer.Option("--wav", help="DIR is a new .wav file: the user on the left, the model on the right."),
+    ] = False,
+    as_heard_wav: Annotated[
+        bool, typer.Option("--heard-wav", help="DIR is a new .wav file: what was heard of the model, alone.")
+    ] = False,
     damaged: Annotated[
         bool, typer.Option("--damaged", help="Of a damaged session take the entries before the damage.")
     ] = False,
@@ -114,18 +138,25 @@ def export(
         )
     if no_redact and audio not in (None, AudioChoice.KEEP):
         raise UsageError(f"--no-redact keeps everything: leave out --audio {audio}, or --no-redact")
-    if as_pytest + as_scripted + as_har > 1:
-        raise UsageError("--pytest, --scripted and --har write different files: choose one")
+    other = foreign_format(
+        otlp=as_otlp, perfetto=as_perfetto, mcap=as_mcap, wav=as_wav, heard_wav=as_heard_wav
+    )
+    if as_pytest + as_scripted + as_har + (other is not None) > 1:
+        raise UsageError("--pytest, --scripted, --har and the like write different files: choose one")
+    if (semconv is not None or profile is not None) and not as_otlp:
+        raise UsageError("--semconv and --profile are for --otlp")
     if as_pytest and app is None:
         raise UsageError("--pytest needs --app MODULE:CALLABLE")
-    if (as_scripted or as_har) and app is not None:
+    if (as_scripted or as_har or other is not None) and app is not None:
         raise UsageError("--app is for a fixture, or a test: other files learn nothing")
     drafts = _chosen(target, damaged, only_this_session)
     taken = None
     if redaction is not None:
         taken = replaced(drafts, audio=(audio or AudioChoice.KEEP).value, **redaction)
         drafts = taken.drafts
-    if as_har:
+    if other is not None:
+        written = _write_other(foreign_file(drafts, place, other, semconv=semconv, profile=profile), place)
+    elif as_har:
         written = _write_har(drafts, place)
     elif as_scripted:
         written = _write_scripted(drafts, place)
@@ -251,6 +282,13 @@ def _write_har(drafts: list[Draft], path: Path) -> str:
     _require_new(path)
     tree = har_of(connections_of(drafts), drafts[0].header.started_ns)
     with _written(path, json.dumps(tree, indent=1).encode()):
+        return str(path)
+
+
+def _write_other(data: bytes, path: Path) -> str:
+    """In another's format."""
+    _require_new(path)
+    with _written(path, data):
         return str(path)
 
 

@@ -12,7 +12,7 @@ from .exchange import INTERRUPT, Exchange, Exchanged
 from .heard_records import Discrepancy, HeardRecord
 from .interruption_records import InterruptionRecord
 from .latency_records import LatencyRecord
-from .loudness import THRESHOLD_DBFS, Loudness
+from .loudness import THRESHOLD_DBFS, Loudness, g711_samples
 from .prices import Prices
 from .response_records import ResponseRecord
 from .summary import PERCENTILES, Distribution, Summary, cost_of
@@ -46,5 +46,6 @@ __all__ = [
     "derive",
     "derive_draft",
     "derive_stored",
+    "g711_samples",
     "table_rows",
 ]

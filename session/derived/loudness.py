@@ -73,9 +73,13 @@ def _squares(encoding: str) -> Sequence[float]:
     return [float(sample) ** 2 for sample in g711_samples(encoding)]
 
 
-@functools.cache
 def g711_samples(encoding: str) -> tuple[int, ...]:
     """The sample of 16 bits that each byte stands for (ITU-T G.711, tables 1 and 2)."""
+    return _samples(encoding)
+
+
+@functools.cache
+def _samples(encoding: str) -> tuple[int, ...]:
     return tuple(map(_alaw if encoding == "g711_alaw" else _ulaw, range(256)))
 
 
