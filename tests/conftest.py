@@ -1,6 +1,6 @@
-"""How many examples the property tests try: a few by default, and always the same; with
-HYPOTHESIS_PROFILE=deep many, and others every time. What stops a change must be found again by who made it;
-the search for what nobody has found yet is the deep one's."""
+"""How many examples the property tests try: some by default, and always the same; with HYPOTHESIS_PROFILE=few a
+dozen of them; with HYPOTHESIS_PROFILE=deep many, and others every time. What stops a change must be found again
+by who made it; the search for what nobody has found yet is the deep one's."""
 
 import asyncio
 import gc
@@ -35,6 +35,7 @@ _PHASES = [phase for phase in Phase if phase is not Phase.explain]
 settings.register_profile(
     "default", max_examples=40, derandomize=True, deadline=None, phases=_PHASES, suppress_health_check=_SLOW
 )
+settings.register_profile("few", settings.get_profile("default"), max_examples=12)
 settings.register_profile(
     "deep", max_examples=5000, deadline=None, phases=_PHASES, suppress_health_check=_SLOW
 )
