@@ -1,6 +1,6 @@
-"""How many examples the property tests try: some by default, and always the same; with HYPOTHESIS_PROFILE=few a
-dozen of them; with HYPOTHESIS_PROFILE=deep many, and others every time. What stops a change must be found again
-by who made it; the search for what nobody has found yet is the deep one's."""
+"""How many examples the property tests try: some by default, and always the same; with
+HYPOTHESIS_PROFILE=few a dozen of them; with HYPOTHESIS_PROFILE=deep many, and others every time. What stops a
+change must be found again by who made it; the search for what nobody has found yet is the deep one's."""
 
 import asyncio
 import gc
