@@ -15,7 +15,7 @@ from typing import Any
 from ..lab.invariants import ALL, Watch
 from ..schema import Entry, Flag, Status
 from ..schema.codec import REFERS
-from ..session import Fold, Folder, LanesReader, Row, entry_columns, is_failure, row_of, words
+from ..session import Fold, Folder, LanesReader, Row, State, entry_columns, is_failure, row_of, words
 from .entry_sources import EntrySource
 from .problems import Problems
 from .session_sound import LANES, SessionSound
@@ -52,7 +52,6 @@ class Gathering:
         self.sound = sound
         self._lock = threading.RLock()
         self._length, self._status = source.state()
-        self._folds: list[Fold] = [Fold()]  # the states before each EVERY entries, as far as was asked
         self._begin()
 
     # --- reading --------------------------------------------------------------------------------------
@@ -67,6 +66,8 @@ class Gathering:
         self._lines: list[Row] = []
         self._story = StoryReader(self.source)
         self._problems = Problems()
+        self._fold = Fold()
+        self._states = [State()]  # before each EVERY entries
         self._watch = Watch(ALL)
         self._watch.begin(self.source.header)
         self._over = False
@@ -101,6 +102,9 @@ class Gathering:
         self._problems.read(entry)
         self._problems.violated(self._watch.add(entry), entry.at_ns)
         self._last_seq = entry.seq
+        self._fold.add(entry)
+        if self._read % EVERY == 0:
+            self._states.append(self._fold.state())
 
     # --- blocks ---------------------------------------------------------------------------------------
 
@@ -186,17 +190,12 @@ class Gathering:
             some = self._lines[number * LINES : (number + 1) * LINES]
         return [[row.seq, row.at_ns, row.count, row.kind, *_words(row)] for row in some]
 
-    def states(self, number: int) -> dict[str, Any]:
-        """The state of the conversation from there on."""
+    def states(self, number: int) -> dict[str, Any] | None:
+        """The state of the conversation from there on; None: it was not read that far yet."""
         with self._lock:
-            if number >= len(self._folds):
-                last = len(self._folds) - 1
-                fold = Fold(self._folds[last].state())
-                for place, entry in enumerate(self._some(last * EVERY, (number - last) * EVERY), 1):
-                    fold.add(entry)
-                    if place % EVERY == 0:
-                        self._folds.append(Fold(fold.state()))
-            begin = Fold(self._folds[min(number, len(self._folds) - 1)].state())
+            if number >= len(self._states):
+                return None
+            begin = Fold(self._states[number])
         return state_block(begin, number * EVERY, self._some(number * EVERY, EVERY))
 
     def blocks(self) -> Iterator[tuple[str, Any]]:

@@ -22,8 +22,7 @@ LEAST = 20
 
 
 def lane_text(draft: Draft, width: int) -> list[str]:
-    """The lanes of a session: a ruler, the user's sound, what was generated and what of it was heard, words and
-    tools.
+    """A ruler, the user's sound, what was generated, how far that was heard, the words, and the tools.
 
     Args:
         width: in columns.

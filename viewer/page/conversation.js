@@ -128,7 +128,14 @@ class StateView {
     this.place = place;
     this.session = session;
     const run = ++this.run;
-    const state = await session.stateAt(place);
+    let state;
+    try {
+      state = await session.stateAt(place);
+    } catch (error) {
+      this.place = -1; // of a session that is still being read: it is asked again
+      fill(this.box, make("p", "none", `Not known yet: ${error instanceof Error ? error.message : error}`));
+      return;
+    }
     if (run !== this.run) return;
     const facts = make("dl", "facts");
     const played = state.played;

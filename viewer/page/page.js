@@ -97,17 +97,16 @@ class Page {
     await Promise.all(sessions.map((session) => session.open()));
     const sides = sessions.map((session, number) => new Side(session, "AB"[number], number ? compared.anchors : []));
     const page = new Page(head, blocks, sides);
-    await page.begin();
+    page.build();
+    page.showSession(true);
+    page.root.setAttribute("aria-busy", "false");
     return page;
   }
 
-  async begin() {
-    this.build();
-    this.showSession(true);
-    this.root.setAttribute("aria-busy", "false");
+  /** Read which entries there are; what is there already is shown meanwhile. */
+  async readIndex() {
     await Promise.all(this.sides.map((side) => side.session.readIndex(() => this.indexed())));
     this.indexed();
-    if (this.head.served) void this.keepUp();
   }
 
   indexed() {
@@ -548,9 +547,12 @@ class Page {
 
   /** Ask the server for what came meanwhile, as long as something may. */
   async keepUp() {
+    let took = 0;
     for (;;) {
       const session = this.session;
-      await new Promise((next) => setTimeout(next, session.facts.read < session.facts.entries ? 300 : 1000));
+      // What is long takes its time to be told: it is asked for less often.
+      const pause = session.facts.read < session.facts.entries ? 300 : 1000;
+      await new Promise((next) => setTimeout(next, Math.max(pause, took * 4)));
       if (session !== this.session) continue;
       let standing;
       try {
@@ -565,9 +567,10 @@ class Page {
         if (standing.status !== "recording" && standing.read >= standing.entries) return;
         continue;
       }
+      const began = performance.now();
       const seen = this.range.to >= this.range.length * 0.98;
       const [from, length] = [this.range.from, this.range.length];
-      for (const blocks of [session.rowBlocks, session.lineBlocks, session.stateBlocks, session.soundBlocks]) blocks.clear();
+      session.forgetTail();
       await session.open();
       await session.readIndex();
       if (session !== this.session) continue;
@@ -578,6 +581,7 @@ class Page {
       if (!this.player.playing) this.player.ns = now;
       this.detail.place = place;
       this.indexed();
+      took = performance.now() - began;
     }
   }
 
@@ -617,10 +621,12 @@ async function start() {
     }
     const [, id] = /^#([0-9a-f-]+)\//i.exec(location.hash) || [];
     const page = await Page.opened(head, head.served ? new ServedBlocks() : embedded, (id || "").toLowerCase());
+    realtape.page = page;
     page.followTime();
+    await page.readIndex();
     await page.followLink();
     if (!location.hash && head.front) page.goTo(page.problems.all[0] || { at_ns: 0, seq: null });
-    realtape.page = page;
+    if (head.served) void page.keepUp();
   } catch (error) {
     realtape.error = String(error);
     fill(root, make("p", "plain bad", `This page cannot show the recording: ${error instanceof Error ? error.message : error}`));

@@ -72,6 +72,15 @@ class Session {
       }
   }
 
+  /** Forget the blocks that were not full: there may be more in them now. */
+  forgetTail() {
+    const { sizes, lines } = this.facts;
+    this.rowBlocks.forget(String(Math.floor(this.length / sizes.rows)));
+    this.lineBlocks.forget(String(Math.floor(lines / sizes.lines)));
+    this.stateBlocks.forget(String(Math.floor(this.length / sizes.states)));
+    this.soundBlocks.clear();
+  }
+
   /** How many entries the index knows. */
   get length() {
     return this.at.length;
