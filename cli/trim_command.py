@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-from ..lab import trimmed
-from ..schema import UsageError
-from ..session import parse_target
+from ..lab import carrying, trimmed
+from ..replay import Application, replay, run
+from ..schema import Entry, UsageError
+from ..session import Draft, Recording, parse_target
 from . import output, play_options
 from .bounds import parse_bound
 from .derived import read_session, refuse_existing, replayed, write
+from .user_code import load_application
+from .wish import replay_model
 
 
 def trim(
@@ -30,6 +33,13 @@ def trim(
     last: Annotated[
         str | None, typer.Option("--to", metavar="PLACE", help="End with an entry, or at a time.")
     ] = None,
+    app: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:CALLABLE",
+            help="Keep what this application needs: it replays the stretch the same.",
+        ),
+    ] = None,
     damaged: Annotated[
         bool, typer.Option("--damaged", help="Of a damaged session take the entries before the damage.")
     ] = False,
@@ -45,12 +55,37 @@ def trim(
     refuse_existing(out)
     draft, followed = read_session(parse_target(target), damaged=damaged)
     how = f"trimmed to {first or 'the beginning'} - {last or 'the end'}"
-    found = trimmed(draft, lambda entry: not (begin.is_after(entry) or end.is_before(entry)), how=how)
+
+    def wanted(entry: Entry) -> bool:
+        return not (begin.is_after(entry) or end.is_before(entry))
+
+    found = trimmed(draft, wanted, how=how)
+    first_seq = next(entry.seq for entry in draft.entries if wanted(entry))
+    if app is not None:
+        asked, application = found, load_application(app)
+        found = carrying(draft, asked, wanted, lambda one: _is_same(one, application), how=how)
+        if found is None:
+            raise UsageError(
+                f"{app} does otherwise in every stretch that ends there; replay the whole with it first"
+            )
+        if found is not asked:
+            more = len(found.draft.entries) - len(asked.draft.entries)
+            output.put(f"{app} carries over what came before #{first_seq}: {more:,} entries more are kept")
     code = replayed(found.draft, draft)
     write(found.draft, out)
     output.put(
         f"{out}: {found.asked:,} of {len(draft.entries):,} entries, and {found.added:,} that they need"
     )
+    if app is None and first_seq > 0:
+        output.put("an application that carries something over from before does otherwise in it; see --app")
     if followed:
         output.note("only this session was cut; those that followed it on the same model are not in there")
     return code
+
+
+def _is_same(draft: Draft, application: Application) -> bool:
+    model = replay_model(draft.header.versions, output.note)
+    played = run(
+        replay(Recording.of(draft, name="a stretch"), application, model=model, on_divergence="collect")
+    )
+    return played.verdict == "same"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from .acceptance import OVER, Acceptance, accepted
 from .comparing import Aspect, Comparison, EntryDifference, compare
 from .edits import EVERY_MS, PATIENCE_SECONDS, Swept, promising, ranges, swept, variation_settings, varied
-from .shrinking import Hunt, Shrinking, trimmed
+from .shrinking import Hunt, Shrinking, carrying, trimmed
 
 __all__ = [
     "EVERY_MS",
@@ -24,6 +24,7 @@ __all__ = [
     "Shrinking",
     "Swept",
     "accepted",
+    "carrying",
     "compare",
     "promising",
     "ranges",

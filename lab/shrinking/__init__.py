@@ -5,12 +5,14 @@ from __future__ import annotations
 from .checks import Problem, new_problems, problems
 from .removal import without
 from .shrink import Hunt, Shrinking, smallest
-from .trim import trimmed
+from .trim import Trimmed, carrying, trimmed
 
 __all__ = [
     "Hunt",
     "Problem",
     "Shrinking",
+    "Trimmed",
+    "carrying",
     "new_problems",
     "problems",
     "smallest",

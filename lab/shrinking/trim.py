@@ -9,7 +9,7 @@ from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
 from ...session.audio import Part, heard_part
 from ...session.drafts import Draft
-from ...session.messages import SESSION_TOLD, server_event
+from ...session.messages import SESSION_TOLD, begins_turn, server_event
 from .checks import new_problems, problems
 from .needs import Needs
 from .removal import rest
@@ -59,6 +59,35 @@ def trimmed(draft: Draft, wanted: Callable[[Entry], bool], *, how: str) -> Trimm
         raise UsageError(f"this stretch cannot stand alone ({found[0]}); ask for a longer one")
     result = draft.derived(how, left.entries)
     return Trimmed(result, len(stretch), max(0, len(result.entries) - len(stretch)))
+
+
+def carrying(
+    draft: Draft, found: Trimmed, wanted: Callable[[Entry], bool], holds: Callable[[Draft], bool], *, how: str
+) -> Trimmed | None:
+    """The stretch, with as much before it as is needed for something to hold of it: for an application, say,
+    that carries over what it was told before. It begins with a turn, the nearest; None if nothing is enough.
+
+    Args:
+        found: the stretch without more.
+        wanted, how: as of `trimmed`.
+        holds: asked of each candidate, the shortest first.
+
+    Raises:
+        UsageError: as `trimmed`.
+    """
+    if holds(found.draft):
+        return found
+    stretch = [entry.seq for entry in draft.entries if wanted(entry)]
+    turns = [entry.seq for entry in draft.entries[: stretch[0]] if _begins(entry)]
+    for first in [*reversed(turns), 0]:
+        longer = trimmed(draft, lambda entry, first=first: first <= entry.seq <= stretch[-1], how=how)
+        if holds(longer.draft):
+            return longer
+    return None
+
+
+def _begins(entry: Entry) -> bool:
+    return begins_turn(entry) or (entry.kind == Kind.SENT and entry.type == "send_user_input")
 
 
 def _kept(needs: Needs, stretch: list[int]) -> set[int]:

@@ -85,3 +85,19 @@ def test_anything_but_a_db_is_a_fixture(realtape: Realtape, tmp_path: Path) -> N
     assert realtape("trim", DEMO, folder, "--to", "60").code == 2
     for out in (folder, zipped):
         assert realtape("replay", out).code == 0
+
+
+def test_what_an_application_carries_over_is_kept(realtape: Realtape, tmp_path: Path, recorded: Path) -> None:
+    stretch = (recorded, tmp_path / "cut.db", "--from", "40")
+    ran = realtape("trim", *stretch)
+    assert (ran.code, "an application that carries something over" in ran.out) == (0, True)
+    app = ("--app", "support.telephone:remembering")
+    assert realtape("replay", tmp_path / "cut.db", *app).code == 1
+    ran = realtape("trim", recorded, tmp_path / "kept.db", "--from", "40", *app)
+    assert (ran.code, ran.err) == (0, "")
+    assert "remembering carries over what came before #40: " in ran.out
+    assert realtape("replay", tmp_path / "kept.db", *app).code == 0
+    assert len(drafts_of(tmp_path / "cut.db")[0].entries) < len(drafts_of(tmp_path / "kept.db")[0].entries)
+    ran = realtape("trim", recorded, tmp_path / "no.db", "--from", "40", "--app", "support.telephone:failing")
+    assert (ran.code, "does otherwise in every stretch" in ran.err) == (2, True)
+    assert not (tmp_path / "no.db").exists()

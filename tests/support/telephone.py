@@ -157,11 +157,28 @@ class Application(RealtimeModelListener):
         self.over.set()
 
 
+class Remembering(Application):
+    """It waits for more only if it was wished a good morning, in the turn before."""
+
+    greeted = False
+
+    async def on_event(self, event: Any) -> None:
+        self.greeted = self.greeted or event.type == "transcript_delta"
+        if event.type == "turn_started" and event.response_id == "r2" and not self.greeted:
+            self.over.set()
+        else:
+            await super().on_event(event)
+
+
 async def app(
-    model: RealtimeModel, url: str = "ws://up", platform: str = "platform 4", greeting: str | None = "hello"
+    model: RealtimeModel,
+    url: str = "ws://up",
+    platform: str = "platform 4",
+    greeting: str | None = "hello",
+    application_class: type[Application] = Application,
 ) -> None:
     """`--app support.telephone:app`: what was recorded."""
-    application = Application(model, platform)
+    application = application_class(model, platform)
     model.add_listener(application)
     await model.connect({"url": url, "api_key": "sk-1234567890", "playback_tracker": application.tracker})
     if greeting is not None:
@@ -200,6 +217,11 @@ async def telling_the_time(model: RealtimeModel) -> None:
     """As `other`; and it tells the time."""
     print(f"it is {int(time.time())}")  # noqa: T201
     await other(model)
+
+
+async def remembering(model: RealtimeModel) -> None:
+    """It carries something over from one turn to the next."""
+    await app(model, application_class=Remembering)
 
 
 async def silent(model: RealtimeModel) -> None:
