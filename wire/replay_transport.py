@@ -191,7 +191,7 @@ class ReplayTransport:
                 if seq == connection.end.seq and connection.end.by == "client":
                     continue  # the user hung up, and that was told as an end
                 recorded = part.plan.given.get(seq, [])
-                if _bare(recorded, same_ids) != _bare(live, same_ids):
+                if not _alike(recorded, live, same_ids):
                     type = types.get(seq, "the end of the socket")
                     found.append(OtherEvents(connection.session, seq, type, tuple(recorded), tuple(live)))
         return found
@@ -202,8 +202,15 @@ class ReplayTransport:
         self.run.ended(socket.side, 0)
 
 
-def _bare(events: list[str], same_ids: bool) -> list[str]:
-    return events if same_ids else [one.partition(" ")[0] for one in events]
+def _alike(recorded: list[str], live: list[str], same_ids: bool) -> bool:
+    """Whether these are the same events, of the same things, where both releases say of which."""
+    if len(recorded) != len(live):
+        return False
+    for one, other in zip(recorded, live, strict=True):
+        (type, _, about), (other_type, _, other_about) = one.partition(" "), other.partition(" ")
+        if type != other_type or (same_ids and about and other_about and about != other_about):
+            return False
+    return True
 
 
 class _Rest:

@@ -332,10 +332,10 @@ class ServerSide:
         return self._sent_ns if gate.count else self._begun_ns
 
     def _given_up_at(self, gate: Gate, head_ns: int) -> int | None:
-        if self._patience_ns is None:
-            return None
         if self._gave_up:  # it has waited for this client already
             return head_ns
+        if self._patience_ns is None:
+            return None
         last_ns = self._sent_ns
         if gate.heard_ms and self._heard_ns is not None:
             last_ns = max(last_ns, self._heard_ns)

@@ -17,10 +17,12 @@ from realtape.wire import (
     RecordedConnection,
     RecordedEnd,
     SendFrame,
+    WaitUntil,
     WireFrame,
     decisive,
     gates_of,
 )
+from support.wire_strategies import HOSTILE, SAID, client_messages
 from support.wire_talk import (
     CREATED,
     MS,
@@ -34,6 +36,7 @@ from support.wire_talk import (
     as_recorded,
     asked,
     connection,
+    data_of,
     inbound,
     response,
 )
@@ -496,58 +499,6 @@ def test_gemini_by_its_keys() -> None:
 
 # --- any client at all ------------------------------------------------------------------------------------
 
-IDS = st.sampled_from(["item_1", "item_2", "resp_1", "resp_2", "mine", ""])
-
-
-@st.composite
-def server_messages(draw: st.DrawFn) -> Any:
-    type = draw(
-        st.sampled_from(
-            [
-                *("session.created", "session.updated", "response.created", "response.done", "error"),
-                *("conversation.item.added", "conversation.item.truncated", "response.output_text.delta"),
-                *("input_audio_buffer.speech_started", "input_audio_buffer.committed", "unknown.thing"),
-            ]
-        )
-    )
-    return {
-        "type": type,
-        "item_id": draw(IDS),
-        "response_id": draw(IDS),
-        "item": {"id": draw(IDS), "type": "message", "role": draw(st.sampled_from(["user", "assistant"]))},
-        "response": {
-            "id": draw(IDS),
-            "status_details": {"reason": draw(st.sampled_from(["", "client_cancelled"]))},
-        },
-        "error": {"event_id": draw(st.sampled_from([None, "e1"])), "code": "response_cancel_not_active"},
-    }
-
-
-@st.composite
-def client_messages(draw: st.DrawFn) -> Any:
-    types = ["session.update", "response.create", "response.cancel", "conversation.item.create"]
-    types += ["conversation.item.truncate", "input_audio_buffer.commit", "input_audio_buffer.append", "x"]
-    message: dict[str, Any] = {"type": draw(st.sampled_from(types)), "item_id": draw(IDS)}
-    if message["type"] == "conversation.item.create":
-        message["item"] = {"id": draw(IDS), "type": "message", "role": "user"}
-    if message["type"] == "input_audio_buffer.append":
-        message["audio"] = draw(st.sampled_from(["AAAA", "A" * 4800, "", 3, "not base64"]))
-    if draw(st.booleans()):
-        message["event_id"] = "e1"
-    return message
-
-
-HOSTILE = st.one_of(
-    st.text(max_size=5), st.binary(max_size=5), st.sampled_from(["{", "[" * 900, "{}", '{"type":3}'])
-)
-SAID = st.lists(
-    st.one_of(
-        st.tuples(st.just("<"), st.one_of(server_messages(), server_messages(), HOSTILE)),
-        st.tuples(st.just(">"), st.one_of(client_messages(), client_messages(), HOSTILE)),
-    ),
-    max_size=25,
-)
-
 
 @given(SAID, st.lists(st.one_of(client_messages(), HOSTILE), max_size=15), st.sampled_from([0.0, 1.0]))
 def test_whatever_a_client_sends_the_invariants_hold(said: list[Said], sends: list[Any], pace: float) -> None:
@@ -614,3 +565,28 @@ def test_a_recording_of_nothing_is_played() -> None:
     played = Played(RecordedConnection("session", 1, 0, DIALECTS["opaque"], tuple[WireFrame, ...]()))
     assert played.hear() == []
     assert played.side.over
+
+
+def test_a_frame_of_an_anchored_connection_comes_where_it_came() -> None:
+    recorded = connection(TURN)
+    side = ClientRun([recorded]).connect(0, patience_ns=None, anchored=True)
+    assert side.look(0) == 0
+    side.take(0)
+    assert side.look(15 * MS) == WaitUntil(20 * MS)  # the answer, though nobody has asked yet
+    assert side.look(20 * MS) == WaitUntil(None)
+    side.receive(Frame.of(data_of(UPDATE[1])), 25 * MS)  # recorded at 10: everything is later by so much
+    assert side.look(30 * MS) == WaitUntil(35 * MS)
+    assert side.look(35 * MS) == 2
+    side.take(2)
+    assert side.planned_ns(0) == 15 * MS
+
+
+def test_what_is_awaited_in_vain_is_given_up_when_somebody_says_so() -> None:
+    side = ClientRun([connection(TURN)]).connect(0, patience_ns=None, anchored=True)
+    side.next(0)
+    assert side.look(10_000 * MS) == WaitUntil(None)
+    assert side.waits_in_vain
+    side.give_up()
+    assert side.look(10_000 * MS) == WaitUntil(None)  # nothing is left: the client had asked for all of it
+    assert (side.findings[0].kind, side.findings[0].type) == ("given up", "session.updated")
+    assert not side.waits_in_vain
