@@ -36,6 +36,7 @@ class FaultyWay:
         self._type_of = type_of
         self._came = asyncio.Event()
         self._passed = asyncio.Event()
+        self._given_up = False
 
     async def put(self, message: str | bytes) -> None:
         """A message came. Waits while too much is under way. Cancelled, it did not come."""
@@ -50,13 +51,18 @@ class FaultyWay:
         self._line.end(self._now_ns())
         self._came.set()
 
+    def give_up(self) -> None:
+        """What is under way will not pass, and `run` returns: who leaves waits for no latency."""
+        self._given_up = True
+        self._came.set()
+
     async def run(self) -> RecordedEnd | None:
-        """Deliver; returns the end that a fault makes, or None when the source has ended.
+        """Deliver; returns the end that a fault makes, or None when the source has ended, or we gave up.
 
         Raises:
             Exception: what `deliver` raises.
         """
-        while True:
+        while not self._given_up:
             self._came.clear()
             step = self._line.next(self._now_ns())
             if isinstance(step, Injected):
@@ -74,3 +80,4 @@ class FaultyWay:
                 except TimeoutError:
                     pass
             self._passed.set()
+        return None

@@ -128,6 +128,7 @@ class RecordingProxy:
         self._upstream_ssl = upstream_ssl
         self._faults, self._fault_seed = faults_of(faults), fault_seed
         self._count = 0  # of the connections that were dialled
+        self._ways: weakref.WeakSet[FaultyWay] = weakref.WeakSet()
         self._own: Recorder | None = None
         self._recorder: Recorder | None = None
         self._server: Server | None = None
@@ -172,6 +173,8 @@ class RecordingProxy:
         """
         if self._server is not None:
             server, self._server = self._server, None
+            for way in self._ways:
+                way.give_up()
             server.close()
             await server.wait_closed()
         if self._guards:
@@ -347,7 +350,42 @@ class RecordingProxy:
         )
         if not line:
             return await _pump(source, sink, record)
-        return await _pump_faulty(source, sink, record, dialled.tap, line)
+        return await self._pump_faulty(source, sink, record, dialled.tap, line)
+
+    async def _pump_faulty(
+        self, source: Connection, sink: Connection, record: Any, tap: SocketTap, line: FaultLine
+    ) -> ConnectionClosed | RecordedEnd | None:
+        """The same under faults. What the client sends is recorded as it comes, what it gets as it goes."""
+        to_client = line.stream == "downstream"
+
+        async def deliver(message: str | bytes) -> None:
+            if to_client:
+                record(message)
+            await sink.send(message)
+
+        async def read() -> ConnectionClosed:
+            while True:
+                try:
+                    message = await source.recv()
+                except ConnectionClosed as closed:
+                    way.end()
+                    return closed
+                if not to_client:
+                    record(message)
+                await way.put(message)
+
+        way = FaultyWay(line, deliver, tap.fault, _now_ns, tap.type_of)
+        self._ways.add(way)
+        running, reading = asyncio.create_task(way.run()), asyncio.create_task(read())
+        try:
+            end = await running
+            return await reading if end is None else end
+        except ConnectionClosed:
+            return None
+        finally:
+            for task in (running, reading):
+                task.cancel()
+            await asyncio.gather(running, reading, return_exceptions=True)
 
 
 proxy = RecordingProxy
@@ -370,41 +408,6 @@ async def _pump(source: Connection, sink: Connection, record: Any) -> Connection
             await sink.send(message)
         except ConnectionClosed:
             return None
-
-
-async def _pump_faulty(
-    source: Connection, sink: Connection, record: Any, tap: SocketTap, line: FaultLine
-) -> ConnectionClosed | RecordedEnd | None:
-    """The same under faults. What the client sends is recorded as it comes, what it gets as it gets it."""
-    to_client = line.stream == "downstream"
-
-    async def deliver(message: str | bytes) -> None:
-        if to_client:
-            record(message)
-        await sink.send(message)
-
-    async def read() -> ConnectionClosed:
-        while True:
-            try:
-                message = await source.recv()
-            except ConnectionClosed as closed:
-                way.end()
-                return closed
-            if not to_client:
-                record(message)
-            await way.put(message)
-
-    way = FaultyWay(line, deliver, tap.fault, _now_ns, tap.type_of)
-    running, reading = asyncio.create_task(way.run()), asyncio.create_task(read())
-    try:
-        end = await running
-        return await reading if end is None else end
-    except ConnectionClosed:
-        return None
-    finally:
-        for task in (running, reading):
-            task.cancel()
-        await asyncio.gather(running, reading, return_exceptions=True)
 
 
 async def _cut(

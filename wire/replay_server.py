@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl as tls
+import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
@@ -110,6 +111,7 @@ class ReplayServer:
         self._host, self._port, self._ssl = host, port, ssl
         self._faults, self._fault_seed = faults_of(faults), fault_seed
         self._count = 0  # of the connections so far
+        self._ways: weakref.WeakSet[FaultyWay] = weakref.WeakSet()
         self._name = ""
         self._served: ServedRecordings | None = None
         self._server: Server | None = None
@@ -143,6 +145,8 @@ class ReplayServer:
         """Close all connections."""
         if self._server is not None:
             server, self._server = self._server, None
+            for way in self._ways:
+                way.give_up()
             server.close()
             await server.wait_closed()
 
@@ -315,8 +319,12 @@ class ReplayServer:
         line = FaultLine(
             self._faults, stream, seed=self._fault_seed, connection=self._count, now_ns=_now_ns()
         )
+        if not line:
+            return None
         type_of = partial(_type_of, side.connection.dialect)
-        return FaultyWay(line, deliver, run.injected[side].append, _now_ns, type_of) if line else None
+        way = FaultyWay(line, deliver, run.injected[side].append, _now_ns, type_of)
+        self._ways.add(way)
+        return way
 
     async def _take(
         self, connection: ServerConnection, side: ServerSide, came: asyncio.Event, message: str | bytes

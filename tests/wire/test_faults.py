@@ -370,3 +370,16 @@ async def test_what_the_client_sends_is_lost_and_late_at_the_server() -> None:
     assert [one["type"] for one in got][-1] == "response.output_text.delta"
     assert closed.rcvd is None
     assert server.report().verdict == "same"
+
+
+@pytest.mark.real_time
+async def test_who_leaves_does_not_wait_for_what_is_under_way(tmp_path: Path) -> None:
+    hour = ["latency,latency=3600000", "latency,latency=3600000,stream=upstream"]
+    async with serve([connection(TURN)], pace=0, faults=hour) as url:
+        client = await connect(url)
+        await client.send("{}")
+    async with listen(numbered, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with proxy(f"ws://127.0.0.1:{port}", tmp_path / "calls.db", faults=hour) as url:
+            client = await connect(url)
+            await client.send("{}")
