@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from ..lab.invariants import ALL, Watch
-from ..schema import Entry, Flag, Status
+from ..schema import CorruptRecordError, Entry, Flag, Status
 from ..schema.codec import REFERS
 from ..session import Fold, Folder, LanesReader, Row, State, entry_columns, is_failure, row_of, words
 from .entry_sources import EntrySource
@@ -70,7 +70,7 @@ class Gathering:
         self._states = [State()]  # before each EVERY entries
         self._watch = Watch(ALL)
         self._watch.begin(self.source.header)
-        self._over = False
+        self._over = self._damaged = False
 
     def advance(self, seconds: float | None = None) -> bool:
         """Read on, for so long at most; whether all that there is was read."""
@@ -79,18 +79,34 @@ class Gathering:
             self._length, self._status = self.source.state()
             if self._over and self._read < self._length:  # it was thought to be
                 self._begin()
-            entries = self.source.entries(self._read)
-            while some := list(islice(entries, _SLICE_ENTRIES)):
-                for entry in some:
-                    self._add(entry)
-                if until is not None and time.monotonic() > until:
-                    break
+            try:
+                self._read_until(until)
+            except CorruptRecordError as error:  # what is in front of it is shown; where it ends is told
+                self._damaged = True
+                self._problems.damaged(str(error), self._read, self._last_ns)
+            if self._damaged:
+                self._length = self._read
             if self._read >= self._length:  # what has come so far is shown, before one waits for more
                 self._lines += self._folder.rest()
             if self._read >= self._length and self._status != Status.RECORDING and not self._over:
                 self._over = True
                 self._problems.violated(self._watch.end(), self._last_ns)
             return self._read >= self._length
+
+    def _read_until(self, until: float | None) -> None:
+        entries, broken = self.source.entries(self._read), None
+        while broken is None and not self._damaged:
+            some: list[Entry] = []
+            try:
+                some.extend(islice(entries, _SLICE_ENTRIES))
+            except CorruptRecordError as error:  # those before it come first
+                broken = error
+            for entry in some:
+                self._add(entry)
+            if not some or (until is not None and time.monotonic() > until and broken is None):
+                break
+        if broken is not None:
+            raise broken
 
     def _add(self, entry: Entry) -> None:
         self._read += 1
@@ -234,7 +250,11 @@ class Gathering:
         return None
 
     def _some(self, first: int, count: int) -> Iterator[Entry]:
-        return islice(self.source.entries(first), count)
+        """Up to where it can be read: that it ends there is one of the problems."""
+        try:
+            yield from islice(self.source.entries(first), count)
+        except CorruptRecordError:
+            return
 
 
 def is_number(text: str) -> bool:

@@ -44,6 +44,10 @@ class Problems:
                 "rule broken", f"{one.invariant}: {one.summary}", one.seqs[-1] if one.seqs else None, at_ns
             )
 
+    def damaged(self, text: str, seq: int, at_ns: int) -> None:
+        """The log cannot be read any further than before this entry."""
+        self._add("damaged", f"{text}; what follows is not shown", seq, at_ns)
+
     def facts(self, derived: dict[str, Any]) -> list[dict[str, Any]]:
         """All of them, in the order of the log.
 

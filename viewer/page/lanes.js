@@ -303,7 +303,7 @@ class Lanes {
     const count = Math.ceil((stretch.length / sampleBytes(stretch) / stretch.rate_hz) * (1000 / peakMs));
     const perNs = count / (stretch.end_ns - stretch.begin_ns || 1);
     const middle = track.y + track.height / 2;
-    const scale = (track.height / 2 - 4) / 100;
+    const scale = (track.height / 2 - 3) / 128;
     const perPixel = (this.range.span / this.width) * perNs;
     let level = 0;
     while (level + 1 < levels.length && perPixel > 24 * 16 ** level) level++;
