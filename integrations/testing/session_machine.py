@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import math
 import shlex
+import unittest
+from collections import Counter
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
-from hypothesis import note
+from hypothesis import event, note
 from hypothesis import strategies as st
 from hypothesis.control import current_build_context
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ...lab.invariants import ALL, Invariant
+from ...lab.strategies import fitting
 from ...provider import AudioFormatName, Item, RequestRefused, Response, ServerSession, Settings
 from ...recorder import Recorder
 from ...schema import UsageError
-from ...session import Part
+from ...session import Part, ToolCalls
 from .kept_examples import keep
 from .served import ServedModel
 from .stage import Stage
@@ -29,6 +34,39 @@ Ending: TypeAlias = Literal["ended", "lost", "holds"]
 
 # Were connections to end as often as anything else, few conversations would come to anything.
 _ENDINGS: Sequence[Ending] = ("ended", "lost", "holds", "holds", "holds", "holds", "holds", "holds")
+
+
+REFUSED = "An error occurred while running the tool."
+"""So begins what the SDK's session sends for a tool that raised, or whose arguments do not fit."""
+
+_UNTOLD: st.SearchStrategy[Any] = st.sampled_from([{}, {"number": 1}])
+"""For a tool of which the application has told no schema."""
+
+
+class _Tested:
+    """The test case of a machine: it fails where the bodies of its tools never ran."""
+
+    def __get__(self, instance: object, machine: type[SessionMachine]) -> type[unittest.TestCase]:
+        return _test_case(machine)
+
+
+@functools.cache
+def _test_case(machine: type[SessionMachine]) -> type[unittest.TestCase]:
+    made: Any = vars(RuleBasedStateMachine)["TestCase"].__get__(None, machine)
+
+    def run_test(self: Any) -> None:
+        machine.called.clear()
+        machine.ran.clear()
+        made.runTest(self)
+        told = ", ".join(f"{name} {machine.ran[name]} of {count}" for name, count in machine.called.items())
+        print(f"tools whose bodies ran, of so many calls: {told or 'none'}")  # noqa: T201 - pytest shows it
+        assert not machine.called or any(machine.ran.values()), (
+            f"no body of a tool ran, in {machine.called.total()} calls: override `tool_arguments`, so that "
+            "your tools accept what they are called with"
+        )
+
+    vars(run_test).update(vars(made.runTest))  # by which hypothesis' own plugin knows it
+    return type(made.__name__, (made,), {"runTest": run_test, "__qualname__": made.__qualname__})
 
 
 class SessionMachine(RuleBasedStateMachine):
@@ -59,6 +97,8 @@ class SessionMachine(RuleBasedStateMachine):
         recorder_class: for an application of the SDK, `realtape.integrations.openai_agents.Recorder`.
         failures: the folder for failing examples; None: none is kept.
         model: what the application is given.
+        called, ran: how often each tool was called in all examples that have passed, and how often it
+            answered as one that ran: not as the SDK does for arguments it refuses, or a body that raises.
     """
 
     tools: ClassVar[Sequence[str]] = ("look_up",)
@@ -68,6 +108,14 @@ class SessionMachine(RuleBasedStateMachine):
     end_wait_s: ClassVar[float] = 31.0
     recorder_class: ClassVar[type[Recorder]] = Recorder
     failures: ClassVar[Path | None] = Path(".realtape/failures")
+
+    called: ClassVar[Counter[str]] = Counter()
+    ran: ClassVar[Counter[str]] = Counter()
+    TestCase = _Tested()
+
+    def __init_subclass__(cls, **facts: Any) -> None:
+        super().__init_subclass__(**facts)
+        cls.called, cls.ran = Counter(), Counter()
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,6 +135,12 @@ class SessionMachine(RuleBasedStateMachine):
         """The application under test: connects the model, and works with it until it closes it."""
         name = type(self).__name__
         raise UsageError(f"{name} has no application: define `async def application(self, model)` in it")
+
+    def tool_arguments(self, name: str) -> st.SearchStrategy[Any]:
+        """What a tool is called with: by default whatever fits the schema that the application has told.
+        Where your tool wants more than a schema says, give values that it has a use for."""
+        schema = self._served.schemas.get(name)
+        return _UNTOLD if schema is None else fitting(schema)
 
     async def user_types(self, text: str) -> None:
         """The user writes; by default straight into the model, as an application does it for him."""
@@ -182,12 +236,11 @@ class SessionMachine(RuleBasedStateMachine):
         self._stage.settle()
 
     @precondition(lambda self: bool(self.tools) and self._responds())
-    @rule(
-        number=st.integers(0, 7), arguments=st.sampled_from(["{}", '{"number": 1}']), times=st.integers(1, 2)
-    )
-    def provider_calls_a_tool(self, number: int, arguments: str, times: int) -> None:
+    @rule(number=st.integers(0, 7), data=st.data(), times=st.integers(1, 2))
+    def provider_calls_a_tool(self, number: int, data: st.DataObject, times: int) -> None:
         """The model calls a tool."""
         name = self.tools[number % len(self.tools)]
+        arguments = json.dumps(data.draw(self.tool_arguments(name), label=name))
         for _ in range(times):
             self._end_item()
             server = self._server
@@ -298,6 +351,7 @@ class SessionMachine(RuleBasedStateMachine):
         try:
             if not self._stage.failed:
                 self._stage.end(self.end_wait_s)
+                self._count()
         finally:
             try:
                 if self._stage.failed:
@@ -310,6 +364,18 @@ class SessionMachine(RuleBasedStateMachine):
     def fail(self) -> None:
         """Note that this example fails: it is kept when it is over."""
         self._stage.failed = True
+
+    def _count(self) -> None:
+        """How often each tool was called, and how often its body ran."""
+        for draft in self._stage.recorder.drafts():
+            calls = ToolCalls()
+            for entry in draft.entries:
+                calls.read(entry)
+            for call in calls.calls():
+                type(self).called[call.name] += 1
+                ran = call.output is not None and not call.output.startswith(REFUSED)
+                type(self).ran[call.name] += ran
+                event(f"the body of {call.name} {'ran' if ran else 'did not run'}")
 
     def _begin(self, kind: Any) -> None:
         response = self._server.response

@@ -24,6 +24,7 @@ except ImportError as error:
     raise UsageError(message) from error
 
 from .events import EVENT_TYPES, SEND_TYPES, events, sends
+from .json_schemas import fitting
 from .plans import plans
 from .sessions import sessions
 from .variations import Variation, variations
@@ -33,6 +34,7 @@ __all__ = [
     "SEND_TYPES",
     "Variation",
     "events",
+    "fitting",
     "plans",
     "sends",
     "sessions",

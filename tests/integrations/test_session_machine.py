@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test  # pyright: ignore[reportUnknownVariableType]
 from realtape.integrations.testing import SessionMachine
 from realtape.integrations.testing.kept_examples import keep
+from realtape.integrations.testing.session_machine import REFUSED
 from realtape.lab.invariants import CallsAnsweredOnce, InvariantError, NothingSentAfterClose, check
 from realtape.lab.strategies.plans import Plan
 from realtape.lab.strategies.sessions import acted
 from realtape.replay import ReplayModel, run
-from realtape.schema import UsageError
+from realtape.schema import RealtimeModelListener, RealtimeModelSendToolOutput, UsageError
 from realtape.session import Recording
 from realtape.session.drafts import Draft
 from support.voice_desk import Bug, VoiceDesk
@@ -149,3 +153,76 @@ def test_a_kept_failure_replaces_only_what_this_process_has_kept(tmp_path: Path)
     assert [one.header.id for one in run(drafts_at(first))] == [drafts[0].header.id]
     if first.is_dir():
         shutil.rmtree(first)
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"guests": {"type": "integer", "minimum": 1, "maximum": 9}},
+    "required": ["guests"],
+    "additionalProperties": False,
+}
+TOOL = {"name": "book", "parameters": SCHEMA}
+
+
+class Booking(RealtimeModelListener):
+    """Books tables for one to nine guests, and refuses all else, as the SDK does."""
+
+    def __init__(self, model: Any, accepts: Callable[[int], bool]) -> None:
+        self.model, self.accepts, self.over = model, accepts, asyncio.Event()
+
+    async def run(self) -> None:
+        self.model.add_listener(self)
+        await self.model.connect({"initial_model_settings": {"tools": [TOOL]}})
+        await self.over.wait()
+        await self.model.close()
+
+    async def on_event(self, event: Any) -> None:
+        if event.type == "function_call":
+            guests = json.loads(event.arguments)["guests"]
+            assert 1 <= guests <= 9
+            output = f"for {guests}" if self.accepts(guests) else f"{REFUSED} Please try again."
+            await self.model.send_event(
+                RealtimeModelSendToolOutput(tool_call=event, output=output, start_response=False)
+            )
+        elif event.type in ("end_of_stream", "exception"):
+            self.over.set()
+
+
+def booking(accepts: Callable[[int], bool], arguments: Any = None) -> type[SessionMachine]:
+    class BookingMachine(SessionMachine):
+        tools = ("book",)
+        failures = None
+
+        async def application(self, model: Any) -> None:
+            await Booking(model, accepts).run()
+
+        def tool_arguments(self, name: str) -> Any:
+            return super().tool_arguments(name) if arguments is None else arguments
+
+    BookingMachine.TestCase.settings = settings(  # pyright: ignore[reportAttributeAccessIssue]
+        max_examples=20, stateful_step_count=15, deadline=None, database=None, derandomize=True
+    )
+    return BookingMachine
+
+
+def run_case(machine: type[SessionMachine]) -> None:
+    cast("Any", machine.TestCase)("runTest").runTest()
+
+
+def test_tools_are_called_with_what_fits_their_schema(capsys: pytest.CaptureFixture[str]):
+    machine = booking(lambda guests: guests > 2)
+    run_case(machine)
+    assert 0 < machine.ran["book"] < machine.called["book"]
+    told = f"tools whose bodies ran, of so many calls: book {machine.ran['book']} of {machine.called['book']}"
+    assert told in capsys.readouterr().out
+
+
+def test_a_run_in_which_no_body_ran_has_failed():
+    with pytest.raises(AssertionError, match="no body of a tool ran, in "):
+        run_case(booking(lambda guests: False))
+
+
+def test_values_of_ones_own():
+    machine = booking(lambda guests: guests == 7, st.just({"guests": 7}))
+    run_case(machine)
+    assert machine.ran["book"] == machine.called["book"] > 0
