@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ...lab.client import Client, Given, Step
 from ...provider import (
@@ -117,7 +117,8 @@ class ServedModel:
     def _learn_tools(self, settings: Any) -> None:
         """What the application says of the arguments of its tools."""
         told: Any = mapping(settings).get("tools")
-        for tool in told if isinstance(told, (list, tuple)) else ():
+        tools = list(cast("list[Any]", told)) if isinstance(told, (list, tuple)) else []
+        for tool in tools:
             facts = mapping(tool)
             name = facts.get("name", getattr(tool, "name", None))
             schema = facts.get("parameters", getattr(tool, "params_json_schema", None))

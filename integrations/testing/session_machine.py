@@ -65,7 +65,9 @@ def _test_case(machine: type[SessionMachine]) -> type[unittest.TestCase]:
             "your tools accept what they are called with"
         )
 
-    vars(run_test).update(vars(made.runTest))  # by which hypothesis' own plugin knows it
+    vars(run_test).update(
+        cast("dict[str, Any]", vars(made.runTest))
+    )  # by which hypothesis' own plugin knows it
     return type(made.__name__, (made,), {"runTest": run_test, "__qualname__": made.__qualname__})
 
 

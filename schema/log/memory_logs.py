@@ -10,7 +10,7 @@ import functools
 import sqlite3
 import threading
 import time
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Dialect, ExceptionContext
@@ -33,8 +33,9 @@ def make_in_memory(memory: MemoryDatabase) -> Engine:
     template, dialect = _template()
     with _copying:
         template.backup(memory.keeper)
+    uri = memory.uri  # and not the database, which lives as long as who holds its address
     memory.engine = Engine(
-        NullPool(functools.partial(sqlite3.connect, memory.uri, uri=True, check_same_thread=False)),
+        NullPool(lambda: cast("Any", sqlite3.connect(uri, uri=True, check_same_thread=False))),
         dialect,
         URL.create("sqlite", database=memory.name),
         hide_parameters=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -155,7 +156,7 @@ def never_interrupted(entries: Sequence[Entry]) -> Iterator[Found]:
 def test_a_rule_of_ones_own_and_a_few_places(
     realtape: Realtape, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    monkeypatch.setattr(sys, "path", [str(Path(__file__).parent), *sys.path])
     arguments = ("--app", "support.voice:sound", "--keep", tmp_path / "kept", "--jobs", 1)
     assert "3 places: nothing failed" in realtape("sweep", short, *arguments, "--max", 3).out
     own = (*arguments, "--rule", f"{__name__}:never_interrupted")
