@@ -13,6 +13,7 @@ from ..schema.errors import EncodingError
 from .causes import LOST
 from .ctrl_c import may_be_ctrl_c
 from .gaps import gap_instead
+from .playback import Playing
 
 logger = logging.getLogger("realtape.recorder")
 
@@ -101,10 +102,12 @@ class EntryEncoder:
 
     Attributes:
         segments: gathers the bytes.
+        started_ns: when the session began, by its clock.
     """
 
     def __init__(self, codec: Codec, secrets: Secrets) -> None:
         self.segments = SegmentBuffer()
+        self.started_ns = 0
         self._blobs: dict[Reference, bytes] = {}
         self._items: dict[str, str | None] = {}
         self._codec = codec
@@ -125,6 +128,8 @@ class EntryEncoder:
         if of == LOST:
             of = None
         try:
+            if elapsed_ms.__class__ is Playing:
+                elapsed_ms = elapsed_ms.elapsed_ms(self.started_ns + at_ns)
             payload, more = self._encode(tuple(snapshot))
             if item_id is not None:
                 known = self._items.get(item_id)

@@ -6,10 +6,10 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from ..schema.shadows import Shadows, bare
-from ..session.audio_tracker import AudioTracker
+from ..session.audio_tracker import AudioTracker, played_ms
 from ..session.sound import SoundFormats
 from .ctrl_c import may_be_ctrl_c
 
@@ -17,7 +17,28 @@ logger = logging.getLogger("realtape.recorder")
 
 METHODS = ("on_play_bytes", "on_play_ms", "on_interrupted", "set_audio_format", "get_state")
 
-Playback = tuple[str | None, int | None, float | None, bool]
+
+class Playing(NamedTuple):
+    """What plays by itself: how much of it was heard follows from when one asks.
+
+    Attributes:
+        since_ns: when it began, by the session's clock.
+        limit_ms: how much there is of it.
+    """
+
+    since_ns: int
+    limit_ms: float
+
+    def elapsed_ms(self, at_ns: int) -> float | None:
+        """At an instant of that clock; None where that tells no time."""
+        try:
+            elapsed_ms = float(played_ms(*self, at_ns)) + 0.0
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return elapsed_ms if math.isfinite(elapsed_ms) else None
+
+
+Playback = tuple[str | None, int | None, float | Playing | None, bool]
 """(item id, content index, elapsed milliseconds, assumed)."""
 
 NO_PLAYBACK: Playback = (None, None, None, False)
@@ -40,7 +61,7 @@ class PlaybackColumns:
             content_index = int(content_index)
             if abs(content_index) > _MAX_INT:
                 content_index = None
-        if elapsed_ms is not None:
+        if elapsed_ms is not None and elapsed_ms.__class__ is not Playing:
             elapsed_ms = float(elapsed_ms) + 0.0  # SQLite stores -0.0 as 0.0
             if not math.isfinite(elapsed_ms):
                 elapsed_ms = None
@@ -150,9 +171,11 @@ class AssumedTracker:
         self.ask(settings)
 
     def playback(self) -> Playback:
-        """The state now."""
-        state = self._audio.assumed(self._clock())
-        return NO_PLAYBACK if state is None else (*state, True)
+        """The state from now on, until something else is received."""
+        if self._audio.latest is None:
+            return NO_PLAYBACK
+        audio = self._audio.parts[self._audio.latest]
+        return (*self._audio.latest, Playing(audio.since_ns, audio.ms), True)
 
     def on_received(self, event: Any) -> None:
         """An event from the model, before it is recorded."""

@@ -176,7 +176,6 @@ class SessionLog:
         number: of the session in this process.
         status: entries may still follow when it is no longer `recording`.
         playback: answers the playback state of the moment; asked every SAMPLE_NS, or less if that is slow.
-        always_moves: the state is another one at every moment, and asked for at every entry.
         handling: received events that the listeners are still handling.
         held: the writer's: what is encoded, and waits for what follows it.
         refusing: what is appended is not recorded (any more).
@@ -203,7 +202,6 @@ class SessionLog:
         self._playback: Callable[[], Playback] | None = None
         self._played = NO_PLAYBACK  # as columns
         self._ask_at_ns = _NEVER_NS
-        self.always_moves = False
         self.handling: set[int] = set()
         self.secrets = secrets
         self.clock = clock
@@ -324,7 +322,7 @@ class SessionLog:
         own. It may say, or raise, anything."""
         if self._playback is None:
             return  # a clock that is beyond all times
-        self._ask_at_ns = 0 if self.always_moves else now_ns + SAMPLE_NS
+        self._ask_at_ns = now_ns + SAMPLE_NS
         try:
             self._played = self._columns.of(self._playback())
         except BaseException as error:  # see above
@@ -332,10 +330,18 @@ class SessionLog:
                 raise
             self._played = NO_PLAYBACK
             logger.debug("the playback state cannot be read: %s", error.__class__.__name__)
-        if not self.always_moves:
-            took_ns = self.clock() - now_ns
-            if took_ns * SLOW_READS > SAMPLE_NS:
-                self._ask_at_ns = now_ns + took_ns * SLOW_READS
+        took_ns = self.clock() - now_ns
+        if took_ns * SLOW_READS > SAMPLE_NS:
+            self._ask_at_ns = now_ns + took_ns * SLOW_READS
+
+    def assume(self, state: Playback) -> None:
+        """The playback state from now on, where no tracker tells one."""
+        try:
+            self._played = self._columns.of(state)
+        except BaseException as error:  # what came as an event may hold anything
+            if may_be_ctrl_c(error):
+                raise
+            self._played = NO_PLAYBACK
 
     def played(self, method: str, value: dict[str, Any], state: Playback) -> None:
         """Append a call on the tracker, and the state after it."""
@@ -418,6 +424,7 @@ class SessionLog:
         """The instant of an entry: the first, or where the clock says anything else than what it should."""
         if not self._started:
             self._started, self._started_ns = True, now_ns
+            self.encoder.started_ns = now_ns
         at_ns = int(now_ns - self._started_ns)
         if self._latest_ns <= at_ns <= _LATEST_NS:
             self._latest_ns = at_ns

@@ -62,7 +62,8 @@ class ModelTap:
         self._codec = Codec(vocabulary)
         self._relay = relay(self._on_event)
         self._log: SessionLog | None = None
-        self._tracker: TrackerTap | AssumedTracker | None = None
+        self._tracker: TrackerTap | None = None
+        self._assumed: AssumedTracker | None = None  # or this one
         self._types: weakref.WeakKeyDictionary[type[Any], str] = weakref.WeakKeyDictionary()
 
     @property
@@ -85,8 +86,10 @@ class ModelTap:
             for listener in listeners:
                 await listener.on_event(event)
             return
-        if log.always_moves and log is self._log:
-            self._tracker.on_received(event)  # type: ignore[union-attr]
+        assumed = self._assumed
+        if assumed is not None and log is self._log:
+            assumed.on_received(event)
+            log.assume(assumed.playback())
         word = self._words.get(id(event.__class__))
         name = word.name if word is not None else self._type_of(_class_of(event))
         # What is known of where we are is not asked for twice.
@@ -139,7 +142,7 @@ class ModelTap:
 
     async def connect(self, options: Any) -> Any:
         """`connect` of the inner model; begins a session."""
-        before, tracker_before = self._log, self._tracker
+        before, tracker_before, assumed_before = self._log, self._tracker, self._assumed
         log = self._begin(options)
         if log is None or log.refusing:
             return await self.inner.connect(options)
@@ -159,7 +162,7 @@ class ModelTap:
             log.finish(Status.FAILED)
             if before is not None and before.status is Status.RECORDING and self._log is log:
                 # The connection that was there is there still ("already connected").
-                self._resume(before, tracker_before)
+                self._resume(before, tracker_before, assumed_before)
             raise
         if before is not None and before.status is Status.RECORDING:
             before.finish(Status.CLOSED)
@@ -222,8 +225,8 @@ class ModelTap:
         if type_ == "send_session_update":
             settings = getattr(event, "session_settings", None)
             self._learn(settings, log)
-            if isinstance(self._tracker, AssumedTracker):
-                self._tracker.ask(settings)
+            if self._assumed is not None:
+                self._assumed.ask(settings)
         sent = _or_lost(log.append(Kind.SENT, event, type=type_, method=method, cause=cause))
         try:
             with self._inside(log, sent):
@@ -263,10 +266,10 @@ class ModelTap:
         with contextlib.suppress(EncodingError):  # then nothing of them is recorded
             log.secrets.add([*settings_secrets(settings, self._codec)])
 
-    def _resume(self, log: SessionLog, tracker: TrackerTap | AssumedTracker | None) -> None:
+    def _resume(self, log: SessionLog, tracker: TrackerTap | None, assumed: AssumedTracker | None) -> None:
         self._forget_tracker()
-        self._log, self._tracker = log, tracker
-        if isinstance(tracker, TrackerTap):
+        self._log, self._tracker, self._assumed = log, tracker, assumed
+        if tracker is not None:
             tracker.attach()
 
     def _observe_playback(self, options: Mapping[str, Any], log: SessionLog) -> None:
@@ -274,15 +277,14 @@ class ModelTap:
         tracker = options.get("playback_tracker")
         if tracker is not None:
             self._tracker = TrackerTap(tracker, log.played)
+            log.playback = self._tracker.playback
         else:
-            self._tracker = AssumedTracker(log.clock, options.get("initial_model_settings"))
-        log.playback = self._tracker.playback
-        log.always_moves = isinstance(self._tracker, AssumedTracker)
+            self._assumed = AssumedTracker(log.clock, options.get("initial_model_settings"))
 
     def _forget_tracker(self) -> None:
-        if isinstance(self._tracker, TrackerTap):
+        if self._tracker is not None:
             self._tracker.detach()
-        self._tracker = None
+        self._tracker = self._assumed = None
 
     def _note_listener(self, kind: Kind, listener: Any) -> None:
         if self._log is not None:

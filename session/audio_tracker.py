@@ -30,6 +30,12 @@ class PartAudio:
     response_id: str | None = None
 
 
+def played_ms(since_ns: int, limit_ms: float, at_ns: int) -> float:
+    """How much of a part has played at an instant, at real-time speed since the first of it came; never more
+    than came."""
+    return min((at_ns - since_ns) / 1e6, limit_ms)
+
+
 class AudioTracker:
     """Of one connection. Times are instants of any one clock, in nanoseconds.
 
@@ -95,10 +101,10 @@ class AudioTracker:
     def assumed(self, at_ns: int) -> tuple[str, int, float] | None:
         """What is heard by then where no tracker tells: item, part of its content, milliseconds; never more
         than came."""
-        elapsed_ms = self.elapsed_ms(at_ns)
-        if self.latest is None or elapsed_ms is None:
+        if self.latest is None:
             return None
-        return (*self.latest, min(elapsed_ms, self.parts[self.latest].ms))
+        audio = self.parts[self.latest]
+        return (*self.latest, played_ms(audio.since_ns, audio.ms, at_ns))
 
     def elapsed_ms(self, at_ns: int) -> float | None:
         """For how long the latest part has played, were it played since the first of it came, at real-time

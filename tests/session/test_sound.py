@@ -18,7 +18,7 @@ from openai.types.realtime.realtime_audio_formats import AudioPCM, AudioPCMA, Au
 from realtape.integrations.openai_agents import VOCABULARY
 from realtape.lab.invariants import check
 from realtape.lab.shrinking.checks import problems
-from realtape.recorder.playback import AssumedTracker
+from realtape.recorder.playback import AssumedTracker, Playing
 from realtape.schema import Kind
 from realtape.schema.codec import STANDARD, Codec, Vocabulary, to_json
 from realtape.schema.entries import Entry
@@ -316,7 +316,9 @@ def test_what_is_assumed_to_be_heard_is_as_long(how: str) -> None:
         tracker.ask({"output_audio_format": "g711_ulaw"})
     tracker.on_received(Audio())
     now_ns = 5_000_000_000
-    assert tracker.playback() == ("i", 0, 1_000.0, True)
+    item_id, content_index, playing, assumed = tracker.playback()
+    assert isinstance(playing, Playing)
+    assert (item_id, content_index, playing.elapsed_ms(now_ns), assumed) == ("i", 0, 1_000.0, True)
 
 
 class Audio:
