@@ -32,7 +32,7 @@ def statuses(path: Path, name: str) -> set[str]:
     [
         ("same", 8, 1),
         ("fresh", 15, 2),
-        pytest.param("same", 150, 3, marks=pytest.mark.deep),
+        pytest.param("same", 300, 3, marks=pytest.mark.deep),
         pytest.param("fresh", 1_000, 4, marks=pytest.mark.deep),
     ],
 )

@@ -21,6 +21,9 @@ from realtape.schema.entries import Kind, Status
 from realtape.schema.errors import StoreError
 from support.stored import intact, numbers
 
+TOGETHER = 25
+"""So many die in one store, which is read whole after each."""
+
 
 async def record(store: Path, rng: random.Random, told: int) -> None:
     """Until killed: recorders one after another, each with a few sessions."""
@@ -75,7 +78,9 @@ def main(folder: Path, count: int, seed: int, fresh: bool) -> None:
     rng = random.Random(seed)
     sessions = 0
     for number in range(count):
-        store = folder / (f"log{number}.db" if fresh else "log.db")
+        store = folder / f"log{number if fresh else number // TOGETHER}.db"
+        if not fresh and not store.exists():
+            sessions = 0
         kill_one(store, rng, fresh)
         try:
             sessions = asyncio.run(check(store)) if store.exists() else 0
@@ -90,7 +95,7 @@ def main(folder: Path, count: int, seed: int, fresh: bool) -> None:
             assert {found.name for found in folder.iterdir()} == {store.name}
             store.unlink()
     if not fresh:
-        asyncio.run(survivor(folder / "log.db"))
+        asyncio.run(survivor(store))
     sys.stdout.write(f"{sessions}\n")
 
 
