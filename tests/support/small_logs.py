@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ class Held(Recording):
     def __str__(self) -> str:
         return "in memory"
 
-    async def entries(self, first: int = 0) -> AsyncIterator[Entry]:
+    async def entries(self, first: int = 0) -> AsyncGenerator[Entry]:
         for row in self._rows[first:]:
             yield row
 
