@@ -13,11 +13,12 @@ from realtape.recorder import Recorder
 from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.schema import RealtimeModel, RealtimeModelAudioEvent, RealtimeModelTurnEndedEvent
 from realtape.schema.entries import Kind, Status
-from realtape.schema.errors import StoreWriteError
-from realtape.schema.log import locate
-from realtape.session import Recording, erase
+from realtape.schema.errors import CorruptRecordError, StoreWriteError
+from realtape.schema.log import SealKey, fetch_sessions, locate, open_blocking
+from realtape.session import Recording, Retention, erase, verified_batches
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
+from support.driven import DrivenRecorder
 from support.models import EchoModel, Ignoring
 from support.postgresql import server
 from support.scripted import Listening, Scripted, ScriptedModel
@@ -342,3 +343,33 @@ async def test_sessions_are_pruned_there_as_well(store: str):
     assert done.pending is not None
     assert execute(store, "SELECT count(*) FROM sessions") == 0
     assert execute(store, "SELECT count(*) FROM prunings WHERE reason = 'erasure'") == 2
+
+
+def test_commits_are_sealed_and_a_retention_is_applied(store: str):
+    """What is being recorded stays, and what was removed does not begin again."""
+    recorder = DrivenRecorder(store, seal_key="k" * 32, retention=Retention(older_than_s=0))
+    logs = [recorder.begin({"name": f"{number}"}) for number in range(3)]
+    for log in logs:
+        mark(log, 0)
+    logs[0].finish(Status.CLOSED)
+    recorder.write()
+    mark(logs[1], 1)
+    recorder.write()
+    with open_blocking(locate(store)) as connection:
+        for session in fetch_sessions(connection):
+            assert sum(map(len, verified_batches(connection, session, [SealKey("k" * 32)])))
+            with pytest.raises(CorruptRecordError, match="sealed with another key"):
+                list(verified_batches(connection, session, [SealKey("l" * 32)]))
+    recorder.tend()
+    mark(logs[0], 1)
+    recorder.write()
+    assert recorder.status().removed_sessions == 1
+    recorder.close_blocking()
+    found = {stored.label: numbers(stored) for stored in asyncio.run(intact(store))}
+    assert found == {"1": [0, 1], "2": [0]}
+    assert execute(store, "SELECT count(*) FROM seals WHERE session = 1") == 0
+    execute(store, "UPDATE sessions SET status = 'failed' WHERE key = 2")
+    with open_blocking(locate(store)) as connection:
+        changed = fetch_sessions(connection)[0]
+        with pytest.raises(CorruptRecordError, match="its status is 'failed', and 'closed' was sealed"):
+            list(verified_batches(connection, changed, [SealKey("k" * 32)]))
