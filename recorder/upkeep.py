@@ -31,7 +31,7 @@ class Upkeep:
         self._address = address
         self._retention = retention
         self._pause_s = pause_s
-        self._due_at = 0.0  # before any time of the clock: the first is soon
+        self._due_at: float | None = None  # as soon as somebody asks
         self._going: Iterator[Going] | None = None
         self._shortening = False
         self._said: str | None = None
@@ -45,6 +45,8 @@ class Upkeep:
         """
         if self._retention is None:
             return False
+        if self._due_at is None:
+            self._due_at = now
         return now >= self._due_at + (0 if idle or self.under_way else self._pause_s)
 
     def step(self, engine: Engine, now: float) -> None:

@@ -116,6 +116,18 @@ def test_it_is_applied_again_after_a_while(path: Path, monkeypatch: pytest.Monke
     recorder.close_blocking()
 
 
+def test_where_something_waits_from_the_beginning_it_is_put_off(path: Path):
+    fill(path, 2, settled=False)
+    recorder = DrivenRecorder(path, retention=Retention(older_than_s=0))
+    mark(begin(recorder), 1)
+    recorder.write()
+    recorder.tend(again=False, idle=False)
+    assert len(keys(path)) == 3
+    recorder.tend(again=False, later=RETENTION_SECONDS + 1, idle=False)
+    assert len(keys(path)) == 1
+    recorder.close_blocking()
+
+
 def test_what_cannot_be_removed_is_said_once_and_the_session_goes_on(
     path: Path, caplog: pytest.LogCaptureFixture
 ):
