@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from ..recorder import causes
 from ..replay import VirtualLoop
@@ -238,10 +238,10 @@ class ApplicationPart:
         if self._tracker is None:
             return
         facts = mapping(action.value)
-        method = getattr(type(self._tracker), action.type, None)
+        method = getattr(cast("type[Any]", type(self._tracker)), action.type, None)
         if method is not None:
-            args = [_bytes(arg) for arg in sequence(facts.get("args"))]
-            kwargs = {name: _bytes(arg) for name, arg in mapping(facts.get("kwargs")).items()}
+            args: list[Any] = [_bytes(arg) for arg in sequence(facts.get("args"))]
+            kwargs: dict[str, Any] = {name: _bytes(arg) for name, arg in mapping(facts.get("kwargs")).items()}
             method(self._tracker, *args, **kwargs)
 
 

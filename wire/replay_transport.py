@@ -20,7 +20,7 @@ from .client_run import ClientRun
 from .connections import connections_of
 from .flight_plan import plans_of
 from .replayed_socket import ReplayedSocket
-from .server_side import Finding, ServerSide
+from .server_side import Finding
 from .wire_report import WireReport, report_of
 
 Connecting = Callable[[Callable[[], Awaitable[Any]], str, Mapping[str, str]], Awaitable[Any]]
@@ -64,6 +64,7 @@ class ReplayTransport:
             client's that does not come; so many virtual seconds while timers of the application go on.
         stuck_after: on an ordinary event loop: for so many seconds after the client's last.
         clock: sees to it that the model is told the recorded time in the extent of a part.
+        hung_up: called when a stream ends because the user hung up, and the application did not close.
 
     Attributes:
         tracker: the application's, for the connection that comes next.
@@ -86,6 +87,7 @@ class ReplayTransport:
         patience: float = 60.0,
         stuck_after: float = 2.0,
         clock: Callable[[ApplicationPart], object] = lambda part: None,
+        hung_up: Callable[[], object] = lambda: None,
     ) -> None:
         drafts = recording.drafts()
         self.name = str(recording)
@@ -103,6 +105,7 @@ class ReplayTransport:
         self._patience = patience
         self._stuck_after = stuck_after
         self._clock = clock
+        self._hung_up = hung_up
         self.tracker: Any = None
         self._idler: _Rest | None = None
         self._was_exact = False
@@ -137,7 +140,7 @@ class ReplayTransport:
                 one.wake()
 
         part = ApplicationPart(self._plans[upcoming.session], side, self._send, wake)
-        socket = ReplayedSocket(side, part, self._closed)
+        socket = ReplayedSocket(side, part, self._closed, self._hung_up)
         opened.append(socket)
         self._clock(part)
         part.track(self.tracker)
@@ -173,9 +176,9 @@ class ReplayTransport:
         """What has come of it so far."""
         return report_of(self.name, [self.run] if self.run.sides else [], strict=strict)
 
-    def findings(self) -> list[tuple[ServerSide, Finding]]:
+    def findings(self) -> list[Finding]:
         """Where the client and the recording part."""
-        return [(side, finding) for side in self.run.sides for finding in side.findings]
+        return [finding for side in self.run.sides for finding in side.findings]
 
     def other_events(self) -> list[OtherEvents]:
         """Where the model gave other events than it gave when this was recorded."""

@@ -48,7 +48,8 @@ class ReplayedSocket:
     Args:
         side: the server's, of this connection.
         part: the application's.
-        over: called when the connection is over.
+        over: called when the client has closed it.
+        hung_up: called when the stream ends because the user hung up, and the client has not closed it.
 
     Attributes:
         sent: what the client sent, as it sent it.
@@ -58,7 +59,11 @@ class ReplayedSocket:
     response = subprotocol = None
 
     def __init__(
-        self, side: ServerSide, part: ApplicationsPart, over: Callable[[ReplayedSocket], None]
+        self,
+        side: ServerSide,
+        part: ApplicationsPart,
+        over: Callable[[ReplayedSocket], object],
+        hung_up: Callable[[], object] = lambda: None,
     ) -> None:
         self.side = side
         self.sent: list[str | bytes] = []
@@ -68,6 +73,7 @@ class ReplayedSocket:
         self.close_reason: str | None = None
         self._part = part
         self._over = over
+        self._hung_up = hung_up
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._last: WireFrame | None = None  # that was delivered
@@ -185,7 +191,8 @@ class ReplayedSocket:
         message = self.side.take(place).message
         self._last = frame
         if isinstance(self._loop, VirtualLoop):
-            self._last_round = tuple(self._loop.here)
+            burst, number = self._loop.here
+            self._last_round = burst, number
         self._part.came(frame.seq)
         causes.enter(self._extent(around, frame.seq))
         return message
@@ -193,6 +200,8 @@ class ReplayedSocket:
     def _end(self, end: RecordedEnd, around: causes.Frame | None) -> None:
         """Raises what the recorded read raised."""
         self._ended = end
+        if end.by != "server" and not self.closed:
+            self._hung_up()
         if end.by == "server" and self.close_code is None:
             self.close_code = 1006 if end.how == "eof" else end.code
             self.close_reason = end.reason

@@ -380,7 +380,7 @@ class ServerSide:
         self._appended.server(frame.message)
         return SendFrame(place, renamed(frame, self._ids))
 
-    def _end(self, now_ns: int) -> Next:
+    def _end(self, now_ns: int) -> WaitUntil | EndNow:
         end = self.connection.end
         self.over = True
         if end.by != "server" or self._left:

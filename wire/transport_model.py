@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ..recorder import causes
 from ..replay import Divergence, ReplayReport, Transport, Unchecked
@@ -64,6 +65,7 @@ class TransportBase:
     Attributes:
         inner: the model.
         plays: what is replayed: its transport.
+        listeners: the application's.
         transport: of the interface; nothing is paused or sought here.
 
     Raises:
@@ -88,9 +90,11 @@ class TransportBase:
             patience=options.get("patience", PATIENCE_S),
             stuck_after=min(options.get("stuck_after", STUCK_AFTER_S), STUCK_AFTER_S),
             clock=self.clock,
+            hung_up=self._hang_up,
         )
         self.connect_by(self.plays.connect)
-        self._listeners: list[Any] = []
+        self.listeners: list[Any] = []
+        self._letting_go: asyncio.Task[None] | None = None
         self._relay = self.relay(self._on_event)
         self._stopped = False
 
@@ -112,6 +116,9 @@ class TransportBase:
         """The listener at `inner`."""
         raise NotImplementedError
 
+    async def let_go(self) -> None:
+        """The user has hung up: end what listens, where no event does."""
+
     def options_of(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """What `inner` needs to connect where nobody has a key."""
         return options
@@ -125,16 +132,16 @@ class TransportBase:
 
     def add_listener(self, listener: Any) -> None:
         """Add a listener; one that is there already is not added twice."""
-        if not self._listeners:
+        if not self.listeners:
             self.inner.add_listener(self._relay)
-        if listener not in self._listeners:
-            self._listeners.append(listener)
+        if listener not in self.listeners:
+            self.listeners.append(listener)
 
     def remove_listener(self, listener: Any) -> None:
         """Remove a listener; one that is not there is none to remove."""
-        if listener in self._listeners:
-            self._listeners.remove(listener)
-            if not self._listeners:
+        if listener in self.listeners:
+            self.listeners.remove(listener)
+            if not self.listeners:
                 self.inner.remove_listener(self._relay)
 
     async def send_event(self, event: Any) -> None:
@@ -205,7 +212,7 @@ class TransportBase:
         ]
         notes += [
             f"moved: {finding.summary}"
-            for side, finding in plays.findings()
+            for finding in plays.findings()
             if finding.kind == "moved" and not (self._strict or placed)
         ]
         derived = sum(part.readings.derived for part in plays.parts)
@@ -244,15 +251,21 @@ class TransportBase:
         around = causes.WHERE.get()
         part = None if around is None else around.inside
         if isinstance(part, ApplicationPart) and around is not None and around.seq in part.live:
-            part.live[around.seq].append(told(event_name(self.vocabulary, type(event)), event))
+            part.live[around.seq].append(told(self._name(event), event))
         # What a listener does is the application's.
         with causes.within(None if around is None else around._replace(inside=None)):
-            for listener in list(self._listeners):
+            for listener in list(self.listeners):
                 await listener.on_event(event)
 
     def _sends(self, event: Any) -> tuple[bool, int | None]:
         part = self._part
-        return (True, None) if part is None else part.sends(event_name(self.vocabulary, type(event)), event)
+        return (True, None) if part is None else part.sends(self._name(event), event)
+
+    def _name(self, event: Any) -> str:
+        return event_name(self.vocabulary, cast("type[Any]", type(event)))
+
+    def _hang_up(self) -> None:
+        self._letting_go = asyncio.get_running_loop().create_task(self.let_go())
 
     async def _send_for(self, event: Any) -> None:
         await self.inner.send_event(event)

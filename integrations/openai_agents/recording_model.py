@@ -8,7 +8,7 @@ import logging
 import os
 import weakref
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from agents.realtime import RealtimeModel, RealtimeModelListener
 
@@ -158,7 +158,7 @@ class Recorder(recorder.Recorder):
         if wanted not in ("interface", "wire"):
             told = f"depth={depth!r}" if depth else f"REALTAPE_DEPTH={wanted}"
             raise UsageError(f"{told}: interface or wire")
-        return RecordingModel(inner, recorder=self, labels=labels, depth=cast("Depth", wanted))
+        return RecordingModel(inner, recorder=self, labels=labels, depth=wanted)
 
     @contextlib.contextmanager
     def caused_by(self, event: Any) -> Generator[None]:

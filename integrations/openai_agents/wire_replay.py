@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-from agents.realtime import OpenAIRealtimeWebSocketModel, RealtimeModel, RealtimeModelListener
+from agents.realtime import (
+    OpenAIRealtimeWebSocketModel,
+    RealtimeModel,
+    RealtimeModelListener,
+    RealtimeSession,
+    model_events,
+)
 
 from ...schema import UsageError
 from ...session import Recording
@@ -26,7 +32,7 @@ class WireReplayModel(TransportBase, RealtimeModel):
     """
 
     vocabulary = VOCABULARY
-    inner_class: Callable[[], RealtimeModel] = OpenAIRealtimeWebSocketModel
+    inner_class: ClassVar[type[RealtimeModel]] = OpenAIRealtimeWebSocketModel
     """Makes the model."""
 
     @classmethod
@@ -57,6 +63,13 @@ class WireReplayModel(TransportBase, RealtimeModel):
 
     def relay(self, handler: Callable[[Any], Any]) -> RealtimeModelListener:
         return Relay(handler)
+
+    async def let_go(self) -> None:
+        """Before 0.21.1 a model says nothing of a clean end, and a session waits for ever."""
+        if not hasattr(model_events, "RealtimeModelEndOfStreamEvent"):
+            for listener in self.listeners:
+                if isinstance(listener, RealtimeSession):
+                    await listener.close()
 
     def options_of(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
         """Offline nobody needs a key; the model wants one."""

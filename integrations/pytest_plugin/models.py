@@ -80,7 +80,7 @@ class ReplayedModel:
         self.recordable = LABEL in self._recording.header.labels
         replays = replay_class(self._recording.header.versions)
         told = {**options, "on_divergence": "collect"} if update else dict(options)
-        depth = told.pop("depth", None)
+        depth: Any = told.pop("depth", None)
         played_by = class_at("interface" if update else depth, self._recording, replays)
         self._play = Play(self._recording, model=played_by, **cast("ReplayOptions", told))
         self._ended = False
