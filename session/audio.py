@@ -144,10 +144,12 @@ class HeardAudio:
     def __init__(self) -> None:
         self.received = ReceivedAudio()
         self._heard: dict[Part, tuple[float, bool]] = {}
+        self._tracked = False
 
     def read(self, entry: Entry) -> None:
         """The next entry."""
         self.received.read(entry)
+        self._tracked = self._tracked or entry.kind == Kind.PLAYBACK
         part = heard_part(entry)
         if part is not None and entry.elapsed_ms is not None:
             before_ms, _ = self._heard.get(part, (0.0, True))
@@ -160,8 +162,8 @@ class HeardAudio:
 
     @property
     def told(self) -> bool:
-        """Whether the log says of any sound how much of it was heard."""
-        return bool(self._heard)
+        """Whether the log says how much is heard: there is a tracker, or something was, or is assumed."""
+        return self._tracked or bool(self._heard)
 
     def heard(self) -> tuple[HeardSound, ...]:
         """Of each sound, in the order in which they were heard first."""

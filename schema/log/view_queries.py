@@ -58,8 +58,7 @@ _FRAMED = (
 
 
 def messages(sql: Sql) -> str:
-    """Every message once, from the deepest place where a session holds it; without those of sound from the
-    client, which say nothing here."""
+    """Every message once, from the deepest place where a session holds it: frames, else raw messages."""
     payload = sql.payload()
     raw = f"coalesce({sql.object('payload_doc', 'data')}, {sql.object('payload_doc', 'value', 'data')})"
     type_of = sql.text("message", "type")
@@ -195,8 +194,9 @@ WITH of_responses AS MATERIALIZED (
   FROM placed GROUP BY session, connection, response_id, nth_of_id
 )
 SELECT session, seq, response_id, connection, began_ns, first_byte_ns, first_sound_ns, ended_ns,
-  CASE WHEN ended_ns IS NULL THEN 'open' WHEN coalesce(status, '') = '' THEN 'ended' ELSE status END AS
-  status, CASE WHEN ended_ns IS NULL THEN '' ELSE {reason} END AS reason,
+  CASE WHEN ended_ns IS NULL THEN 'open'
+    WHEN coalesce(status, '') = '' THEN 'ended' ELSE status END AS status,
+  CASE WHEN ended_ns IS NULL THEN '' ELSE {reason} END AS reason,
   out_of_band, {columns}
 FROM gathered"""
 
@@ -218,9 +218,10 @@ def tools(sql: Sql) -> str:
     return f"""
 WITH told AS MATERIALIZED (
   SELECT session, seq, at_ns, connection, side, type, response_id,
-    {sql.text("message", "item", "type")} AS item_type, {sql.text("message", "item", "status")} AS
-    item_status, coalesce({sql.text("message", "item", "call_id")}, {sql.text("message", "call_id")}, '') AS
-    call_id, coalesce({sql.text("message", "item", "name")}, {sql.text("message", "name")}) AS name,
+    {sql.text("message", "item", "type")} AS item_type,
+    {sql.text("message", "item", "status")} AS item_status,
+    coalesce({sql.text("message", "item", "call_id")}, {sql.text("message", "call_id")}, '') AS call_id,
+    coalesce({sql.text("message", "item", "name")}, {sql.text("message", "name")}) AS name,
     coalesce({sql.text("message", "item", "arguments")}, {sql.text("message", "arguments")}, '') AS arguments,
     coalesce({sql.text("message", "item", "output")}, '') AS output
   FROM messages
@@ -235,9 +236,9 @@ WITH told AS MATERIALIZED (
   UNION ALL
   SELECT session, seq, at_ns, CAST(NULL AS INTEGER), 'client', 'conversation.item.create', '',
     'function_call_output', CAST(NULL AS TEXT),
-    coalesce({sql.text("doc", "tool_call", "call_id")}, ''), CAST(NULL AS TEXT), '', coalesce({
-        sql.text("doc", "output")
-    }, '') FROM (SELECT session, seq, at_ns, {payload} AS doc FROM entries AS e
+    coalesce({sql.text("doc", "tool_call", "call_id")}, ''), CAST(NULL AS TEXT), '',
+    coalesce({sql.text("doc", "output")}, '')
+  FROM (SELECT session, seq, at_ns, {payload} AS doc FROM entries AS e
     WHERE kind = 'sent' AND type = 'send_tool_output' AND NOT {_FRAMED}) AS outputs
   UNION ALL
   SELECT session, seq, at_ns, CAST(NULL AS INTEGER), 'client', {sql.text("doc", "message", "type")}, '',
@@ -264,9 +265,9 @@ WITH told AS MATERIALIZED (
     AND told.item_type = 'function_call_output'
   GROUP BY calls.session, calls.seq
 ), spans AS (
-  SELECT calls.session, calls.seq, calls.call_id, coalesce(nullif(calls.name, ''), calls.known_name, '') AS
-    name, calls.arguments, calls.response_id, calls.connection, calls.at_ns AS began_ns, told.at_ns AS
-    ended_ns, told.output, told.seq AS output_seq
+  SELECT calls.session, calls.seq, calls.call_id,
+    coalesce(nullif(calls.name, ''), calls.known_name, '') AS name, calls.arguments, calls.response_id,
+    calls.connection, calls.at_ns AS began_ns, told.at_ns AS ended_ns, told.output, told.seq AS output_seq
   FROM calls
   LEFT JOIN outputs ON outputs.session = calls.session AND outputs.call_seq = calls.seq
   LEFT JOIN told ON told.session = outputs.session AND told.seq = outputs.seq
@@ -295,15 +296,19 @@ def connections(sql: Sql) -> str:
     return f"""
 WITH kinds AS (
   SELECT session, seq, at_ns, kind, type, coalesce(connection, -1) AS number,
+    MAX(CASE WHEN kind IN ('close', 'socket_close') THEN 1 ELSE 0 END) OVER (
+      PARTITION BY session, connection ORDER BY seq) AS closing,
     CASE WHEN kind IN ('received', 'frame_in', 'sent', 'frame_out') THEN NULL ELSE {doc} END AS doc
-  FROM entries WHERE kind IN ('connect', 'connected', 'connect_failed', 'closed', 'socket', 'socket_opened',
-    'socket_failed', 'socket_ended', 'socket_closed', 'received', 'frame_in', 'sent', 'frame_out')
+  FROM entries WHERE kind IN ('connect', 'connected', 'connect_failed', 'close', 'closed', 'socket',
+    'socket_opened', 'socket_close', 'socket_failed', 'socket_ended', 'socket_closed', 'received',
+    'frame_in', 'sent', 'frame_out')
 ), facts AS (
   SELECT session, seq, at_ns, kind, number,
     coalesce(nullif({sql.text("doc", "url")}, ''), {sql.text("doc", "options", "url")}, '') AS url,
     coalesce({sql.text("doc", "dialect")}, '') AS dialect,
     CASE WHEN kind IN ('connect_failed', 'socket_failed') THEN 'failed'
-      WHEN kind = 'socket_ended' OR (kind = 'received' AND type = 'end_of_stream') THEN 'ended'
+      WHEN kind = 'socket_ended' OR (kind = 'received' AND type = 'end_of_stream')
+        THEN CASE closing WHEN 1 THEN 'closed' ELSE 'ended' END
       WHEN kind IN ('closed', 'socket_closed') AND coalesce({outcome}, 'returned') = 'returned' THEN 'closed'
     END AS how,
     CASE WHEN kind IN ('connect_failed', 'socket_failed') THEN {name} ELSE '' END AS raised_name,
@@ -312,8 +317,9 @@ WITH kinds AS (
     nullif({sql.integer("doc", "code")}, 0) AS code
   FROM kinds
 ), begins AS (
-  SELECT session, number, MIN(seq) AS seq FROM facts WHERE kind IN ('connect', 'socket') GROUP BY session,
-number ), ends AS (
+  SELECT session, number, MIN(seq) AS seq FROM facts WHERE kind IN ('connect', 'socket')
+  GROUP BY session, number
+), ends AS (
   SELECT * FROM (
     SELECT facts.*, ROW_NUMBER() OVER (PARTITION BY facts.session, facts.number ORDER BY facts.seq) AS nth
     FROM facts JOIN begins ON begins.session = facts.session AND begins.number = facts.number
@@ -341,9 +347,10 @@ SELECT begins.session, begins.seq, nullif(begins.number, -1) AS number, b.url, b
   CASE ends.kind WHEN 'socket_ended' THEN coalesce(nullif(ends.said, ''), ends.said_how)
     WHEN 'closed' THEN ends.said WHEN 'socket_closed' THEN ends.said
     WHEN 'received' THEN '' ELSE
-      CASE WHEN ends.raised_name <> '' AND ends.raised_text <> '' THEN ends.raised_name || ': ' ||
-        ends.raised_text ELSE coalesce(ends.raised_name, '') || coalesce(ends.raised_text, '') END END AS
-  reason, counted.received, counted.sent
+      CASE WHEN ends.raised_name <> '' AND ends.raised_text <> ''
+        THEN ends.raised_name || ': ' || ends.raised_text
+        ELSE coalesce(ends.raised_name, '') || coalesce(ends.raised_text, '') END END AS reason,
+  counted.received, counted.sent
 FROM begins
 JOIN facts AS b ON b.session = begins.session AND b.seq = begins.seq
 JOIN counted ON counted.session = begins.session AND counted.number = begins.number

@@ -22,8 +22,8 @@ class ConnectionRecord:
         began_ns: when somebody began to connect.
         opened_ns: when it was there; None: it never was.
         ended_ns: when it was known to be over; None: it was not.
-        how: how it ended: `closed`, by the application or the client; `failed`, it never was there; `ended`,
-            by the other side; `open`, the log holds no end.
+        how: how it ended: `closed`, the application or the client began to; `failed`, it never was there;
+            `ended`, by the other side; `open`, the log holds no end.
         code: the close code of a socket.
         reason: why, in words.
         received, sent: how many messages; of the model's own, events and sends.
@@ -48,6 +48,7 @@ class Connections:
 
     def __init__(self) -> None:
         self._all: dict[int | None, dict[str, Any]] = {}
+        self._closing: set[int | None] = set()  # what ends now, this side ended
 
     def read(self, entry: Entry) -> None:
         """The next entry."""
@@ -58,10 +59,12 @@ class Connections:
         if known is None:
             return
         match entry.kind:
+            case Kind.CLOSE | Kind.SOCKET_CLOSE:
+                self._closing.add(entry.connection)
             case Kind.RECEIVED:
                 known["received"] += 1
                 if entry.type == "end_of_stream":
-                    _end(known, entry, "ended")
+                    _end(known, entry, self._how(entry))
             case Kind.FRAME_IN:
                 known["received"] += 1
             case Kind.SENT | Kind.FRAME_OUT:
@@ -72,7 +75,9 @@ class Connections:
                 _end(known, entry, "failed", _raised(entry))
             case Kind.SOCKET_ENDED:
                 facts = mapping(payload(entry))
-                _end(known, entry, "ended", text_of(facts.get("reason")) or text_of(facts.get("how")))
+                _end(
+                    known, entry, self._how(entry), text_of(facts.get("reason")) or text_of(facts.get("how"))
+                )
                 known.setdefault("code", index_of(facts.get("code")) or None)
             case Kind.CLOSED | Kind.SOCKET_CLOSED:
                 if outcome_of(entry) in (None, "returned"):
@@ -85,6 +90,9 @@ class Connections:
     def records(self) -> tuple[ConnectionRecord, ...]:
         """In the order in which they began."""
         return tuple(ConnectionRecord(**facts) for facts in self._all.values())
+
+    def _how(self, entry: Entry) -> str:
+        return "closed" if entry.connection in self._closing else "ended"
 
     def _begin(self, entry: Entry) -> None:
         facts = event_fields(entry)

@@ -41,7 +41,7 @@ class HeardRecord:
         generated_ms: how much came.
         given_ms: how much of that the model's events gave to the application's player; None: the log holds no
             such events.
-        heard_ms: the most that was ever told to be heard; 0 where the log tells of others and not of this;
+        heard_ms: the most that was ever told to be heard; 0 where the log would tell, and does not of this;
             None: the log does not tell.
         assumed: the application did not tell: the sound was assumed to play as it came.
         interrupted: it was broken into.

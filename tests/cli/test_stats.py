@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -104,3 +105,19 @@ def test_a_damaged_session_is_told_and_the_others_count(realtape: Realtape, tmp_
         assert (ran.code, "entry 7: missing" in ran.err) == (3, True)
     facts = json.loads(realtape("stats", tmp_path / "calls.db", "--json").out)
     assert facts["summary"]["counts"]["sessions"] == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["demo-format-1.db", "values-format-1.db", "switchboard", "kiosk-interrupted"]
+)
+def test_every_golden_recording_opens_in_all_of_it(realtape: Realtape, tmp_path: Path, name: str) -> None:
+    target: Path = FIXTURES / name
+    if name.endswith(".db"):
+        target = tmp_path / name
+        shutil.copy(FIXTURES / name, target)
+    assert realtape("stats", target).code == realtape("heard", target).code == 0
+    place = tmp_path / "new.json"
+    assert realtape("export", target, place, "--otlp", "--no-redact").code == 0
+    if name.endswith(".db"):
+        assert realtape("views", target).code == realtape("stats", target, "--write").code == 0
+        assert realtape("verify", target).code == 0
