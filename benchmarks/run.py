@@ -74,6 +74,10 @@ thread time, of one interleaved run: 1.25 of the time without at 10 in a round, 
 
 A heartbeat every minute, a question after 30 s of silence, a caller who speaks every 47.903 s; on virtual
 time, where it was recorded, too. From opening the file to the report, without the start of Python.
+
+## What a page costs
+
+[The page of a session](viewer.md#figures) has its own figures, which `benchmarks/viewing.py` measures in a browser.
 """
 
 
