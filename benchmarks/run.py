@@ -77,7 +77,8 @@ time, where it was recorded, too. From opening the file to the report, without t
 
 ## What a page costs
 
-[The page of a session](viewer.md#figures) has its own figures, which `benchmarks/viewing.py` measures in a browser.
+[The page of a session](viewer.md#figures) has its own figures, which `benchmarks/viewing.py` measures in a
+browser.
 """
 
 

@@ -36,6 +36,8 @@ _SLICE_ENTRIES = 2_000
 ALARMING, SOUNDS, REDACTED, ASSUMED, DERIVED = 1, 2, 4, 8, 16
 """Marks of an entry in the index."""
 
+_REDACTED, _ASSUMED = int(Flag.REDACTED), int(Flag.ASSUMED)  # bare numbers, for a million entries are asked
+
 
 class Gathering:
     """One session. Every method is blocking, and may be called from any thread.
@@ -176,13 +178,13 @@ class Gathering:
             at.append(entry.at_ns)
             seqs.append(entry.seq)
             kinds.append(name(entry.kind))
-            types.append(name(words.visible(entry.type or entry.method or "")))
+            types.append(name(entry.type or entry.method or ""))
             causes.append(-1 if entry.cause is None else entry.cause)
             ofs.append(-1 if entry.of is None else entry.of)
             marks.append(_marks(entry, before))
             before = entry.seq
         return {
-            "names": names,
+            "names": list(map(words.visible, names)),
             "at": at,
             "seq": seqs,
             "kind": kinds,
@@ -270,8 +272,8 @@ def _marks(entry: Entry, before: int) -> int:
     marks = ALARMING if is_failure(entry) else 0
     if REFERS in entry.payload:
         marks |= SOUNDS
-    if entry.flags & Flag.REDACTED:
+    if entry.flags & _REDACTED:
         marks |= REDACTED
-    if entry.flags & Flag.ASSUMED:
+    if entry.flags & _ASSUMED:
         marks |= ASSUMED
     return marks | (DERIVED if entry.seq == before else 0)
