@@ -125,9 +125,7 @@ def test_what_a_test_that_passes_has_not_checked_is_told(suite: VoiceSuite) -> N
     )
     assert "1 send of unknown origin was not checked" in (suite.path / "results.xml").read_text()
     suite.change("mark.realtape", "mark.realtape(strict=True)", "test_voice.py")
-    suite.fails(
-        lines=["the replay diverged: calls of unknown origin did not come, which `strict` does not *"]
-    )
+    suite.fails(lines=["the replay diverged: not checked: #2 * send_user_input A table for 2, please."])
 
 
 def test_matchers_of_the_marker_and_of_the_model_reach_the_replay(suite: VoiceSuite) -> None:
