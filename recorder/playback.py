@@ -61,7 +61,7 @@ class PlaybackColumns:
             content_index = int(content_index)
             if abs(content_index) > _MAX_INT:
                 content_index = None
-        if elapsed_ms is not None and elapsed_ms.__class__ is not Playing:
+        if elapsed_ms is not None and not isinstance(elapsed_ms, Playing):
             elapsed_ms = float(elapsed_ms) + 0.0  # SQLite stores -0.0 as 0.0
             if not math.isfinite(elapsed_ms):
                 elapsed_ms = None

@@ -249,7 +249,8 @@ def _last(connection: Connection, key: int) -> int | None:
 
 def count_sessions(connection: Connection) -> tuple[int, int | None]:
     """How many sessions there are, and when the oldest began, in Unix time in nanoseconds."""
-    return tuple(connection.execute(select(func.count(), func.min(SESSIONS.c.started_ns))).one())
+    number, oldest_ns = connection.execute(select(func.count(), func.min(SESSIONS.c.started_ns))).one()
+    return number, oldest_ns
 
 
 def fetch_durations(connection: Connection) -> dict[int, int]:

@@ -36,6 +36,7 @@ def statuses(path: Path, name: str) -> set[str]:
         pytest.param("fresh", 1_000, 4, marks=pytest.mark.deep),
     ],
 )
+@pytest.mark.timeout(7200)
 def test_victims_leave_whole_logs(tmp_path: Path, stores: str, victims: int, seed: int):
     arguments = [sys.executable, PROGRAMS / "victims.py", tmp_path, str(victims), str(seed), stores]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)

@@ -76,7 +76,7 @@ async def survivor(store: Path) -> None:
 def main(folder: Path, count: int, seed: int, fresh: bool) -> None:
     """Kill, and check."""
     rng = random.Random(seed)
-    sessions = 0
+    sessions, store = 0, folder
     for number in range(count):
         store = folder / f"log{number if fresh else number // TOGETHER}.db"
         if not fresh and not store.exists():
