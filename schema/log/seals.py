@@ -21,6 +21,7 @@ from .additions import SEALS, has_addition
 MIN_KEY_BYTES = 16
 """Whoever has one seal can try all shorter keys."""
 
+_VARIABLE = "REALTAPE_SEAL_KEY"
 _NAME_BYTES = 8
 _COLUMNS = ("session", "seq", "status", "sealed_by", "seal")
 _seals = table(SEALS.name, *map(column, _COLUMNS))
@@ -76,8 +77,11 @@ class SealKey:
         Raises:
             UsageError: it is too short.
         """
-        key = os.environ.get("REALTAPE_SEAL_KEY")
-        return cls(key) if key else None
+        key = os.environ.get(_VARIABLE)
+        try:
+            return cls(key) if key else None
+        except UsageError as error:
+            raise UsageError(f"{_VARIABLE}: {error}") from error
 
     @property
     def text(self) -> str | None:

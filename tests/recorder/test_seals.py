@@ -94,6 +94,9 @@ async def test_the_environment_has_the_key(tmp_path: Path, monkeypatch: pytest.M
         mark(log, 1)
         log.append(Kind.MARKER, {"text": f"never {'k' * 32}"})
     assert verify(tmp_path / "log.db", [KEY]) == 2
+    monkeypatch.setenv("REALTAPE_SEAL_KEY", "short")
+    with pytest.raises(UsageError, match="REALTAPE_SEAL_KEY: a seal's key of 5 bytes"):
+        Recorder(tmp_path / "log.db")
     assert "kkk" not in str((await only(tmp_path / "log.db")).payloads())
 
 
