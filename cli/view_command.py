@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import webbrowser
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from ..schema import UsageError
 from ..schema.log import locate, open_blocking
-from ..session import parse_target
+from ..session import Recording, Target, parse_target
 from ..session.fixture import is_fixture, read_into_memory
 from . import output
 from .exit_codes import Exit
@@ -34,17 +35,7 @@ def view(
         raise UsageError(f"view needs a web server ({error}): pip install 'realtape[view]'") from error
     named = parse_target(target)
     address = read_into_memory(named.store)[0] if is_fixture(named.store) else locate(named.store)
-    session = ""
-    if named.session is not None:
-        import asyncio
-
-        from ..session import Recording
-
-        async def chosen() -> str:
-            async with await Recording.open(named.store, named.session) as recording:
-                return recording.header.id
-
-        session = asyncio.run(chosen()) + "/"
+    session = "" if named.session is None else f"{asyncio.run(_id_of(named))}/"
     with open_blocking(address):  # what cannot be read is said now
         pass
     listening = socket.create_server(("127.0.0.1", port))
@@ -61,3 +52,9 @@ def view(
     with listening:
         uvicorn.Server(config).run(sockets=[listening])
     return Exit.SAME
+
+
+async def _id_of(named: Target) -> str:
+    """The whole id of the session that is named."""
+    async with await Recording.open(named.store, named.session) as recording:
+        return recording.header.id

@@ -66,6 +66,12 @@ function pressed(page, event) {
   }
   if (typing || page.help.box.open) return;
   if ((event.key === " " || event.key === "Enter") && target.matches("button, summary")) return;
+  const digit = event.shiftKey && /^Digit([123])$/.exec(event.code); // what Shift makes of a digit, keyboards differ in
+  if (digit) {
+    page.solo(LANES[Number(digit[1]) - 1]);
+    event.preventDefault();
+    return;
+  }
   const act = KEYS[event.key] || KEYS[event.key.toLowerCase()];
   if (!act) return;
   act(page, event);
@@ -92,10 +98,6 @@ const KEYS = {
   1: (page) => page.mute("user"),
   2: (page) => page.mute("model"),
   3: (page) => page.mute("heard"),
-  "!": (page) => page.solo("user"),
-  "@": (page) => page.solo("model"),
-  '"': (page) => page.solo("model"),
-  "#": (page) => page.solo("heard"),
   ArrowUp: (page) => page.list.move(-1),
   ArrowDown: (page) => page.list.move(1),
   c: (page) => page.detail.jump(page.session, true),
