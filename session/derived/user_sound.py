@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..sound import SoundFormat
 from .loudness import THRESHOLD_DBFS, Loudness, duration_ms
 
-PIECES = 50_000
+PIECES = 4_096
 """So many pieces, and so many windows, of the past are remembered at most: minutes, where pieces are
 short."""
 
@@ -84,5 +84,10 @@ class UserSound:
             last, first = last or one, one
         if first is None or last is None:
             return None
-        begin, end = max(first.begin_ms, begin_ms), min(last.end_ms, end_ms)
-        return Span(begin, end, self.instant(begin), self.instant(end))
+        begin, begin_ns = first.begin_ms, first.begin_ns
+        if begin < begin_ms:
+            begin, begin_ns = begin_ms, self.instant(begin_ms)
+        end, end_ns = last.end_ms, last.end_ns
+        if end > end_ms:
+            end, end_ns = end_ms, self.instant(end_ms)
+        return Span(begin, end, begin_ns, end_ns)
