@@ -71,6 +71,7 @@ class ReplayTransport:
         connections: as they were recorded.
         sockets: that were opened, in order.
         parts: the application's, of each.
+        exhausted: the application connected once more than was recorded.
 
     Raises:
         UsageError: the recording holds no frames, nor messages of a provider.
@@ -107,6 +108,7 @@ class ReplayTransport:
         self._clock = clock
         self._hung_up = hung_up
         self.tracker: Any = None
+        self.exhausted = False
         self._idler: _Rest | None = None
         self._was_exact = False
 
@@ -122,6 +124,7 @@ class ReplayTransport:
         await asyncio.sleep(0)
         upcoming = self.run.upcoming
         if upcoming is None:
+            self.exhausted = True
             raise ConnectionError("the recording holds no further connection")
         if upcoming.refusal is not None:
             self.run.refused()

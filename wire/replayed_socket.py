@@ -53,6 +53,7 @@ class ReplayedSocket:
 
     Attributes:
         sent: what the client sent, as it sent it.
+        early_ns: how much sooner than recorded it was over, when the client closed it.
         waits: it is read, and nothing comes until the client, or a timer, does something.
     """
 
@@ -69,6 +70,7 @@ class ReplayedSocket:
         self.sent: list[str | bytes] = []
         self.waits = False
         self.closed = False
+        self.early_ns = 0
         self.close_code: int | None = None
         self.close_reason: str | None = None
         self._part = part
@@ -133,6 +135,7 @@ class ReplayedSocket:
         if self.closed:
             return
         self.closed = True
+        self.early_ns = self.side.planned_ns(self.side.connection.end.at_ns) - self._now_ns()
         if self.close_code is None:
             self.close_code, self.close_reason = code, reason
         self.side.left(self._now_ns())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -24,6 +24,8 @@ OPTIONS = frozenset({"patience", "stuck_after", "pace", "strict", "on_divergence
 PATIENCE_S = 60.0
 STUCK_AFTER_S = 2.0
 SHOWN = 20
+EARLY_NS = 250_000_000
+"""An application that closes by so much sooner, with frames left, has closed where it had not."""
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,7 @@ class TransportBase:
             for side in sides
             for finding in decisive(side.findings, strict=self._strict or placed)
         )
+        divergences += tuple(self._cut_short())
         kinds = [one.kind for one in divergences]
         parts = zip(sides, plays.parts, strict=True)
         done_for = [(side, action) for side, part in parts for action in part.done_for]
@@ -263,6 +266,20 @@ class TransportBase:
 
     def _name(self, event: Any) -> str:
         return event_name(self.vocabulary, cast("type[Any]", type(event)))
+
+    def _cut_short(self) -> Iterator[Divergence]:
+        """Where the application closed long before it did when recorded, or connected once more than then."""
+        for socket in self.plays.sockets:
+            side = socket.side
+            if side.unplayed and socket.early_ns > EARLY_NS:
+                early = f"{socket.early_ns / 1e9:,.1f} s sooner than recorded"
+                told = (
+                    f"below the interface: the application closed {early}: {side.unplayed} frames not played"
+                )
+                yield Divergence("unexpected", told, 0)
+        if self.plays.exhausted:
+            told = "the application connects, and the recording holds no further connection"
+            yield Divergence("exhausted", f"below the interface: {told}", 0)
 
     def _hang_up(self) -> None:
         self._letting_go = asyncio.get_running_loop().create_task(self.let_go())

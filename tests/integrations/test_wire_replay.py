@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -161,6 +162,37 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def played_with(store: Path, app: Any, **options: Any) -> Played:
     return run(replay(store, app, **options))
+
+
+def test_a_connection_that_nobody_recorded_is_told(talk: Path) -> None:
+    async def again(model: Any) -> None:
+        app = Talk(raw=True)
+        await app.connected(model)
+        with contextlib.suppress(ConnectionError):
+            await app.connected(model)
+
+    [divergence] = played_with(talk, again).report.divergences
+    assert divergence.kind == "exhausted"
+
+
+def test_an_application_that_closes_long_before_it_did_has_diverged(tmp_path: Path) -> None:
+    class Patient(Talk):
+        seconds = 1.0
+
+        async def connected(self, model: Any) -> None:
+            await model.connect({"url": self.url, "api_key": "sk-any"})
+            await model.send_event(RealtimeModelSendUserInput("Tell me a story."))
+            await asyncio.sleep(self.seconds)
+            await model.close()
+
+    story = Script(replies=[Reply.speech("Once upon a time there was a train that left at nine.")])
+    run(recorded(tmp_path / "calls.db", Patient(), story))
+    hasty = Patient()
+    hasty.seconds = 0.1
+    assert played_with(tmp_path / "calls.db", Patient()).verdict == "same"
+    played = played_with(tmp_path / "calls.db", hasty)
+    assert played.verdict == "diverged", played
+    assert "the application closed 0.9 s sooner than recorded" in str(played)
 
 
 def test_the_deepest_depth_that_was_recorded_is_taken(talk: Path) -> None:
