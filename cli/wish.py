@@ -132,7 +132,9 @@ async def _play(wish: Wish, on_play: Callable[[Play], object], kept: list[Draft]
     async with await Recording.open(wish.target.store, wish.target.session) as recording:
         if wish.depth not in ("auto", "interface", "wire"):
             raise UsageError(f"--depth {wish.depth}: auto, interface or wire")
-        depth = None if wish.depth == "auto" else cast("Depth", wish.depth)
+        depth: Depth | None = None if wish.depth == "auto" else wish.depth
+        if kept is not None:  # what is recorded of a replay is what the application sees
+            depth = depth or "interface"
         at_interface = replay_model(recording.header.versions, output.note)
         model = class_at(depth, recording, at_interface, driven=wish.application is not None)
         async with Play(recording, model=model, tell=output.note, **wish.options()) as play:
