@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from typing import Any, Protocol, Self, TypeVar, cast
 
 from ..schema.codec import Vocabulary
@@ -57,7 +57,7 @@ class WatchedRecording(Recording):
         """Why this, or one that follows it, cannot be read any further."""
         return self.unreadable or (None if self.successor is None else self.successor.broken)
 
-    async def entries(self, first: int = 0) -> AsyncIterator[Entry]:
+    async def entries(self, first: int = 0) -> AsyncGenerator[Entry]:
         """As of any recording."""
         async for entry in super().entries(first):
             self._passed(entry)

@@ -32,7 +32,7 @@ current_task_of = _current_task_of()
 def never_got(queue: asyncio.Queue[Any]) -> int:
     """How many things lie in a queue out of which nobody has ever taken one; 0 of any other. (Who tells it
     that they are done has taken some.)"""
-    put: int = queue._unfinished_tasks  # pyright: ignore[reportAttributeAccessIssue]
+    put: int = cast("Any", queue)._unfinished_tasks
     return queue.qsize() if queue.qsize() == put else 0
 
 

@@ -46,7 +46,7 @@ def section(path: str, report: ReplayReport, test: str, *, recordable: bool) -> 
         recordable: a test has recorded it, and can do so again.
     """
     lines = [f"replay of {path}", "", str(report).rstrip()]
-    if report.diverged:
+    if report.diverged and not report.redacted:  # of what is redacted the application decides nothing right
         lines += [
             "",
             "if the application is right, accept what it does now:",

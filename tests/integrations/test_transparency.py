@@ -182,7 +182,8 @@ def test_a_hook_that_the_sdk_adds_later_is_forwarded(
             return "inner"
 
     monkeypatch.setattr(recording_model, "RealtimeModel", LaterModel)
-    wrapper: Any = recording_model.forward_the_rest(Wrapper)(Inner(), recorder=recorder)
+    forwarding: Any = recording_model.forward_the_rest(Wrapper)
+    wrapper = forwarding(Inner(), recorder=recorder)
     assert wrapper._future_hook() == "inner"
 
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def alike(store: Path, processes: int) -> None:
     [recorded] = run(recorded_frames(store))
     assert sum('"conversation.item.truncate"' in str(frame) for frame in recorded) > TIMES / 2
     with ThreadPoolExecutor(2) as pool:
-        for printed in pool.map(lambda seed: in_a_process(store, seed), range(processes)):
+        for printed in pool.map(partial(in_a_process, store), range(processes)):
             assert printed == [*recorded, "same"]
 
 

@@ -302,4 +302,4 @@ def test_who_decides_by_what_was_taken_out_is_told_so(tmp_path: Path) -> None:
     assert "card 1" in played.redacted
     assert "export it anew with --no-redact" in str(played)
     assert "--no-redact" not in str(plain)
-    assert not any("record anew" in line for line in section("here", played, "test_it"))
+    assert not any("record anew" in line for line in section("here", played, "test_it", recordable=True))

@@ -19,6 +19,7 @@ from realtape.replay.terms.acts import (
     HandlerDiffers,
     More,
     Stand,
+    StandIn,
     Wait,
 )
 from realtape.replay.terms.runs import Run
@@ -196,7 +197,7 @@ class Application:
                         continue
                     self.ended = True
                     return
-                case More() | CallTracker() | CancelHandler() | HandlerDiffers() | Stand():
+                case More() | CallTracker() | CancelHandler() | HandlerDiffers() | Stand() | StandIn():
                     raise AssertionError(f"not in a generated session: {act}")
         raise AssertionError("it does not come to an end")
 

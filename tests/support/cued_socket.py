@@ -127,12 +127,22 @@ def created(*, interrupts: bool = True) -> dict[str, Any]:
 
 
 def begins(response: str) -> dict[str, Any]:
-    told = {"object": "realtime.response", "id": response, "status": "in_progress", "output": []}
+    told: dict[str, Any] = {
+        "object": "realtime.response",
+        "id": response,
+        "status": "in_progress",
+        "output": [],
+    }
     return {"type": "response.created", "response": told}
 
 
 def ends(response: str) -> dict[str, Any]:
-    told = {"object": "realtime.response", "id": response, "status": "completed", "output": []}
+    told: dict[str, Any] = {
+        "object": "realtime.response",
+        "id": response,
+        "status": "completed",
+        "output": [],
+    }
     return {"type": "response.done", "response": told}
 
 
