@@ -14,7 +14,7 @@ from agents.realtime import (
     RealtimeModelSendUserInput,
 )
 from agents.realtime.model_events import RealtimeModelRawServerEvent
-from realtape.integrations.openai_agents import Recorder, RecordingModel, recording_model
+from realtape.integrations.openai_agents import Recorder, RecordingModel, forwarding
 from realtape.recorder.recorder import RecordingBase
 from support.sdk_model import FakeRealtimeModel, Listener, find, one, rows, until
 
@@ -181,9 +181,9 @@ def test_a_hook_that_the_sdk_adds_later_is_forwarded(
         def _future_hook(self) -> str:
             return "inner"
 
-    monkeypatch.setattr(recording_model, "RealtimeModel", LaterModel)
-    forwarding: Any = recording_model.forward_the_rest(Wrapper)
-    wrapper = forwarding(Inner(), recorder=recorder)
+    monkeypatch.setattr(forwarding, "RealtimeModel", LaterModel)
+    decorate = forwarding.forward_the_rest(RecordingBase, lambda model: model._realtape_tap.inner)
+    wrapper: Any = decorate(Wrapper)(Inner(), recorder=recorder)
     assert wrapper._future_hook() == "inner"
 
 
