@@ -29,9 +29,11 @@ ready-oldest: $(OLDEST)/.ready
 demo: $(READY)
 	$(BIN)/realtape demo
 
-# On all cores.
+# On all cores, and one test more: some wait for a process or a disk.
+WORKERS = $(shell $(INTERPRETER) -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 test: $(READY)
-	$(BIN)/python -m pytest -n auto -m "not deep and not postgresql and not browser"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not deep and not postgresql and not browser"
 
 # The same with random delays of 0 to 6 ms in appends, commits and starting threads, on one core: what a test
 # asserts exactly depends on none of them. The seed is printed: REALTAPE_TEST_NOISE=<seed> gives the same delays.
@@ -75,7 +77,7 @@ BEYOND_OLDEST := --ignore=tests/integrations/test_hundred_replays.py --ignore=te
 	--ignore=tests/wire/test_wire_events.py --ignore=tests/wire/test_clients.py --ignore=tests/provider/test_live.py
 
 test-oldest: $(OLDEST)/.ready
-	HYPOTHESIS_PROFILE=few $(OLDEST)/bin/python -m pytest -n auto -m "not deep and not postgresql and not browser" $(BY_OLDEST) $(BEYOND_OLDEST)
+	HYPOTHESIS_PROFILE=few $(OLDEST)/bin/python -m pytest -n $(WORKERS) -m "not deep and not postgresql and not browser" $(BY_OLDEST) $(BEYOND_OLDEST)
 
 # Needs a PostgreSQL server's programs on the machine, or REALTAPE_TEST_POSTGRESQL=postgresql://…
 test-postgresql: $(READY)

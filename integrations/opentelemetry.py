@@ -14,6 +14,7 @@ _COUNTERS = {
     "payload_bytes": ("By", "text and bytes of the entries committed"),
     "lost_entries": ("{entry}", "entries that gaps tell of"),
     "commits": ("{commit}", "commits made"),
+    "removed_sessions": ("{session}", "sessions that the retention took"),
 }
 _GAUGES = {
     "sessions": ("{session}", "sessions that go on"),
@@ -27,8 +28,9 @@ _GAUGES = {
 
 def observe(recorder: Recorder, meter: Any = None) -> None:
     """Let a meter ask for the recorder's status, as `realtape.recorder.…`: counters of `entries`,
-    `payload_bytes`, `lost_entries` and `commits`; gauges of `sessions`, `pending_entries`, `pending_bytes`,
-    `commit_seconds`, `loss_window_seconds` and `failing_seconds`; each with the attribute `store`.
+    `payload_bytes`, `lost_entries`, `commits` and `removed_sessions`; gauges of `sessions`,
+    `pending_entries`, `pending_bytes`, `commit_seconds`, `loss_window_seconds` and `failing_seconds`; each
+    with the attribute `store`.
 
     It does not keep the recorder; of one that is gone nothing is told.
 

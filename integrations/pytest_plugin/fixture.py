@@ -98,6 +98,8 @@ class Realtape:
         whole = self._whole(main)
         return run(whole) if self._plan.virtual else asyncio.run(whole)
 
+    # --- for the hooks --------------------------------------------------------------------------------
+
     @property
     def made(self) -> list[Path]:
         """The recordings that this test has made."""
@@ -107,8 +109,6 @@ class Realtape:
     def found(self) -> dict[Path, ReplayReport]:
         """The reports of its replays, by the places of their recordings."""
         return {replay.path: replay.report for replay in self._replayed}
-
-    # --- for the hooks --------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def opened(self, item: pytest.Item) -> Generator[None]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from realtape.provider import LocalProvider, Reply, Script
-from support.command_line import run, start
+from support.command_line import Ran, run, start
 from support.in_thread import provider_in_thread
 
 CLIENT = """
@@ -17,6 +18,7 @@ with connect(os.environ["REALTAPE_URL"] + "/v1/realtime?model=local") as client:
     print(client.recv()[:24])
 """
 SCRIPT = Script([Reply.text("Hello.")])
+Realtape = Callable[..., Ran]
 
 
 def test_what_a_command_says_is_recorded_and_can_be_served(tmp_path: Path) -> None:
@@ -43,6 +45,6 @@ def test_it_is_stopped_by_a_signal(tmp_path: Path) -> None:
     assert (process.returncode, out, err) == (0, "", "")
 
 
-def test_what_cannot_be_done_is_told() -> None:
-    assert "write HOST:PORT" in run("proxy", "--listen", "here").err
-    assert "give a token" in run("proxy", "--listen", "0.0.0.0:0").err
+def test_what_cannot_be_done_is_told(realtape: Realtape) -> None:
+    assert "write HOST:PORT" in realtape("proxy", "--listen", "here").err
+    assert "give a token" in realtape("proxy", "--listen", "0.0.0.0:0").err

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from support.command_line import run, start
+from support.command_line import Ran, run, start
+
+Realtape = Callable[..., Ran]
 
 KIOSK = Path(__file__).parents[2] / "fixtures" / "kiosk"
 
@@ -77,7 +80,7 @@ def test_a_folder_over_tls_with_faults_from_a_file(tmp_path: Path) -> None:
     assert "  injected: latency, downstream message 1 (session.created): ms=1" in done.out
 
 
-def test_options_that_make_no_sense_are_told(tmp_path: Path) -> None:
-    assert "give both" in run("serve", KIOSK, "--ca", tmp_path / "ca.pem").err
-    assert "known are latency" in run("serve", KIOSK, "--fault", "late").err
-    assert "cannot be read" in run("serve", KIOSK, "--fault", f"@{tmp_path / 'none.json'}").err
+def test_options_that_make_no_sense_are_told(realtape: Realtape, tmp_path: Path) -> None:
+    assert "give both" in realtape("serve", KIOSK, "--ca", tmp_path / "ca.pem").err
+    assert "known are latency" in realtape("serve", KIOSK, "--fault", "late").err
+    assert "cannot be read" in realtape("serve", KIOSK, "--fault", f"@{tmp_path / 'none.json'}").err

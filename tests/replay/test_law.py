@@ -111,7 +111,7 @@ def check_fixpoint(
 
 
 @seed(1)
-@settings(database=None)
+@settings(database=None, max_examples=settings().max_examples // 2)
 @given(providers(), programs())
 def test_identity(provider: Provider, program: Program) -> None:
     check_identity(provider, program)
@@ -138,7 +138,7 @@ def check_settles(provider: Provider, program: Program) -> None:
 
 
 @seed(1)
-@settings(database=None)
+@settings(database=None, max_examples=settings().max_examples // 2)
 @given(providers(far=True), programs(calm=True))
 def test_fixpoint_of_a_quicker_application(provider: Provider, program: Program) -> None:
     check_settles(provider, program)

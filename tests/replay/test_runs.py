@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from realtape.replay import ReplayModel, run
 from realtape.replay.core.machine import ReplayCore
 from realtape.replay.core.window import LOOK_AHEAD
@@ -30,6 +30,9 @@ from realtape.session import Recording
 from support.impatient_loop import run_impatiently
 from support.plain_bursts import SEVEN, Doing, Ear, Item, OneByOne, acting, record, replay, sessions
 from support.stored import only
+
+FEW = settings(max_examples=settings().max_examples // 2)
+"""Each is recorded, and played several times."""
 
 
 async def _play(model: ReplayModel) -> None:
@@ -61,11 +64,13 @@ def check(
             assert all(one == kept[0] for one in kept)
 
 
+@settings(FEW)
 @given(sessions(), acting())
 def test_on_virtual_time(items: list[Item], doings: dict[int, Doing]) -> None:
     check(items, doings, run, recorded=False)
 
 
+@settings(FEW)
 @given(sessions(), acting())
 def test_recorded_again(items: list[Item], doings: dict[int, Doing]) -> None:
     """In every column but the digest, which is of a session's own."""
@@ -77,6 +82,7 @@ WAITING: set[Doing] = {
 }  # fmt: skip
 
 
+@settings(FEW)
 @given(sessions(), acting())
 def test_on_an_ordinary_loop(items: list[Item], doings: dict[int, Doing]) -> None:
     """Where nothing depends on the wall's clock."""
@@ -328,7 +334,7 @@ def test_a_loop_that_is_stopped_by_a_listener_stops_there(tmp_path: Path) -> Non
 
 def test_another_thread_may_ask_for_the_report_at_any_moment(tmp_path: Path) -> None:
     store = tmp_path / "log.db"
-    items: list[Item] = [*SEVEN, *SEVEN, "round"] * 200
+    items: list[Item] = [*SEVEN, *SEVEN, "round"] * 60
     run(record(store, items))
 
     async def play() -> tuple[list[Any], bool]:
@@ -352,4 +358,4 @@ def test_another_thread_may_ask_for_the_report_at_any_moment(tmp_path: Path) -> 
 
     trace, diverged = run(play())
     assert not diverged
-    assert len({what for _, what, _, _ in trace}) == len(trace) == 14 * 200
+    assert len({what for _, what, _, _ in trace}) == len(trace) == 14 * 60

@@ -175,10 +175,10 @@ async def app(
     url: str = "ws://up",
     platform: str = "platform 4",
     greeting: str | None = "hello",
-    application_class: type[Application] = Application,
+    application_class: type[Application] | None = None,
 ) -> None:
     """`--app support.telephone:app`: what was recorded."""
-    application = application_class(model, platform)
+    application = (application_class or Application)(model, platform)
     model.add_listener(application)
     await model.connect({"url": url, "api_key": "sk-1234567890", "playback_tracker": application.tracker})
     if greeting is not None:

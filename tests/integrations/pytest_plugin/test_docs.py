@@ -27,7 +27,8 @@ def test_the_examples_are_recorded_and_replayed(suite: VoiceSuite) -> None:
     for name, text in examples:
         suite.write(name, text)
     commands = re.findall(r"^\$ pytest ?(\S*)", PAGE, re.MULTILINE)
-    assert len(examples) == 2
+    assert [name for name, _ in examples] == ["test_booking.py", "test_details.py", "test_client.py"]
+    (suite.path / "test_client.py").unlink()  # it wants a recording that there is: see test_servers.py
     assert commands == ["--realtape-record=once", ""]
     suite.passes("--realtape-record=once", passed=3)
     assert sorted(str(path.relative_to(suite.path)) for path in suite.path.glob("recordings/*/*")) == [
@@ -62,9 +63,12 @@ def test_every_option_and_setting_is_in_the_last_table(suite: VoiceSuite) -> Non
 
 
 def test_every_member_of_the_fixture_is_named() -> None:
+    """But for those that the plugin's own hooks ask."""
     public = {name for name in vars(Realtape) if not name.startswith("_")} - {
-        "opened",
+        "found",
         "judge",
+        "made",
+        "opened",
         "section",
         "unchecked",
     }
