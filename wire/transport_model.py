@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -57,7 +58,7 @@ class TransportReport(ReplayReport):
         return lines
 
 
-class TransportBase:
+class TransportBase(ABC):
     """A real model, replayed below its interface; subclasses say which, and where its seam is.
 
     Args:
@@ -102,22 +103,23 @@ class TransportBase:
 
     # --- for subclasses ---------------------------------------------------------------------------------
 
+    @abstractmethod
     def make(self) -> Any:
         """A new model."""
-        raise NotImplementedError
 
+    @abstractmethod
     def connect_by(self, connecting: Connecting) -> None:
         """Let `inner` make its connections so."""
-        raise NotImplementedError
 
+    @abstractmethod
     def clock(self, part: ApplicationPart) -> None:
         """Let `inner` read the clock so in the extent of this part."""
-        raise NotImplementedError
 
+    @abstractmethod
     def relay(self, handler: Callable[[Any], Any]) -> Any:
         """The listener at `inner`."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def let_go(self) -> None:
         """The user has hung up: end what listens, where no event does."""
 
