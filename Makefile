@@ -153,7 +153,7 @@ $(READY): pyproject.toml $(call stale,$(VENV))
 $(OLDEST)/.ready: pyproject.toml .ci/oldest.txt $(call stale,$(OLDEST))
 	set -e; $(call new_venv,$(OLDEST))
 	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint .ci/oldest.txt \
-		--editable '.[clocks,openai-agents,testing,tls]' pytest-asyncio pytest-timeout pytest-xdist
+		--editable '.[clocks,openai-agents,redaction,testing,tls]' pytest-asyncio pytest-timeout pytest-xdist
 	touch $@
 
 clean:
