@@ -13,7 +13,7 @@ import sqlalchemy.ext.asyncio  # noqa: F401 - see below
 from hypothesis import HealthCheck, Phase, settings
 from realtape.replay import run
 
-# What is imported first in one of pytester's runs is forgotten after it; SQLAlchemy's ORM cannot be imported twice.
+# What one of pytester's runs imports is forgotten after it, and SQLAlchemy's ORM cannot be imported twice.
 pytest_plugins = ["pytester"]
 if "REALTAPE_TEST_NOISE" in os.environ:  # `make test-noisy`
     pytest_plugins.append("support.noisy")
