@@ -65,8 +65,7 @@ the round trip takes longer. × is of the forwarder's. Beside the loop the write
 Decoding, the decisions of the core and the delivery are included; one await for each event. Each event
 comes in the round of the event loop in which it had come: the more came in one, the less that costs.
 
-A replay holds each entry against its digest chain as it comes; the row that does not shows the price. In
-thread time, of one interleaved run: 1.25 of the time without at 10 in a round, 1.16 at one.
+A replay holds each entry against its digest chain as it comes; the row that does not shows the price.
 
 ## How much faster than it happened a long session is replayed
 
