@@ -16,20 +16,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from support.packages import PACKAGES, ROOT
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = (
-    "schema",
-    "session",
-    "recorder",
-    "replay",
-    "provider",
-    "wire",
-    "lab",
-    "viewer",
-    "integrations",
-    "cli",
-)
 FOLDERS = {
     ".".join(path.parent.relative_to(ROOT).parts): path
     for package in PACKAGES

@@ -4,21 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = (
-    "schema",
-    "session",
-    "recorder",
-    "replay",
-    "provider",
-    "wire",
-    "lab",
-    "viewer",
-    "integrations",
-    "cli",
-)
+from support.packages import PACKAGES, ROOT
 
 CLASSES = {
     # The SDK's: what wraps or replaces our own keeps its name, and its users never see the other one.
