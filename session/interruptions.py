@@ -81,20 +81,8 @@ def interruptions(structure: Structure) -> tuple[Interruption, ...]:
     return tuple(found)
 
 
-def around(structure: Structure, entry: Entry) -> int | None:
-    """The send inside which an event was received, if it was."""
-    cause = entry.cause
-    if cause is None or entry.kind != Kind.RECEIVED:
-        return None
-    sent = structure.draft.entries[cause]
-    return cause if sent.kind == Kind.SENT and sent.task == entry.task else None
-
-
 def reading_task(structure: Structure) -> int | None:
     """The task that reads what the server says."""
-    tasks = [
-        structure.draft.entries[message.seqs[0]].task
-        for message in structure.messages
-        if around(structure, structure.draft.entries[message.seqs[0]]) is None
-    ]
+    entries = structure.draft.entries
+    tasks = [entries[message.seqs[0]].task for message in structure.messages if message.sent is None]
     return max(set(tasks), key=tasks.count) if tasks else None

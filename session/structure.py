@@ -5,6 +5,9 @@ A **message** is what one message of the server came to: the raw event, and the 
 calls on the tracker that followed from it in the same task. Where no raw events were recorded, each
 event is a message of its own. A message stands or falls as a whole: who leaves out half of it has a
 session that no model could have had.
+
+Some events the model makes by itself, inside a send: that a call of a tool is answered, that the audio was
+interrupted. They are of that send, and the server says nothing of them.
 """
 
 from __future__ import annotations
@@ -34,12 +37,14 @@ class Message:
         seqs: its entries, in order; the first one is the raw event, where there is one.
         type: of the raw event (`response.output_audio.delta`), or of the only event (`audio`).
         response_id, item_id: what it belongs to, where it says so.
+        sent: the send, or the close, inside which the model made it; None: the server said it.
     """
 
     seqs: tuple[int, ...]
     type: str
     response_id: str | None
     item_id: str | None
+    sent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +116,17 @@ class Structure:
     def messages(self) -> tuple[Message, ...]:
         """In the order of their first entries."""
         gathered: list[_Open] = []
-        open_by_task: dict[int | None, _Open] = {}
+        open_by_task: dict[
+            tuple[int | None, int | None], _Open
+        ] = {}  # and by cause: one may be inside another
         by_event: dict[int, _Open] = {}
         for entry in self.draft.entries:
-            message = open_by_task.get(entry.task)
+            where = (entry.task, entry.cause)
+            message = open_by_task.get(where)
             if entry.kind == Kind.RECEIVED:
                 head = entry.type == RAW or message is None or message.entries[0].type != RAW
                 if head or message is None or not _follows(message, entry):
-                    message = open_by_task[entry.task] = _Open()
+                    message = open_by_task[where] = _Open()
                     gathered.append(message)
                 message.entries.append(entry)
                 by_event[entry.seq] = message
@@ -135,10 +143,10 @@ class Structure:
 
     @cached_property
     def responses(self) -> tuple[Response, ...]:
-        """In the order in which they began."""
+        """In the order in which they began; of what the server said."""
         messages: dict[str, list[int]] = {}
         for place, message in enumerate(self.messages):
-            if message.response_id is not None:
+            if message.response_id is not None and message.sent is None:
                 messages.setdefault(message.response_id, []).append(place)
         return tuple(self._response(*one) for one in messages.items())
 
@@ -210,7 +218,15 @@ class Structure:
         if response_id is None and item_id is not None and type not in _BY_USER:
             response_id = self._response_of_item.get(item_id)
         seqs = tuple(sorted(entry.seq for entry in entries))
-        return Message(seqs, type, response_id, item_id)
+        return Message(seqs, type, response_id, item_id, self._around(head))
+
+    def _around(self, entry: Entry) -> int | None:
+        """The send, or the close, inside which an event was received, if it was."""
+        if entry.cause is None:
+            return None
+        call = self.draft.entries[entry.cause]
+        inside = call.kind in (Kind.SENT, Kind.CLOSE) and call.task == entry.task
+        return call.seq if inside else None
 
     def _response(self, response_id: str, places: list[int]) -> Response:
         began = ended = None
@@ -241,4 +257,4 @@ def _by_model(entry: Entry) -> bool:
 def _follows(message: _Open, entry: Entry) -> bool:
     """Whether what the same task appended next may still be of the message: nothing ran in between."""
     last = message.entries[-1]
-    return entry.tick == last.tick and entry.cause == message.entries[0].cause
+    return entry.tick == last.tick

@@ -13,7 +13,7 @@ from ...schema.errors import UsageError
 from ...session.audio import Part
 from ...session.drafts import Draft, with_tree
 from ...session.fields import RAW, facts_of, mapping, text_of
-from ...session.interruptions import Interruption, around, interruptions, reading_task
+from ...session.interruptions import Interruption, interruptions, reading_task
 from ...session.messages import RETRIEVED, SPEECH_STARTED, TRUNCATED
 from ...session.structure import Message, Response, Structure
 from ..sounding import columns
@@ -54,7 +54,7 @@ def boundaries(structure: Structure) -> list[int]:
     inside = {
         seq
         for message in structure.messages
-        if around(structure, entries[message.seqs[0]]) is None
+        if message.sent is None
         for seq in range(message.seqs[0] + 1, message.seqs[-1] + 1)
     }
     first = next((entry.seq for entry in entries if entry.kind == Kind.RECEIVED), None)
@@ -290,8 +290,8 @@ def _on_its_way(structure: Structure, seq: int, until: int) -> set[int]:
         item = mapping(structure.facts(head.seq).get("item"))
         written = "input_audio_transcription" in message.type and message.item_id in known
         taken = item.get("type") == "function_call_output" and item.get("call_id") in asked
-        sent = around(structure, head)
-        inside = sent is not None and _is_reaction(structure, structure.draft.entries[sent], seq)
+        sent = None if message.sent is None else structure.draft.entries[message.sent]
+        inside = sent is not None and _is_reaction(structure, sent, seq)
         if written or taken or inside:
             kept.add(place)
     return kept

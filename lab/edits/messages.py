@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...schema.entries import Kind
 from ...schema.errors import UsageError
 from ...session.drafts import Draft
 from ...session.fields import mapping
@@ -155,7 +154,7 @@ class Duplicate:
         """
         structure = Structure(draft)
         message = _message(structure, self.seq)
-        if not may_repeat(structure, message):
+        if not may_repeat(message):
             raise UsageError(f"#{self.seq}: no server repeats this message")
         sketch = Sketch(draft)
         spot = sketch.spots[message.seqs[-1]]
@@ -214,14 +213,14 @@ class Reorder:
 
 def may_lack(structure: Structure, message: Message) -> bool:
     """Whether a session may be without a message."""
-    if message.type not in _MAY_LACK or _inside_send(structure, message):
+    if message.type not in _MAY_LACK or message.sent is not None:
         return False
     return mapping(structure.facts(message.seqs[0]).get("item")).get("type") != "function_call_output"
 
 
-def may_repeat(structure: Structure, message: Message) -> bool:
+def may_repeat(message: Message) -> bool:
     """Whether a server may repeat a message."""
-    return message.type in _MAY_REPEAT and not _inside_send(structure, message)
+    return message.type in _MAY_REPEAT and message.sent is None
 
 
 def lane_of(structure: Structure, message: Message) -> list[Message]:
@@ -230,13 +229,13 @@ def lane_of(structure: Structure, message: Message) -> list[Message]:
     return [
         one
         for one in structure.messages
-        if structure.draft.entries[one.seqs[0]].task == task and not _inside_send(structure, one)
+        if structure.draft.entries[one.seqs[0]].task == task and one.sent is None
     ]
 
 
 def freedom(structure: Structure, message: Message) -> tuple[int, int]:
     """How many messages earlier, and how many later, a message may come."""
-    if message.type not in _FLOATS or _inside_send(structure, message):
+    if message.type not in _FLOATS or message.sent is not None:
         return 0, 0
     lane = lane_of(structure, message)
     at = lane.index(message)
@@ -259,11 +258,6 @@ def _passable(other: Message) -> bool:
     return other.type not in ends and other.type not in interrupts
 
 
-def _inside_send(structure: Structure, message: Message) -> bool:
-    entry = structure.draft.entries[message.seqs[0]]
-    return entry.cause is not None and structure.draft.entries[entry.cause].kind == Kind.SENT
-
-
 def _caused(structure: Structure, message: Message, until: int) -> set[int]:
     """What an application did because of a message, up to an entry."""
     found: set[int] = set()
@@ -280,4 +274,7 @@ def _message(structure: Structure, seq: int) -> Message:
     place = structure.message_of.get(seq)
     if place is None or structure.messages[place].seqs[0] != seq:
         raise UsageError(f"#{seq}: no message of the server begins there")
-    return structure.messages[place]
+    message = structure.messages[place]
+    if message.sent is not None:
+        raise UsageError(f"#{seq}: the model makes this itself, inside #{message.sent}")
+    return message

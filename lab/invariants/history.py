@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...schema.entries import Entry, Kind
-from ...session.fields import event_fields, mapping, server_message, text_of
+from ...session.fields import event_fields, mapping, outcome_of, server_message, text_of
+from ...session.messages import tool_answered
 from ...session.state import Fold
 from ...session.words import item_text
 from .rule import Evidence, Found, Invariant, Watching
@@ -84,6 +85,8 @@ class _Told(Watching):
         self._last = -1  # the message of which the events are still to come
         self._calls = _ToldCalls()
         self._outputs: dict[str, tuple[str, int]] = {}  # by call, as the provider has them, and where
+        self._answering: dict[int, str] = {}  # sends of outputs that have not returned
+        self._answered: set[str] = set()  # calls of which the model has told that they are
 
     def begin(self, *, known_before: bool) -> None:
         self._reset()
@@ -97,6 +100,12 @@ class _Told(Watching):
             self._read(entry.seq, message)
         elif entry.kind == Kind.SENT:  # what it holds is told inside
             self._mentioned.add(text_of(mapping(event_fields(entry).get("tool_call")).get("id")))
+            if (call_id := tool_answered(entry)) is not None:
+                self._answering[entry.seq] = call_id
+        elif entry.kind == Kind.SENT_DONE and entry.of in self._answering:
+            call_id = self._answering.pop(entry.of)
+            if outcome_of(entry) == "returned":  # who was cancelled may have sent it, and told of nothing
+                self._answered.add(call_id)
         return iter(())
 
     def end(self, at_ns: int) -> Iterator[Found]:
@@ -112,7 +121,7 @@ class _Told(Watching):
             )
         for call_id, (output, seq) in self._outputs.items():
             item_id = self._calls.by_call.get(call_id)
-            if item_id is not None and seq != self._last:
+            if item_id is not None and seq != self._last and call_id in self._answered:
                 answered = {"output": output, "status": "completed"}
                 yield from self._calls.against(item_id, answered, seq, "the conversation")
 

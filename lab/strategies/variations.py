@@ -126,7 +126,7 @@ def _from(places: Sequence[Any], edit: Callable[..., Any], *more: st.SearchStrat
 
 def _delays(structure: Structure) -> Choices:
     late = st.integers(0, MAX_DELAY_MS)
-    heads = [message.seqs[0] for message in structure.messages]
+    heads = [message.seqs[0] for message in structure.messages if message.sent is None]
     responses = [response.response_id for response in structure.responses]
     return [*_from(heads, Delay, late), *_from(responses, DelayResponse, late)]
 
@@ -136,7 +136,7 @@ def _drops(structure: Structure) -> Choices:
 
 
 def _duplicates(structure: Structure) -> Choices:
-    return _from([one.seqs[0] for one in structure.messages if may_repeat(structure, one)], Duplicate)
+    return _from([one.seqs[0] for one in structure.messages if may_repeat(one)], Duplicate)
 
 
 def _reorders(structure: Structure) -> Choices:

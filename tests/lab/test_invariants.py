@@ -361,6 +361,17 @@ def test_behind_a_gap_nothing_is_claimed():
     assert [lack.invariant for lack in findings.not_checkable] == [rule.name for rule in ALL]
 
 
+@pytest.mark.parametrize("outcome", ["cancelled", "raised"])
+def test_of_an_output_whose_send_did_not_return_nobody_need_have_told(outcome: str):
+    def given_up(entries: list[Entry]) -> list[Entry]:
+        sent = next(one for one in entries if one.type == "send_tool_output" and "found" in one.payload)
+        done = next(one for one in entries if one.kind == Kind.SENT_DONE and one.of == sent.seq)
+        entries[done.seq] = with_tree(done, {"outcome": outcome})
+        return never_told_that_it_is_done(entries)
+
+    assert not check(changed(healthy(), given_up), [HistoryAgrees()]).violations
+
+
 # --- frames -----------------------------------------------------------------------------------------------
 
 

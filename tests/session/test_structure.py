@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
-from realtape.schema import Kind
-from realtape.session import Recording
+from realtape.recorder import InMemory
+from realtape.replay import run
+from realtape.schema import (
+    Kind,
+    RealtimeModelOtherEvent,
+    RealtimeModelRawServerEvent,
+    RealtimeModelTurnEndedEvent,
+)
+from realtape.session import Draft, Recording
 from realtape.session.structure import Structure
 from support.golden import DEMO
+from support.scripted import Listening, Scripted, ScriptedModel, tool_call, tool_output
+
+TURN_ENDED = RealtimeModelTurnEndedEvent(response_id="resp_1")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +46,39 @@ def test_a_message_is_what_the_model_made_of_a_raw_event(demo: Structure) -> Non
     ]
     # Emitted inside `send_event`, it is no message of the server.
     assert types["item_updated"] == ["item_updated"]
+
+
+def test_a_message_goes_on_behind_what_a_listener_sent_in_its_midst() -> None:
+    async def script(model: Scripted) -> None:
+        data = {"type": "response.output_item.done", "item": {"id": "item_1"}}
+        await model.emit(RealtimeModelRawServerEvent(data=data), tool_call(1), TURN_ENDED)
+
+    async def answers(model: Any) -> None:
+        async def answer(event: Any) -> None:
+            if event.type == "function_call":
+                await model.send_event(tool_output(event))
+
+        listening = Listening(answer)
+        model.add_listener(listening)
+        await model.connect({})
+        await listening.over.wait()
+        await model.close()
+
+    def inside(event: Any) -> list[Any]:
+        return [RealtimeModelOtherEvent(data="told inside")]
+
+    async def main() -> list[Draft]:
+        recorder = InMemory("in memory")
+        await answers(recorder.wrap(ScriptedModel(script, inside)))
+        recorder.close_blocking()
+        return recorder.drafts()
+
+    (draft,) = run(main())
+    structure = Structure(draft)
+    types = [[draft.entries[seq].type for seq in message.seqs] for message in structure.messages]
+    sent = next(entry.seq for entry in draft.entries if entry.type == "send_tool_output")
+    assert types == [["raw_server_event", "function_call", None, "turn_ended"], ["other"]]
+    assert [message.sent for message in structure.messages] == [None, sent]
 
 
 def test_responses_with_all_that_is_of_them(demo: Structure) -> None:

@@ -202,6 +202,25 @@ def test_an_edit_names_a_place_that_there_is() -> None:
             varied(_DEMO, [edit])
 
 
+def test_what_the_model_makes_inside_a_send_is_none_of_the_servers() -> None:
+    structure = Structure(_DEMO)
+    made = [message for message in structure.messages if message.sent is not None]
+    assert [message.type for message in made] == ["item_updated"]
+    for message in made:
+        with pytest.raises(UsageError, match=f"the model makes this itself, inside #{message.sent}"):
+            varied(_DEMO, [Delay(message.seqs[0], 5)])
+        assert all(message not in _messages(structure, one) for one in structure.responses)
+    late = DelayResponse("resp_0002", 1_000)(_DEMO)  # the call comes late, its answer, and what that tells
+    told = [entry for entry in late.entries if entry.type in ("send_tool_output", "item_updated")]
+    sent = next(place for place, entry in enumerate(told) if entry.type == "send_tool_output")
+    assert told[sent + 1].cause == told[sent].seq
+    assert told[sent + 1].tick == told[sent].tick
+
+
+def _messages(structure: Structure, response: Any) -> list[Any]:
+    return [structure.messages[place] for place in response.messages]
+
+
 def test_a_variation_says_what_it_is_made_of() -> None:
     made = varied(_DEMO, [Delay(20, 40), FailTool("call_0001")])
     assert made.header.id != _DEMO.header.id
