@@ -1,7 +1,8 @@
 """A known secret that comes in pieces: what may be the beginning of one waits for what follows, for a moment.
 
 A model's text comes in deltas of a few characters, and a key in it is in none of them whole. As long as they
-are not committed they can be looked at together.
+are not committed they can be looked at together. And of a key that was found by its look in one delta, what
+follows it at once in the next one is the rest.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import re
 import time
 from collections import OrderedDict
 from itertools import accumulate
+from typing import Any, cast
 
-from ..schema.codec import REDACTED, Secrets, to_json
-from ..schema.entries import Entry, Flag
+from ..schema.codec import REDACTED, Secrets, from_json, to_json
+from ..schema.entries import Entry, Flag, Kind
 from .payloads import Pending
 
 HOLD_SECONDS = 0.1
@@ -29,6 +31,15 @@ _REDACTED = int(Flag.REDACTED)
 _HAS_DELTA = '"delta":"'
 _DELTA = re.compile(r'"delta":"([^"\\]*(?:\\.[^"\\]*)*)"')
 _VARYING = re.compile(r'"(delta|event_id|obfuscation)":"([^"\\]*(?:\\.[^"\\]*)*)",?')
+
+_FRAMES = frozenset({Kind.FRAME_IN, Kind.FRAME_OUT})
+# Of a message on a socket, whoever wrote it; Gemini's transcriptions have a `text`.
+_HAS_DELTA_WITHIN = re.compile(r'\\"(?:delta|text)\\":\s?\\"')
+_DELTA_WITHIN = re.compile(r'"(?:delta|text)":\s?"([^"\\]*(?:\\.[^"\\]*)*)"')
+_VARYING_WITHIN = re.compile(r'"(delta|text|event_id|obfuscation)":\s?"([^"\\]*(?:\\.[^"\\]*)*)",?')
+
+_REST = re.compile(r"(?:[.:]?[A-Za-z0-9_+/=~%-]+)*")
+"""What a credential goes on with, behind the part of it that was found."""
 
 
 class HeldBack:
@@ -60,8 +71,9 @@ class HeldBack:
         first = len(entries)
         streams: dict[str, _Stream] = {}
         for index, (entry, _) in enumerate(entries):
-            if _HAS_DELTA in entry.payload:
-                name, text = _split(entry)
+            piece = _piece_of(entry)
+            if piece is not None:
+                name, text = piece
                 found = streams.get(name)
                 if found is None:
                     found = streams[name] = ([], [])
@@ -89,6 +101,7 @@ class HeldBack:
         """Take out what is whole by now; returns from which entry on must wait."""
         before = self._ends.get(name, "")
         indexes, texts = stream
+        changed = _without_rests(before, texts)
         spans = _known_in(before + "".join(texts), forms)
         for start, end in reversed(spans):
             ends = [*accumulate(map(len, texts), initial=len(before))]
@@ -98,7 +111,7 @@ class HeldBack:
                 if from_ < to:
                     texts[number] = text[:from_] + ("" if told else REDACTED) + text[to:]
                     told = True
-        for index, text in zip(indexes, texts, strict=True) if spans else ():
+        for index, text in zip(indexes, texts, strict=True) if spans or changed else ():
             _change(entries, index, text)
         begun = _beginning_in(before + "".join(texts), forms)
         if begun is None:
@@ -111,20 +124,67 @@ _Stream = tuple[list[int], list[str]]
 """The entries of one text, by their places, and the pieces of the text in them."""
 
 
-def _split(entry: Entry) -> tuple[str, str]:
-    """Which text an entry is a piece of: all that does not vary from one to the next; and the piece."""
-    parts = _VARYING.split(entry.payload)  # what stands between, a name, its text, and so on
-    text = next((text for name, text in zip(parts[1::3], parts[2::3], strict=True) if name == "delta"), "")
-    piece = text if "\\" not in text else json.loads(f'"{text}"', strict=False)
-    return f"{entry.kind} {''.join(parts[::3])}", piece
+def _piece_of(entry: Entry) -> tuple[str, str] | None:
+    """Which text an entry is a piece of, by all that does not vary from one to the next; and the piece."""
+    if entry.kind not in _FRAMES:
+        if _HAS_DELTA not in entry.payload:
+            return None
+        message, varying = entry.payload, _VARYING
+    else:
+        found = _message_of(entry)
+        if found is None:
+            return None
+        message, varying = found, _VARYING_WITHIN
+    parts = varying.split(message)  # what stands between, a name, its text, and so on
+    texts = (text for name, text in zip(parts[1::3], parts[2::3], strict=True) if name in ("delta", "text"))
+    text = next(texts, "")
+    return f"{entry.kind} {''.join(parts[::3])}", _unescaped(text)
+
+
+def _message_of(entry: Entry) -> str | None:
+    """A frame's text, if it may hold a piece of one and is kept in one."""
+    if _HAS_DELTA_WITHIN.search(entry.payload) is None:
+        return None
+    pieces = cast("list[Any]", from_json(entry.payload).get("pieces") or [])
+    return pieces[0] if len(pieces) == 1 and type(pieces[0]) is str else None
+
+
+def _unescaped(text: str) -> str:
+    return text if "\\" not in text else json.loads(f'"{text}"', strict=False)
+
+
+def _without_rests(before: str, texts: list[str]) -> bool:
+    """Take out what a credential goes on with, of which one piece held so much that it was found; returns
+    whether there was any."""
+    changed = False
+    within = before.endswith(REDACTED)
+    for number, text in enumerate(texts):
+        if within and (rest := _REST.match(text)) is not None and rest.end():
+            texts[number], changed = text[rest.end() :], True
+        within = text.endswith(REDACTED) or (within and not texts[number])
+    return changed
 
 
 def _change(entries: list[Pending], index: int, text: str) -> None:
     entry, blobs = entries[index]
-    found = _DELTA.search(entry.payload)
-    if found is not None and json.loads(f'"{found[1]}"', strict=False) != text:
-        payload = entry.payload[: found.start(1)] + to_json(text)[1:-1] + entry.payload[found.end(1) :]
+    payload = entry.payload
+    if entry.kind in _FRAMES:
+        message = _message_of(entry)
+        written = None if message is None else _rewritten(message, _DELTA_WITHIN, text)
+        if message is not None and written is not None:
+            payload = payload.replace(to_json(message), to_json(written), 1)
+    else:
+        payload = _rewritten(payload, _DELTA, text) or payload
+    if payload != entry.payload:
         entries[index] = Pending(entry._replace(payload=payload, flags=entry.flags | _REDACTED), blobs)
+
+
+def _rewritten(message: str, delta: re.Pattern[str], text: str) -> str | None:
+    """The message with another piece of text in it; None where it is the same."""
+    found = delta.search(message)
+    if found is None or _unescaped(found[1]) == text:
+        return None
+    return message[: found.start(1)] + to_json(text)[1:-1] + message[found.end(1) :]
 
 
 def _known_in(text: str, forms: list[str]) -> list[tuple[int, int]]:

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from ..schema.codec import (
     HARMLESS_HEADERS,
-    REDACTED,
     Codec,
     Secrets,
     credentials_in,
     from_json,
+    harmless_url,
     is_no_word,
     secrets_of_environment,
+    url_secrets,
 )
 
-HARMLESS_QUERY_KEYS = frozenset({"model", "api-version", "deployment", "intent", "language"})
 HARMLESS_OPTIONS = frozenset({"initial_model_settings"})
 SUBPROTOCOL_KEY = "openai-insecure-api-key."
 """Browser-style clients put the key behind this, in a subprotocol."""
@@ -85,7 +83,7 @@ def secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
                 yield from _header_secrets(header, text)
         elif name == "url":
             if isinstance(value, str):
-                yield from _url_secrets(value)
+                yield from url_secrets(value)
         elif name == "subprotocols" and isinstance(value, list | tuple):
             for protocol in cast("Sequence[Any]", value):
                 yield from _subprotocol_secrets(_text(protocol))
@@ -133,60 +131,6 @@ def _observed(key: Callable[[], Any], secrets: Secrets) -> Callable[[], Any]:
         return remember(await key())
 
     return call_async if inspect.iscoroutinefunction(key) else call
-
-
-def harmless_url(url: str) -> str:
-    """A URL without user information, without what looks like a token in its path, and without the values of
-    query keys that we do not know; of those that look like a token themselves, without the key."""
-    try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        query = [
-            (REDACTED if _is_token(key) else key, value if key.lower() in HARMLESS_QUERY_KEYS else REDACTED)
-            for key, value in parse_qsl(parts.query, keep_blank_values=True)
-        ]
-    except ValueError:
-        return REDACTED
-    path = "/".join(REDACTED if _is_token(unquote(part)) else part for part in parts.path.split("/"))
-    harmless = SplitResult(parts.scheme, host, path, urlencode(query, safe="[]"), "")
-    return harmless.geturl()
-
-
-def _url_secrets(url: str) -> Iterator[str]:
-    try:
-        parts = urlsplit(url)
-        query = parse_qsl(parts.query, keep_blank_values=True)
-        account = [parts.username or "", parts.password or ""]
-    except ValueError:
-        yield url
-        return
-    for key, value in query:
-        if key.lower() not in HARMLESS_QUERY_KEYS:
-            yield value
-        if _is_token(key):
-            yield key
-    for pair in parts.query.split("&"):  # as it is written, which other tools may quote differently
-        key, _, value = pair.partition("=")
-        if key.lower() not in HARMLESS_QUERY_KEYS:
-            yield value
-    for part in parts.path.split("/"):
-        if _is_token(unquote(part)):
-            yield part
-            yield unquote(part)
-    yield from account
-    yield from map(unquote, account)
-    yield parts.fragment
-
-
-_NAME_OR_NUMBER = re.compile(r"[A-Za-z]+\d{0,4}[a-z]?|\d+[a-z]?|[0-9a-f]{4}|[0-9a-f]{8}|[0-9a-f]{12}|")
-
-
-def _is_token(part: str) -> bool:
-    """Whether a part of a URL is no name, version, date or UUID, but something that nobody wrote by hand."""
-    if any(credentials_in(part)):
-        return True
-    pieces = re.split(r"[-_.:~=@ ]", part)
-    return len(part) >= 12 and not all(map(_NAME_OR_NUMBER.fullmatch, pieces))
 
 
 def _header_secrets(name: str, value: str) -> Iterator[str]:

@@ -109,14 +109,14 @@ class EntryEncoder:
         self.segments = SegmentBuffer()
         self.started_ns = 0
         self._blobs: dict[Reference, bytes] = {}
-        self._items: dict[str, str | None] = {}
+        self._columns: dict[str, str | None] = {}
         self._codec = codec
         self._secrets = secrets
         self._scrubbed = False
 
     def begin(self) -> None:
         """A batch begins: secrets may have come since the last one."""
-        self._items.clear()
+        self._columns.clear()
 
     def entry(self, appended: tuple[Any, ...]) -> Pending:
         """The entry, with the payload of its snapshot. Raises nothing: what fails is a gap at its place."""
@@ -132,14 +132,13 @@ class EntryEncoder:
                 elapsed_ms = elapsed_ms.elapsed_ms(self.started_ns + at_ns)
             payload, more = self._encode(tuple(snapshot))
             if item_id is not None:
-                known = self._items.get(item_id)
-                if known is None:
-                    known = self._items[item_id] = text_column(self._secrets.scrub(item_id))
-                item_id = known
+                item_id = self._columns.get(item_id) or self._column(item_id)
+            if type is not None:  # a frame's is the server's word
+                type = self._columns.get(type) or self._column(type)
             entry = _new(
                 Entry,
                 (
-                    *(seq, at_ns, tick, task, kind, text_column(type), method, cause, of, connection),
+                    *(seq, at_ns, tick, task, kind, type, method, cause, of, connection),
                     *(item_id, content_index, elapsed_ms, payload, flags | more, b""),
                 ),
             )
@@ -150,6 +149,10 @@ class EntryEncoder:
             name = self._complain(error)
             lost = Entry(seq, at_ns, tick, task, kind, payload="")
             return Pending(gap_instead(lost, f"the recorder failed: {name}"), {})
+
+    def _column(self, text: str) -> str | None:
+        column = self._columns[text] = text_column(self._secrets.scrub(str(text)))
+        return column
 
     def _complain(self, error: BaseException) -> str:
         """Say once for each recorder what went wrong; by its name, for its text may quote what was said."""

@@ -137,6 +137,7 @@ class Recorder:
         self._retention = retention
         self._seal_key = SealKey.of_environment() if seal_key is None else SealKey(seal_key)
         self.secrets = Secrets()
+        self.secrets.add(self.address.passwords)
         if self._seal_key is not None and self._seal_key.text is not None:
             self.secrets.add([self._seal_key.text])
         self._in_use = SecretsInUse()

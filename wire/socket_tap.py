@@ -19,8 +19,8 @@ from .recorded import How
 _HEAD = re.compile(r'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([^"\\]*)"')
 """How most messages begin: their type is known without reading them."""
 _CREDENTIALS_WITHIN = re.compile(
-    r'"(?:headers|authorization|server_url|handle|newHandle|new_handle'
-    r'|\w*(?:secret|password|cookie|api_?key|apiKey|_token|\wToken))"'
+    r'"(?:\w*[hH]eaders|authorization|(?:server|webhook|callback)_?[uU]rl|handle|newHandle|new_handle|credentials?'
+    r'|\w*(?:secrets?|password|cookie|api_?keys?|apiKey|_token|\wToken))"'
 )
 """In frames with one of these, what stands there is sought from then on wherever else it comes."""
 _END_CHARS = 512
@@ -285,7 +285,5 @@ def _handles(tree: Any) -> Iterable[str]:
         if isinstance(item, str):
             if name in _HANDLES:
                 yield item
-            elif name == "server_url":
-                yield from secrets_in({"url": item})
         else:
             yield from _handles(item)

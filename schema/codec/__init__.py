@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .snapshots import TEXT, Snapshot, unrecordable
     from .standard import PYTHON, STANDARD, event_name, received_name, register_interface, sent_name
     from .text_places import HARMLESS_HEADERS, place_under
+    from .urls import harmless_url, url_secrets
     from .vocabulary import State, Vocabulary
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "credentials_in",
     "event_name",
     "from_json",
+    "harmless_url",
     "is_no_word",
     "place_under",
     "received_name",
@@ -61,6 +63,7 @@ __all__ = [
     "sent_name",
     "to_json",
     "unrecordable",
+    "url_secrets",
 ]
 
 open_lazily(__name__)

@@ -55,11 +55,6 @@ SHAPES: tuple[Shape, ...] = (
     Shape("Tavily", ("tvly-",), rf"{_BEGIN}tvly-[A-Za-z0-9-]{{16,}}"),
     Shape("Hugging Face", ("hf_",), rf"{_BEGIN}hf_[A-Za-z0-9]{{24,}}"),
     Shape("Replicate", ("r8_",), rf"{_BEGIN}r8_[A-Za-z0-9]{{24,}}"),
-    Shape(
-        "AWS",
-        ("AKIA", "ASIA", "ABIA", "ACCA", "A3T"),
-        rf"{_BEGIN}(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{{16}}{_END}",
-    ),
     Shape("Google", ("AIza",), rf"{_BEGIN}AIza[A-Za-z0-9_-]{{30,}}"),
     Shape("Google OAuth", ("ya29.", "GOCSPX-"), rf"{_BEGIN}(?:ya29\.|GOCSPX-)[A-Za-z0-9_-]{{16,}}"),
     Shape("Azure", ("AccountKey=", "AccessKey="), r"(?<=AccountKey=|.AccessKey=)[A-Za-z0-9+/]{32,}={0,2}"),
@@ -78,6 +73,36 @@ SHAPES: tuple[Shape, ...] = (
     Shape("SendGrid", ("SG.",), rf"{_BEGIN}SG\.[A-Za-z0-9_-]{{16,}}\.[A-Za-z0-9_-]{{16,}}"),
     Shape("Twilio", ("SK",), rf"{_BEGIN}SK[0-9a-f]{{32}}{_END}"),
     Shape("Telegram", (":AA",), rf"{_BEGIN}\d{{8,10}}:AA[A-Za-z0-9_-]{{32,}}"),
+    Shape("Azure AI", ("JQQJ9",), rf"{_BEGIN}[A-Za-z0-9]{{40,60}}JQQJ9[A-Za-z0-9]{{24,40}}{_END}"),
+    Shape("Google refresh", ("1//0",), rf"{_BEGIN}1//0[A-Za-z0-9_-]{{24,}}"),
+    Shape("Gemini ephemeral", ("auth_tokens/",), r"(?<=auth_tokens/)[A-Za-z0-9_-]{16,}"),
+    Shape("Fireworks", ("fw_",), rf"{_BEGIN}fw_[A-Za-z0-9]{{20,}}"),
+    Shape("Together", ("tgp_v1_",), rf"{_BEGIN}tgp_v1_[A-Za-z0-9_-]{{20,}}"),
+    Shape(
+        "Vapi, Retell",
+        ("vapi_", "key_"),
+        rf"{_BEGIN}(?:vapi_{_DIGIT_WITHIN}[A-Za-z0-9_-]{{20,}}|key_[0-9a-f]{{24,}}){_END}",
+    ),
+    Shape("LangSmith", ("lsv2_",), rf"{_BEGIN}lsv2_(?:pt|sk)_[A-Za-z0-9_]{{20,}}"),
+    Shape("Airtable", ("pat",), rf"{_BEGIN}pat[A-Za-z0-9]{{14}}\.[0-9a-f]{{64}}"),
+    Shape("Notion of old", ("secret_",), rf"{_BEGIN}secret_{_DIGIT_WITHIN}[A-Za-z0-9]{{24,}}"),
+    Shape("Grafana", ("glsa_", "glc_"), rf"{_BEGIN}gl(?:sa|c)_[A-Za-z0-9+/_=]{{24,}}"),
+    Shape("Sentry", ("sntrys_", "sntryu_"), rf"{_BEGIN}sntry[su]_[A-Za-z0-9+/_=]{{24,}}"),
+    Shape("Docker", ("dckr_",), rf"{_BEGIN}dckr_(?:pat|oat)_[A-Za-z0-9_-]{{20,}}"),
+    Shape("RubyGems", ("rubygems_",), rf"{_BEGIN}rubygems_[A-Za-z0-9]{{24,}}"),
+    Shape("Supabase", ("sbp_", "sb_secret_"), rf"{_BEGIN}(?:sbp_|sb_secret_)[A-Za-z0-9_-]{{20,}}"),
+    Shape("PostHog", ("phx_", "phc_"), rf"{_BEGIN}ph[xc]_[A-Za-z0-9]{{24,}}"),
+    Shape("PlanetScale", ("pscale_",), rf"{_BEGIN}pscale_(?:tkn|oauth|pw)_[A-Za-z0-9_.=-]{{20,}}"),
+    Shape("Figma", ("figd_",), rf"{_BEGIN}figd_[A-Za-z0-9_-]{{20,}}"),
+    Shape("Buildkite", ("bkua_",), rf"{_BEGIN}bkua_[0-9a-f]{{24,}}"),
+    Shape("Fly.io", ("fm2_", "fm1a_", "fo1_"), rf"{_BEGIN}f(?:m2|m1a|o1)_[A-Za-z0-9+/=_-]{{24,}}"),
+    Shape("Atlassian", ("ATATT3", "ATCTT3", "ATBB"), rf"{_BEGIN}AT(?:ATT3|CTT3|BB)[A-Za-z0-9=_-]{{24,}}"),
+    Shape("Doppler", ("dp.",), rf"{_BEGIN}dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9._-]{{20,}}"),
+    Shape("New Relic", ("NRAK-", "NRRA-"), rf"{_BEGIN}NR(?:AK|RA)-[A-Za-z0-9]{{20,}}"),
+    Shape("Heroku", ("HRKU-",), rf"{_BEGIN}HRKU-[A-Za-z0-9_-]{{20,}}"),
+    Shape("Brevo", ("xkeysib-",), rf"{_BEGIN}xkeysib-[A-Za-z0-9-]{{24,}}"),
+    Shape("age", ("AGE-SECRET-KEY-1",), rf"{_BEGIN}AGE-SECRET-KEY-1[A-Z0-9]{{24,}}"),
+    Shape("Pulumi", ("pul-",), rf"{_BEGIN}pul-[0-9a-f]{{32,}}"),
     Shape("npm", ("npm_",), rf"{_BEGIN}npm_[A-Za-z0-9]{{30,}}"),
     Shape("PyPI", ("pypi-Ag",), rf"{_BEGIN}pypi-Ag[A-Za-z0-9_-]{{30,}}"),
     Shape("DigitalOcean", ("_v1_",), rf"{_BEGIN}do[por]_v1_[0-9a-f]{{32,}}"),
@@ -96,6 +121,14 @@ _SPACE = r"(?:[ \t+]|%20|\\t|\\u0020){1,4}"
 _TOKEN = r"A-Za-z0-9._~+/=%-"
 
 ALWAYS: tuple[Shape, ...] = (
+    Shape(
+        "AWS",
+        ("AKIA", "ASIA", "ABIA", "ACCA", "A3T"),
+        rf"{_BEGIN}(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{{16}}{_END}",
+    ),
+    Shape(
+        "AWS session", ("IQoJb3JpZ2lu", "FwoGZXIvYXdz"), r"(?:IQoJb3JpZ2lu|FwoGZXIvYXdz)[A-Za-z0-9+/=]{16,}"
+    ),
     # A digit, or so long that it is no word: "Bearer authentication", "a token-based bearer scheme".
     Shape(
         "Bearer",
@@ -107,7 +140,12 @@ ALWAYS: tuple[Shape, ...] = (
         ("asic", "ASIC"),
         rf"{_BEGIN}(?i:basic){_SPACE}(?=[A-Za-z+/]*[0-9=])[A-Za-z0-9+/]{{8,}}(?:=|%3[dD]){{0,2}}",
     ),
-    Shape("account in a URL", ("://",), r"(?<=://)[^\s/?#@:\"'\\<>]{0,128}:[^\s/?#@\"'\\<>]{1,256}(?=@)"),
+    Shape(
+        "account in a URL",
+        ("://",),
+        r"(?<=://)(?:[^\s/?#@:\"'\\<>]{0,128}:[^\s/?#@\"'\\<>]{1,256}"
+        r"|(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,256})(?=@)",
+    ),
     Shape(
         "private key",
         ("PRIVATE KEY",),
@@ -118,21 +156,34 @@ ALWAYS: tuple[Shape, ...] = (
 """Those that may have no digit."""
 
 NAMES = (
-    r"(?:proxy[-_]?)?authorization|(?:set[-_]?)?cookie|(?:x[-_])?api[-_]?key|passw(?:or)?d|passphrase|credentials?"
-    r"|(?:client|consumer|app|api|webhook|signing|shared)[-_]?secret|secret[-_]?(?:access[-_]?)?key"
-    r"|(?:private|access|account|subscription|signing|encryption)[-_]?key"
-    r"|(?:access|auth|refresh|id|session|security|bearer|api|bot)[-_]?token"
+    r"(?:proxy[-_]?)?authorization|(?:set[-_]?)?cookie|(?:x[-_])?api[-_]?keys?|passw(?:or)?ds?|passphrase|credentials?"
+    r"|(?:client|consumer|app|api|webhook|signing|shared)[-_]?secrets?|secret[-_]?(?:access[-_]?)?(?:key|value)"
+    r"|(?:private|access|account|subscription|signing|encryption|ephemeral)[-_]?key"
+    r"|(?:access|auth|refresh|id|session|security|bearer|api|bot|ephemeral)[-_]?token"
 )
 """What stands before a credential: whole names, for `…_tokens` are counts."""
 
 _VALUE = r"[^\s\"'\\,;&<>()\[\]{}]"
+_IS = r"\\*[\"']?(?:\s|\\[nt]){0,3}(?:=>|[:=]|%3D)(?:\s|\\[nt]){0,3}"
 _NAMED = re.compile(
-    rf"(?i)(?<![A-Za-z0-9])(?:{NAMES})\\*[\"']?(?:\s|\\[nt]){{0,3}}(?:=>|[:=]|%3D)(?:\s|\\[nt]){{0,3}}\\*[\"']?"
+    # By such a name; as an option of a command; by the name of a variable of the environment.
+    rf"(?:(?i:(?<![A-Za-z0-9])(?:{NAMES}){_IS}|(?<!\S)--(?:{NAMES}|token|secret)[ =])"
+    rf"|(?<![A-Za-z0-9])[A-Z][A-Z0-9]{{0,30}}(?:_[A-Z0-9]{{1,30}}){{0,6}}_(?:TOKEN|SECRET|PASS|PWD|KEY){_IS})"
+    # `client_secret: {value: …}`
+    r"(?:\{\s{0,3}\\*[\"']value\\*[\"']\s{0,3}:\s{0,3})?(?i:\\*[\"']?"
     rf"((?:bearer|basic|token|digest|apikey)[\s+]{{1,3}}{_VALUE}{{6,}}"
-    rf"|(?=[^\s\"'\\,;&<>()\[\]{{}}\d]*\d){_VALUE}{{6,}}|{_VALUE}{{16,}})"
+    rf"|(?=[^\s\"'\\,;&<>()\[\]{{}}\d]*\d){_VALUE}{{6,}}|{_VALUE}{{16,}}))"
+)
+_TOKEN_NAMED = re.compile(
+    rf"(?i)(?<![A-Za-z0-9])token{_IS}\\*[\"']?((?=[A-Za-z._~+/=-]*\d)[{_TOKEN}]{{20,}})"
+)
+_COOKIES = re.compile(
+    r"(?i)(?<![A-Za-z0-9])(?:set-)?cookie\\*[\"']?\s{0,3}:\s{0,3}\\*[\"']?"
+    r"([^\s=;,\"'\\]{1,64}=[^\s;,\"'\\]{1,4096}(?:;\s?[^\s=;,\"'\\]{1,64}=[^\s;,\"'\\]{1,4096}){1,64})"
 )
 _IN_QUERY = re.compile(
-    r"(?i)[?&](?:amp;)?(?:[\w.-]{0,32}(?:token|secret|key|password|credential|signature)|sig|auth|jwt|pwd)="
+    r"(?i)(?:[?&](?:amp;)?|%(?:25){0,2}(?:3F|26))"
+    r"(?:[\w.-]{0,32}(?:token|secret|key|password|credential|signature)|sig|auth|jwt|pwd)(?:=|%(?:25){0,2}3D)"
     r"([^\s\"'\\&#<>]{6,})"
 )
 
@@ -144,7 +195,7 @@ def _sign_of(word: str) -> str:
 _PREFIXED = re.compile("|".join(shape.pattern for shape in (*SHAPES, *ALWAYS)))
 _WITHOUT_DIGITS = re.compile("|".join(shape.pattern for shape in ALWAYS))
 _WORDS_ALWAYS = tuple(word for shape in ALWAYS for word in shape.words)
-_WORDS_NAMED = ("uthorization", "ookie", "key", "passw", "passphrase", "secret", "token", "credential")
+_WORDS_NAMED = ("uthorization", "ookie", "key", "pass", "_pwd", "secret", "token", "credential")
 _A_DIGIT = re.compile(r"\d", re.ASCII)
 
 # Most words have a sign in them that most texts lack: it is sought ten times as fast as a word.
@@ -178,7 +229,13 @@ def find_credentials(text: str, *, named: bool = True) -> Iterator[tuple[int, in
         if any(word in lower for word in _WORDS_NAMED):
             for found in _NAMED.finditer(text):
                 yield found.span(1)
-        if "=" in text and ("?" in text or "&" in text):
+            if "token" in lower:
+                for found in _TOKEN_NAMED.finditer(text):
+                    yield found.span(1)
+            if "ookie" in lower:
+                for found in _COOKIES.finditer(text):
+                    yield found.span(1)
+        if ("=" in text and ("?" in text or "&" in text)) or "%3D" in text or "%3d" in text or "%253" in text:
             for found in _IN_QUERY.finditer(text):
                 yield found.span(1)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import re
@@ -18,6 +19,7 @@ import pybase64
 from .credentials import MIN_CREDENTIAL_LENGTH, REDACTED, find_credentials, is_id
 from .environment import secrets_of_environment
 from .text_places import TextPlace, changed, is_telling, place_of
+from .urls import find_in_url, url_secrets
 
 MIN_SECRET_LENGTH = 6
 """Shorter texts are no secrets, and scrubbing them would take ordinary words out of the log."""
@@ -28,7 +30,7 @@ MAX_CLEAN_LENGTH = 128
 with every delta."""
 
 MAX_TEXT_BYTES = 1 << 20
-"""Bytes that are ASCII are sought through as a text, if they are so few."""
+"""Bytes that are UTF-8 are sought through as a text, if they are so few."""
 
 _OF_TOOL = re.compile(r"function_?(?:call|response)|mcp_call|tool_?(?:call|response)", re.IGNORECASE)
 """In frames of which a tool gets arguments, or that hold its output."""
@@ -167,6 +169,8 @@ class Secrets:
                     place is TextPlace.FRAME and _OF_TOOL.search(text) is not None
                 )
                 found += find_credentials(text, named=self.strict or not tool)
+        if place is TextPlace.URL:
+            found += find_in_url(text)
         return _merged(found) if len(found) > 1 else found
 
     def scrub(self, text: str, place: TextPlace = TextPlace.FREE) -> str:
@@ -221,9 +225,14 @@ class Secrets:
         known, given = self._known, data
         if data == known.clean_bytes:  # an audio event has the bytes of the raw one before it
             return data
-        if data.isascii() and not data.startswith(_SILENCE) and len(data) <= MAX_TEXT_BYTES:
-            for start, end in self.spans(data.decode("ascii")):
-                data = data[:start] + b"*" * (end - start) + data[end:]
+        text = None if data.startswith(_SILENCE) or len(data) > MAX_TEXT_BYTES else _decoded(data)
+        if text is not None:
+            parts: list[bytes] = []
+            done = 0
+            for start, end in self.spans(text):
+                parts += text[done:start].encode(), b"*" * len(text[start:end].encode())
+                done = end
+            data = b"".join((*parts, text[done:].encode())) if done else data
         for secret in known.bytes:
             if secret in data:
                 data = data.replace(secret, b"*" * len(secret))
@@ -269,6 +278,8 @@ def credentials_in(tree: Any) -> list[str]:
     seeking = Secrets()
 
     def note(text: str, place: TextPlace) -> str:
+        if place is TextPlace.URL:  # name and password of an account each by itself
+            found.extend(filter(None, url_secrets(text)))
         found.extend(text[start:end] for start, end in seeking.spans(text, place))
         return text
 
@@ -282,9 +293,21 @@ def forms_of(text: str) -> set[str]:
     written = {text, *_in_json(text)}
     forms = {*written, *(again for form in written for again in _in_json(form))}
     forms |= {text.upper(), text.lower(), text.replace("/", "\\/")}
-    for url in (quote(data, safe=""), quote(data), quote_plus(data)):
-        forms |= {url, re.sub("%..", lambda found: found[0].lower(), url)}
+    forms |= {html.escape(text), html.escape(text, quote=False), repr(data)[2:-1]}
+    for url in {quote(data, safe=""), quote(data), quote_plus(data), *map(_in_url, written)}:
+        forms |= {url, re.sub("%..", lambda found: found[0].lower(), url), quote(url, safe="")}
+    for form in written:
+        forms |= _in_base64(form.encode("utf-8", "surrogatepass"))
     forms |= {data.hex(), data.hex().upper()}
+    return {form for form in forms if len(form) >= MIN_SECRET_LENGTH}
+
+
+def _in_url(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")
+
+
+def _in_base64(data: bytes) -> set[str]:
+    forms = set[str]()
     for before in range(3):
         # Whatever stands before it and behind it: the characters that hold bits of nothing else.
         encoded = pybase64.b64encode(bytes(before) + data)
@@ -296,7 +319,7 @@ def forms_of(text: str) -> set[str]:
             quote(core, safe=""),
             core.replace("+", "-").replace("/", "_"),
         }
-    return {form for form in forms if len(form) >= MIN_SECRET_LENGTH}
+    return forms
 
 
 def _in_json(text: str) -> set[str]:
@@ -309,6 +332,13 @@ def _in_bytes(text: str) -> set[bytes]:
     return {form.encode("utf-8", "surrogatepass") for form in plain} | {
         text.encode("utf-16-le", "surrogatepass")[:-1]
     }
+
+
+def _decoded(data: bytes) -> str | None:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:  # sound is seen not to be a text by its first samples
+        return None
 
 
 def _remember(clean: set[str], text: str) -> None:

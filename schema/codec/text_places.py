@@ -30,13 +30,17 @@ HARMLESS_HEADERS = frozenset(
 )
 """Headers whose values are nobody's secret."""
 
+WEAK_NAMES = ("token", "auth", "pass", "signature")
+"""Names of other things, too: under them stands a credential only if it looks like one."""
+
 _SAYS_NOTHING = frozenset({"", "given", "callable", "none", "null", REDACTED})
 _SECRET = re.compile(
-    rf"(?i:(?:[a-z0-9]+[-_]){{0,6}}(?:{NAMES}|secret|jwt|pwd)|token)"
+    rf"(?i:(?:[a-z0-9]+[-_]){{0,6}}(?:{NAMES}|secrets?|jwt|pwd)|{'|'.join(WEAK_NAMES)})"
     r"|[a-z][A-Za-z0-9]{0,40}(?:ApiKey|Secret|SecretKey|AccessKey|AccessToken|AuthToken|Password)"
 )
 """Whole names: `…_tokens` are counts."""
-_HEADERS = re.compile(r"(?:\w+_)?headers", re.IGNORECASE)
+_HEADERS = re.compile(r"(?i:(?:\w+_)?headers)|[a-z]\w{0,40}Headers")
+_URL = re.compile(r"(?i:(?:server|webhook|callback)_?url)")
 _OF_TOOLS = frozenset(
     {
         *("arguments", "args", "functionResponses", "function_responses"),
@@ -52,7 +56,7 @@ class TextPlace(enum.Enum):
 
     `FREE`: anybody's words; `SECRET`: a credential; `HEADERS`: the headers of a connection; `TOOL`: the
     arguments or the output of a tool, where a name is the application's and means nothing to us; `FRAME`: a
-    piece of a message on a socket, which is JSON text.
+    piece of a message on a socket, which is JSON text; `URL`: one that may hold a token.
     """
 
     FREE = 0
@@ -60,6 +64,7 @@ class TextPlace(enum.Enum):
     HEADERS = 2
     TOOL = 3
     FRAME = 4
+    URL = 5
 
 
 @lru_cache(maxsize=4096)
@@ -69,18 +74,21 @@ def place_of(name: str) -> TextPlace | None:
         return None
     if _SECRET.fullmatch(name) is not None:
         return TextPlace.SECRET
-    return TextPlace.HEADERS if _HEADERS.fullmatch(name) is not None else None
+    if _HEADERS.fullmatch(name) is not None:
+        return TextPlace.HEADERS
+    return TextPlace.URL if _URL.fullmatch(name) is not None else None
 
 
 def place_under(*names: str) -> TextPlace:
     """Where a text stands that has these names before it, the outermost first."""
     if not names or not _OF_TOOLS.isdisjoint(names) or names[-1] == "output":
         return TextPlace.TOOL if names else TextPlace.FREE
-    if names[-1] == "token":
+    if names[-1] in WEAK_NAMES:
         return TextPlace.FREE
-    if place_of(names[-1]) is TextPlace.SECRET or (len(names) > 1 and _is_within(names[-2], names[-1])):
+    place = place_of(names[-1])
+    if place is TextPlace.SECRET or (len(names) > 1 and _is_within(names[-2], names[-1])):
         return TextPlace.SECRET
-    return TextPlace.FREE
+    return place if place is TextPlace.URL else TextPlace.FREE
 
 
 def _is_within(outer: str, name: str) -> bool:
@@ -111,7 +119,9 @@ def changed(
 
     def visit(item: Any, place: TextPlace) -> Any:
         if type(item) is str:
-            return change(item, TextPlace.FREE if place is TextPlace.HEADERS else place)
+            if place is TextPlace.HEADERS:  # as they are written, a line each
+                return "".join(map(header, item.splitlines(keepends=True)))
+            return change(item, place)
         if type(item) is list or type(item) is tuple:
             return sequence(cast("list[Any]", item), place)
         return mapping(cast("dict[str, Any]", item), place) if type(item) is dict else item
@@ -135,7 +145,10 @@ def changed(
             facts: dict[str, Any] = item
             if facts.get("$") == "py:tuple":
                 return {"$": "py:tuple", "items": header(facts["items"])}
-            return mapping(facts, TextPlace.FREE)
+            name = facts.get("name", facts.get("key"))
+            if "$" in facts or type(name) is not str or "value" not in facts:
+                return mapping(facts, TextPlace.FREE)
+            return {**mapping(facts, TextPlace.FREE), "value": visit(facts["value"], _of_header(name))}
         if cls is list and len(item) == 2 and type(item[0]) is str:
             return [visit(item[0], TextPlace.FREE), visit(item[1], _of_header(item[0]))]
         if cls is str and ":" in item:
@@ -173,12 +186,12 @@ def changed(
         if place is TextPlace.HEADERS:
             return _of_header(key)
         if place is TextPlace.SECRET:  # `client_secret: {value, expires_at}`
-            return place if key == "value" else TextPlace.FREE
+            return place if key == "value" or _may_be_token(item) else TextPlace.FREE
         if not strict and _is_of_tool(key, item, facts):
             return TextPlace.TOOL
         if key == "value" and _names_secret(facts):
             return TextPlace.SECRET
-        if key == "token":  # in a transcript's `logprobs` it is a word
+        if key in WEAK_NAMES and (type(item) is str or "logprob" in facts):  # a transcript's is a word
             return TextPlace.FREE if "logprob" in facts or not _may_be_token(item) else TextPlace.SECRET
         return place_of(key) or TextPlace.FREE
 

@@ -6,7 +6,7 @@ import itertools
 import os
 import sqlite3
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +20,9 @@ StoreLocation = str | os.PathLike[str] | URL
 
 
 _numbers = itertools.count(1)
+
+_PASSWORDS = frozenset({"password", "sslpassword"})
+"""Of libpq's parameters, which a URL's query may give, too."""
 
 
 class MemoryDatabase:
@@ -57,14 +60,25 @@ class Address:
     """
 
     path: Path | None
-    url: URL | None
+    url: URL | None = field(repr=False)
     memory: MemoryDatabase | None = None
 
     def __str__(self) -> str:
         """For messages: without a password."""
         if self.memory is not None:
             return self.memory.name
-        return str(self.path) if self.url is None else self.url.render_as_string(hide_password=True)
+        if self.url is None:
+            return str(self.path)
+        hidden = {name: "hidden" for name in self.url.query if name in _PASSWORDS}
+        return self.url.update_query_dict(hidden).render_as_string(hide_password=True)
+
+    @property
+    def passwords(self) -> list[str]:
+        """With which a server is opened."""
+        if self.url is None:
+            return []
+        given = [self.url.password, *map(self.url.query.get, _PASSWORDS)]
+        return [text for text in given if isinstance(text, str)]
 
     def sqlite_uri(self, mode: str) -> str:
         """SQLite's own `file:` URI (https://www.sqlite.org/uri.html), in mode `ro`, `rw` or `rwc`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,14 @@ from hypothesis import strategies as st
 from realtape.recorder import Recorder
 from realtape.recorder.held_back import HeldBack
 from realtape.recorder.payloads import Pending
-from realtape.schema import Entry, Flag, Kind, RealtimeModelRawServerEvent, RealtimeModelTranscriptDeltaEvent
+from realtape.schema import (
+    Entry,
+    Flag,
+    Frame,
+    Kind,
+    RealtimeModelRawServerEvent,
+    RealtimeModelTranscriptDeltaEvent,
+)
 from realtape.schema.codec import REDACTED, STANDARD, Codec, Secrets
 from support.stored import begin, only
 
@@ -71,6 +79,57 @@ def test_joined_it_is_nowhere_however_it_is_cut_and_taken(
     assert secret.startswith(left[1])
     assert secret.startswith(left[2])
     assert deltas(passed)["item_2"] == "…" * (len(passed) // 2)
+
+
+TOKEN = "sk-proj-0123456789abcdefghijklmn"
+
+
+@given(st.integers(13, 30), st.booleans(), st.sampled_from([TOKEN, "sk-another-0123456789abcdefghijk"]))
+def test_of_one_that_was_found_by_its_look_in_one_piece_no_rest_is_left(cut: int, at_once: bool, key: str):
+    """Also of one that nobody knows."""
+    secrets = knowing(TOKEN)
+    held = HeldBack(secrets)
+    passed: list[Pending] = []
+    batch = [
+        said(seq, text, secrets)
+        for seq, text in enumerate([f"it is {key[:cut]}", f"{key[cut:]}, so. ", "No"])
+    ]
+    for one in [batch] if at_once else [[each] for each in batch]:
+        passed += held.pass_on(one, hold=True)
+    passed += held.pass_on([], hold=False)
+    assert deltas(passed)["item_1"] == f"it is {REDACTED}, so. No"
+
+
+def framed(seq: int, message: dict[str, Any], secrets: Secrets, separators: tuple[str, str]) -> Pending:
+    frame = Frame(json.dumps(message, separators=separators), "text")
+    payload = CODEC.encode(frame, lambda data: (0, 0, 0), secrets).payload
+    return Pending(Entry(seq, 0, None, None, Kind.FRAME_IN, "x", payload=payload), {})
+
+
+@given(
+    st.sampled_from(["plain", "upper", "hex"]),
+    st.lists(st.integers(0, 200)),
+    st.sampled_from([(",", ":"), (", ", ": ")]),
+    st.booleans(),
+)
+def test_nor_is_it_in_frames(how: str, cuts: list[int], separators: tuple[str, str], gemini: bool):
+    secret = {"plain": KEY, "upper": KEY.upper(), "hex": KEY.encode().hex()}[how]
+    secrets = knowing(KEY)
+    held = HeldBack(secrets)
+    passed: list[Pending] = []
+    for seq, piece in enumerate(pieces(f"it is {secret}.", cuts)):
+        delta = {"type": "response.output_text.delta", "event_id": f"event_{seq}", "delta": piece}
+        message = {"serverContent": {"outputTranscription": {"text": piece}}} if gemini else delta
+        passed += held.pass_on([framed(seq, message, secrets, separators)], hold=True)
+    passed += held.pass_on([], hold=False)
+    joined = ""
+    for entry, _ in passed:
+        frame: Any = CODEC.decode(entry.payload, lambda segment, offset, length: b"").value
+        message = json.loads(frame.data)
+        joined += message["serverContent"]["outputTranscription"]["text"] if gemini else message["delta"]
+    left = re.fullmatch(rf"it is (.{{0,5}}){re.escape(REDACTED)}\.", joined)
+    assert left is not None
+    assert secret.startswith(left[1])
 
 
 def test_what_only_begins_like_one_is_let_go_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

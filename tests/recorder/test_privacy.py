@@ -114,6 +114,35 @@ async def test_secrets_of_the_connection_are_scrubbed(path: Path, monkeypatch: p
     assert await intact(path)
 
 
+async def test_what_an_mcp_server_is_opened_with_is_sought_in_all_that_follows(path: Path):
+    tool = {
+        **{"type": "mcp", "server_label": "kiosk", "authorization": "the-authorization-of-the-tool"},
+        **{
+            "server_url": "https://mcp.example.com/0123456789abcdefghij/sse",
+            "headers": {"X-Own": "header-of-mine"},
+        },
+    }
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(EchoModel())
+        await model.connect({"initial_model_settings": {"tools": [tool]}})  # pyright: ignore[reportArgumentType]
+        recorder.mark("the-authorization-of-the-tool, 0123456789abcdefghij, header-of-mine")
+        await model.close()
+    assert_absent(path.parent, ["the-authorization-of-the-tool", "0123456789abcdefghij", "header-of-mine"])
+
+
+async def test_in_the_type_of_a_message_there_is_none(path: Path):
+    async with Recorder(path) as recorder:
+        recorder.secrets.add([SECRETS[0]])
+        begin(recorder).append(Kind.FRAME_IN, {"type": "x"}, type=f"x.{SECRETS[0]}")
+    assert [entry.type for entry in (await only(path)).entries] == ["x.[redacted]"]
+
+
+def test_the_password_of_the_store_is_one_that_the_recorder_was_given():
+    recorder = Recorder("postgresql://me:hush-hush@127.0.0.1:1/logs?sslpassword=hush-again")
+    assert {*recorder.secrets.own} == {"hush-hush", "hush-again"}
+    assert "hush" not in str(recorder.status())
+
+
 async def test_redactors_run_before_anything_is_kept(path: Path):
     def redactor(text: str) -> str:
         return text.replace("Jane Doe", "[name]")

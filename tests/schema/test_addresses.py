@@ -61,6 +61,11 @@ def test_what_a_location_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert server == locate(URL.create("postgresql", "me", "hush", "host", 5432, "logs"))
     assert (server.path, server.url and server.url.drivername) == (None, "postgresql+psycopg")
     assert "hush" not in str(server)
+    for where in ("?password=hush", "?sslmode=require&sslpassword=hush", "?password=hush&sslpassword=hush"):
+        given = locate(f"postgresql://me@host/logs{where}")  # as libpq takes it, too
+        assert "hush" not in f"{given} {given!r}"
+        assert set(given.passwords) == {"hush"}
+    assert server.passwords == ["hush"]
     server.require_log()  # nothing to look at without asking the server
 
 

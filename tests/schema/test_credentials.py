@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.schema.codec import REDACTED, Secrets, SecretsInUse
+from realtape.schema.codec import REDACTED, Secrets, SecretsInUse, secrets_of_environment
 from realtape.schema.codec.credentials import ALWAYS, SHAPES, find_credentials
 from realtape.schema.codec.text_places import TextPlace
 
@@ -64,11 +65,21 @@ NAMED = [
     "Authorization: Basic dXNlcjpwYXNz",
     "https://x.example/y?token=abcdef12&model=m",
     "client_secret: a-secret-without-a-digit",
+    '{"client_secret": {"value": "abcdef12", "expires_at": 1}}',
+    '{\\"api_keys\\":\\"abcdef12\\"}',
+    "export VENDOR_TOKEN=abcdef12",
+    "DB_SECRET: abcdef12",
+    "call --api-key abcdef12 now",
+    "token: abcdef12abcdef12abcdef12",
+    "Cookie: theme=dark12; sid=abcdef12; other=x",
+    "https://x.example/?to=https%3A%2F%2Fy.example%2F%3Ftoken%3Dabcdef12",
 ]
 ALONE = [
     "Bearer abc123def456",
     "bearer%20abcd1234",
     "postgres://user:hunter2@db/x",
+    "https://abcdef1234567890abcd@example.org/x.git",
+    "AKIAABCDEFGHIJKLMNOP",
     "line\\nsk-proj-0123456789abcdef",
     "x%3Dsk-proj-0123456789abcdef",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
@@ -80,6 +91,57 @@ def test_what_a_name_stands_before_is_one_but_not_where_it_is_a_tools(text: str)
     assert [*find_credentials(text)]
     assert Secrets().scrub(text, TextPlace.TOOL) == text
     assert Secrets(strict=True).scrub(text, TextPlace.TOOL) != text
+
+
+def test_of_several_cookies_no_value_is_left() -> None:
+    scrubbed = Secrets().scrub("Cookie: sid=abcdef12; other=0123456789abcdef; last=fedcba98")
+    assert not any(value in scrubbed for value in ("abcdef12", "0123456789", "fedcba98"))
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        *(
+            {name: "S3CRET-0123456789"}
+            for name in ("ephemeral_key", "ephemeralToken", "auth", "pass", "signature")
+        ),
+        *({name: "S3CRET-0123456789"} for name in ("secret_value", "api_keys", "secrets")),
+        {"headers": [{"name": "X-Thing", "value": "S3CRET"}]},
+        {"sip_headers": [{"name": "X-Thing", "value": "S3CRET"}, {"name": "Accept", "value": "a"}]},
+        {"headers": "Accept: a\r\nX-Thing: S3CRET\r\n"},
+        {"httpHeaders": {"X-Thing": "S3CRET"}},
+        {"api_keys": ["S3CRET"]},
+        {"credentials": {"username": "u", "key": "S3CRET-0123456789"}},
+        {"authorization": {"type": "bearer", "token": "S3CRET-0123456789"}},
+        {"server_url": "https://mcp.example.com/S3CRET0123456789abcdef/sse"},
+        {"serverUrl": "https://mcp.example.com/sse?room=S3CRET"},
+        {"webhook_url": "https://example.com/hooks#S3CRET"},
+    ],
+)
+def test_what_stands_in_its_place_is_one(facts: dict[str, Any]) -> None:
+    secrets = Secrets()
+    for tree in ({"data": [facts]}, [["of", facts]]):
+        assert secrets.within(tree)
+        scrubbed = secrets.scrub_tree(tree)
+        assert "S3CRET" not in json.dumps(scrubbed)
+        assert scrubbed != tree
+        assert json.dumps(scrubbed).count(REDACTED) == 1
+    assert secrets.scrub_tree({"arguments": facts}) == {"arguments": facts}  # a tool's: it may mean anything
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        *({name: "required"} for name in ("auth", "pass", "signature", "token")),
+        {"server_url": "https://mcp.example.com/v1/sse?model=m"},
+        {"headers": "Accept: text/event-stream\nno header"},
+        {"headers": [{"name": "Accept", "value": "text/event-stream"}, {"value": 1}]},
+        {"authorization": {"type": "bearer", "scheme": "realm"}},
+        {"token": "word", "logprob": -0.1},
+    ],
+)
+def test_what_only_stands_there_stays(facts: dict[str, Any]) -> None:
+    assert Secrets().scrub_tree({"data": facts}) == {"data": facts}
 
 
 @pytest.mark.parametrize("text", ALONE)
@@ -115,6 +177,11 @@ ENCODINGS: dict[str, Callable[[str, bytes], str]] = {
     "json twice": lambda secret, before: json.dumps(json.dumps({"a": secret}, ensure_ascii=False)),
     "url": lambda secret, before: quote(secret, safe=""),
     "form": lambda secret, before: quote_plus(secret),
+    "url twice": lambda secret, before: quote(quote(secret, safe=""), safe=""),
+    "json in a url": lambda secret, before: quote(json.dumps(secret), safe=""),
+    "html": lambda secret, before: html.escape(secret),
+    "repr of bytes": lambda secret, before: repr(secret.encode())[2:-1],
+    "json in base64": lambda secret, before: in_base64(base64.b64encode)(json.dumps(secret), before),
     "base64": in_base64(base64.b64encode),
     "base64 for URLs": in_base64(base64.urlsafe_b64encode),
     "hex": lambda secret, before: (before + secret.encode()).hex(),
@@ -152,6 +219,8 @@ def test_bytes_that_are_text_are_sought_through_as_text() -> None:
         assert len(secrets.scrub_bytes(data)) == len(data)
     wide = "sk-of-the-house".encode("utf-16-be")
     assert secrets.scrub_bytes(b"\xff\xfe" + wide) != b"\xff\xfe" + wide
+    foreign = "Zoë: SK-OF-THE-HOUSE".encode()
+    assert secrets.scrub_bytes(foreign) == "Zoë: ".encode() + b"*" * 15
 
 
 def test_what_others_know_is_sought_as_long_as_they_are_among_us() -> None:
@@ -167,3 +236,24 @@ def test_what_others_know_is_sought_as_long_as_they_are_among_us() -> None:
     one.add(["the-second-key"])
     del one  # nobody holds it any longer
     assert other.scrub(text) == f"the-key-of-the-one, {REDACTED}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("AZURE_OPENAI_KEY", "0123456789abcdef0123", ["0123456789abcdef0123"]),
+        ("SORT_KEY", "created_at_descending", []),
+        ("REDIS_PASS", "hunter22-hunter", ["hunter22-hunter"]),
+        ("PWD", "/home/me-0123456789", []),
+        ("DATABASE_URL", "postgres://svc:hunter22x@db/x", ["hunter22x"]),
+        ("DATABASE_URL", "postgres://postgres:postgres@localhost/x", []),
+        ("SENTRY_DSN", "https://0123456789abcdef@o1.example/1", ["0123456789abcdef"]),
+        ("https_proxy", "http://ada:lovelace@proxy:1", ["ada", "lovelace"]),
+        ("NOTE", "mail ada@example.org, see https://example.org", []),
+    ],
+)
+def test_what_the_environment_holds(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, found: list[str]
+) -> None:
+    monkeypatch.setattr("os.environ", {name: value})
+    assert {*secrets_of_environment()} - {""} == set(found)
