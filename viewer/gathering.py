@@ -22,7 +22,7 @@ from .session_sound import LANES, SessionSound
 from .state_patches import EVERY, state_block
 from .story import StoryReader
 
-INDEX_ENTRIES = 65_536
+INDEX_ENTRIES = 16_384
 """Entries of a block of the index: a few numbers each."""
 
 ROW_ENTRIES = 256
@@ -216,18 +216,25 @@ class Gathering:
             begin = Fold(self._states[number])
         return state_block(begin, number * EVERY, self._some(number * EVERY, EVERY))
 
-    def blocks(self) -> Iterator[tuple[str, Any]]:
-        """Every block of the session but the sound, by its name, once it was read whole."""
-        session = self.session()
-        yield "session", session
-        for number in range(-(-self._read // INDEX_ENTRIES)):
-            yield f"index/{number}", self.index(number)
+    def first_blocks(self) -> Iterator[tuple[str, Any]]:
+        """What is drawn first, by its name, once the session was read whole."""
+        yield "session", self.session()
+        for lane in LANES:
+            yield f"peaks/{lane}", self.sound.peaks(lane)
         for number in range(-(-len(self._lines) // LINES)):
             yield f"lines/{number}", self.lines(number)
+        for number in range(-(-self._read // INDEX_ENTRIES)):
+            yield f"index/{number}", self.index(number)
+
+    def later_blocks(self) -> Iterator[tuple[str, Any]]:
+        """All others, of which a few at a time are asked for."""
         for number in range(-(-self._read // EVERY)):
             yield f"states/{number}", self.states(number)
         for number in range(-(-self._read // ROW_ENTRIES)):
             yield f"rows/{number}", self.rows(number)
+        for lane in LANES:
+            for number in range(self.sound.block_count(lane)):
+                yield f"sound/{lane}/{number}", self.sound.block(lane, number, self.source)
 
     def block(self, name: str) -> Any:
         """One of them; None where there is no such."""

@@ -14,7 +14,7 @@ from ..session.redaction import Redaction
 from .entry_sources import DraftSource
 from .gathering import Gathering
 from .packed_blocks import packed
-from .session_sound import AudioKept, SessionSound, sound_blocks
+from .session_sound import AudioKept, SessionSound
 from .skeleton import skeleton
 
 NOT_REDACTED = "Nothing was redacted: this page holds everything that was said, as it was recorded."
@@ -94,12 +94,12 @@ def page_of(
     yield packed("head", head)
     for one in gathered:
         one.advance()
-    # First what is asked for first: a browser shows it while it still reads the rest.
+    # First what is asked for first: the page is drawn while the browser still reads the rest.
     for one in gathered:
-        for name, content in one.blocks():
+        for name, content in one.first_blocks():
             yield packed(f"{one.key}/{name}", content)
     for one in gathered:
-        for name, content in sound_blocks(one.sound, one.source):
+        for name, content in one.later_blocks():
             yield packed(f"{one.key}/{name}", content)
     yield page.after
 

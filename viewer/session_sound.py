@@ -4,7 +4,6 @@ their waveforms."""
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -185,15 +184,6 @@ class SessionSound:
     def _g711(self) -> set[str]:
         formats = (one.format.encoding for lane in self._lanes.values() for one in lane.laid)
         return {encoding for encoding in formats if encoding != "pcm16"}
-
-
-def sound_blocks(sound: SessionSound, source: EntrySource) -> Iterator[tuple[str, bytes]]:
-    """Every block of a session's sound, by its name."""
-    for lane in LANES:
-        yield f"peaks/{lane}", sound.peaks(lane)
-    for lane in LANES:
-        for number in range(sound.block_count(lane)):
-            yield f"sound/{lane}/{number}", sound.block(lane, number, source)
 
 
 def _lowered_length(length: int, rate_hz: int) -> int:

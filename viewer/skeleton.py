@@ -48,8 +48,9 @@ def skeleton(title: str, *, served: bool) -> Skeleton:
     ]
     policy = "; ".join(sources)
     before, after = _part("page.html").split("@DATA@\n")
-    before = before.replace("@POLICY@", html.escape(policy)).replace("@TITLE@", html.escape(title))
-    before, after = before.replace("@STYLE@", style), after.replace("@SCRIPT@", script)
+    before = before.replace("@STYLE@", style).replace("@SCRIPT@", script)
+    before = before.replace("@POLICY@", html.escape(policy))
+    before = before.replace("@TITLE@", html.escape(title))  # last: a recording may have named it
     # Of a header only: a page in a meta element cannot say who may frame it.
     return Skeleton(_lone(before), _lone(after), policy + "; frame-ancestors 'none'")
 

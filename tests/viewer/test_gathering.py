@@ -35,7 +35,9 @@ def gathered(source: DraftSource) -> Gathering:
 
 
 def blocks_of(gathering: Gathering) -> dict[str, Any]:
-    return {name: json.loads(json.dumps(block)) for name, block in gathering.blocks()}
+    """By name: JSON as it is read again, and bytes."""
+    blocks = [*gathering.first_blocks(), *gathering.later_blocks()]
+    return {name: one if isinstance(one, bytes) else json.loads(json.dumps(one)) for name, one in blocks}
 
 
 @pytest.mark.parametrize("make", [lambda: known_call()[0], hostile_call])

@@ -1,11 +1,47 @@
 "use strict";
 // Blocks: the data of the page, each packed by itself, and unpacked when it is needed.
 
-/** Blocks that lie in the page as `<script type="application/octet-stream">`: base64 of gzip. */
+/**
+ * Blocks that lie in the page as `<script type="application/octet-stream">`: base64 of gzip. The script runs before
+ * the browser has read them; who wants one that is not there yet waits for it.
+ */
 class EmbeddedBlocks {
+  constructor() {
+    /** @type {Map<string, (() => void)[]>} by the name of a block, who waits for it */
+    this.waiting = new Map();
+    if (!this.reading) return;
+    const watcher = new MutationObserver(() => this.look());
+    watcher.observe(document.body, { childList: true });
+    document.addEventListener("DOMContentLoaded", () => {
+      watcher.disconnect();
+      this.look();
+    });
+  }
+
+  /** Whether the browser still reads the page. */
+  get reading() {
+    return document.readyState === "loading";
+  }
+
+  /** A block that is there whole: something follows it, or nothing will. @param {string} name */
+  element(name) {
+    const element = document.getElementById("block:" + name);
+    return element && (element.nextSibling || !this.reading) ? element : null;
+  }
+
+  look() {
+    for (const [name, waiters] of this.waiting) {
+      if (this.reading && !this.element(name)) continue;
+      this.waiting.delete(name);
+      for (const go of waiters) go();
+    }
+  }
+
   /** @param {string} name */
   async bytes(name) {
-    const element = document.getElementById("block:" + name);
+    if (this.reading && !this.element(name))
+      await new Promise((go) => this.waiting.set(name, [...(this.waiting.get(name) || []), () => go(undefined)]));
+    const element = this.element(name);
     if (!element) throw new Error(`the page lacks its block ${name}`);
     const text = element.textContent || "";
     const native = /** @type {any} */ (Uint8Array).fromBase64;
