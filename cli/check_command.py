@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from ..schema import UsageError
 from . import output, play_options
 from .check_job import Checked, Unloadable, died, prepare
 from .corpus import CorpusMember, find
+from .derived import refuse_existing
 from .exit_codes import Exit, exit_of
 from .junit import junit_xml
 from .wish import Wish, expectation_of
@@ -56,6 +58,12 @@ def check(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML, too.")
     ] = None,
+    as_html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="DIR", help="A page in this folder of each that diverges, beside its replay."
+        ),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Name those that are the same, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> int:
@@ -67,6 +75,9 @@ def check(
     if not recordings:
         raise UsageError("say where the recordings are: DIR, or `recordings` in [tool.realtape]")
     corpus = find(recordings)
+    if as_html is not None and app is None:
+        raise UsageError("--html shows what an application does: give --app")
+    pages = _pages(corpus, as_html)
     expected = expectation_of(expect or ())
     wishes = [
         Wish(
@@ -89,7 +100,7 @@ def check(
     ]
     results: list[Checked] = []
     try:
-        for result in _in_order(corpus, _checked(corpus, wishes, app, jobs, timeout)):
+        for result in _in_order(corpus, _checked(corpus, wishes, pages, app, jobs, timeout)):
             results.append(result)
             if not as_json:
                 _tell(result, verbose)
@@ -106,8 +117,35 @@ def check(
     return next(code for code in _WORST if any(one.exit == code for one in results))
 
 
+def _pages(corpus: Sequence[CorpusMember], folder: Path | None) -> list[Path | None]:
+    """Where the page of each is to lie.
+
+    Raises:
+        UsageError: nothing can be put there.
+    """
+    if folder is None:
+        return [None] * len(corpus)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--html {folder}: no folder ({error.strerror}); name another") from error
+    digits = len(str(len(corpus)))
+    pages = [
+        folder / f"{number:0{digits}}-{re.sub('[^A-Za-z0-9._-]+', '-', one.name)[-80:]}.html"
+        for number, one in enumerate(corpus, 1)
+    ]
+    for page in pages:
+        refuse_existing(page)
+    return list(pages)
+
+
 def _checked(
-    corpus: Sequence[CorpusMember], wishes: Sequence[Wish], app: str | None, jobs: int | None, timeout: float
+    corpus: Sequence[CorpusMember],
+    wishes: Sequence[Wish],
+    pages: Sequence[Path | None],
+    app: str | None,
+    jobs: int | None,
+    timeout: float,
 ) -> Iterator[tuple[int, Checked]]:
     """What comes of each, as it is done."""
     readable = [place for place, one in enumerate(corpus) if one.problem is None]
@@ -118,8 +156,9 @@ def _checked(
     if not readable:
         return
     number = min(jobs or os.cpu_count() or 1, len(readable))
+    work = [(corpus[place].name, wishes[place], pages[place]) for place in readable]
     with Workers(prepare, app, number, timeout) as workers:
-        for done, result in workers.results([(corpus[place].name, wishes[place]) for place in readable]):
+        for done, result in workers.results(work):
             name = corpus[readable[done]].name
             yield readable[done], died(name, result) if isinstance(result, Exception) else result
 
@@ -145,6 +184,8 @@ def _tell(result: Checked, verbose: bool) -> None:
     if result.verdict != "error":
         for line in result.text.splitlines():
             output.put(f"  {line}".rstrip())
+    if result.page:
+        output.put(f"  to see and hear: {result.page}")
     if result.printed:
         output.put("  the application printed:")
         for line in result.printed.splitlines():
@@ -173,6 +214,7 @@ def _facts(results: Sequence[Checked], seconds: float) -> dict[str, object]:
                 "seconds": round(one.seconds, 3),
                 "printed": one.printed,
                 "report": one.report,
+                **({"page": one.page} if one.page else {}),
             }
             for one in results
         ],

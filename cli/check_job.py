@@ -8,10 +8,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 from ..schema import RealtapeError
+from ..session import Draft
 from . import output
+from .derived import read_session, write_pair
 from .exit_codes import Exit, exit_of
 from .user_code import ApplicationError, load_application, traceback_of
 from .wish import Wish, exit_of_played, play
@@ -30,6 +33,7 @@ class Checked:
         problem: one line; empty where it is the same.
         text: the report, or the error.
         remark: what "same" does not say, in a line; empty where all was checked.
+        page: a link into the page that shows it, where one was written.
         printed: what the application wrote to its standard streams.
         report: the report as JSON, where there is one.
         seconds: on the wall.
@@ -43,6 +47,7 @@ class Checked:
     report: dict[str, Any] | None = None
     seconds: float = 0.0
     remark: str = ""
+    page: str = ""
 
     @property
     def verdict(self) -> str:
@@ -58,7 +63,11 @@ class Unloadable(Exception):
     """The application's module raises: the traceback as text, for another process."""
 
 
-def prepare(app: str | None) -> Callable[[tuple[str, Wish]], Checked]:
+Job: TypeAlias = tuple[str, Wish, Path | None]
+"""A recording's name, how it is replayed, and where a page is to lie if it is not the same."""
+
+
+def prepare(app: str | None) -> Callable[[Job], Checked]:
     """Load the application, and answer what checks a recording with it.
 
     Args:
@@ -72,22 +81,23 @@ def prepare(app: str | None) -> Callable[[tuple[str, Wish]], Checked]:
         application = None if app is None else load_application(app)
     except ApplicationError as error:
         raise Unloadable(traceback_of(error.cause)) from None
-    return lambda job: check_one(job[0], replace(job[1], application=application))
+    return lambda job: check_one(job[0], replace(job[1], application=application), job[2])
 
 
-def check_one(name: str, wish: Wish) -> Checked:
+def check_one(name: str, wish: Wish, page: Path | None) -> Checked:
     """Replay one recording; raises nothing of what may come of that."""
     began = time.perf_counter()
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _logged_to(printed):
-        checked = _check(name, wish)
+        checked = _check(name, wish, page)
     said = output.scrubbed(printed.getvalue()[:MAX_PRINTED])
     return replace(checked, printed=said, seconds=time.perf_counter() - began)
 
 
-def _check(name: str, wish: Wish) -> Checked:
+def _check(name: str, wish: Wish, page: Path | None) -> Checked:
     try:
         played = play(wish)
+        link = _page(page, wish) if page is not None and played.report.diverged else ""
     except RealtapeError as error:
         return Checked(name, exit_of(error), str(error), str(error))
     text = output.scrubbed(played.text)
@@ -100,7 +110,19 @@ def _check(name: str, wish: Wish) -> Checked:
         text,
         report=played.as_json(),
         remark=played.report.remark,
+        page=link,
     )
+
+
+def _page(path: Path, wish: Wish) -> str:
+    """Replay it once more, to record what the application does; a link to where it diverges."""
+    kept: list[Draft] = []
+    told = play(wish, kept=kept).report.divergences
+    if not kept:
+        return ""
+    recorded, _ = read_session(wish.target)
+    links = write_pair(recorded, kept[0], path, wish.target, redact=True, divergences=told)
+    return links[0] if links else path.absolute().as_uri()
 
 
 @contextlib.contextmanager

@@ -14,6 +14,9 @@ from ..session.fixture import write_fixture, written_aside
 from . import output
 from .exit_codes import Exit
 
+LINKS = 5
+"""Links into a page that are printed."""
+
 
 def read_session(target: Target, *, damaged: bool = False) -> tuple[Draft, bool]:
     """One session whole, and whether others followed it on the same model object."""
@@ -74,8 +77,20 @@ def _verdict(draft: Draft) -> str:
 def put_page(
     a: Draft, b: Draft, path: Path, target: Target, *, redact: bool, divergences: Sequence[Divergence] = ()
 ) -> None:
-    """Write a page of two sessions, one beside the other; says where it is."""
-    from ..viewer import write_comparison  # only a page needs what draws it
+    """Write a page of two sessions, one beside the other; says where it is, and each divergence in it."""
+    links = write_pair(a, b, path, target, redact=redact, divergences=divergences)
+    output.note(f"one beside the other: {path}")
+    for link in links[:LINKS]:
+        output.note(f"it diverges at {link}")
+    if len(links) > LINKS:
+        output.note(f"and at {len(links) - LINKS} more places")
+
+
+def write_pair(
+    a: Draft, b: Draft, path: Path, target: Target, *, redact: bool, divergences: Sequence[Divergence]
+) -> list[str]:
+    """Write a page of two sessions; links to the divergences in it."""
+    from ..viewer import links_of, write_comparison  # only a page needs what draws it
 
     write_comparison(
         a,
@@ -85,4 +100,4 @@ def put_page(
         redact={} if redact else None,
         divergences=[(one.seq, str(one).splitlines()[0]) for one in divergences],
     )
-    output.note(f"one beside the other: {path}")
+    return links_of(path, a, [one.seq for one in divergences])

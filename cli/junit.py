@@ -35,6 +35,9 @@ def junit_xml(results: Sequence[Checked], seconds: float) -> bytes:
             name=_text(path.name),
             time=f"{one.seconds:.3f}",
         )
+        if one.page:
+            properties = SubElement(case, "properties")
+            SubElement(properties, "property", name="realtape_page", value=_text(one.page))
         if one.verdict != "same":
             tag = "error" if one.verdict == "error" else "failure"
             failure = SubElement(case, tag, type=one.verdict, message=_text(one.problem))

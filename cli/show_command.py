@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,7 +40,7 @@ from .bounds import Bound, parse_bound
 from .exit_codes import Exit
 from .filter_options import filtered, fitting, refuse_both
 from .ls_command import SDK, started_at
-from .timeline_views import PlainView, TerminalView, TimelineView
+from .timeline_views import Link, PlainView, TerminalView, TimelineView
 
 _MAX_SAID = 100_000
 """Characters of a line of a conversation."""
@@ -60,6 +61,7 @@ class Selection:
         conversation: only who said what.
         follow: wait for what is still to be recorded.
         lanes: draw the sound only.
+        page: into which each entry's number is a link; a file, or what `view` printed.
     """
 
     kinds: frozenset[str] = frozenset()
@@ -72,6 +74,7 @@ class Selection:
     conversation: bool = False
     follow: bool = False
     lanes: bool = False
+    page: str | None = None
 
     @property
     def folds(self) -> bool:
@@ -131,6 +134,10 @@ def show(
     lanes: Annotated[
         bool, typer.Option("--lanes", help="Only the sound, and what was heard of it, drawn over the time.")
     ] = False,
+    page: Annotated[
+        str | None,
+        typer.Option(metavar="PAGE", help="Link each entry into this page: a file, or what `view` printed."),
+    ] = None,
     wanted: SessionFilter = EVERY,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one entry a line, with every column.")
@@ -148,7 +155,12 @@ def show(
         conversation,
         follow,
         lanes,
+        page,
     )
+    if page is not None:
+        _require_page(page)
+        if as_json or conversation:
+            raise UsageError("--page links the entries of a timeline: leave --json and --conversation out")
     if lanes and (as_json or selection != Selection(lanes=True)):
         raise UsageError("--lanes draws whole sessions: leave the other options out")
     if conversation and (kind or type or everything):
@@ -212,7 +224,7 @@ async def _show_session(recording: Recording, selection: Selection, as_json: boo
             if is_meant and selection.contains(f"{entry.kind} {entry.type or ''}", words.told(entry)):
                 output.put_json(entry_columns(recording.header.id, entry))
     else:
-        view = await _view(recording)
+        view = await _view(recording, selection.page)
         view.begin(_title(recording))
         view.end(await _show_rows(recording, selection, view))
         learned = recording.origins
@@ -317,15 +329,27 @@ async def _read(
             yield entry
 
 
-async def _view(recording: Recording) -> TimelineView:
+async def _view(recording: Recording, page: str | None) -> TimelineView:
     last_seq, last_time = max(recording.length - 1, 0), seconds(0)
     with suppress(CorruptRecordError):  # what comes before it is shown all the same
         async for entry in recording.entries(last_seq):
             last_time = seconds(entry.at_ns)
+    link = None if page is None else _links_into(page, recording.header.id)
     console = output.console(sys.stdout)
     if console.is_terminal:
-        return TerminalView(console, last_seq, last_time)
-    return PlainView(last_seq, last_time)
+        return TerminalView(console, last_seq, last_time, link)
+    return PlainView(last_seq, last_time, link)
+
+
+def _links_into(page: str, session_id: str) -> Link:
+    from ..viewer import entry_link  # of pages nothing else is needed here
+
+    return lambda row: entry_link(page, session_id, row.seq, row.at_ns)
+
+
+def _require_page(page: str) -> None:
+    if not page.startswith(("http://", "https://")) and not Path(page).is_file():
+        raise UsageError(f"--page {page}: no such file; `realtape export STORE --html {page}` writes one")
 
 
 def _title(recording: Recording) -> str:

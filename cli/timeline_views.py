@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from rich import box
 from rich.console import Console
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +24,9 @@ WIDE = 110
 
 TITLE, HEARD = 28, 22
 """Columns of a plain line for what it is, and for what was heard."""
+
+Link: TypeAlias = Callable[[Row], str]
+"""The address of a row's entry in a page."""
 
 _HEADINGS = ("seq", "time", "", "type", "heard", "cause", "content")
 
@@ -48,9 +53,11 @@ class PlainView:
     Args:
         last_seq: of the session.
         last_time: the time of its last entry, as it is shown.
+        link: a row's address in a page, which ends its line; None: there is no page.
     """
 
-    def __init__(self, last_seq: int, last_time: str) -> None:
+    def __init__(self, last_seq: int, last_time: str, link: Link | None = None) -> None:
+        self._link = link
         digits = len(str(max(last_seq, 0)))
         self._seq = max(digits, 3)
         self._time = max(len(last_time), 5)
@@ -63,7 +70,8 @@ class PlainView:
 
     def add(self, row: Row) -> None:
         """One line."""
-        self._put((str(row.seq), row.time, row.direction, row.title, row.playback, row.cause, row.content))
+        content = row.content if self._link is None else f"{row.content}  {self._link(row)}"
+        self._put((str(row.seq), row.time, row.direction, row.title, row.playback, row.cause, content))
 
     def flush(self) -> None:
         """What is in a buffer is written."""
@@ -87,9 +95,11 @@ class TerminalView:
         console: of the terminal.
         last_seq: of the session.
         last_time: the time of its last entry, as it is shown.
+        link: a row's address in a page, to which its number leads; None: there is no page.
     """
 
-    def __init__(self, console: Console, last_seq: int, last_time: str) -> None:
+    def __init__(self, console: Console, last_seq: int, last_time: str, link: Link | None = None) -> None:
+        self._link = link
         self._console = console
         digits = len(str(max(last_seq, 0)))
         wide = console.width >= WIDE
@@ -149,7 +159,10 @@ class TerminalView:
             shown = "" if heard == self._heard or (not self._heard and not row.playback) else heard
             self._heard = heard
             cells = (str(row.seq), row.time, row.direction, row.title, shown, row.cause, row.content)
-            table.add_row(*map(Text, cells), style=_style_of(row))
+            texts = list(map(Text, cells))
+            if self._link is not None:
+                texts[0].stylize(Style(link=self._link(row)))
+            table.add_row(*texts, style=_style_of(row))
         self._rows.clear()
         self._headed = True
         self._console.print(table)

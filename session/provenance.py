@@ -49,6 +49,15 @@ class Redaction:
         return Redaction({kind: int(count) for kind, _, count in pairs}, cast("AudioRedaction", found[2]))
 
 
+_REDACTED_OF = re.compile(_CLAUSE.pattern + ", of ([0-9a-f-]{36}), whose last digest is")
+
+
+def redacted_from(source: str) -> str | None:
+    """The id of the session of which this is a redacted copy, entry by entry, or None."""
+    found = _REDACTED_OF.match(source)
+    return None if found is None else found[3]
+
+
 _DAMAGED = "a damaged log"
 
 

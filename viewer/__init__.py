@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from .comparison_page import write_comparison
     from .lane_text import lane_text
     from .page_file import Noted, page_of, write_page
+    from .page_links import entry_link, links_of
     from .session_sound import AudioKept
     from .view_server import new_token, view_application
 
 __all__ = [
     "AudioKept",
     "Noted",
+    "entry_link",
     "lane_text",
+    "links_of",
     "new_token",
     "page_of",
     "view_application",

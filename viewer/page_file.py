@@ -9,6 +9,7 @@ from typing import Any
 
 from ..schema import Header, UsageError
 from ..session import Draft, words
+from ..session.provenance import redacted_from
 from ..session.fixture import written_aside
 from ..session.redaction import Redaction
 from .entry_sources import DraftSource
@@ -82,7 +83,12 @@ def page_of(
         "store": store,
         "controls": words.CONTROLS,
         "sessions": [
-            {"key": one.key, "id": one.source.header.id, "number": number}
+            {
+                "key": one.key,
+                "id": one.source.header.id,
+                "of": redacted_from(one.source.header.source),  # by which links may call it
+                "number": number,
+            }
             for number, one in enumerate(gathered, 1)
         ],
         "notices": [one.facts() for one in (*redaction_notes([draft.header for draft in drafts]), *notes)],

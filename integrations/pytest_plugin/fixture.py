@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 
@@ -30,6 +30,23 @@ SHOWN = 3
 """Of what was not checked in a replay, so many are named."""
 
 
+class Page(NamedTuple):
+    """A page of a test that has failed.
+
+    Attributes:
+        path: as one types it here.
+        link: to the first divergence in it; None where there is none.
+    """
+
+    path: str
+    link: str | None
+
+    @property
+    def portable(self) -> str:
+        """The path and the place in it, for who has the file elsewhere."""
+        return self.path + ("#" + self.link.partition("#")[2] if self.link else "")
+
+
 class Realtape:
     """The models of one test: `realtape.model(…)` gives the application one."""
 
@@ -46,7 +63,7 @@ class Realtape:
         self._temporary: Path | None = None
         self._guard: Guard | None = None
         self._kept: list[str] = []
-        self.pages: list[str] = []
+        self.pages: list[Page] = []
         """Of a test that has failed: pages that show how."""
         self.updated: list[str] = []
         """Of a test that has passed: which recordings hold what it did from now on, and what is otherwise."""
@@ -172,7 +189,7 @@ class Realtape:
         if self._recorded and not self._replayed:
             parts.append("this test was recorded; it failed, so the recording was dropped")
         if self.pages:
-            told = [f"  {page}" for page in self.pages]
+            told = [f"  {line}" for page in self.pages for line in (page.path, page.link) if line]
             parts.append("\n".join(["the recording beside what the test did, to see and hear:", *told]))
         if self._kept:
             parts.append("\n".join(self._kept))
@@ -275,8 +292,9 @@ class Realtape:
         redact = None if settings.redact is None else {**settings.redact, "audio": settings.record_audio}
         for replay in self._replayed:
             page = page_path(self._config.rootpath / ".realtape", replay.path)
-            if replay.write_page(page, redact):
-                self.pages.append(shown(page, self._here))
+            links = replay.write_page(page, redact)
+            if links is not None:
+                self.pages.append(Page(shown(page, self._here), links[0] if links else None))
 
     def _keep(self) -> None:
         if not self._plan.settings.keep:

@@ -176,7 +176,7 @@ class Active:
             if told:
                 report.sections.append(("realtape", told))
             # A JUnit file has those of the tear-down, which are the test's by then.
-            item.user_properties += [(PAGE, page) for page in run.pages]
+            item.user_properties += [(PAGE, page.portable) for page in run.pages]
         return report
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

@@ -148,18 +148,20 @@ class ReplayedModel:
         if self._recorded is not None:
             await self._recorded.user.end()
 
-    def write_page(self, path: Path, redact: Mapping[str, Any] | None) -> bool:
-        """Write a page: the recording beside what the application did. Returns whether it did anything."""
+    def write_page(self, path: Path, redact: Mapping[str, Any] | None) -> list[str] | None:
+        """Write a page: the recording beside what the application did. Returns links to where it diverged;
+        None where it did nothing, and there is no page."""
         if not self.kept() or self.store is None:
-            return False
-        from ...viewer import write_comparison  # only a failing test needs what draws it
+            return None
+        from ...viewer import links_of, write_comparison  # only a failing test needs what draws it
 
         did = _read_store(self.store)
         if not did:
-            return False
+            return None
+        recorded = self._drafts[0]
         told = [(one.seq, str(one).splitlines()[0]) for one in self.report.divergences]
-        write_comparison(self._drafts[0], did[0], path, store=self.path.name, redact=redact, divergences=told)
-        return True
+        write_comparison(recorded, did[0], path, store=self.path.name, redact=redact, divergences=told)
+        return links_of(path, recorded, [seq for seq, _ in told])
 
     def kept(self) -> bool:
         """Close what records it. Returns whether anything was recorded."""

@@ -6,9 +6,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 from xml.etree import ElementTree
 
 import pytest
+from realtape.schema.log import fetch_sessions, locate, open_blocking
 from support.command_line import Ran, run
 from support.telephone import record
 
@@ -120,6 +123,7 @@ def test_the_results_for_machines(realtape: Realtape, corpus: Path, tmp_path: Pa
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("3", "3", "0")
     cases = suite.findall("testcase")
     assert [case.get("name") for case in cases] == ["three.db", "one.db", "two.db"]
+    assert not list(suite.iter("property"))
     failure = cases[0].find("failure")
     assert failure is not None
     assert "this is my own fault" in (failure.text or "")
@@ -156,3 +160,26 @@ def test_a_module_that_raises_shows_its_traceback(corpus: Path, tmp_path: Path) 
     ran = run("check", corpus, "--app", "broken_app:app", cwd=tmp_path)
     assert (ran.code, ran.out) == (1, "")
     assert "nowhere_at_all" in ran.err
+
+
+def test_what_diverges_has_a_page_that_the_results_lead_to(
+    realtape: Realtape, corpus: Path, tmp_path: Path
+) -> None:
+    pages = tmp_path / "pages"
+    told = ("check", corpus, "--app", "support.telephone:other", "--html", pages, "--jobs", 1)
+    ran = realtape(*told, "--junit", tmp_path / "r.xml")
+    assert sorted(path.name[:2] for path in pages.iterdir()) == ["1-", "2-", "3-"]
+    links = [line.removeprefix("  to see and hear: ") for line in ran.lines if "to see and hear" in line]
+    root = ElementTree.parse(tmp_path / "r.xml").getroot()
+    assert [one.get("value") for one in root.iter("property")] == links
+    page, _, place = links[0].partition("?t=")
+    text = Path(url2pathname(urlsplit(page).path)).read_text()
+    session, seq = place.partition("#")[2].split("/")
+    assert 'id="block:1/session"' in text
+    with open_blocking(locate(corpus / "more/three.db")) as connection:
+        assert session == fetch_sessions(connection)[0].header.id
+    assert seq == "25", "where the output differs, as the report says"
+    assert realtape(*told).code == 2, "nothing is written over"
+    ran = realtape("check", corpus, "--app", "support.telephone:app", "--html", tmp_path / "none")
+    assert ran.code == 0
+    assert not list((tmp_path / "none").iterdir())

@@ -53,12 +53,17 @@ def test_a_page_shows_the_recording_beside_its_replay(
     assert ran.code == 1
     assert ran.out.startswith("diverged: ")
     assert f"one beside the other: {page}" in ran.err
+    assert f"it diverges at {page.as_uri()}?t=" in ran.err
     blocks = blocks_of(page.read_text())
     comparison = json.loads(blocks["head"])["comparison"]
     first = comparison["problems"][0]
     assert first["what"] == "diverged"
     assert "send_tool_output" in first["text"]
-    assert json.loads(blocks["0/session"])["entries"] >= first["seq_a"] > 0
+    session = json.loads(blocks["0/session"])
+    assert session["entries"] >= first["seq_a"] > 0
+    (shown, _) = json.loads(blocks["head"])["sessions"]
+    assert shown["id"] != shown["of"], "a redacted copy, to which the links lead by the id of the recording"
+    assert f"#{shown['of']}/{first['seq_a']}\n" in ran.err
     assert comparison["marks"]
     assert comparison["anchors"] == sorted(comparison["anchors"])
     again = realtape("replay", recorded, "--app", "support.telephone:other", "--html", page)

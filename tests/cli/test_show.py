@@ -264,3 +264,23 @@ def test_a_stream_that_lacks_the_arrows_gets_escapes(recorded: Path, monkeypatch
     lines = told.getvalue().decode("ascii").splitlines()
     assert "\\u25c0 function_call" in lines[2]
     assert json.loads(lines[3])["payload"]["output"] == "platform 4"
+
+
+def test_entries_are_links_into_a_page_that_shows_them(
+    realtape: Realtape, recorded: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "a call.html"
+    assert realtape("show", recorded, "--page", page).code == 2, "there is none yet"
+    assert realtape("export", recorded, "--html", page).code == 0
+    told = entries(realtape("show", recorded, "--json"))
+    lines = rows(realtape("show", recorded, "--all", "--page", page))
+    assert len(lines) == len(told)
+    for line, one in zip(lines, told, strict=True):
+        place = f"?t={one['at_ns'] / 1e9:.3f}s#{one['session']}/{one['seq']}"
+        assert line.endswith(f"  {page.as_uri()}{place}")
+    (line,) = rows(
+        realtape("show", recorded, "--type", "function_call", "--page", "http://127.0.0.1:8000/KEY/")
+    )
+    assert f"  http://127.0.0.1:8000/KEY/{told[0]['session']}/?t=" in line
+    assert line.endswith(f"#{told[0]['session']}/{line.split()[0]}")
+    assert realtape("show", recorded, "--json", "--page", page).code == 2

@@ -232,6 +232,20 @@ def test_links_lead_to_an_entry_an_instant_and_a_speed(chromium: Any, files: Pat
         ]
         page.of("location.replace(argument)", f"#{sessions[0]['id'][:13]}/3")
         page.until("page.session.key === '0' && page.session.seq.data[page.detail.place] === 3")
+        # A recording and its redacted copy have the same entries: links to the one lead to the other.
+        page.of("location.replace(argument)", f"#{sessions[1]['of']}/5")
+        page.until("page.session.key === '1' && page.session.seq.data[page.detail.place] === 5")
+        # What is no link leads nowhere.
+        for other in (
+            "#/x",
+            "#%E0%A4%A/5",
+            "#<img src=x onerror=alert(1)>/5",
+            "#__proto__/5",
+            "#constructor/1",
+        ):
+            page.of("location.replace(argument)", other)
+        page.page.wait_for_timeout(100)
+        assert page.of("[page.session.key, page.session.seq.data[page.detail.place]]") == ["1", 5]
         assert page.said == []
 
 

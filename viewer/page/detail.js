@@ -190,7 +190,7 @@ class Detail {
     if (what === "json") text = (await session.row(place)).json;
     else if (what === "link") {
       const t = `?t=${(session.at.data[place] / SECOND).toFixed(3)}s`;
-      text = location.href.replace(/[?#].*$/, "") + t + `#${session.facts.id}/${seq}`;
+      text = location.href.replace(/[?#].*$/, "") + t + linkOf(session, seq);
     } else if (what === "command") {
       const name = `${this.page.store()}#${session.facts.id}`;
       const bounds = range
@@ -202,6 +202,11 @@ class Detail {
     this.page.told({ json: "The entry is copied", link: "The link is copied", command: "The command is copied", markdown: "Markdown is copied" }[what]);
     this.copied = text;
   }
+}
+
+/** What follows the page's address where it names an entry. @param {Session} session @param {number} seq */
+function linkOf(session, seq) {
+  return `#${encodeURIComponent(session.facts.id.toWellFormed())}/${seq}`;
 }
 
 /** @param {Session} session @param {number} place @param {string} otherwise */

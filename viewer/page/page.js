@@ -91,7 +91,7 @@ class Page {
    */
   static async opened(head, blocks, wanted) {
     const compared = head.comparison;
-    const known = head.sessions.find((/** @type {any} */ one) => wanted && one.id.startsWith(wanted));
+    const known = head.sessions.find((/** @type {any} */ one) => wanted && isCalled(one, wanted));
     const keys = compared ? ["0", "1"] : [known ? known.key : head.sessions[0].key];
     const sessions = keys.map((key) => new Session(blocks, key));
     await Promise.all(sessions.map((session) => session.open()));
@@ -472,9 +472,9 @@ class Page {
     void this.detail.show(session, place);
     if (this.panes[2].offsetParent === null) this.showPane(2);
     this.range.reveal(this.side.toPage(session.at.data[place]));
-    const hash = `#${session.facts.id}/${seq}`;
+    const hash = linkOf(session, seq);
     if (location.hash !== hash && !this.head.served) location.replace(hash);
-    else if (this.head.served) history.replaceState(null, "", location.pathname + location.search + `#${session.facts.id}/${seq}`);
+    else if (this.head.served) history.replaceState(null, "", location.pathname + location.search + hash);
     this.lanes.draw();
   }
 
@@ -525,10 +525,11 @@ class Page {
 
   /** What the address says: an entry, an instant, a speed. */
   async followLink() {
-    const [, id, seq] = /^#([0-9a-f-]*)\/(\d+)$/i.exec(location.hash) || [];
-    if (seq === undefined) return;
-    const named = this.head.sessions.find((/** @type {any} */ one) => one.id.startsWith(id.toLowerCase()));
-    if (named && named.key !== this.session.key) {
+    const { id, seq } = linked();
+    if (seq < 0) return;
+    const named = this.head.sessions.find((/** @type {any} */ one) => isCalled(one, id));
+    if (!named) return this.say("The link names a session that is not in this page");
+    if (named.key !== this.session.key) {
       const side = this.sides.find((one) => one.session.key === named.key);
       if (side) this.showSide(side);
       else await this.changeSession(named.key);
@@ -605,6 +606,21 @@ class Page {
   }
 }
 
+/** What the address names: how the id of a session begins, and a seq, or -1. Whatever else is in it means nothing. */
+function linked() {
+  const [, id, seq] = /^#([^/]*)\/(\d{1,9})$/.exec(location.hash) || ["", "", "-1"];
+  try {
+    return { id: decodeURIComponent(id), seq: Number(seq) };
+  } catch {
+    return { id: "", seq: -1 }; // no UTF-8
+  }
+}
+
+/** Whether a session's id, or that of what it is a redacted copy of, begins so. @param {{id: string, of: string | null}} session @param {string} id */
+function isCalled(session, id) {
+  return session.id.startsWith(id) || (session.of || "").startsWith(id);
+}
+
 /** For whoever looks into the page, such as a test. @type {any} */
 const realtape = { page: null, render, error: null };
 /** @type {any} */ (globalThis).realtape = realtape;
@@ -619,8 +635,7 @@ async function start() {
       realtape.page = new Sessions(head, new ServedBlocks());
       return await realtape.page.open();
     }
-    const [, id] = /^#([0-9a-f-]+)\//i.exec(location.hash) || [];
-    const page = await Page.opened(head, head.served ? new ServedBlocks() : embedded, (id || "").toLowerCase());
+    const page = await Page.opened(head, head.served ? new ServedBlocks() : embedded, linked().id);
     realtape.page = page;
     page.followTime();
     await page.readIndex();

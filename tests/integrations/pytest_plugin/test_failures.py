@@ -60,14 +60,17 @@ def test_a_page_shows_the_recording_beside_what_the_test_did(suite: VoiceSuite) 
     suite.recorded().change("TABLE = 4", "TABLE = 5")
     told = suite.run("--realtape-html", "--junitxml=junit.xml").stdout
     told.fnmatch_lines(
-        ["the recording beside what the test did, to see and hear:", "  .realtape/pages/*/1.html"]
+        [
+            "the recording beside what the test did, to see and hear:",
+            "  .realtape/pages/*/1.html",
+            "  file:///*/1.html[?]t=*s#*/*",
+        ]
     )
     (page,) = (suite.path / ".realtape/pages").rglob("*.html")
     assert 'id="block:1/session"' in page.read_text()
-    assert (
-        f'name="realtape_page" value="{page.relative_to(suite.path)}"'
-        in (suite.path / "junit.xml").read_text()
-    )
+    (_, place) = next(line for line in told.lines if line.startswith("  file:///")).split("#")
+    portable = f"{page.relative_to(suite.path)}#{place}"
+    assert f'name="realtape_page" value="{portable}"' in (suite.path / "junit.xml").read_text()
     assert (suite.path / ".realtape/.gitignore").exists()
 
 
