@@ -243,6 +243,8 @@ class Console:
             heard = "?" if played.elapsed_ms is None else f"{played.elapsed_ms:,.0f}"
             output.put(f"heard: {'~' if played.assumed else ''}{heard} ms of {words.short(played.item_id)}")
         output.put(f"items: {len(state.history)}")
+        if state.settings is not None:
+            output.put(f"settings: as the {state.settings.told_by} says (#{state.settings.seq})")
         for call in state.open_calls:
             output.put(
                 f"open: {words.short(f'{call.name}({call.arguments}) as {call.call_id}')} since #{call.seq}"

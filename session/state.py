@@ -11,6 +11,7 @@ from typing import Any
 from ..schema.entries import Entry, Flag, Kind
 from .fields import event_fields, mapping, sequence
 from .messages import SPOKEN_DELTAS, begins_turn, tool_answered, tool_called
+from .settings import Settings, SettingsReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class State:
         transcript: what was said, by item, in the order in which they began.
         played: what the user has heard; None while nothing is being played.
         open_calls: tools that owe their output, in the order in which they were asked for.
+        settings: what the session is to be like; None where nobody has said anything.
     """
 
     seq: int = 0
@@ -95,6 +97,7 @@ class State:
     transcript: tuple[Said, ...] = ()
     played: HeardSoFar | None = None
     open_calls: tuple[OpenCall, ...] = ()
+    settings: Settings | None = None
 
 
 class Fold:
@@ -117,6 +120,12 @@ class Fold:
         }
         self._played = begin.played
         self._open = {call.call_id: call for call in begin.open_calls}
+        self._settings = SettingsReader(begin.settings)
+
+    @property
+    def settings(self) -> Settings | None:
+        """Those that hold now."""
+        return self._settings.settings
 
     def state(self) -> State:
         """What is true now."""
@@ -128,12 +137,14 @@ class Fold:
             tuple(self._said.values()),
             self._played,
             tuple(self._open.values()),
+            self._settings.settings,
         )
 
     def add(self, entry: Entry) -> None:
         """The next entry."""
         self.seq, self._at_ns = entry.seq + 1, entry.at_ns
         self._hear(entry)
+        self._settings.read(entry)
         if entry.kind == Kind.RECEIVED:
             self._receive(entry)
         elif entry.kind == Kind.SENT:

@@ -15,7 +15,18 @@ from typing import Any
 from ..lab.invariants import ALL, Watch
 from ..schema import CorruptRecordError, Entry, Flag, Status
 from ..schema.codec import REFERS
-from ..session import Fold, Folder, LanesReader, Row, State, entry_columns, is_failure, row_of, words
+from ..session import (
+    Fold,
+    Folder,
+    LanesReader,
+    Row,
+    Settings,
+    State,
+    entry_columns,
+    is_failure,
+    row_of,
+    words,
+)
 from .entry_sources import EntrySource
 from .problems import Problems
 from .session_sound import LANES, SessionSound
@@ -69,6 +80,8 @@ class Gathering:
         self._story = StoryReader(self.source)
         self._problems = Problems()
         self._fold = Fold()
+        self._settings: Settings | None = None
+        self._told_settings: list[dict[str, Any]] = []
         self._states = [State()]  # before each EVERY entries
         self._watch = Watch(ALL)
         self._watch.begin(self.source.header)
@@ -121,6 +134,10 @@ class Gathering:
         self._problems.violated(self._watch.add(entry), entry.at_ns)
         self._last_seq = entry.seq
         self._fold.add(entry)
+        settings = self._fold.settings
+        if settings is not None and settings is not self._settings:
+            self._told_settings.append(_settings_facts(settings))
+        self._settings = settings
         if self._read % EVERY == 0:
             self._states.append(self._fold.state())
 
@@ -150,6 +167,7 @@ class Gathering:
                 "pace": lanes.pace,
                 "sound": self.sound.facts(),
                 "story": story,
+                "settings": self._told_settings,
                 "problems": self._problems.facts(story),
                 "lines": len(self._lines),
                 "sizes": {"index": INDEX_ENTRIES, "rows": ROW_ENTRIES, "lines": LINES, "states": EVERY},
@@ -269,6 +287,11 @@ class Gathering:
 def is_number(text: str) -> bool:
     """Whether a block may be called so."""
     return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _settings_facts(settings: Settings) -> dict[str, Any]:
+    """As JSON text: a page keeps its digits."""
+    return {"seq": settings.seq, "told_by": settings.told_by, "json": json.dumps(settings.fields)}
 
 
 def _words(row: Row) -> list[Any]:

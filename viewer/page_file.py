@@ -9,8 +9,8 @@ from typing import Any
 
 from ..schema import Header, UsageError
 from ..session import Draft, words
-from ..session.provenance import redacted_from
 from ..session.fixture import written_aside
+from ..session.provenance import redacted_from
 from ..session.redaction import Redaction
 from .entry_sources import DraftSource
 from .gathering import Gathering

@@ -17,12 +17,13 @@ EVERY = 1000
 
 
 def state_facts(state: State) -> dict[str, Any]:
-    """A state, as the page shows it."""
+    """A state, as the page shows it; of its settings the number by which it has them."""
     return {
         "turn": state.turn,
         "history": [[item.item_id, item.role, item.text, item.status] for item in state.history],
         "played": None if state.played is None else asdict(state.played),
         "open": [asdict(call) for call in state.open_calls],
+        "settings": None if state.settings is None else state.settings.seq,
     }
 
 
@@ -55,6 +56,8 @@ def _patch(before: State, after: State) -> dict[str, Any]:
         patch["played"] = None if after.played is None else asdict(after.played)
     if len(before.open_calls) != len(after.open_calls):
         patch["open"] = [asdict(call) for call in after.open_calls]
+    if before.settings is not after.settings:
+        patch["settings"] = None if after.settings is None else after.settings.seq
     items = [
         [place, item.item_id, item.role, item.text, item.status]
         for place, item in enumerate(after.history)

@@ -88,13 +88,17 @@ def test_the_states_are_those_that_the_session_is_in(page: str) -> None:
     block = told(blocks_of(page), "0/states/0")
     state = block["first"]
     for _, patch in block["patches"]:
-        for key in ("turn", "played", "open"):
+        for key in ("turn", "played", "open", "settings"):
             state[key] = patch.get(key, state[key])
         if "length" in patch:
             for place, *item in patch["items"]:
                 state["history"][place : place + 1] = [item]
             del state["history"][patch["length"] :]
     assert state == json.loads(json.dumps(state_facts(fold.state())))
+    asked, created, updated = told(blocks_of(page), "0/session")["settings"]
+    assert (asked["told_by"], asked["seq"], created["seq"]) == ("application", 0, 4)
+    assert state["settings"] == updated["seq"] == 6
+    assert (updated["told_by"], json.loads(updated["json"])["instructions"]) == ("server", "Answer briefly.")
 
 
 def test_the_sound_is_what_was_recorded_to_the_byte(page: str) -> None:

@@ -116,7 +116,9 @@ class Conversation {
 }
 
 class StateView {
-  constructor() {
+  /** @param {{choose: (seq: number) => void}} page */
+  constructor(page) {
+    this.page = page;
     this.box = make("div", "state");
     this.run = 0;
     this.place = -1;
@@ -158,5 +160,12 @@ class StateView {
     }
     fill(this.box, make("h4", "", "At the playhead"), facts, make("h4", "", "History"), history);
     if (!state.history.length) this.box.append(make("p", "none", "empty"));
+    this.box.append(make("h4", "", "Settings"));
+    if (!state.settings) return void this.box.append(make("p", "none", "nobody has told any"));
+    const { seq, told_by, json } = state.settings;
+    const who = told_by === "server" ? "as the server says" : "as the application asked; the log has no answer";
+    const line = make("p", "told", `${who} `);
+    line.append(button("there", `#${seq}`, "Go to this entry", () => this.page.choose(seq)));
+    this.box.append(line, jsonText(json));
   }
 }

@@ -43,7 +43,7 @@ class Page {
       told: (text) => this.say(text),
     });
     this.conversation = new Conversation({ seek: (ns) => this.seek(ns), choose: (seq) => this.choose(this.session.placeOf(seq)) });
-    this.state = new StateView();
+    this.state = new StateView({ choose: (seq) => this.choose(this.session.placeOf(seq)) });
     this.problems = new Problems((one) => this.goTo(one));
     this.help = new Help();
     this.found = make("span", "found");

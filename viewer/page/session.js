@@ -200,12 +200,13 @@ class Session {
       if ("turn" in patch) state.turn = patch.turn;
       if ("played" in patch) state.played = patch.played;
       if ("open" in patch) state.open = patch.open;
+      if ("settings" in patch) state.settings = patch.settings;
       if ("length" in patch) {
         for (const [index, ...item] of patch.items) state.history[index] = item;
         state.history.length = patch.length;
       }
     }
-    return state;
+    return { ...state, settings: this.facts.settings.find((/** @type {any} */ one) => one.seq === state.settings) || null };
   }
 
   /** The piece of sound that an entry brought. @param {number} seq */

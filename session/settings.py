@@ -1,0 +1,80 @@
+"""Which settings a session has at a place of its recording, and who says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..schema.entries import Entry, Kind
+from .fields import RAW, client_message, event_fields, facts_of, frame_message, mapping
+from .messages import SESSION_TOLD
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a session is to be like: instructions, voice, tools, how turns are found.
+
+    Attributes:
+        seq: of the last entry that says something of it.
+        told_by: the server says that it is so; or the application asked, and no server has said anything.
+        fields: as plain JSON, in the spelling of who tells. Not to be changed.
+    """
+
+    seq: int
+    told_by: Literal["server", "application"]
+    fields: Mapping[str, Any]
+
+
+class SettingsReader:
+    """Is told every entry in order.
+
+    Args:
+        settings: where to go on from.
+
+    Attributes:
+        settings: by now; None: nobody has said anything.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings
+
+    def read(self, entry: Entry) -> None:
+        """The next entry."""
+        match entry.kind:
+            case Kind.RECEIVED:
+                if entry.type == RAW and "session." in entry.payload:  # else it need not be read
+                    self._tell(entry.seq, facts_of(entry))
+            case Kind.FRAME_IN:
+                if "session." in entry.payload:
+                    self._tell(entry.seq, frame_message(entry))
+            case Kind.CONNECT:  # what another connection had is forgotten
+                self.settings = None
+                options = mapping(event_fields(entry).get("options"))
+                self._ask(entry.seq, options.get("initial_model_settings"))
+            case Kind.SENT:
+                if entry.type == "send_session_update":
+                    self._ask(entry.seq, event_fields(entry).get("session_settings"))
+                else:
+                    self._ask_by(entry.seq, client_message(entry))
+            case Kind.FRAME_OUT:
+                if "session." in entry.payload:
+                    self._ask_by(entry.seq, frame_message(entry))
+            case _:
+                pass
+
+    def _tell(self, seq: int, message: Mapping[str, Any]) -> None:
+        session = mapping(message.get("session"))
+        if session and message.get("type") in SESSION_TOLD:
+            self.settings = Settings(seq, "server", session)
+
+    def _ask_by(self, seq: int, message: Mapping[str, Any] | None) -> None:
+        if message is not None and message.get("type") == "session.update":
+            self._ask(seq, message.get("session"))
+
+    def _ask(self, seq: int, asked: object) -> None:
+        """What the server has said holds until it says that it did what it was asked."""
+        before = self.settings
+        if mapping(asked) and (before is None or before.told_by == "application"):
+            known = {} if before is None else before.fields
+            self.settings = Settings(seq, "application", {**known, **mapping(asked)})
