@@ -31,7 +31,9 @@ class AudioChoice(StrEnum):
     """What becomes of the sound in what is written."""
 
     KEEP = "keep"
-    LOW = "16k"  # of a page only
+    LOW = "16k"  # this and the next two: of a page only
+    FLAC = "flac"
+    OPUS = "opus"
     SILENCE = "silence"
     DROP = "drop"
 
@@ -55,7 +57,7 @@ def export(
         AudioChoice | None,
         typer.Option(
             metavar="WHAT",
-            help="keep (default), silence or drop what was said aloud; a page, 16k, at 16 kHz.",
+            help="keep (default), silence or drop what was said aloud; of a page also 16k, flac or opus.",
         ),
     ] = None,
     word: Annotated[
@@ -132,9 +134,9 @@ def export(
         return _write_html(_chosen(target, damaged, only_this_session), as_html, audio, redaction, target)
     if place is None:
         raise UsageError("say where to: DIR, or --html FILE")
-    if audio is AudioChoice.LOW:
+    if audio in (AudioChoice.LOW, AudioChoice.FLAC, AudioChoice.OPUS):
         raise UsageError(
-            "--audio 16k is for a page, with --html: a fixture keeps the bytes that were recorded"
+            f"--audio {audio} is for a page, with --html: a fixture keeps the bytes that were recorded"
         )
     if no_redact and audio not in (None, AudioChoice.KEEP):
         raise UsageError(f"--no-redact keeps everything: leave out --audio {audio}, or --no-redact")

@@ -4,6 +4,7 @@ their waveforms."""
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from ..session import LaneName, Lanes, SoundFormat, Stretch
 from ..session.derived.loudness import g711_samples
 from .entry_sources import EntrySource, bytes_or_nothing
+from .sound_codecs import Codec, codec_for, encoded, require_encoder
 from .waveforms import LOW_RATE_HZ, PEAK_MS, lowered, peaks_of
 
 BLOCK_BYTES = 1 << 20
@@ -27,6 +29,8 @@ class AudioKept(StrEnum):
 
     PCM = "pcm"  # as it was recorded
     LOW = "16k"  # PCM16 at 16 kHz, where it was recorded at more
+    FLAC = "flac"  # PCM16 as FLAC: as it was recorded, and smaller
+    OPUS = "opus"  # PCM16 as Opus: a tenth as large, and not the same
     SILENCE = "silence"  # waveforms and sound are silent; lengths are true
     NONE = "none"  # no sound, and no waveforms; lengths are true
 
@@ -65,9 +69,14 @@ class SessionSound:
 
     Args:
         kept: what is kept; None: as it was recorded, of a long session at 16 kHz.
+
+    Raises:
+        UsageError: it is to be encoded, and there is no encoder.
     """
 
     def __init__(self, kept: AudioKept | None = None) -> None:
+        if kept in (AudioKept.FLAC, AudioKept.OPUS):
+            require_encoder()
         self._asked = kept
         self.kept = kept or AudioKept.PCM
         self._lanes: dict[LaneName, _Lane] = {name: _Lane() for name in LANES}
@@ -101,6 +110,7 @@ class SessionSound:
             "block": BLOCK_BYTES,
             "peak_ms": PEAK_MS,
             "lanes": {name: [_facts(one) for one in self._lanes[name].laid] for name in LANES},
+            "coded": {name: self._coded(name) for name in LANES},
             "g711": {one: list(g711_samples(one)) for one in sorted(self._g711())},
         }
 
@@ -109,24 +119,52 @@ class SessionSound:
         return 0 if self.kept is AudioKept.NONE else -(-self._lanes[lane].length // BLOCK_BYTES)
 
     def block(self, lane: LaneName, number: int, source: EntrySource) -> bytes:
-        """One of them: PCM16, or G.711, as the stretches say that lie there."""
+        """One of them: PCM16, or G.711, as the stretches say that lie there; where `codec` says so, as a file."""
+        made = b"".join(self._bytes(one, low, high, source) for one, low, high in self._within(lane, number))
+        told = self.codec(lane, number)
+        return made if told is None else encoded(made, told[1], told[0])
+
+    def _within(self, lane: LaneName, number: int) -> Iterator[tuple[_Laid, int, int]]:
+        """The stretches that lie in a block, and which of their bytes do."""
         begin, end = number * BLOCK_BYTES, (number + 1) * BLOCK_BYTES
         laid = self._lanes[lane].laid
         first = max(bisect_right(laid, begin, key=lambda one: one.begin) - 1, 0)
-        made = bytearray()
         for one in laid[first:]:
             if one.begin >= end:
                 break
             low, high = max(begin - one.begin, 0), min(end - one.begin, one.length)
             if low < high:
-                made += self._bytes(one, low, high, source)
-        return bytes(made)
+                yield one, low, high
+
+    def codec(self, lane: LaneName, number: int) -> tuple[Codec, int] | None:
+        """In which form a block is given, and at which rate; None: as its bytes. One rate to a block, for a
+        decoder gives one."""
+        if self.kept not in (AudioKept.FLAC, AudioKept.OPUS):
+            return None
+        formats: set[SoundFormat] = set()
+        for one, low, high in self._within(lane, number):
+            if (one.begin | low | high) % 2:
+                return None
+            formats.add(one.format)
+        (format, *others) = formats
+        if others or format.encoding != "pcm16":
+            return None
+        wanted: Codec = "flac" if self.kept is AudioKept.FLAC else "opus"
+        codec = codec_for(wanted, format.rate_hz)
+        return None if codec is None else (codec, format.rate_hz)
 
     def peaks(self, lane: LaneName) -> bytes:
         """Pairs of signed bytes, `PEAK_MS` each, stretch by stretch."""
         return b"" if self.kept is AudioKept.NONE else bytes(self._lanes[lane].peaks)
 
     # --- helpers ------------------------------------------------------------------------------------
+
+    def _coded(self, lane: LaneName) -> list[dict[str, Any] | None]:
+        """Of each block what it must be decoded from; none where no block must."""
+        told = [self.codec(lane, number) for number in range(self.block_count(lane))]
+        if not any(told):
+            return []
+        return [None if one is None else {"codec": one[0], "rate_hz": one[1]} for one in told]
 
     def _format(self, format: SoundFormat) -> SoundFormat:
         if self.kept is AudioKept.LOW and format.encoding == "pcm16" and format.rate_hz > LOW_RATE_HZ:

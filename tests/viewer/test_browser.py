@@ -15,7 +15,7 @@ from realtape.schema.log import locate
 from realtape.session.drafts import write_drafts
 from realtape.session.fixture import read_fixture
 from realtape.session.redaction import redacted
-from realtape.viewer import write_comparison, write_page
+from realtape.viewer import AudioKept, write_comparison, write_page
 from realtape.viewer.waveforms import samples_of
 from support.browser import Opened, browser, opened
 from support.calls_to_see import BEGIN_MS, HEARD_MS, HOSTILE, LENGTH_MS, MS, RATE_HZ, hostile_call, known_call
@@ -104,6 +104,29 @@ def test_what_is_heard_is_the_heard_lane_to_the_sample(known: Opened) -> None:
     assert f"{LENGTH_MS - HEARD_MS} ms of it were cut off" in cut["text"]
     stretch = known.of("page.session.facts.sound.lanes.model[0]")
     assert stretch["heard_until_ns"] == (BEGIN_MS + HEARD_MS) * MS
+
+
+def test_sound_that_was_encoded_is_decoded_by_the_browser(chromium: Any, tmp_path: Path) -> None:
+    """FLAC to the sample, also of what was heard; Opus in its place, near to what was recorded, and told."""
+    draft, sound = known_call()
+    model = samples_of(sound)
+    rendered: dict[str, list[int]] = {}
+    for kept in (AudioKept.FLAC, AudioKept.OPUS):
+        page = tmp_path / f"{kept}.html"
+        write_page([draft], page, store="calls.db", audio=kept)
+        with opened(chromium, page) as one:
+            floats = one.of("Array.from(await realtape.render(page.session, 'heard', 5e8, 15e8, 24000))")
+            rendered[kept] = [round(sample * 32768) for sample in floats]
+            assert kept in text_of(one, ".notices").lower()
+            assert one.said == []
+    heard = HEARD_MS * RATE_HZ // 1000
+    assert rendered["flac"] == [*model[:heard], *[0] * (len(model) - heard)]
+    assert rendered["opus"][heard:] == [0] * (len(model) - heard)
+    inside = slice(2400, heard - 2400)
+    power = sum(one * one for one in model[inside])
+    off = zip(model[inside], rendered["opus"][inside], strict=True)
+    wrong = sum((one - other) ** 2 for one, other in off)
+    assert 0 < wrong < power / 50, "lossy, and in its place: two samples of this tone would be more"
 
 
 def test_playing_goes_on_at_its_speed_and_drives_everything(known: Opened) -> None:

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from realtape.session.derived import derive_draft
 from realtape.session.fixture import read_fixture
 from realtape.session.redaction import redacted
 from realtape.viewer import AudioKept, write_page
+from realtape.viewer.sound_codecs import codec_for
 from support.pages import blocks_of
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
@@ -132,6 +134,21 @@ def test_what_is_kept_of_the_sound_is_chosen(tmp_path: Path) -> None:
         sounds = b"".join(data for name, data in blocks.items() if "/sound/" in name)
         assert bool(sounds) == (kept is not AudioKept.NONE)
         assert bool(sounds.strip(b"\0")) == (kept is AudioKept.LOW)
+
+
+def test_without_an_encoder_nothing_is_encoded_or_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    with pytest.raises(UsageError, match=r"pip install 'realtape\[audio\]'"):
+        write_page(drafts_of("demo"), tmp_path / "page.html", store="calls.db", audio=AudioKept.FLAC)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_no_browser_need_decode_is_not_encoded() -> None:
+    assert codec_for("flac", 44_100) == codec_for("opus", 44_100) == "flac"
+    assert codec_for("opus", 16_000) == "opus"
+    assert codec_for("flac", 4_000) is codec_for("opus", 192_000) is None
 
 
 def test_what_exists_is_left_as_it_is(tmp_path: Path) -> None:

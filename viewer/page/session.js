@@ -52,7 +52,7 @@ class Session {
     this.rowBlocks = new Recent(24, (number) => this.json(`rows/${number}`));
     this.lineBlocks = new Recent(32, (number) => this.json(`lines/${number}`));
     this.stateBlocks = new Recent(8, (number) => this.json(`states/${number}`));
-    this.soundBlocks = new Recent(24, (name) => blocks.bytes(`${key}/sound/${name}`));
+    this.soundBlocks = new Recent(24, (name) => this.soundBlock(name));
     /** @type {Record<string, Int8Array>} */
     this.peaks = { user: new Int8Array(), model: new Int8Array() };
   }
@@ -70,6 +70,17 @@ class Session {
         const bytes = await this.blocks.bytes(`${this.key}/peaks/${lane}`);
         this.peaks[lane] = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       }
+  }
+
+  /** Sound as it was recorded, or as near to it as what it was packed by leaves it. @param {string} name */
+  async soundBlock(name) {
+    const bytes = await this.blocks.bytes(`${this.key}/sound/${name}`);
+    const [lane, number] = name.split("/");
+    const coded = this.facts.sound.coded[lane][Number(number)];
+    if (!coded) return bytes;
+    const { block, lanes } = this.facts.sound;
+    const last = lanes[lane].at(-1);
+    return decoded(bytes, coded.rate_hz, Math.min(block, last.at + last.length - Number(number) * block));
   }
 
   /** Forget the blocks that were not full: there may be more in them now. */

@@ -4,6 +4,22 @@
 const LANES = ["user", "model", "heard"];
 
 /**
+ * PCM16 out of a file that the browser decodes; at its own rate, or it would be computed anew.
+ * @param {Uint8Array<ArrayBuffer>} file
+ * @param {number} rateHz
+ * @param {number} length of what comes out, in bytes
+ */
+async function decoded(file, rateHz, length) {
+  const buffer = await new OfflineAudioContext(1, 1, rateHz).decodeAudioData(file.buffer);
+  const samples = buffer.getChannelData(0);
+  const bytes = new Uint8Array(length);
+  const view = new DataView(bytes.buffer);
+  for (let place = 0; place < Math.min(length >> 1, samples.length); place++)
+    view.setInt16(place * 2, Math.max(Math.min(Math.round(samples[place] * 32768), 32767), -32768), true);
+  return bytes;
+}
+
+/**
  * Samples of a stretch, between -1 and 1.
  * @param {Session} session
  * @param {string} lane user or model
