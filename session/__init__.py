@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .recording import Recording, choose, choose_all
     from .recovery import Saved, Survey, survey, write_survey
     from .retention import Going, Retention, chains, kin
-    from .settings import Settings
+    from .session_settings import SessionSettings
     from .sound import SoundFormat, SoundFormats, format_of
     from .speech import Speech
     from .state import Fold, HeardSoFar, HistoryItem, OpenCall, Said, State
@@ -81,7 +81,7 @@ __all__ = [
     "Saved",
     "ServerEvent",
     "SessionFilter",
-    "Settings",
+    "SessionSettings",
     "SoundFormat",
     "SoundFormats",
     "SoundPiece",

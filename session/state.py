@@ -11,7 +11,7 @@ from typing import Any
 from ..schema.entries import Entry, Flag, Kind
 from .fields import event_fields, mapping, sequence
 from .messages import SPOKEN_DELTAS, begins_turn, tool_answered, tool_called
-from .settings import Settings, SettingsReader
+from .session_settings import SessionSettings, SettingsReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class State:
     transcript: tuple[Said, ...] = ()
     played: HeardSoFar | None = None
     open_calls: tuple[OpenCall, ...] = ()
-    settings: Settings | None = None
+    settings: SessionSettings | None = None
 
 
 class Fold:
@@ -123,7 +123,7 @@ class Fold:
         self._settings = SettingsReader(begin.settings)
 
     @property
-    def settings(self) -> Settings | None:
+    def settings(self) -> SessionSettings | None:
         """Those that hold now."""
         return self._settings.settings
 

@@ -20,7 +20,7 @@ from ..session import (
     Folder,
     LanesReader,
     Row,
-    Settings,
+    SessionSettings,
     State,
     entry_columns,
     is_failure,
@@ -80,7 +80,7 @@ class Gathering:
         self._story = StoryReader(self.source)
         self._problems = Problems()
         self._fold = Fold()
-        self._settings: Settings | None = None
+        self._settings: SessionSettings | None = None
         self._told_settings: list[dict[str, Any]] = []
         self._states = [State()]  # before each EVERY entries
         self._watch = Watch(ALL)
@@ -289,7 +289,7 @@ def is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
 
 
-def _settings_facts(settings: Settings) -> dict[str, Any]:
+def _settings_facts(settings: SessionSettings) -> dict[str, Any]:
     """As JSON text: a page keeps its digits."""
     return {"seq": settings.seq, "told_by": settings.told_by, "json": json.dumps(settings.fields)}
 

@@ -119,7 +119,7 @@ class SessionSound:
         return 0 if self.kept is AudioKept.NONE else -(-self._lanes[lane].length // BLOCK_BYTES)
 
     def block(self, lane: LaneName, number: int, source: EntrySource) -> bytes:
-        """One of them: PCM16, or G.711, as the stretches say that lie there; where `codec` says so, as a file."""
+        """One of them: PCM16, or G.711, as the stretches say; where `codec` says so, as a file."""
         made = b"".join(self._bytes(one, low, high, source) for one, low, high in self._within(lane, number))
         told = self.codec(lane, number)
         return made if told is None else encoded(made, told[1], told[0])

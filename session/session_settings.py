@@ -12,7 +12,7 @@ from .messages import SESSION_TOLD
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SessionSettings:
     """What a session is to be like: instructions, voice, tools, how turns are found.
 
     Attributes:
@@ -36,7 +36,7 @@ class SettingsReader:
         settings: by now; None: nobody has said anything.
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: SessionSettings | None = None) -> None:
         self.settings = settings
 
     def read(self, entry: Entry) -> None:
@@ -66,7 +66,7 @@ class SettingsReader:
     def _tell(self, seq: int, message: Mapping[str, Any]) -> None:
         session = mapping(message.get("session"))
         if session and message.get("type") in SESSION_TOLD:
-            self.settings = Settings(seq, "server", session)
+            self.settings = SessionSettings(seq, "server", session)
 
     def _ask_by(self, seq: int, message: Mapping[str, Any] | None) -> None:
         if message is not None and message.get("type") == "session.update":
@@ -76,5 +76,5 @@ class SettingsReader:
         """What the server has said holds until it says that it did what it was asked."""
         before = self.settings
         if mapping(asked) and (before is None or before.told_by == "application"):
-            known = {} if before is None else before.fields
-            self.settings = Settings(seq, "application", {**known, **mapping(asked)})
+            known: Mapping[str, Any] = {} if before is None else before.fields
+            self.settings = SessionSettings(seq, "application", {**known, **mapping(asked)})
