@@ -7,7 +7,6 @@ from typing import Any
 from ..schema.entries import CALL_ENDS, PAYLOAD, TASK, Kind, Status
 from ..schema.errors import RealtapeError
 from ..schema.log import Row, entry_of
-from ..session.payloads import AT_ONCE_ENTRIES
 from ..session.recording import Recording
 from .core.machine import ReplayCore
 from .own_events import deliverable, deliverables
@@ -47,15 +46,15 @@ class Reader:
         if unreadable is not None:
             raise unreadable
         try:
-            for rows, values in self._entries:
-                for begin, end, rounds in alike(rows):
-                    self._feed(rows[begin:end], values[begin:end], [0, *(one - begin for one in rounds)])
-                if len(rows) == AT_ONCE_ENTRIES:
-                    return
+            portion = next(self._entries, None)
+            if portion is None:
+                self._end()
+                return
+            rows, values = portion
+            for begin, end, rounds in alike(rows):
+                self._feed(rows[begin:end], values[begin:end], [0, *(one - begin for one in rounds)])
         except RealtapeError as error:
             self._core.feed_no_more(error)
-            return
-        self._end()
 
     def _feed(self, rows: list[Row], values: list[Any], begins: list[int]) -> None:
         """Entries that are alike: as a run, or one by one.

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ..schema.codec import REFERS, Codec, Vocabulary, bytes_in, references
 from ..schema.entries import PAYLOAD, SEQ, Entry
-from ..schema.errors import CorruptRecordError, DecodingError, RealtapeError
+from ..schema.errors import CorruptRecordError, DecodingError
 from ..schema.log import Address, DigestChain, Row, entry_of, fetch_segment, row_batches, store_errors
 
 SEGMENTS_IN_MEMORY = 8
@@ -107,8 +107,8 @@ class Payloads:
     def stream(
         self, connection: Connection, address: Address, key: int, chain: Callable[[], DigestChain] | None
     ) -> Iterator[tuple[list[Row], list[Any]]]:
-        """All rows of a session with their decoded payloads, AT_ONCE_ENTRIES at a time; blocking. Fewer come
-        at the end; and before what cannot be read, which then raises.
+        """All rows of a session with their decoded payloads, as many at a time as are decoded in one go;
+        blocking. Before what cannot be read come those that can.
 
         Args:
             connection: to the store at `address`.
@@ -118,31 +118,12 @@ class Payloads:
         Raises:
             StoreError, CorruptRecordError: it cannot be read any further; or it was changed there.
         """
-        rows: list[Row] = []
-        values: list[Any] = []
-        try:
-            for some, decoded in self._portions(connection, address, key, chain):
-                rows += some
-                values += decoded
-                if len(rows) >= AT_ONCE_ENTRIES:
-                    yield rows[:AT_ONCE_ENTRIES], values[:AT_ONCE_ENTRIES]
-                    del rows[:AT_ONCE_ENTRIES], values[:AT_ONCE_ENTRIES]
-        except RealtapeError:
-            if rows:
-                yield rows, values
-            raise
-        if rows:
-            yield rows, values
-
-    def _portions(
-        self, connection: Connection, address: Address, key: int, chain: Callable[[], DigestChain] | None
-    ) -> Iterator[tuple[list[Row], list[Any]]]:
-        """As many at a time as are decoded in one go; never more than AT_ONCE_ENTRIES."""
         held = None if chain is None else chain()
         with store_errors(address):
             for batch in row_batches(connection, key, bare=True):
-                for rows in _cut(batch):
-                    self.load(connection, key, list(map(_payload_of, rows)))
+                for rows, refers in _cut(batch):
+                    if refers:
+                        self.load(connection, key, list(map(_payload_of, rows)))
                     try:
                         if held is not None:
                             held.follow(rows)
@@ -157,19 +138,19 @@ class Payloads:
             held.end()
 
 
-def _cut(batch: list[Row]) -> Iterator[list[Row]]:
-    """Cut a batch so that what is decoded in one go stays small."""
+def _cut(batch: list[Row]) -> Iterator[tuple[list[Row], bool]]:
+    """Cut a batch so that what is decoded in one go stays small; and whether any of it refers to bytes."""
     text = "".join(map(_payload_of, batch))
     if len(text) <= AT_ONCE_BYTES and REFERS not in text:
         for begin in range(0, len(batch), AT_ONCE_ENTRIES):
-            yield batch[begin : begin + AT_ONCE_ENTRIES]
+            yield batch[begin : begin + AT_ONCE_ENTRIES], False
         return
     begin, size = 0, 0
     for number, payload in enumerate(map(_payload_of, batch)):
         weight = len(payload) + sum(length for _, _, length in references(payload))
         if number > begin and (size + weight > AT_ONCE_BYTES or number - begin >= AT_ONCE_ENTRIES):
-            yield batch[begin:number]
+            yield batch[begin:number], True
             begin, size = number, 0
         size += weight
     if begin < len(batch):
-        yield batch[begin:]
+        yield batch[begin:], True

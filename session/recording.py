@@ -294,10 +294,10 @@ class Recording:
         """A replay has come to where this cannot be read any further."""
 
     def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
-        """All entries, AT_ONCE_ENTRIES at a time: their rows, and their decoded payloads; blocking.
+        """All entries, some at a time: their rows, and their decoded payloads; blocking.
 
-        Fewer come at the end; and before what cannot be read, or was changed, which then raises. What is in
-        the memory of this process was held against its digests when it came there.
+        Before what cannot be read, or was changed, come those that can. What is in the memory of this process
+        was held against its digests when it came there.
 
         Raises:
             CorruptRecordError: a payload cannot be decoded, or its bytes are missing, or it was changed.

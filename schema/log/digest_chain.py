@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..entries import Entry, SessionRecord, Status
+from ..entries import SessionRecord, Status
 from ..errors import CorruptRecordError, DecodingError
-from .digests import bare_digest, entry_digest, header_digest
-from .rows import BARE_FIELDS, Row
+from .digests import entry_digest, header_digest, intact_until
+from .rows import Row, entry_of
 
 
 class DigestChain:
@@ -41,23 +41,15 @@ class DigestChain:
         Raises:
             CorruptRecordError: one is another, or was changed, or its bytes are missing; names it.
         """
-        session_id = self._session.header.id
-        for row in rows:
-            seq = row[0]
-            if seq != self.length:
-                raise CorruptRecordError(session_id, self.length, f"missing; {seq} follows")
-            try:
-                if len(row) == BARE_FIELDS:
-                    digest = bare_digest(self.digest, row, self._get)
-                else:
-                    digest = entry_digest(self.digest, Entry._make(row), self._get)
-            except DecodingError as error:
-                raise CorruptRecordError(session_id, seq, str(error)) from error
-            if digest != row[-1]:
-                raise CorruptRecordError(session_id, seq, "changed after it was appended")
-            self.digest = digest
-            self.length += 1
-            self._reached = digest == self._session.last_digest or (self._reached and self._growing)
+        first = self.length
+        self.length = intact_until(first, self.digest, rows, self._get)
+        held = rows[: self.length - first]
+        if held:
+            self.digest, head = held[-1][-1], self._session.last_digest
+            passed = self._growing and (self._reached or any(row[-1] == head for row in held))
+            self._reached = passed or self.digest == head
+        if len(held) < len(rows):
+            raise self._broken(rows[len(held)])
 
     def end(self) -> None:
         """There are no more entries.
@@ -72,3 +64,15 @@ class DigestChain:
     def _growing(self) -> bool:
         """Whether entries may have been appended since the header was read."""
         return self._session.status is Status.RECORDING
+
+    def _broken(self, row: Row) -> CorruptRecordError:
+        """What is wrong with the row that comes next."""
+        problem = "changed after it was appended"
+        if row[0] != self.length:
+            problem = f"missing; {row[0]} follows"
+        else:
+            try:
+                entry_digest(self.digest, entry_of(row), self._get)
+            except DecodingError as error:
+                problem = str(error)
+        return CorruptRecordError(self._session.header.id, self.length, problem)

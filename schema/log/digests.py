@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..codec import MAX_SIZE, REFERS, references
 from ..entries import Entry, Header
 from ..errors import DecodingError
 
+_sha256 = hashlib.sha256
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -46,27 +47,60 @@ def entry_digest(previous: bytes, entry: Entry, get: Callable[[int, int, int], b
     Raises:
         DecodingError: it refers to more bytes than any entry that we write.
     """
-    return _digest(previous, _columns(entry), entry.payload, get)
+    hashed = _sha256(previous + f"{_columns(entry)}\n{entry.payload}".encode())
+    return _with_bytes(hashed, entry.payload, get) if REFERS in entry.payload else hashed.digest()
 
 
-def bare_digest(previous: bytes, row: tuple[Any, ...], get: Callable[[int, int, int], bytes]) -> bytes:
-    """The same of a row of BARE_FIELDS, of which most of a log consists: in half of the time."""
-    seq, at_ns, tick, task, payload, type, _ = row
-    tick, task = _NULL if tick is None else tick, _NULL if task is None else task
-    columns = f'[{seq},{at_ns},{tick},{task},"received",{_text(type)},null,null,null,null,null,null,null,0]'
-    return _digest(previous, columns, payload, get)
+def intact_until(
+    first: int, previous: bytes, rows: Sequence[tuple[Any, ...]], get: Callable[[int, int, int], bytes]
+) -> int:
+    """The number of the first entry that is not what was appended, or of the one behind the last.
+
+    A log is read no faster than this goes: so the rows of bare events (`rows.py`), of which most of one
+    consists, are spelled here, all alike but for a few numbers.
+
+    Args:
+        first: the number that the first of these rows must have.
+        previous: the digest of the entry before that, or the header's.
+        rows: as they were read.
+        get: as for `entry_digest`.
+    """
+    number, middle = first, ""
+    last_task = last_type = _FIELDS  # no type
+    try:
+        for number, row in enumerate(rows, first):
+            if len(row) == _FIELDS:
+                seq, recorded = row[0], row[-1]
+                digest = entry_digest(previous, Entry._make(row), get)
+            else:
+                seq, at_ns, tick, task, payload, type, recorded = row
+                if type != last_type or task != last_task:
+                    last_type, last_task = type, task
+                    middle = (
+                        f'{_NULL if task is None else task},"received",{_text(type)}'
+                        ",null,null,null,null,null,null,null,0]\n"
+                    )
+                text = f"[{seq},{at_ns},{_NULL if tick is None else tick},{middle}{payload}"
+                hashed = _sha256(previous + text.encode())
+                digest = _with_bytes(hashed, payload, get) if REFERS in payload else hashed.digest()
+            if digest != recorded or seq != number:
+                return number
+            previous = recorded
+    except DecodingError:
+        return number
+    return first + len(rows)
 
 
-def _digest(previous: bytes, columns: str, payload: str, get: Callable[[int, int, int], bytes]) -> bytes:
-    digest = hashlib.sha256(previous + f"{columns}\n{payload}".encode())
-    if REFERS in payload:
-        size = 0
-        for reference in references(payload):
-            size += reference[2]
-            if size > MAX_SIZE:  # many references to the same bytes are a day's work
-                raise DecodingError("the payload refers to more bytes than any that we write")
-            digest.update(get(*reference))
-    return digest.digest()
+def _with_bytes(hashed: Any, payload: str, get: Callable[[int, int, int], bytes]) -> bytes:
+    """The digest, with the bytes to which the payload refers."""
+    size = 0
+    for reference in references(payload):
+        size += reference[2]
+        if size > MAX_SIZE:  # many references to the same bytes are a day's work
+            raise DecodingError("the payload refers to more bytes than any that we write")
+        hashed.update(get(*reference))
+    digest: bytes = hashed.digest()
+    return digest
 
 
 def _columns(entry: Entry) -> str:
@@ -89,7 +123,7 @@ def _columns(entry: Entry) -> str:
     return _dumps([*entry[:12], ms, flags])  # a damaged row may hold anything
 
 
-_NULL, _LARGE = "null", 1e300
+_NULL, _LARGE, _FIELDS = "null", 1e300, len(Entry._fields)
 
 
 @functools.lru_cache(maxsize=1024)
