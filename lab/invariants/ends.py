@@ -21,6 +21,10 @@ class NothingAfterEndOfStream(Invariant):
         """A fresh check."""
         return _AfterEnd()
 
+    def by_omission(self) -> bool:
+        """Somebody has said it."""
+        return False
+
 
 @dataclass(frozen=True)
 class NothingSentAfterClose(Invariant):
@@ -31,6 +35,10 @@ class NothingSentAfterClose(Invariant):
     def watch(self) -> Watching:
         """A fresh check."""
         return _AfterClose()
+
+    def by_omission(self) -> bool:
+        """Somebody has said it."""
+        return False
 
 
 class _AfterEnd(Watching):

@@ -35,6 +35,10 @@ class HeardWithinGenerated(Invariant):
         """A fresh check."""
         return _Heard(self.slack_ms)
 
+    def by_omission(self) -> bool:
+        """Somebody has said it."""
+        return False
+
 
 class _Heard(Watching):
     def __init__(self, slack_ms: float) -> None:
@@ -100,6 +104,10 @@ class TruncatedWithinReceived(Invariant):
     def watch(self) -> Watching:
         """A fresh check."""
         return _Truncations()
+
+    def by_omission(self) -> bool:
+        """Somebody has said it."""
+        return False
 
 
 class _Truncations(Watching):

@@ -38,6 +38,10 @@ class HistoryAgrees(Invariant):
         """The history, where there is one."""
         return frozenset() if self.history is None else frozenset({"history"})
 
+    def by_omission(self) -> bool:
+        """Who keeps a history may not have put something into it."""
+        return self.history is not None
+
 
 class _Held(Watching):
     """Holds a history against the state that the events give."""

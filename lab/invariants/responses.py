@@ -30,6 +30,10 @@ class OneResponseAtATime(Invariant):
         """A fresh check."""
         return _Responses()
 
+    def by_omission(self) -> bool:
+        """Somebody has said it."""
+        return False
+
 
 class _Responses(Watching):
     def __init__(self) -> None:

@@ -66,6 +66,11 @@ class Invariant(ABC):
         """The evidence that the rule brings along."""
         return frozenset()
 
+    def by_omission(self) -> bool:
+        """Whether it may be broken by what the application does not do. If not, and all entries that show a
+        violation were received, it was the provider or the model: in a replay, the recording."""
+        return True
+
 
 Judge = Callable[[Sequence[Entry]], Iterable[Found]]
 """Gets the entries of a session, and answers with what is wrong."""

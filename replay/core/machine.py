@@ -177,9 +177,8 @@ class ReplayCore:
             at_end = kind == Kind.CLOSE and self._window.ended
             return self.calls.close_at(self._window.next_seq) if at_end else None
         call.made = now
-        if self._unclosed and kind == Kind.SENT and not call.late:
-            call.early = True  # its place is behind a close that does not come
-            self.report.early.append(call.seq)
+        if self._unclosed:
+            self._let_behind_close_go(call)
         for one in self.calls.completed:  # of audio that is cut otherwise: none, or several
             one.made = now
             self.report.matched += 1
@@ -543,6 +542,8 @@ class ReplayCore:
                 self.report.leave_unchecked(step.entry)
             self._tell_close(step)
             self._unclosed = True
+            for call in self.calls.live:
+                self._let_behind_close_go(call)
             return End(closed=False)
         self._skip(call)
         return None
@@ -690,6 +691,12 @@ class ReplayCore:
         if cause is not None:
             because = f"because of {f'entry {cause}' if entry is None else line(entry)}"
         self.report.closes.append(f"when recorded, the application closed (#{step.seq}) {because}")
+
+    def _let_behind_close_go(self, call: RecordedCall) -> None:
+        """The place of a send that was made is behind a close that does not come: it need not wait for it."""
+        if call.step.kind == Kind.SENT and not call.early and not call.late:
+            call.early = True
+            self.report.early.append(call.seq)
 
     def _unskip(self, call: RecordedCall) -> None:
         """It came after all."""

@@ -443,6 +443,11 @@ SPOKE = (Kind.FRAME_IN, {"type": "input_audio_buffer.speech_started", "item_id":
         ([spoken("a", "r"), cut("a", 10)], ("a", 10.0), None),  # more of it could come
         ([spoken("a", "resp_1"), (Kind.FRAME_IN, DONE), cut("a", 10)], ("a", 2.0), None),
         (
+            [spoken("a", "resp_1"), (Kind.FRAME_IN, DONE), cut("a", 9)],
+            ("a", 9.4),
+            None,
+        ),  # half of one is left
+        (
             [spoken("a", "resp_1"), (Kind.FRAME_IN, DONE), cut("a", 10)],
             ("a", 10.0),
             "a was truncated, after all 10 ms of it had been heard and its response had ended",
@@ -475,6 +480,19 @@ def test_an_interruption_names_what_it_interrupts(
     assumed = [entry._replace(flags=Flag.ASSUMED) for entry in heard]
     told = check(dataclasses.replace(draft, entries=tuple(assumed)), [InterruptsTheInterrupted()]).violations
     assert len(told) == (words is not None and "no item of this" in words), "nobody knows what was heard"
+
+
+def test_of_two_interruptions_a_truncation_is_of_that_which_asked_for_it():
+    draft = framed(spoken("a", "resp_1"), SPOKE, (Kind.FRAME_IN, DONE), SPOKE, confirmed("a"), confirmed("a"))
+    heard = [one._replace(item_id="a", content_index=0, elapsed_ms=5.0) for one in draft.entries]
+    late = next(
+        n for n, one in enumerate(heard) if one.kind == Kind.FRAME_IN and "response.done" in one.payload
+    )
+    heard = [*heard[: late + 1], *(one._replace(elapsed_ms=10.0) for one in heard[late + 1 :])]
+    found = check(dataclasses.replace(draft, entries=tuple(heard)), [InterruptsTheInterrupted()])
+    (violation,) = found.violations  # the first was asked for when half had been heard, the second was not
+    assert "after all 10 ms" in violation.summary
+    assert violation.seqs == (max(one.seq for one in heard if "truncated" in one.payload),)
 
 
 def interrupted_elsewhere(entries: list[Entry]) -> list[Entry]:

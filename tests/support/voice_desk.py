@@ -19,11 +19,14 @@ class VoiceDesk(schema.RealtimeModelListener):
         model: recorded, or a replay.
         bug: what it does wrong. `unanswered`: a call that comes while another one is being answered.
             `twice`: a call that the user talks into. `after close`: it says good-bye after it has closed.
+        plays: it tells its tracker that all that comes is heard at once. If not, it tells nothing.
     """
 
-    def __init__(self, model: Any, bug: Bug | None = None) -> None:
+    def __init__(self, model: Any, bug: Bug | None = None, *, plays: bool = False) -> None:
         self._model = model
         self._bug = bug
+        self._plays = plays
+        self._tracker = schema.RealtimePlaybackTracker()
         self._hung_up = False
         self._working: dict[str, asyncio.Task[None]] = {}
         self._ended: asyncio.Queue[bool] = asyncio.Queue()  # whether to connect again
@@ -33,7 +36,7 @@ class VoiceDesk(schema.RealtimeModelListener):
         self._model.add_listener(self)
         for _ in range(3):
             self._hung_up = False
-            await self._model.connect({"playback_tracker": schema.RealtimePlaybackTracker()})
+            await self._model.connect({"playback_tracker": self._tracker})
             again = await self._ended.get()
             self._hung_up = True
             for task in self._working.values():
@@ -60,6 +63,8 @@ class VoiceDesk(schema.RealtimeModelListener):
             case "raw_server_event" if self._bug == "twice" and "speech_started" in event.data["type"]:
                 for task in self._working.values():
                     task.cancel()
+            case "audio" if self._plays:
+                self._tracker.on_play_bytes(event.item_id, event.content_index, event.data)
             case "exception":
                 self._ended.put_nowait(True)
             case "end_of_stream":
