@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..session import Recording
 from .breakpoints import Breakpoint, Moment
+from .explain import other_playback
 from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
 from .matching.client_ids import CLIENT_IDS, ClientIds
 from .matching.excerpts import differing
@@ -16,9 +17,11 @@ from .model import PATIENCE_SECONDS, Depth, ReplayBase, ReplayModel
 from .play import Application, Ending, Play, Played, ReplayOptions, Verdict, comes_of, related, replay
 from .reporting.divergence import Difference, Divergence, DivergenceError
 from .reporting.report import ReplayReport, Unchecked
+from .reporting.report_builder import ReportBuilder
 from .rewindable import Rewindable
 from .started_tasks import StartedTasks
-from .terms.steps import RecordedCall
+from .terms.steps import RecordedCall, Step
+from .tracker import PlaybackMatching, ReplayTracker
 from .transport import Goal, Stop, Transport, starts_turn, steps
 from .watched_recording import WatchedRecording
 
@@ -44,6 +47,7 @@ __all__ = [
     "Moment",
     "Normalised",
     "Play",
+    "PlaybackMatching",
     "Played",
     "RecordedCall",
     "Recording",
@@ -51,8 +55,11 @@ __all__ = [
     "ReplayModel",
     "ReplayOptions",
     "ReplayReport",
+    "ReplayTracker",
+    "ReportBuilder",
     "Rewindable",
     "StartedTasks",
+    "Step",
     "Stop",
     "StuckLoopError",
     "Tolerance",
@@ -63,6 +70,7 @@ __all__ = [
     "WatchedRecording",
     "comes_of",
     "differing",
+    "other_playback",
     "related",
     "replay",
     "run",

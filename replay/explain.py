@@ -19,6 +19,7 @@ from .matching.excerpts import told
 from .matching.matching import tree_of
 from .reporting.divergence import Candidate, Difference, Divergence
 from .reporting.report import SHOWN, Awaited, Unchecked
+from .reporting.report_builder import ReportBuilder
 from .terms.acts import HandlerDiffers, Wait
 from .terms.steps import Outcome, RecordedCall, Step
 
@@ -251,19 +252,21 @@ def unread(core: ReplayCore) -> Divergence:
 
 def playback(core: ReplayCore) -> Divergence:
     """The application's player has done otherwise than when this was recorded."""
-    report = core.report
+    return _divergence(core, "playback", **other_playback(core.report))
+
+
+def other_playback(report: ReportBuilder) -> dict[str, Any]:
+    """What the application's player has done otherwise, as facts of a divergence."""
     told = [f"{one.live_ms:,.0f} ms of {one.item_id} at #{one.seq}" for one in report.heard[:SHOWN]]
     then = [f"{one.recorded_ms:,.0f} ms of {one.item_id} at #{one.seq}" for one in report.heard[:SHOWN]]
     then += [f"#{seq}" for seq in report.unreported[:SHOWN]]
-    return _divergence(
-        core,
-        "playback",
-        "the application's player reports otherwise than when this was recorded",
-        headline=f"playback: {(told or then)[0]}" + _more(len(told or then) - 1),
-        expected=", ".join(then) or None,
-        actual=", ".join(told) or "not that",
-        seq=next(iter([*report.unreported, *(one.seq for one in report.heard)]), None),
-    )
+    return {
+        "summary": "the application's player reports otherwise than when this was recorded",
+        "headline": f"playback: {next(iter(told or then), 'other calls')}" + _more(len(told or then) - 1),
+        "expected": ", ".join(then) or None,
+        "actual": ", ".join(told) or "not that",
+        "seq": next(iter([*report.unreported, *(one.seq for one in report.heard)]), None),
+    }
 
 
 def _changed(core: ReplayCore, call: RecordedCall, came: str, key: str) -> Divergence:

@@ -44,6 +44,8 @@ class ReplayTracker:
         playback: how the application's calls are compared.
         tolerance_ms: of what was heard; None: one chunk.
         timed: what comes, comes at its time: else a player is behind, or ahead, of all else.
+        model_calls: told each call on the tracker, whether it is a model's: where one runs, it makes its own
+            itself. None: none runs, and they are made for it.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class ReplayTracker:
         tolerance_ms: float | None = None,
         *,
         timed: bool = True,
+        model_calls: Callable[[str], bool] | None = None,
     ) -> None:
         for earlier in list(_detached):
             earlier.give_back(tracker)
@@ -73,11 +76,13 @@ class ReplayTracker:
         self._playback: PlaybackMatching = playback
         self._heard = HeardTwice(tolerance_ms)
         self._timed = timed
+        self._model_calls = model_calls
         self._judged = False
         self._methods: dict[str, Callable[..., Any]] = {
             name: method for name in METHODS if (method := getattr(tracker, name, None)) is not None
         }
-        self._shadows = Shadows(tracker, METHODS, self._called)
+        asked = METHODS if model_calls is None else (*METHODS, "get_state")
+        self._shadows = Shadows(tracker, asked, self._called)
 
     def play(self, step: Step) -> None:
         """A recorded call has its place here."""
@@ -89,6 +94,8 @@ class ReplayTracker:
         with self._lock:
             name, args, kwargs = _call_of(entry, step.value)
             self._heard.recorded(entry.seq, entry.type, name, args, kwargs)
+            if self._model_calls is not None and entry.type == "model":
+                return
             if entry.method != "observed" and entry.type == "application":
                 sign = _sign(name, args, kwargs)
                 if sign not in self._ahead:
@@ -156,7 +163,7 @@ class ReplayTracker:
     ) -> Any:
         """The application calls its tracker."""
         with self._lock:
-            if self._inside:
+            if self._inside or self._is_models(name) or name not in METHODS:
                 return method(*args, **kwargs)
             sign = _sign(name, list(args), kwargs)
             if not self._over:
@@ -177,6 +184,9 @@ class ReplayTracker:
                 del self._behind_seqs[self._behind.index(sign)]
             self._compare(sign, self._behind, self._ahead)
         return None
+
+    def _is_models(self, name: str) -> bool:
+        return self._model_calls is not None and self._model_calls(name)
 
     def _called_afterwards(self, sign: str, call: Callable[[], Any]) -> Any:
         if sign not in self._behind:

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 from ..recorder import causes
-from ..replay import VirtualLoop
+from ..replay import PlaybackMatching, ReplayTracker, ReportBuilder, Step, VirtualLoop
 from ..schema.entries import Kind
-from ..schema.shadows import Shadows
-from ..session.fields import mapping, sequence
 from .flight_plan import Action, ClockReadings, FlightPlan
+from .recorded import WireFrame
 from .replayed_socket import now_ns
 from .server_side import ServerSide
 
@@ -22,8 +22,21 @@ LEAD_NS = 1_000
 """So much later than the application did it, it is done for it: who does it himself comes first."""
 GRACE_NS = 250_000_000
 """The same on an ordinary event loop, where nobody is on time."""
+EARLY_NS = 250_000_000
+"""An application that closes by so much sooner, with frames left, has closed where it had not."""
 
-_TRACKER = ("on_play_bytes", "on_play_ms", "on_interrupted", "set_audio_format")
+
+@dataclass(eq=False)
+class _HeldCall:
+    """The application does it, before its place."""
+
+    action: Action
+    released: asyncio.Future[None]
+
+    def release(self) -> None:
+        """It need not wait any longer. May be called again."""
+        if not self.released.done():
+            self.released.set_result(None)
 
 
 class ApplicationPart:
@@ -34,6 +47,8 @@ class ApplicationPart:
         side: the server's.
         send: sends on the model that is replayed.
         wake: lets the connection look again.
+        playback: how what the application's player reports is compared.
+        playback_ms: how much more, or less, is the same.
 
     Attributes:
         plan: the same.
@@ -42,6 +57,8 @@ class ApplicationPart:
         errors: what raised where it was done.
         frame: the recorded entry of what the model was given last.
         readings: of the clock.
+        heard: what was found of the application's player.
+        played_otherwise: it did otherwise, all told.
     """
 
     def __init__(
@@ -50,6 +67,9 @@ class ApplicationPart:
         side: ServerSide,
         send: Callable[[Any], Coroutine[Any, Any, Any]],
         wake: Callable[[], None],
+        *,
+        playback: PlaybackMatching = "tolerant",
+        playback_ms: float | None = None,
     ) -> None:
         self.plan = plan
         self.live: dict[int, list[str]] = {}
@@ -57,38 +77,58 @@ class ApplicationPart:
         self.errors: list[tuple[Action, Exception]] = []
         self.frame: int | None = None
         self.readings = ClockReadings(plan)
+        self.heard = ReportBuilder()
+        self.played_otherwise = False
         self._side = side
         self._send = send
         self._wake = wake
         self._loop = asyncio.get_running_loop()
-        self._lead_ns = LEAD_NS if isinstance(self._loop, VirtualLoop) else GRACE_NS
+        self._is_exact = isinstance(self._loop, VirtualLoop)
+        self._lead_ns = LEAD_NS if self._is_exact else GRACE_NS
         self._frame_ns = 0
-        self._todo = [one for one in plan.actions if one.stimulus and one.kind != Kind.CLOSE]
+        self._acted_ns = (
+            plan.socket_ns,
+            now_ns(self._loop),
+        )  # when the application did something last, and now
+        self._todo = _stimuli(plan)
         self._reactions = [one for one in plan.actions if one.kind == Kind.SENT and not one.stimulus]
-        self._made: set[int] = set()
+        self._held: list[_HeldCall] = []
         self._swallow: list[Action] = []  # done for the application, which may do it yet
         self._speaks: bool | None = None  # whether the application has a microphone; None: nobody spoke yet
         self._timer: asyncio.TimerHandle | None = None
         self._lanes: dict[int | None, asyncio.Task[None]] = {}
-        self._tracker: Any = None
-        self._shadows: Shadows | None = None
+        self._playback: PlaybackMatching = playback
+        self._playback_ms = playback_ms
+        self._tracker: ReplayTracker | None = None
         self._arm()
 
     # --- the socket asks ------------------------------------------------------------------------------
 
-    def due_before(self, seq: int) -> int | None:
-        """When what the application did before this entry will have been done; None: it was."""
-        latest = None
-        for action in self._todo:
-            if action.seq > seq:
-                break
-            latest = action
-        return None if latest is None else self._due_ns(latest)
+    def due_before(self, frame: WireFrame) -> int | None:
+        """When what the application did before a frame came will have been done; None: it was. What it did in
+        the same round of its loop could as well have been done after that."""
+        self._call_before(frame.seq)
+        due: int | None = None
+        for action in (*(one.action for one in self._held), *self._todo):
+            if action.seq < frame.seq and not (self._is_exact and frame.place == action.place):
+                due = max(due or 0, self._due_ns(action))
+        return due
 
     def came(self, seq: int) -> None:
         """The model was given this frame."""
         self.frame, self._frame_ns = seq, now_ns(self._loop)
         self.live.setdefault(seq, [])
+        self._arm()
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Frames may have been left out, or have come from the client, for which something waited that is to
+        be done."""
+        for held in self._held:
+            if not self._is_early(held.action):
+                held.release()
+        if self._timer is None:
+            self._arm()
 
     def stays_away(self) -> bool:
         """Whether the user has hung up, or the recording broke off, and nothing more is awaited."""
@@ -112,8 +152,34 @@ class ApplicationPart:
 
     # --- the application acts ---------------------------------------------------------------------------
 
-    def sends(self, type: str, event: Any) -> tuple[bool, int | None]:
-        """The application sends: whether it is to be sent, and the recorded entry that it is."""
+    async def sends(self, type: str, event: Any) -> tuple[bool, int | None]:
+        """The application sends: whether it is to be sent, and the recorded entry that it is.
+
+        Returns when it has its place: where the frames have come that had come then, or the time at which it
+        was sent then. May be cancelled at any time.
+        """
+        is_new, action = self._sent(type, event)
+        if action is not None and action.type != AUDIO:
+            await self._in_its_place(action)
+            self._call_before(action.seq)
+        if action is not None:
+            self._acted_ns = action.at_ns, now_ns(self._loop)
+        return is_new, None if action is None else action.seq
+
+    async def closes(self) -> None:
+        """The application closes; returns when that has its place, if it is as good as there."""
+        action = next((one for one in self.plan.actions if one.kind == Kind.CLOSE), None)
+        if action is None:
+            return
+        # By what it did last, too: who was held up at the beginning then, and is not now, is not hasty.
+        recorded_ns, live_ns = self._acted_ns
+        now = now_ns(self._loop)
+        sooner_ns = action.at_ns - recorded_ns - (now - live_ns)
+        if min(self._planned_ns(action) - now, sooner_ns) < EARLY_NS:
+            await self._in_its_place(action)
+            self._call_before(action.seq)
+
+    def _sent(self, type: str, event: Any) -> tuple[bool, Action | None]:
         if type == AUDIO:
             return self._speak()
         for action in self._swallow:
@@ -124,19 +190,26 @@ class ApplicationPart:
         reaction = next(equal, None)
         if reaction is not None:
             self._reactions.remove(reaction)
-            return True, reaction.seq
+            return True, reaction
         same = [one for one in self._todo if one.kind == Kind.SENT and one.type == type]
         found = next((one for one in same if _equal(one.value, event)), next(iter(same), None))
         if found is None:
             return True, None
         self._done(found)
-        return True, found.seq
+        return True, found
 
     def track(self, tracker: Any) -> None:
-        """The application has this tracker."""
-        self._tracker = tracker
-        if tracker is not None:
-            self._shadows = Shadows(tracker, _TRACKER, self._call)
+        """The application has this tracker: it changes only where the recording says so."""
+        if tracker is not None and any(one.step is not None for one in self._todo):
+            self._tracker = ReplayTracker(
+                tracker,
+                self._due_call,
+                self.heard,
+                playback=self._playback,
+                tolerance_ms=self._playback_ms,
+                timed=self._is_exact,
+                model_calls=self._is_models,
+            )
 
     def stop(self) -> None:
         """Nothing more is done for it."""
@@ -144,11 +217,14 @@ class ApplicationPart:
             self._timer.cancel()
             self._timer = None
         self._todo.clear()
+        for held in self._held:
+            held.release()
         for task in self._lanes.values():
             task.cancel()
-        if self._shadows is not None:
-            self._shadows.lift()
-            self._shadows = None
+        if self._tracker is not None:
+            self.played_otherwise = self._tracker.judge()
+            self._tracker.detach()
+            self._tracker = None
 
     # --- the model reads the clock -----------------------------------------------------------------------
 
@@ -162,7 +238,27 @@ class ApplicationPart:
 
     # --- helpers ----------------------------------------------------------------------------------------
 
-    def _speak(self) -> tuple[bool, int | None]:
+    def _is_early(self, action: Action) -> bool:
+        """A send also waits for those before it; whoever closes does not."""
+        if action.kind == Kind.CLOSE:
+            return self._waits_for_a_frame(action)
+        return self._side.is_behind(action.seq)
+
+    async def _in_its_place(self, action: Action) -> None:
+        """Wait for the frames that had come before it, but no longer than until it was done then: whoever
+        handles one of them may wait for it."""
+        while self._is_early(action) and self._due_ns(action) > now_ns(self._loop):
+            held = _HeldCall(action, self._loop.create_future())
+            timer = self._loop.call_at(self._due_ns(action) / 1e9, held.release)
+            self._held.append(held)
+            try:
+                await held.released
+            finally:
+                timer.cancel()
+                self._held.remove(held)
+                self._wake()
+
+    def _speak(self) -> tuple[bool, Action | None]:
         if self._speaks is False:
             return False, None  # it was spoken for it
         self._speaks = True
@@ -170,21 +266,40 @@ class ApplicationPart:
         if found is None:
             return True, None
         self._done(found)
-        return True, found.seq
+        return True, found
 
-    def _call(self, name: str, method: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-        """The application, or the model, calls its tracker."""
+    def _is_models(self, method: str) -> bool:
+        """Whether it is the model that calls the tracker. If it did so in the same place when this was
+        recorded, the application had made its calls by then, and no others."""
         frame = causes.WHERE.get()
-        if frame is not None and frame.inside is self:
-            return method(*args, **kwargs)
-        for action in self._swallow:
-            if action.kind == Kind.PLAYBACK and action.type == name:
-                self._swallow.remove(action)
-                return None
-        found = next((one for one in self._todo if one.kind == Kind.PLAYBACK and one.type == name), None)
-        if found is not None:
-            self._done(found)
-        return method(*args, **kwargs)
+        if frame is None or frame.inside is not self:
+            return False
+        for action in self._todo:
+            if action.step is not None and action.is_models and action.type == method:
+                if action.step.entry.cause == frame.seq:
+                    self._call_before(action.seq)
+                    self._make(action)
+                break
+        return True
+
+    def _due_call(self) -> Step | None:
+        """The application's call on its tracker that is at its place now, if one is."""
+        first = next((one for one in self._todo if one.step is None or not one.step.performed), None)
+        if first is None or first.step is None or first.is_models or self._waits_for_a_frame(first):
+            return None
+        return first.step if self._due_ns(first) - LEAD_NS <= now_ns(self._loop) else None
+
+    def _call_before(self, seq: int) -> None:
+        """Whatever else is to be done before this entry: calls on the tracker are not late."""
+        for action in [one for one in self._todo if one.seq < seq and one.step is not None]:
+            self._make(action)
+
+    def _make(self, action: Action) -> None:
+        """A call on the tracker has its place here."""
+        self._todo.remove(action)
+        if self._tracker is not None and action.step is not None and not action.step.performed:
+            action.step.performed = True
+            self._tracker.play(action.step)
 
     def _done(self, action: Action) -> None:
         self._todo.remove(action)
@@ -192,34 +307,47 @@ class ApplicationPart:
         self._wake()
 
     def _due_ns(self, action: Action) -> int:
-        lead_ns = LEAD_NS if action.type == AUDIO and self._speaks is False else self._lead_ns
-        return self._side.planned_ns(action.at_ns - self.plan.socket_ns) + lead_ns
+        spoken_for = action.type == AUDIO and self._speaks is False
+        called_for = action.step is not None and not action.is_models
+        lead_ns = LEAD_NS if spoken_for or called_for else self._lead_ns
+        return self._planned_ns(action) + lead_ns
+
+    def _planned_ns(self, action: Action) -> int:
+        return self._side.planned_ns(action.at_ns - self.plan.socket_ns)
+
+    def _waits_for_a_frame(self, action: Action) -> bool:
+        """What was done after a frame had come is not done before."""
+        head = self._side.head_seq
+        return head is not None and head < action.seq
 
     def _arm(self) -> None:
         """The next thing to be done for the application has its timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._todo:
+        if self._todo and not self._waits_for_a_frame(self._todo[0]):
             self._timer = self._loop.call_at(self._due_ns(self._todo[0]) / 1e9, self._act)
 
     def _act(self) -> None:
         self._timer = None
         now = now_ns(self._loop)
         while self._todo and self._due_ns(self._todo[0]) <= now:
-            action = self._todo.pop(0)
-            if action.type == AUDIO and action.kind == Kind.SENT:
+            action = self._todo[0]
+            if self._waits_for_a_frame(action):
+                break
+            if action.step is not None:
+                self._make(action)
+                continue
+            self._todo.pop(0)
+            if action.type == AUDIO:
                 if self._speaks:
                     continue  # its own microphone says what there is to be said
                 self._speaks = False
             else:
                 self._swallow.append(action)
             self.done_for.append(action)
-            if action.kind == Kind.PLAYBACK:
-                self._play(action)
-            else:
-                before = self._lanes.get(action.task)
-                self._lanes[action.task] = self._loop.create_task(self._send_after(before, action))
+            before = self._lanes.get(action.task)
+            self._lanes[action.task] = self._loop.create_task(self._send_after(before, action))
         self._arm()
         self._wake()
 
@@ -234,15 +362,16 @@ class ApplicationPart:
             finally:
                 self._wake()
 
-    def _play(self, action: Action) -> None:
-        if self._tracker is None:
-            return
-        facts = mapping(action.value)
-        method = getattr(cast("type[Any]", type(self._tracker)), action.type, None)
-        if method is not None:
-            args: list[Any] = [_bytes(arg) for arg in sequence(facts.get("args"))]
-            kwargs: dict[str, Any] = {name: _bytes(arg) for name, arg in mapping(facts.get("kwargs")).items()}
-            method(self._tracker, *args, **kwargs)
+
+def _stimuli(plan: FlightPlan) -> list[Action]:
+    """What the application did by itself until it closed."""
+    found: list[Action] = []
+    for action in plan.actions:
+        if action.kind == Kind.CLOSE:
+            break
+        if action.stimulus:
+            found.append(action)
+    return found
 
 
 def _equal(recorded: Any, live: Any) -> bool:
@@ -250,9 +379,3 @@ def _equal(recorded: Any, live: Any) -> bool:
         return bool(recorded == live)
     except Exception:  # noqa: BLE001 - what is sent is the application's, and may compare in any way
         return False
-
-
-def _bytes(arg: Any) -> Any:
-    """Of the bytes that were played the log holds the number."""
-    length = mapping(arg).get("bytes")
-    return bytes(length) if isinstance(length, int) and len(mapping(arg)) == 1 else arg

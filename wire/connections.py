@@ -67,6 +67,7 @@ class _Reading:
     url: str = ""
     skeletons: int = 0
     weaker: list[str] = field(default_factory=list[str])
+    opened: tuple[int, int] = (0, 0)
 
     def add(self, entry: Entry, inbound: bool, data: Frame, place: Place, *, hidden: bool = False) -> None:
         message = message_in(data.text)
@@ -110,6 +111,7 @@ class _Reading:
             self.url,
             self.skeletons,
             tuple(dict.fromkeys(self.weaker)),
+            self.opened,
         )
 
 
@@ -155,6 +157,7 @@ def _from_frames(
                 each.weaker.append("the recording has a gap: what was lost there is not played")
         elif entry.kind == Kind.SOCKET_OPENED:
             one.subprotocol = text_of(facts.get("subprotocol")) or None
+            one.opened = place.burst, place.round
         elif entry.kind == Kind.SOCKET_FAILED:
             status = facts.get("status")
             raised = facts.get("raised")

@@ -1,5 +1,5 @@
-"""What the application did in a recorded session, and what its model read and gave: what a replay below the
-interface does again, or holds its model against."""
+"""What the application did in a recorded session, and what its model asked, read and gave: what a replay
+below the interface does again, or holds its model against."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..replay import Step
 from ..schema.codec import Vocabulary
 from ..schema.entries import Entry, Kind
-from ..session import Draft, Recording, is_stimulus
+from ..session import Draft, Numbering, Place, Recording, is_stimulus
 from ..session.fields import RAW, mapping, text_of
 
 SITES_APART = 2
 """Frames between a reading of the clock and the recorded one of the same site that it may be."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Action:
     """One thing that the application did to its model, or to its tracker.
 
     Attributes:
         seq: of its entry.
         at_ns: since the session began.
-        kind: `sent`, `close`, or `playback`: a call on the tracker that changes it.
+        kind: `sent`, `close`, or `playback`: a call on the tracker.
         type: of what was sent; the tracker's method.
-        value: what was sent; the arguments of the call.
+        value: what was sent; the facts of the call.
         stimulus: it answers nothing that the model gave.
         task: the asyncio task, as in the log.
+        place: the burst of the event loop, and the round in it.
+        step: of a call on the tracker: the same, for who drives that.
     """
 
     seq: int
@@ -37,6 +40,13 @@ class Action:
     value: Any
     stimulus: bool
     task: int | None
+    place: tuple[int, int]
+    step: Step | None = None
+
+    @property
+    def is_models(self) -> bool:
+        """Whether the model did it: it called the tracker."""
+        return self.step is not None and self.step.entry.type == "model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +118,21 @@ def _plan(entries: Sequence[tuple[Entry, Any]]) -> FlightPlan:
     sockets = (entry.at_ns for entry, _ in entries if entry.kind == Kind.SOCKET)
     plan.socket_ns = next(sockets, next(begins, 0))
     tapped = any(entry.kind == Kind.FRAME_IN for entry, _ in entries)
+    numbering = Numbering()
     latest = -1  # above the socket: the message that came last
     for entry, value in entries:
         facts = mapping(value)
+        place = numbering.place(entry.tick, entry.at_ns)
         if not tapped and entry.kind == Kind.RECEIVED and entry.type == RAW:
             latest = entry.seq
             plan.given[latest] = []
             plan.frames[latest] = entry.at_ns
         if entry.kind == Kind.SENT:
-            plan.actions.append(_action(entry, entry.type or "", value))
+            plan.actions.append(_action(entry, entry.type or "", value, place))
         elif entry.kind == Kind.CLOSE:
-            plan.actions.append(_action(entry, "close", None))
+            plan.actions.append(_action(entry, "close", None, place))
         elif entry.kind == Kind.PLAYBACK:
-            if entry.type == "application" and entry.method not in (None, "get_state", "observed"):
-                plan.actions.append(_action(entry, entry.method or "", facts))
+            plan.actions.append(_action(entry, entry.method or "", facts, place))
         elif entry.kind == Kind.CLOCK:
             ns = facts.get("ns")
             if isinstance(ns, int):
@@ -136,9 +147,11 @@ def _plan(entries: Sequence[tuple[Entry, Any]]) -> FlightPlan:
     return plan
 
 
-def _action(entry: Entry, type: str, value: Any) -> Action:
-    stimulus = entry.kind == Kind.PLAYBACK or is_stimulus(entry)
-    return Action(entry.seq, entry.at_ns, Kind(entry.kind), type, value, stimulus, entry.task)
+def _action(entry: Entry, type: str, value: Any, place: Place) -> Action:
+    step = Step(entry, value) if entry.kind == Kind.PLAYBACK else None
+    stimulus = step is not None or is_stimulus(entry)
+    here = place.burst, place.round
+    return Action(entry.seq, entry.at_ns, Kind(entry.kind), type, value, stimulus, entry.task, here, step)
 
 
 class ClockReadings:

@@ -53,6 +53,12 @@ class WireFrame:
     round: int = 0
     sending: Sending | None = None
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """The burst of the event loop, and the round in it. Of what is in the same one, who was first is
+        neither's doing."""
+        return self.burst, self.round
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedEnd:
@@ -104,6 +110,7 @@ class RecordedConnection:
         end: how it ended.
         subprotocol: that was agreed on, or None.
         refusal: the server's, where it was never open.
+        opened: burst of the event loop, and round in it, in which the client had it.
         url, path: of the server, and of the client's handshake; or empty.
         skeletons: how many of its frames were imported without what they held.
         weaker: what a replay of it is weaker in, a sentence each.
@@ -121,3 +128,4 @@ class RecordedConnection:
     url: str = ""
     skeletons: int = 0
     weaker: tuple[str, ...] = ()
+    opened: tuple[int, int] = (0, 0)

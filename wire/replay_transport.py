@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..replay import VirtualLoop
+from ..replay import PlaybackMatching, VirtualLoop
 from ..schema.codec import Vocabulary
 from ..schema.errors import UsageError
 from ..session import Recording
@@ -65,6 +65,7 @@ class ReplayTransport:
         stuck_after: on an ordinary event loop: for so many seconds after the client's last.
         clock: sees to it that the model is told the recorded time in the extent of a part.
         hung_up: called when a stream ends because the user hung up, and the application did not close.
+        playback, playback_ms: how what the application's player reports is compared.
 
     Attributes:
         tracker: the application's, for the connection that comes next.
@@ -89,6 +90,8 @@ class ReplayTransport:
         stuck_after: float = 2.0,
         clock: Callable[[ApplicationPart], object] = lambda part: None,
         hung_up: Callable[[], object] = lambda: None,
+        playback: PlaybackMatching = "tolerant",
+        playback_ms: float | None = None,
     ) -> None:
         drafts = recording.drafts()
         self.name = str(recording)
@@ -107,6 +110,8 @@ class ReplayTransport:
         self._stuck_after = stuck_after
         self._clock = clock
         self._hung_up = hung_up
+        self._playback: PlaybackMatching = playback
+        self._playback_ms = playback_ms
         self.tracker: Any = None
         self.exhausted = False
         self._idler: _Rest | None = None
@@ -142,7 +147,14 @@ class ReplayTransport:
             for one in opened:
                 one.wake()
 
-        part = ApplicationPart(self._plans[upcoming.session], side, self._send, wake)
+        part = ApplicationPart(
+            self._plans[upcoming.session],
+            side,
+            self._send,
+            wake,
+            playback=self._playback,
+            playback_ms=self._playback_ms,
+        )
         socket = ReplayedSocket(side, part, self._closed, self._hung_up)
         opened.append(socket)
         self._clock(part)

@@ -6,7 +6,7 @@ A shell around the core (`server_side.py`): it knows how to wait, on virtual tim
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
@@ -25,12 +25,16 @@ CLEAN = (1000, 1001)
 class ApplicationsPart(Protocol):
     """What the application did when this was recorded, and does now."""
 
-    def due_before(self, seq: int) -> int | None:
-        """When what it did before this entry will have been done, by it or for it; None: it was."""
+    def due_before(self, frame: WireFrame) -> int | None:
+        """When what it did before this came will have been done, by it or for it; None: it was."""
         ...
 
     def came(self, seq: int) -> None:
         """The model was given this frame, or this end."""
+        ...
+
+    def go_on(self) -> None:
+        """Frames may have been left out, or have come from the client."""
         ...
 
     def hang_up_ns(self) -> int | None:
@@ -79,7 +83,8 @@ class ReplayedSocket:
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._last: WireFrame | None = None  # that was delivered
-        self._last_round: tuple[int, int] | None = None  # when
+        self._opened = self._last_round = self._here()
+        self._sent_rounds: dict[int, tuple[int, int]] = {}  # place of a client's frame → when it came
         self._ended: RecordedEnd | None = None
 
     def __aiter__(self) -> ReplayedSocket:
@@ -88,21 +93,22 @@ class ReplayedSocket:
     async def __anext__(self) -> str | bytes:
         around = causes.WHERE.get()
         causes.enter(self._extent(around, None))
-        gave_way = on_time = False
+        gave_way = False
         while True:
             found = self.side.look(self._now_ns())
+            self._part.go_on()
             until_ns: int | None = None
             if isinstance(found, EndNow):
                 self._end(found.end, around)
             elif isinstance(found, int):
                 frame = self.side.connection.frames[found]
-                until_ns = None if self.closed else self._part.due_before(frame.seq)
+                until_ns = None if self.closed else self._part.due_before(frame)
                 if until_ns is None:
                     if frame.data.suspended is not False and not gave_way:
                         gave_way = True
                         await asyncio.sleep(0)
                         continue
-                    if await self._in_its_round(frame, on_time=on_time):
+                    if await self._in_its_round(found):
                         continue
                     return self._deliver(found, frame, around)
             elif self.closed or self._part.stays_away():
@@ -110,7 +116,7 @@ class ReplayedSocket:
             else:
                 until_ns = found.until_ns if found.until_ns is not None else self._part.hang_up_ns()
             gave_way = True
-            on_time = await self._wait(until_ns)
+            await self._wait(until_ns)
 
     async def send(self, message: str | bytes) -> None:
         """The client sends.
@@ -122,6 +128,9 @@ class ReplayedSocket:
             raise self._closed_by(self._ended or RecordedEnd("client", "closed", 1000))
         self.sent.append(message)
         place = self.side.receive(Frame.of(message), self._now_ns())
+        if place is not None:
+            self._sent_rounds[place] = self._here()
+        self._part.go_on()
         self._changed.set()
         sending = None if place is None else self.side.connection.frames[place].sending
         if sending is not None:
@@ -157,8 +166,15 @@ class ReplayedSocket:
     def _now_ns(self) -> int:
         return now_ns(self._loop)
 
-    async def _wait(self, until_ns: int | None) -> bool:
-        """Until that instant, or until something has changed; whether it is that instant."""
+    def _here(self) -> tuple[int, int]:
+        """The burst of the loop on virtual time, and the round in it."""
+        if not isinstance(self._loop, VirtualLoop):
+            return 0, 0
+        burst, number = self._loop.here
+        return burst, number
+
+    async def _wait(self, until_ns: int | None) -> None:
+        """Until that instant, or until something has changed."""
         self._changed.clear()
         timer = None
         if until_ns is not None:
@@ -170,32 +186,42 @@ class ReplayedSocket:
             self.waits = False
             if timer is not None:
                 timer.cancel()
-        return until_ns is not None and self._now_ns() >= until_ns
 
-    async def _in_its_round(self, frame: WireFrame, *, on_time: bool) -> bool:
+    async def _in_its_round(self, place: int) -> bool:
         """On virtual time: let as many rounds pass as had passed when it was read; whether any did."""
-        loop, last = self._loop, self._last
+        loop, frame = self._loop, self.side.connection.frames[place]
         if not isinstance(loop, VirtualLoop) or frame.data.suspended is False:
             return False
         burst, number = loop.here
-        if last is not None and self._last_round is not None and last.burst == frame.burst:
-            if self._last_round[0] != burst:
-                return False
-            due = self._last_round[1] + frame.round - last.round
-        elif on_time:
-            due = frame.round
-        else:
-            return False
-        for _ in range(due - number):
+        due = [
+            there[1] + frame.round - before[1]
+            for before, there in self._before(place)
+            if before[0] == frame.burst and there[0] == burst
+        ]
+        if not due and self._now_ns() == self.side.planned_ns(frame.at_ns):
+            due = [frame.round]
+        missing = max(due, default=0) - number
+        for _ in range(missing):
             await asyncio.sleep(0)
-        return number < due
+        return missing > 0
+
+    def _before(self, place: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+        """By what the round of a frame is known, where that was then, and is now: the connection was opened;
+        a frame was delivered; frames of the client's came."""
+        connection = self.side.connection
+        yield connection.opened, self._opened
+        if self._last is not None:
+            yield self._last.place, self._last_round
+        for sent, there in reversed(self._sent_rounds.items()):
+            if there[0] != self._opened[0] and there[0] < self._last_round[0]:
+                return
+            if sent < place:
+                yield connection.frames[sent].place, there
 
     def _deliver(self, place: int, frame: WireFrame, around: causes.Frame | None) -> str | bytes:
         message = self.side.take(place).message
         self._last = frame
-        if isinstance(self._loop, VirtualLoop):
-            burst, number = self._loop.here
-            self._last_round = burst, number
+        self._last_round = self._here()
         self._part.came(frame.seq)
         causes.enter(self._extent(around, frame.seq))
         return message

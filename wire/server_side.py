@@ -277,6 +277,30 @@ class ServerSide:
             return not (self._anchored and self._comes_after_close(frame))
         return self.awaits_client
 
+    def answered(self, place: int) -> int | None:
+        """The place of the client's frame that this one answers, or None."""
+        return self._gates[place].answers
+
+    @property
+    def head_seq(self) -> int | None:
+        """The entry of the inbound frame that comes next, or None."""
+        return self._frames[self._inbound[self._next]].seq if self._next < len(self._inbound) else None
+
+    def is_behind(self, seq: int) -> bool:
+        """Whether frames are still to come that had come before this entry: of the server's any, of the
+        client's, audio aside, those behind the last that was delivered. (What is missing from before that
+        holds up nobody.)"""
+        head = self.head_seq
+        if head is not None and head < seq:
+            return True
+        passed = self.delivered[-1] if self.delivered else -1
+        for place in self._outbound.unmatched:  # in order
+            if self._frames[place].seq > seq:
+                return False
+            if place > passed and not self._frames[place].implied:
+                return True
+        return False
+
     @property
     def renames(self) -> bool:
         """Whether the client has other ids than when this was recorded."""
@@ -426,9 +450,12 @@ class ServerSide:
             return
         if not self._pace:
             return  # what the client had not read yet was sent all the same
-        behind = next(
-            (one for one in self.delivered if one > place and self._frames[one].type in landmarks), None
-        )
+        frame = self._frames[place]
+        later = (one for one in self.delivered if one > place and self._frames[one].type in landmarks)
+        if self._anchored:
+            # What came right behind it, in the same round of the loop, could as well have come before.
+            later = (one for one in later if frame.place != self._frames[one].place)
+        behind = next(later, None)
         if behind is not None:
             other = self._frames[behind].type
             summary = f"{type or 'a frame'} came after {other}; it was recorded before it"

@@ -9,24 +9,31 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ..recorder import causes
-from ..replay import Divergence, ReplayReport, Transport, Unchecked
+from ..replay import (
+    Divergence,
+    PlaybackMatching,
+    ReplayReport,
+    Transport,
+    Unchecked,
+    other_playback,
+)
 from ..schema.codec import STANDARD, Vocabulary, event_name
 from ..schema.entries import Kind
 from ..schema.errors import UsageError
 from ..session import Recording
-from .application_part import AUDIO, ApplicationPart
+from .application_part import AUDIO, EARLY_NS, ApplicationPart
 from .flight_plan import told
 from .replay_transport import Connecting, OtherEvents, ReplayTransport
 from .server_side import Finding, decisive
 
-OPTIONS = frozenset({"patience", "stuck_after", "pace", "strict", "on_divergence", "at_end"})
+OPTIONS = frozenset(
+    {"patience", "stuck_after", "pace", "strict", "on_divergence", "at_end", "playback", "playback_ms"}
+)
 """Of a replay at the interface, those that mean something here as well."""
 
 PATIENCE_S = 60.0
 STUCK_AFTER_S = 2.0
 SHOWN = 20
-EARLY_NS = 250_000_000
-"""An application that closes by so much sooner, with frames left, has closed where it had not."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,7 @@ class TransportBase(ABC):
 
     def __init__(self, recording: Recording, **options: Any) -> None:
         self._strict = options.get("strict", False)
+        self._playback: PlaybackMatching = options.get("playback", "tolerant")
         self._ignored = sorted(name for name in options if name not in OPTIONS)
         self.recording = recording
         self.transport = Transport(recording, None)
@@ -94,6 +102,8 @@ class TransportBase(ABC):
             stuck_after=min(options.get("stuck_after", STUCK_AFTER_S), STUCK_AFTER_S),
             clock=self.clock,
             hung_up=self._hang_up,
+            playback=self._playback,
+            playback_ms=options.get("playback_ms"),
         )
         self.connect_by(self.plays.connect)
         self.listeners: list[Any] = []
@@ -150,14 +160,14 @@ class TransportBase(ABC):
 
     async def send_event(self, event: Any) -> None:
         """Send through the model; what was done for the application already is not done twice."""
-        is_new, seq = self._sends(event)
+        is_new, seq = await self._sends(event)
         if is_new:
             with self._inside(seq):
                 await self.inner.send_event(event)
 
     async def send_event_if(self, event: Any, send_if: Callable[[], bool]) -> bool:
         """The same, if the condition holds where the model sends."""
-        is_new, seq = self._sends(event)
+        is_new, seq = await self._sends(event)
         if not is_new:
             return send_if()
         with self._inside(seq):
@@ -165,6 +175,8 @@ class TransportBase(ABC):
 
     async def close(self) -> None:
         """Close the model."""
+        if self._part is not None:
+            await self._part.closes()
         await self.inner.close()
 
     # --- for who holds the replay -------------------------------------------------------------------------
@@ -205,7 +217,7 @@ class TransportBase(ABC):
             for side in sides
             for finding in decisive(side.findings, strict=self._strict or placed)
         )
-        divergences += tuple(self._cut_short())
+        divergences += (*self._cut_short(), *self._played_otherwise())
         kinds = [one.kind for one in divergences]
         parts = zip(sides, plays.parts, strict=True)
         done_for = [(side, action) for side, part in parts for action in part.done_for]
@@ -215,6 +227,7 @@ class TransportBase(ABC):
             for part in plays.parts
             for action, error in part.errors
         ]
+        notes += [note for part in plays.parts for note in part.heard.notes]
         notes += [
             f"moved: {finding.summary}"
             for finding in plays.findings()
@@ -242,6 +255,8 @@ class TransportBase(ABC):
             divergences=divergences,
             notes=tuple(dict.fromkeys(notes)),
             weaker=tuple(dict.fromkeys(weaker)),
+            unreported=tuple(seq for part in plays.parts for seq in part.heard.unreported),
+            heard=tuple(one for part in plays.parts for one in part.heard.heard),
             unplayed=sum(side.unplayed for side in sides),
             finished=self._stopped,
             recorded_seconds=sum(side.connection.end.at_ns for side in sides) / 1e9,
@@ -262,9 +277,9 @@ class TransportBase(ABC):
             for listener in list(self.listeners):
                 await listener.on_event(event)
 
-    def _sends(self, event: Any) -> tuple[bool, int | None]:
+    async def _sends(self, event: Any) -> tuple[bool, int | None]:
         part = self._part
-        return (True, None) if part is None else part.sends(self._name(event), event)
+        return (True, None) if part is None else await part.sends(self._name(event), event)
 
     def _name(self, event: Any) -> str:
         return event_name(self.vocabulary, cast("type[Any]", type(event)))
@@ -282,6 +297,12 @@ class TransportBase(ABC):
         if self.plays.exhausted:
             told = "the application connects, and the recording holds no further connection"
             yield Divergence("exhausted", f"below the interface: {told}", 0)
+
+    def _played_otherwise(self) -> Iterator[Divergence]:
+        """Where the application's player did not do what it did, and that is to diverge."""
+        for part in self.plays.parts:
+            if part.played_otherwise and (self._strict or self._playback == "exact"):
+                yield Divergence("playback", turn=0, **other_playback(part.heard))
 
     def _hang_up(self) -> None:
         self._letting_go = asyncio.get_running_loop().create_task(self.let_go())

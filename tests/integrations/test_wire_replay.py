@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from agents import function_tool
 from agents.realtime import (
     OpenAIRealtimeWebSocketModel,
     RealtimeAgent,
@@ -22,9 +24,10 @@ from agents.realtime import (
     RealtimeRunner,
 )
 from realtape.integrations.openai_agents import Recorder, replay
-from realtape.provider import LocalProvider, Reply, Script
+from realtape.provider import USER_INTERRUPTION, LocalProvider, Reply, Script, chunks, silence
 from realtape.replay import Played, run
 from realtape.schema import UsageError
+from support.any_calls import PACE, AnyCall
 from support.barge_ins import NOWHERE, SETTINGS, Caller, record
 from support.below import Sent, played_below, recorded_frames
 from support.memory_socket import in_memory
@@ -295,6 +298,130 @@ def test_a_tracker_is_told_what_the_application_told_it(tmp_path: Path) -> None:
     played_with(tmp_path / "calls.db", Player())
     played_with(tmp_path / "calls.db", still)
     assert [state["elapsed_ms"] for state in Player.heard] == [150, 150, 150]
+
+
+# --- any call at all ---------------------------------------------------------------------------------------
+
+
+def same_again(seed: int, store: Path) -> None:
+    call = AnyCall(seed)
+    run(recorded_any(store, call))
+    played, sent = run(played_below(store, call))
+    assert played.verdict == "same", played
+    assert sent == run(recorded_frames(store))
+
+
+async def recorded_any(store: Path, call: AnyCall) -> None:
+    async with Recorder(store) as recorder:
+        inner = in_memory(OpenAIRealtimeWebSocketModel(), call.script, pace=PACE, seed=call.seed)
+        await call(recorder.wrap(inner, depth="wire"))
+
+
+@pytest.mark.parametrize("seed", [0, 25, 135, 10])
+def test_any_call_is_the_same_again(seed: int, tmp_path: Path) -> None:
+    same_again(seed, tmp_path / "calls.db")
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("block", range(20))
+def test_all_calls_are_the_same_again(block: int, tmp_path: Path) -> None:
+    for seed in range(1000 + block * 25, 1025 + block * 25):
+        same_again(seed, tmp_path / f"{seed}.db")
+
+
+@pytest.mark.real_time
+async def test_any_call_is_the_same_again_on_an_ordinary_loop(tmp_path: Path) -> None:
+    call = AnyCall(4, waits_s=0.3)
+    await recorded_any(tmp_path / "calls.db", call)
+    for _ in range(2):
+        played, sent = await played_below(tmp_path / "calls.db", call)
+        assert played.verdict == "same", played
+        assert _without_audio(sent) == _without_audio(await recorded_frames(tmp_path / "calls.db"))
+
+
+@dataclass(frozen=True)
+class Busy:
+    """`async def app(model)`: has a tool and a player, which take so long, and a user who breaks in.
+
+    Attributes:
+        tool_s: that the tool takes.
+        piece_s: that the player takes for 20 ms of sound.
+    """
+
+    tool_s: float = 0.02
+    piece_s: float = 0.002
+
+    async def __call__(self, model: Any) -> None:
+        tracker = RealtimePlaybackTracker()
+
+        @function_tool
+        async def departure() -> str:
+            await asyncio.sleep(self.tool_s)
+            return "9:15"
+
+        async def play(event: Any) -> None:
+            for piece in chunks(event.audio.data, 20):
+                tracker.on_play_bytes(event.item_id, event.content_index, piece)
+                await asyncio.sleep(self.piece_s)
+
+        async def listen() -> None:
+            async for event in session:
+                if event.type == "audio":
+                    await play(event)
+
+        runner = RealtimeRunner(
+            RealtimeAgent(name="desk", tools=[departure]), model=model, config={"tracing_disabled": True}
+        )
+        config: Any = {"url": NOWHERE, "api_key": "sk-any", "playback_tracker": tracker}
+        config["initial_model_settings"] = SETTINGS
+        async with await runner.run(model_config=config) as session, asyncio.TaskGroup() as group:
+            listening = group.create_task(listen())
+            await session.send_message("When does my train leave?")
+            await asyncio.sleep(0.15)
+            for piece in chunks(USER_INTERRUPTION.pcm[:9_600] + silence(200), 40):
+                await session.send_audio(piece)
+                await asyncio.sleep(0.004)
+            await asyncio.sleep(0.1)
+            listening.cancel()
+
+
+STORY = Script(
+    replies=[Reply.function_call("departure"), Reply.speech(" ".join(["train"] * 40)), Reply.text("Yes?")]
+)
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("busy") / "calls.db"
+
+    async def record_it() -> None:
+        async with Recorder(store) as recorder:
+            inner = in_memory(OpenAIRealtimeWebSocketModel(), STORY, pace=0.1)
+            await Busy()(recorder.wrap(inner, depth="wire"))
+
+    run(record_it())
+    [recorded] = run(recorded_frames(store))
+    assert sum('"conversation.item.truncate"' in str(frame) for frame in recorded) == 1
+    return store
+
+
+def test_a_tool_that_is_quicker_waits_for_its_place(busy: Path) -> None:
+    played, sent = run(played_below(busy, Busy(tool_s=0.0)))
+    assert played.verdict == "same", played
+    assert sent == run(recorded_frames(busy))
+
+
+@pytest.mark.parametrize("piece_s", [0.001, 0.005])
+def test_the_user_heard_what_he_heard_however_the_player_plays_now(busy: Path, piece_s: float) -> None:
+    other = Busy(piece_s=piece_s)
+    played, sent = run(played_below(busy, other))
+    assert played.verdict == "same", played
+    assert sent == run(recorded_frames(busy)), "the model cuts where it cut"
+    assert "what was heard differs" in played.report.remark
+    assert run(played_below(busy, other, playback="ignore"))[0].report.remark == ""
+    exactly = run(played_below(busy, other, playback="exact"))[0]
+    assert [one.kind for one in exactly.report.divergences] == ["playback"]
 
 
 @pytest.mark.real_time
