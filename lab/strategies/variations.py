@@ -14,6 +14,7 @@ from ...session.recording import Recording
 from ...session.structure import Structure
 from ..edits import (
     FAILED,
+    PATIENCE_SECONDS,
     AnswerAfter,
     Boundary,
     Delay,
@@ -52,6 +53,9 @@ ALL: tuple[Kind, ...] = get_args(Kind)
 """The kinds of edits, the simplest first: that is the order in which they shrink."""
 
 MAX_DELAY_MS = 60_000
+
+MAX_TOOL_MS = PATIENCE_SECONDS * 1000 - 2_000
+"""How long a tool may take: it is waited for no longer, and what it answers has to be sent."""
 
 TIMED_OUT = "Tool 'a tool' timed out after 30 seconds."
 """As the SDK says it."""
@@ -205,10 +209,21 @@ def _tools(structure: Structure) -> Choices:
     pairs = at_once(structure)
     swaps: Choices = [st.sampled_from([AnswerAfter(*pair) for pair in pairs])] if pairs else []
     return [
-        *_from(calls, SlowTool, st.integers(0, MAX_DELAY_MS)),
+        *(st.builds(SlowTool, st.just(one), st.integers(0, ms)) for one, ms in _patience(structure).items()),
         *swaps,
         *_from(calls, FailTool, st.sampled_from([FAILED, TIMED_OUT, ""])),
     ]
+
+
+def _patience(structure: Structure) -> dict[str, int]:
+    """By how many milliseconds each tool may be slower: whose takes longer than `PATIENCE_SECONDS` has not
+    answered, whatever the application."""
+    entries, found = structure.draft.entries, dict[str, int]()
+    for call in answered(structure):
+        took_ms = (entries[call.outputs[0]].at_ns - entries[call.seq].at_ns) / 1e6
+        if took_ms < MAX_TOOL_MS:
+            found[call.call_id] = int(MAX_TOOL_MS - took_ms)
+    return found
 
 
 def _disconnections(structure: Structure) -> Choices:

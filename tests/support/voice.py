@@ -71,7 +71,8 @@ class Voice(RealtimeModelListener):
     async def interrupted(self, event: Any) -> None:
         if self.over.is_set():
             return
-        heard_ms = int(self.tracker.get_state()["elapsed_ms"] or 0)
+        playing = self.tracker.get_state()  # the event names what came last, and may name what waits
+        heard_ms = int(playing["elapsed_ms"] or 0)
         if self.raises and heard_ms >= 300:
             self.failure = RuntimeError("it was interrupted")
             self.over.set()
@@ -81,8 +82,8 @@ class Voice(RealtimeModelListener):
         message: Any = {
             "type": "conversation.item.truncate",
             "other_data": {
-                "item_id": event.item_id,
-                "content_index": event.content_index,
+                "item_id": playing["current_item_id"] or event.item_id,
+                "content_index": playing["current_item_content_index"] or event.content_index,
                 "audio_end_ms": heard_ms,
             },
         }
