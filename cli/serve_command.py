@@ -10,15 +10,16 @@ from collections.abc import Coroutine, Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
+from ..replay import PlaybackMatching
 from ..schema import UsageError
 from ..session import Recording, Target, parse_target
 from ..session.fixture import SESSION
 from ..wire import PATIENCE_S, ReplayServer, WireReport
-from . import output
+from . import output, play_options
 from .corpus import find
 from .exit_codes import Exit
 from .fault_options import FaultOption, SeedOption, faults_in
@@ -60,6 +61,7 @@ def serve(
     strict: Annotated[
         bool, typer.Option("--strict", help="A frame on another side of an event diverges, too.")
     ] = False,
+    playback: play_options.Playback = "tolerant",
     once: Annotated[
         bool, typer.Option("--once", help="End when the first client has come and gone.")
     ] = False,
@@ -88,6 +90,7 @@ def serve(
                 patience=patience,
                 on_unexpected=on_unexpected.value,
                 strict=strict,
+                playback=cast("PlaybackMatching", playback),
                 port=port,
                 ssl=setting.context,
                 faults=faults,

@@ -24,6 +24,7 @@ from .faulty_way import FaultyWay
 from .frame_files import LineFields, read_frames
 from .gates import Gate, gates_of
 from .har import har_of, read_har
+from .outbound import ids_for
 from .proxy import RecordingProxy, proxy
 from .recorded import RecordedConnection, RecordedEnd, Refusal, WireFrame
 from .replay_server import PATIENCE_S, ReplayServer, serve
@@ -82,6 +83,7 @@ __all__ = [
     "faults_of",
     "gates_of",
     "har_of",
+    "ids_for",
     "proxy",
     "read_frames",
     "read_har",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..replay import PlaybackMatching
 from ..schema.errors import UsageError
 from ..schema.frames import Frame
 from .faults import Injected
@@ -61,12 +62,21 @@ class ClientRun:
         pace: float = 1.0,
         patience_ns: int | None = PATIENCE_NS,
         anchored: bool = False,
+        playback: PlaybackMatching = "exact",
     ) -> ServerSide:
         """The client connects once more. There must be an upcoming connection."""
         upcoming = self.upcoming
         assert upcoming is not None, "who connects has asked"
         self._next += 1
-        side = ServerSide(upcoming, self._ids, now_ns, pace=pace, patience_ns=patience_ns, anchored=anchored)
+        side = ServerSide(
+            upcoming,
+            self._ids,
+            now_ns,
+            pace=pace,
+            patience_ns=patience_ns,
+            anchored=anchored,
+            playback=playback,
+        )
         self.sides.append(side)
         self.injected[side] = []
         self.open.add(side)

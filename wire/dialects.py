@@ -29,11 +29,14 @@ class AnswerRow:
         to: types of the client's frames.
         by: fields (the server's, the client's) whose values must be the same; none: the first frame that
             nothing has answered yet.
+        echoes: of the client's fields that it has by its clock, those that the answer repeats under the same
+            name.
     """
 
     type: str
     to: tuple[str, ...]
     by: tuple[tuple[Path, Path], ...] = ()
+    echoes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Dialect:
         hears: types of the server's frames that come of the user's audio.
         landmarks: types between which it makes a difference on which side a client's frame came.
         client_ids: fields in which a client mints ids.
+        clocked: type of a client's frame → fields that say how much was heard, which most clients know by a
+            clock of their own.
     """
 
     name: str
@@ -61,6 +66,7 @@ class Dialect:
     hears: frozenset[str] = frozenset()
     landmarks: frozenset[str] = frozenset()
     client_ids: tuple[str, ...] = ()
+    clocked: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
 
     def type_of(self, message: Message | None) -> str:
         """A message's type; empty where it has none, or it is no message."""
@@ -120,7 +126,7 @@ OPENAI_REALTIME = Dialect(
     answers=(
         AnswerRow("session.updated", ("session.update", "transcription_session.update")),
         AnswerRow("transcription_session.updated", ("transcription_session.update", "session.update")),
-        AnswerRow("conversation.item.truncated", ("conversation.item.truncate",), _ITEM),
+        AnswerRow("conversation.item.truncated", ("conversation.item.truncate",), _ITEM, ("audio_end_ms",)),
         AnswerRow("conversation.item.deleted", ("conversation.item.delete",), _ITEM),
         AnswerRow(
             "conversation.item.retrieved", ("conversation.item.retrieve",), ((("item", "id"), ("item_id",)),)
@@ -146,6 +152,7 @@ OPENAI_REALTIME = Dialect(
         }
     ),
     client_ids=_frame_ids(),
+    clocked={"conversation.item.truncate": frozenset({"audio_end_ms"})},
 )
 """OpenAI's GA protocol; Azure's and xAI's are the same here."""
 

@@ -7,7 +7,7 @@ a frame out or sends one more, starves nobody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ _BY_CODE = {
     "response_cancel_not_active": "response.cancel",
 }
 """What an error refuses that names no frame."""
+
+_UNANSWERED = frozenset({"response.cancel", "output_audio_buffer.clear"})
+"""What may bring nothing, for it came too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,11 @@ def gates_of(frames: Sequence[WireFrame], dialect: Dialect) -> list[Gate]:
         pairing = _Echoing(frames, dialect)
     else:
         pairing = _Conversation(frames, dialect)
+        gates = pairing.gates()
+        refused = pairing.unanswered_refusals()
+        if not refused:
+            return gates
+        pairing = _Conversation(frames, dialect, refused)
     return pairing.gates()
 
 
@@ -197,11 +205,17 @@ class _Echoing(_Pairing):
 
 
 class _Conversation(_Pairing):
-    """Items, responses and input, as OpenAI's realtime protocol has them."""
+    """Items, responses and input, as OpenAI's realtime protocol has them.
 
-    def __init__(self, frames: Sequence[WireFrame], dialect: Dialect) -> None:
+    Args:
+        refused: place of an error → of the client's frame that it refuses, where nothing in it says so.
+    """
+
+    def __init__(
+        self, frames: Sequence[WireFrame], dialect: Dialect, refused: Mapping[int, int] | None = None
+    ) -> None:
         super().__init__(frames, dialect)
-        self._refused = self._refusals()
+        self._refused = {**self._refusals(), **(refused or {})}
         self._item_gates: dict[str, Gate] = {}
         self._spoken: set[str] = set()  # items that the user's speech made
         self._voice_commits: list[int] = []  # places of commits by VAD that no response has followed yet
@@ -236,6 +250,24 @@ class _Conversation(_Pairing):
             )
             one = next(earlier, None) if wanted else None
             if one is not None:
+                found[place] = one
+        return found
+
+    def unanswered_refusals(self) -> dict[int, int]:
+        """Errors that neither name a frame nor have a code that tells of which kind it was: they refuse what
+        nothing has answered. To be asked when all gates are known."""
+        left = [place for place in self.open if self.frames[place].type not in _UNANSWERED]
+        found: dict[int, int] = {}
+        for place in range(len(self.frames) - 1, -1, -1):
+            frame = self.frames[place]
+            if not frame.inbound or frame.type != "error" or place in self._refused:
+                continue
+            error = mapping((frame.message or {}).get("error"))
+            if isinstance(error.get("event_id"), str) or text_of(error.get("code")) in _BY_CODE:
+                continue
+            one = next((one for one in reversed(left) if one < place), None)
+            if one is not None:
+                left.remove(one)
                 found[place] = one
         return found
 

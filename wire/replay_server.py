@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from ..replay import PlaybackMatching
 from ..schema import Frame, StoreLocation, UsageError
 from ..schema.codec import to_json
 from ..session import Draft, Recording
@@ -77,6 +78,9 @@ class ReplayServer:
         patience: seconds for which a frame waits for one of the client's that does not come; None: for ever.
         on_unexpected: what is done about a frame that the recording does not hold: nothing, or an `error`.
         strict: that a frame came on another side of an event than recorded diverges, too.
+        playback: how much was heard, most clients know by a clock of their own, and no two calls take the
+            same time. `tolerant`: a frame that differs in that alone is the recorded one; what it says is
+            answered, and told in the report. `exact`: it is another one. `ignore`: it is not told.
         host, port: where to listen; only loopback is meant for this, for nobody is asked for a key. Port
             0: the system chooses.
         ssl: a server's context, for clients that insist on `wss://`.
@@ -84,7 +88,7 @@ class ReplayServer:
         fault_seed: of their chances.
 
     Raises:
-        UsageError: the pace is negative, or there is no such fault.
+        UsageError: the pace is negative, or there is no such fault, or way to compare.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class ReplayServer:
         patience: float | None = PATIENCE_S,
         on_unexpected: Literal["ignore", "error"] = "ignore",
         strict: bool = False,
+        playback: PlaybackMatching = "tolerant",
         host: str = "127.0.0.1",
         port: int = 0,
         ssl: tls.SSLContext | None = None,
@@ -107,7 +112,10 @@ class ReplayServer:
         self._pace = pace
         self._patience_ns = None if patience is None else int(patience * 1e9)
         self._on_unexpected = on_unexpected
+        if playback not in ("exact", "tolerant", "ignore"):
+            raise UsageError(f"playback={playback!r}: one of exact, tolerant, ignore")
         self._strict = strict
+        self._playback: PlaybackMatching = playback
         self._host, self._port, self._ssl = host, port, ssl
         self._faults, self._fault_seed = faults_of(faults), fault_seed
         self._count = 0  # of the connections so far
@@ -286,7 +294,7 @@ class ReplayServer:
         except ConnectionClosed:
             return
         run = recording.for_client(_run_name(request))
-        side = run.connect(_now_ns(), pace=self._pace, patience_ns=self._patience_ns)
+        side = run.connect(_now_ns(), pace=self._pace, patience_ns=self._patience_ns, playback=self._playback)
         came = asyncio.Event()
         take = partial(self._take, connection, side, came)
         self._count += 1

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
-from ..replay import ClientIds, Difference
+from ..replay import ClientIds, Difference, PlaybackMatching
+from ..schema.codec import to_json
 from ..schema.frames import Frame
 from ..session.fields import mapping, text_of
-from .dialects import message_in
+from .dialects import Message, message_in
 from .gates import Appended, Gate, gates_of
 from .outbound import Outbound, renamed
 from .recorded import RecordedConnection, RecordedEnd, WireFrame
 
-FindingKind = Literal["changed", "missing", "unexpected", "moved", "given up"]
+FindingKind = Literal["changed", "missing", "unexpected", "moved", "given up", "heard"]
 
 PATIENCE_NS = 2_000_000_000
 """How long an inbound frame waits for a client that sends nothing, unless somebody says otherwise."""
@@ -91,6 +92,8 @@ class ServerSide:
         anchored: the client is in our process, and what it did then is known to the round: each frame comes
             where it came relative to the beginning of the connection (later by as much as the client was
             late), and those that it read without giving way whenever it reads.
+        playback: a client's frame that says how much was heard, and differs in nothing but that, is `exact`:
+            another one, `tolerant`: the recorded one, and that is told, `ignore`: the same.
 
     Attributes:
         findings: so far.
@@ -111,8 +114,11 @@ class ServerSide:
         pace: float = 1.0,
         patience_ns: int | None = PATIENCE_NS,
         anchored: bool = False,
+        playback: PlaybackMatching = "exact",
     ) -> None:
         self.connection = connection
+        self._playback: PlaybackMatching = playback
+        self._clocked: dict[int, dict[str, Any]] = {}  # place of a client's frame → what it says by its clock
         self.findings: list[Finding] = []
         self.weaker: dict[str, None] = dict.fromkeys(connection.weaker)
         self.delivered: list[int] = []
@@ -182,7 +188,11 @@ class ServerSide:
         self._bind(place, match.minted)
         self._answered.setdefault(place, now_ns)
         self.matched += 1
-        if match.differences:
+        if match.differences and self._is_by_its_clock(place, type, message, match.differences):
+            if self._playback == "tolerant":
+                summary = f"{type} says that more, or less, was heard"
+                self._tell(Finding("heard", self._frames[place].seq, type, summary, "", match.differences))
+        elif match.differences:
             summary = f"{type or 'a frame'} came with other fields than recorded"
             finding = Finding("changed", self._frames[place].seq, type, summary, "", match.differences)
             self._numbers[self._sent] = self._tell(finding)
@@ -402,7 +412,7 @@ class ServerSide:
             self._shift_ns += max(due_ns - self._planned(place), 0)
         self.delivered.append(place)
         self._appended.server(frame.message)
-        return SendFrame(place, renamed(frame, self._ids))
+        return SendFrame(place, renamed(self._echoed(place), self._ids))
 
     def _end(self, now_ns: int) -> WaitUntil | EndNow:
         end = self.connection.end
@@ -433,6 +443,30 @@ class ServerSide:
                 if text_of(item.get("id")):
                     self._outbound.bind(place, minted, text_of(item.get("id")))
                 return
+
+    def _is_by_its_clock(
+        self, place: int, type: str, message: Message | None, differences: Sequence[Difference]
+    ) -> bool:
+        """Whether a frame differs in nothing but what the client has by a clock; remembers that."""
+        fields = self.connection.dialect.clocked.get(type, frozenset())
+        if self._playback == "exact" or any(one.field not in fields for one in differences):
+            return False
+        self._clocked[place] = {name: (message or {}).get(name) for name in fields}
+        return True
+
+    def _echoed(self, place: int) -> WireFrame:
+        """A frame with what the live client said by its clock, if it repeats that."""
+        frame = self._frames[place]
+        asked = self._gates[place].answers
+        said = None if asked is None else self._clocked.get(asked)
+        if not said or frame.message is None:
+            return frame
+        rows = [row for row in self.connection.dialect.answers if row.type == frame.type]
+        names = {name for row in rows for name in row.echoes if name in frame.message and name in said}
+        if not names:
+            return frame
+        message = {**frame.message, **{name: said[name] for name in names}}
+        return replace(frame, message=message, data=replace(frame.data, data=to_json(message)))
 
     def _look_for_move(self, place: int, type: str) -> None:
         """A frame that came on the other side of a landmark. Of one that is implied, nobody knows its
@@ -472,5 +506,6 @@ def _audio_places(connection: RecordedConnection) -> set[int]:
 
 
 def decisive(findings: Sequence[Finding], *, strict: bool = False) -> list[Finding]:
-    """Those that make a verdict; where a frame came in relation to others is known only in the client."""
-    return [finding for finding in findings if strict or finding.kind != "moved"]
+    """Those that make a verdict; where a frame came in relation to others, and how much was heard by its own
+    clock, is known only in the client."""
+    return [finding for finding in findings if strict or finding.kind not in ("moved", "heard")]

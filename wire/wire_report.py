@@ -87,12 +87,21 @@ class WireReport:
             return "diverged"
         return "same" if any(run.connections for run in self.runs) else "unplayed"
 
+    @property
+    def remark(self) -> str:
+        """What "same" does not say, in a line; empty where all was checked."""
+        heard = sum(finding.kind == "heard" for finding in self.findings)
+        return f"what was heard differs at {_count(heard, 'place')}" if heard else ""
+
     def as_json(self) -> dict[str, Any]:
         """As a dict that `json` writes."""
-        return {"verdict": self.verdict, **asdict(self)}
+        return {"verdict": self.verdict, "remark": self.remark, **asdict(self)}
 
     def __str__(self) -> str:
-        lines = [f"{self.verdict}: {self.recording}, played on the wire to {_count(len(self.runs), 'run')}"]
+        but = f", but {self.remark}" if self.remark else ""
+        lines = [
+            f"{self.verdict}{but}: {self.recording}, played on the wire to {_count(len(self.runs), 'run')}"
+        ]
         for number, run in enumerate(self.runs, 1):
             name = f"run {number}" if run.name is None else f"run {run.name}"
             if run.recording != self.recording:

@@ -21,6 +21,7 @@ DivergenceKind = Literal[
     "exhausted",
     "moved",
     "given up",
+    "heard",
 ]
 
 Waited = Literal["stuck", "overdue"]
@@ -65,7 +66,7 @@ class Divergence:
             reverse. `unheard`: an event found no listener. `settings`:
             the settings differ, and that was to diverge. `unchecked`: so do calls of unknown origin that did
             not come. `exhausted`: the recording holds no further
-            connection. `moved`, `given up`: of frames, as `docs/wire.md` has it.
+            connection. `moved`, `given up`, `heard`: of frames, as `docs/wire.md` has it.
         summary: one sentence.
         headline: what it is about, in a line: `missing: send_user_input 'Are you still there?' (#341)`.
         turn: number of the conversation's turn, from 1; 0 before the first.

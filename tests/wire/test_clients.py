@@ -33,5 +33,7 @@ async def test_what_a_client_got_live_it_gets_offline_ten_times(
     assert (live.said, live.calls) == (list(ANSWERS[is_live:]), [CALL])
     assert len(live.audio) > 80_000
     for _ in range(10):
-        async with serve(tmp_path / "calls.db", pace=0) as url:
+        server = serve(tmp_path / "calls.db", pace=0)
+        async with server as url:
             assert await converse(url) == live
+        assert server.report().verdict == "same", str(server.report())

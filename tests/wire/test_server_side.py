@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from realtape.replay import PlaybackMatching
 from realtape.schema import Frame
 from realtape.wire import (
     DIALECTS,
@@ -17,10 +18,12 @@ from realtape.wire import (
     RecordedConnection,
     RecordedEnd,
     SendFrame,
+    ServerSide,
     WaitUntil,
     WireFrame,
     decisive,
     gates_of,
+    ids_for,
 )
 from support.wire_strategies import HOSTILE, SAID, client_messages
 from support.wire_talk import (
@@ -85,6 +88,21 @@ def test_errors_that_name_no_frame_go_by_their_code() -> None:
         ("<", {"type": "error", "error": active}),
     ]
     assert answers(said) == {"response.created 3": "response.create 1", "error 4": "response.create 2"}
+
+
+def test_errors_that_tell_nothing_refuse_what_nothing_answers() -> None:
+    def error(code: str | None) -> Said:
+        return "<", {"type": "error", "error": {"event_id": None, "code": code}}
+
+    forgotten = (">", {"type": "conversation.item.delete", "item_id": "item_nowhere"})
+    said = [CREATED, UPDATE, forgotten, RESPOND, error("invalid_value"), error(None), UPDATED]
+    assert answers(said) == {
+        "error 4": "conversation.item.delete 2",
+        "error 5": "response.create 3",
+        "session.updated 6": "session.update 1",
+    }
+    recorded = connection([CREATED, UPDATE, UPDATED, error("server_error"), forgotten])
+    assert gates_of(recorded.frames, recorded.dialect)[3].answers is None, "nothing was left before it"
 
 
 def test_items_by_their_id_their_call_and_their_content() -> None:
@@ -287,6 +305,49 @@ def test_a_changed_frame_is_answered_as_recorded() -> None:
     assert [message["type"] for message in played.hear_now()] == ["session.updated"]
     (finding,) = played.side.findings
     assert (finding.kind, finding.differences[0].field) == ("changed", "session.instructions")
+
+
+def cut(item: str, ms: int) -> dict[str, Any]:
+    return {"type": "conversation.item.truncate", "item_id": item, "content_index": 0, "audio_end_ms": ms}
+
+
+CUT: list[Said] = [
+    CREATED,
+    (">", cut("item_1", 880)),
+    ("<", {**cut("item_1", 880), "type": "conversation.item.truncated"}),
+]
+
+
+@pytest.mark.parametrize("playback", ["tolerant", "ignore", "exact"])
+def test_how_much_was_heard_is_by_the_clients_own_clock(playback: PlaybackMatching) -> None:
+    side = ServerSide(connection(CUT), ids_for(DIALECTS["openai-realtime"]), 0, pace=0, playback=playback)
+    assert isinstance(side.next(0), SendFrame)
+    live = {
+        "type": "conversation.item.truncate",
+        "item_id": "item_1",
+        "content_index": 0,
+        "audio_end_ms": 912,
+    }
+    assert side.receive(Frame(json.dumps(live)), 1) == 1
+    answer = side.next(2)
+    assert isinstance(answer, SendFrame)
+    assert json.loads(answer.message)["audio_end_ms"] == (880 if playback == "exact" else 912)
+    kind = {"tolerant": ["heard"], "ignore": [], "exact": ["changed"]}[playback]
+    assert [one.kind for one in side.findings] == kind
+    assert bool(decisive(side.findings)) == (playback == "exact")
+    assert all("880" in one.differences[0].recorded for one in side.findings)
+
+
+def test_another_item_that_is_cut_is_another_frame() -> None:
+    side = ServerSide(connection(CUT), ids_for(DIALECTS["openai-realtime"]), 0, pace=0, playback="tolerant")
+    live = {
+        "type": "conversation.item.truncate",
+        "item_id": "item_2",
+        "content_index": 0,
+        "audio_end_ms": 912,
+    }
+    side.receive(Frame(json.dumps(live)), 1)
+    assert [one.kind for one in side.findings if one.kind != "moved"] == ["changed"]
 
 
 def test_what_was_redacted_is_whatever_the_client_says() -> None:
