@@ -1,11 +1,13 @@
-"""The views and the tables on a PostgreSQL server say the same as on SQLite."""
+"""The views, the tables and the queries of `docs/queries.md` say the same on PostgreSQL as on SQLite."""
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import uuid
 from collections.abc import Generator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,17 @@ from support.depths import bare, framed, renamed
 from support.golden import FIXTURES
 from support.hostile_texts import hostile, hostile_frames
 from support.postgresql import server
+
+PAGE = (FIXTURES.parent / "docs" / "queries.md").read_text()
+QUERIES = {
+    heading: (own, other or own)
+    for heading, own, other in re.findall(
+        r"^## ([^\n]+)\n+```sql\n(.*?)^```$(?:\n+On PostgreSQL:\n+```sql\n(.*?)^```$)?",
+        PAGE,
+        re.MULTILINE | re.DOTALL,
+    )
+}
+"""By heading: in SQLite's words, and in PostgreSQL's."""
 
 pytestmark = pytest.mark.postgresql
 
@@ -110,3 +123,37 @@ def test_tables_are_filled_and_only_our_own_are_taken(store: str) -> None:
         with engine.connect() as connection:
             turns = connection.execute(text("SELECT count(*) FROM turns")).scalar_one()
             assert turns == sum(len(derived.turns) for _, derived in found) > 10
+
+
+def test_every_query_of_the_page_answers_the_same_on_both(store: str, tmp_path: Path) -> None:
+    """Both filled from the same sessions, of which one has no tables yet."""
+    name = f"queries_{uuid.uuid4().hex}"
+    engine = create_engine(
+        store.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    here, there = locate(tmp_path / "calls.db"), locate(store.rpartition("/")[0] + "/" + name)
+    sessions = [*read_fixture(FIXTURES / "switchboard"), *read_fixture(FIXTURES / "kiosk-interrupted")]
+    for address in (here, there):
+        write_drafts(address, sessions)
+        with open_for_changes(address) as changing:
+            with changing.begin() as connection:
+                make_views(connection)
+                make_derived_tables(connection)
+            with open_blocking(address) as reading:
+                found = [(one, derive_stored(reading, one)) for one in fetch_sessions(reading)[:-1]]
+            for one, derived in found:
+                with changing.begin() as connection:
+                    put_derived(connection, one.key, one.last_digest.hex(), -45.0, table_rows(derived))
+    assert len(QUERIES) == PAGE.count("\n## ") == 9
+    assert len(re.findall("^On PostgreSQL:$", PAGE, re.MULTILINE)) == sum(a != b for a, b in QUERIES.values())
+    answered = 0
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as ours, open_blocking(there) as theirs:
+        for heading, (own, other) in QUERIES.items():
+            rows = [tuple(map(_plain, row)) for row in ours.execute(own)]
+            others = [tuple(map(_plain, row)) for row in theirs.exec_driver_sql(other)]
+            assert sorted(others, key=repr) == sorted(rows, key=repr), heading
+            answered += bool(rows)
+    assert answered >= 7
