@@ -155,3 +155,58 @@ def hostile_call() -> Draft:
     told = header(**{"label": what})
     told = dataclasses.replace(told, host=what, source=what, labels={what: what}, versions={what: what})
     return Draft(told, Status.CLOSED, numbered(*entries, step_ns=50 * MS), {0: tone(100, 200)}).sealed()
+
+
+ODD_KEYS = ("__proto__", "constructor", "prototype", "hasOwnProperty", "toString", "length", "then")
+"""Names that every object of JavaScript has, or that its language looks for."""
+
+ODD_TEXTS = (
+    *ODD_KEYS,
+    "\ud800 half of a pair \udfff",
+    "line\u2028paragraph\u2029\u0085",
+    "\u202eright to left\u202c \u2066isolated\u2069 \u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627",
+    "Z" + "\u0300" * 60,
+    "a" * 20_000,
+    "</script>\n<script>window.hacked=1</script>",
+    "]]><!--<script>",
+    "@DATA@ @SCRIPT@ @TITLE@ @STYLE@ @POLICY@",
+    "#/../..?%2e%2e'\"`",
+    "",
+)
+"""What a page must not stumble over."""
+
+
+def odd_call() -> Draft:
+    """Every field is odd in another way, and there are numbers that no other language has."""
+    entries: list[Entry] = []
+    for what in ODD_TEXTS:
+        inner = {what: what, "polluted": "yes", "__proto__": {"polluted": "yes"}}
+        item = {"item_id": what, "type": "message", "role": what, "status": what, **inner}
+        item["content"] = [{"type": "text", "text": what, "transcript": what}]
+        done = {"id": what, "status": "failed", "status_details": {"error": {"message": what, "code": what}}}
+        call = {"call_id": what, "name": what, "arguments": what}
+        entries += [
+            received("item_updated", item=item),
+            received("function_call", id=what, **call),
+            received("transcript_delta", item_id=what, delta=what, response_id=what),
+            raw({"type": "response.created", "response": {"id": what, "status": what, "metadata": inner}}),
+            raw({"type": "session.updated", "session": {"instructions": what, what: inner, "voice": what}}),
+            raw({"type": "response.done", "response": done}),
+            audio((0, 0, 4800), what),
+            sent("send_user_input", user_input=what),
+            sent("send_tool_output", tool_call=call, output=what),
+            sent("send_session_update", session_settings={what: inner}),
+            Entry(0, 0, 0, 0, Kind.MARKER, payload=to_json({"text": what, "data": inner})),
+        ]
+    deep: object = "deep"
+    for _ in range(60):
+        deep = [{"__proto__": deep}]
+    entries += [
+        raw({"type": "rate_limits.updated", "huge": 10**400, "small": -(10**30), "deep": deep}),
+        Entry(0, 0, 0, 0, Kind.MARKER, payload='{"text":1e999,"data":[1e-400,-0,12345678901234567890]}'),
+        Entry(0, 0, 0, 0, Kind.MARKER, payload="no JSON at all"),
+        Entry(0, 0, 0, 0, Kind.MARKER, payload="null"),
+    ]
+    named = {one[:200]: one for one in ODD_TEXTS}
+    told = dataclasses.replace(header(**named), host="__proto__", source="constructor", versions=named)
+    return Draft(told, Status.CLOSED, numbered(*entries, step_ns=20 * MS), {0: tone(100, 200)}).sealed()

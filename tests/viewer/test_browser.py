@@ -18,7 +18,18 @@ from realtape.session.redaction import redacted
 from realtape.viewer import AudioKept, write_comparison, write_page
 from realtape.viewer.waveforms import samples_of
 from support.browser import Opened, browser, opened
-from support.calls_to_see import BEGIN_MS, HEARD_MS, HOSTILE, LENGTH_MS, MS, RATE_HZ, hostile_call, known_call
+from support.calls_to_see import (
+    BEGIN_MS,
+    HEARD_MS,
+    HOSTILE,
+    LENGTH_MS,
+    MS,
+    ODD_KEYS,
+    RATE_HZ,
+    hostile_call,
+    known_call,
+    odd_call,
+)
 from support.view_socket import TOKEN, serving
 
 pytestmark = pytest.mark.browser
@@ -358,6 +369,34 @@ def test_what_a_recording_says_stays_text(chromium: Any, files: Path) -> None:
         rows = page.of("page.detail.copied").splitlines()[4:]
         assert all(len(re.findall(r"(?<!\\)\|", row)) == 6 for row in rows if row)
         assert not re.search(r"(?<!\\)<", "".join(rows))
+
+
+def test_what_is_odd_stays_text_too(chromium: Any, tmp_path: Path) -> None:
+    """Names that objects of JavaScript have, halves of pairs, endless texts, numbers that it has not."""
+    draft = odd_call()
+    page_path = tmp_path / "#odd ?%41 'page'.html"
+    write_page([draft], page_path, store="__proto__")
+    with opened(chromium, page_path, width=390, height=844) as page:
+        page.until("page.session.length === page.session.facts.entries")
+        assert page.of("document.documentElement.scrollWidth") == 390
+    with opened(chromium, page_path) as page:
+        page.until("page.session.length === page.session.facts.entries")
+        assert page.of("page.session.length") == len(draft.entries)
+        for place in range(len(draft.entries)):
+            page.of("page.choose(argument)", place)
+            page.of("await page.detail.show(page.session, argument)", place)
+            page.of("await page.state.show(page.session, argument)", place)
+            assert page.of("document.querySelector('.detail-seq').textContent") == f"#{place}"
+        digits = page.of("(await page.session.row(argument)).json", len(draft.entries) - 4)
+        assert str(10**400) in digits
+        for word in (*ODD_KEYS, "text~__proto__", "tool=constructor", "type=__proto__", '"<script>"'):
+            page.of("page.list.search(argument)", word)
+            page.until("/^[0-9]+ found$/.test(document.querySelector('.found').textContent)")
+        for selector in ("body", "html"):
+            assert page.of(f"document.querySelector('{selector}').scrollWidth") == 1280
+        assert page.of("[window.hacked, {}.polluted, [].polluted, ''.polluted]") == [None] * 4
+        assert page.said == []
+        assert len({url.partition("#")[0] for url in page.asked}) == 1
 
 
 def test_view_lists_sessions_and_opens_one_by_the_same_script(chromium: Any, address: str) -> None:

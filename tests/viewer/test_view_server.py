@@ -3,8 +3,11 @@ recorded. Over real sockets, with a real server."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Generator
+from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from realtape.schema import Header, Kind, Status
@@ -69,18 +72,105 @@ def test_who_has_the_address_sees_the_sessions_and_opens_one(server: Server) -> 
         (f"/{TOKEN}/block/sessions", "GET", {"Origin": "https://evil.example"}),
         (f"/{TOKEN}/block/sessions", "GET", {"Origin": "null"}),
         (f"/{TOKEN}/block/sessions", "GET", {"Sec_Fetch_Site": "cross-site"}),
+        (f"/{TOKEN}/block/sessions", "GET", {"Sec_Fetch_Site": "same-site"}),
+        *((f"/{TOKEN}/", method, {}) for method in ("OPTIONS", "PUT", "PATCH", "TRACE", "PROPFIND")),
+        (f"/{TOKEN}/", "OPTIONS", {"Access_Control_Request_Method": "GET", "Origin": "https://evil.example"}),
+        # A name that was bent to this machine, and names that begin or end like ours.
+        *(
+            (f"/{TOKEN}/", "GET", {"Host": host})
+            for host in ("evil.example:{port}", "localhost", "127.0.0.1")
+        ),
+        (f"/{TOKEN}/", "GET", {"Host": "localhost.evil.example:{port}"}),
+        (f"/{TOKEN}/", "GET", {"Host": "127.0.0.1:{port}@evil.example"}),
+        (f"/{TOKEN}/", "GET", {"Host": "evil.example#127.0.0.1:{port}"}),
+        (f"/{TOKEN}/", "GET", {"Host": ""}),
+        # Another name of this machine is another site.
+        (f"/{TOKEN}/", "GET", {"Host": "localhost:{port}", "Origin": "http://127.0.0.1:{port}"}),
+        (f"/{TOKEN}/", "GET", {"Origin": "https://127.0.0.1:{port}"}),
+        (f"/{TOKEN}/", "GET", {"Origin": "http://127.0.0.1:{port}.evil.example"}),
+        # The token where it does not belong, and half of it.
+        (f"/?token={TOKEN}", "GET", {}),
+        ("/", "GET", {"Authorization": f"Bearer {TOKEN}", "Cookie": f"token={TOKEN}"}),
+        (f"//{TOKEN}/", "GET", {}),
+        (f"/x/{TOKEN}/", "GET", {}),
+        (f"/x/../{TOKEN}/", "GET", {}),
+        (f"/{TOKEN[:-1]}/", "GET", {}),
+        (f"/{TOKEN.upper()}/", "GET", {}),
+        (f"/{TOKEN}%00/", "GET", {}),
+        (f"/{TOKEN}%2F/block/sessions/..%2f..", "GET", {"Host": "evil.example"}),
+        ("/%F0%9F%94%91/", "GET", {}),
     ],
 )
 def test_others_are_refused(server: Server, path: str, method: str, headers: dict[str, str]) -> None:
-    code, answered, body = server.ask(path, method, **headers)
+    told = {name: value.replace("{port}", str(server.port)) for name, value in headers.items()}
+    code, answered, body = server.ask(path, method, **told)
     assert code == 403
     assert body.startswith(b"refused: ")
-    assert "access-control-allow-origin" not in answered
+    assert not [name for name in answered if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_this_machine_may_ask_by_each_of_its_names(server: Server, host: str) -> None:
+    here = f"{host}:{server.port}"
+    for more in ({}, {"Origin": f"http://{here}"}, {"Sec_Fetch_Site": "same-origin"}):
+        assert server.ask(f"/{TOKEN}/", Host=here, **more)[0] == 200
+    code, _, body = server.ask(f"/{TOKEN}/", "HEAD", Host=here)
+    assert (code, body) == (200, b"")
+
+
+def raw(server: Server, *lines: str) -> bytes:
+    """What comes back for a request that no client of ours would make."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+            if b"\r\n\r\n" in answer:
+                break
+    return answer
+
+
+def test_what_is_no_request_of_a_browser_gets_nothing(server: Server) -> None:
+    here, ask = f"Host: 127.0.0.1:{server.port}", f"GET /{TOKEN}/ HTTP/1.1"
+    for lines in (
+        (ask, here, "Host: evil.example"),
+        (ask, "Host: evil.example", here),
+        (f"GET http://evil.example/{TOKEN}/ HTTP/1.1", "Host: evil.example"),
+        (f"GET /{TOKEN}/ HTTP/1.0",),
+        (ask, here, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+         "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Origin: https://evil.example"),
+        (f"GET /{TOKEN}/?{'x' * 200_000} HTTP/1.1", here),
+        ("\x16\x03\x01\x02\x00",),
+    ):  # fmt: skip
+        status = raw(server, *lines).split(b"\r\n")[0]
+        assert status.split(b" ")[1] in (b"400", b"403", b"431"), (lines[0][:60], status)
+
+
+def test_a_client_that_never_ends_its_request_holds_nobody_up(server: Server) -> None:
+    with ExitStack() as stack:
+        for _ in range(20):
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            slow.sendall(f"GET /{TOKEN}/ HTTP/1.1\r\nHost: 127".encode())
+        assert server.ask(f"/{TOKEN}/")[0] == 200
+        assert len(server.json("block/sessions")["sessions"]) == 1
 
 
 @pytest.mark.parametrize(
     "path",
     [
+        "..%2f..%2f..%2f..%2fetc%2fpasswd",
+        "..%5c..%5ccalls.db/",
+        "%2e%2e/%2e%2e/etc/passwd",
+        "{id}%00/",
+        "{id}/../../calls.db",
+        "{id}/block/1/session",
+        "{id}/block/0/session/../../../calls.db",
+        "{id}/block/0/rows/%F0%9F%94%91",
+        "{id}/block/0/rows/٣",
+        "{id}/block/0/rows/99999999999999999999",
+        "{id}/block/0/__class__",
+        "{id}/block/0/sound/__proto__/0",
+        "file:///etc/passwd/",
         "../calls.db/",
         "%2e%2e%2fcalls.db/",
         "%2Fetc%2Fpasswd/",
@@ -96,7 +186,8 @@ def test_others_are_refused(server: Server, path: str, method: str, headers: dic
 )
 def test_no_address_leads_to_another_file(server: Server, path: str) -> None:
     (session,) = server.json("block/sessions")["sessions"]
-    code, _, body = server.ask(f"/{TOKEN}/{path.replace('{id}', session['id'])}")
+    asked = quote(path.replace("{id}", session["id"]), safe="/%:.")
+    code, _, body = server.ask(f"/{TOKEN}/{asked}")
     assert code in (404, 307, 403)
     assert b"root:" not in body
     assert b"SQLite" not in body

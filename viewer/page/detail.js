@@ -73,7 +73,7 @@ class Detail {
     const row = await session.row(place);
     if (run !== this.run) return;
     const seq = session.seq.data[place];
-    const entry = JSON.parse(row.json);
+    const { entry, payload } = entryOf(row.json);
     const head = make("div", "detail-head");
     fill(
       head,
@@ -117,7 +117,7 @@ class Detail {
     );
     const content = make("p", "detail-content", row.content);
     const chain = make("div", "chain");
-    fill(this.box, head, content, facts, tools, chain, make("h4", "", "The entry"), jsonText(JSON.stringify(entry.payload) === undefined ? "null" : payloadOf(row.json)));
+    fill(this.box, head, content, facts, tools, chain, make("h4", "", "The entry"), jsonText(payload));
     this.box.scrollTop = 0;
     await this.showChain(session, place, chain, run);
   }
@@ -215,12 +215,15 @@ function roleOf(session, place, otherwise) {
   return kind === "frame_in" || kind === "frame_out" ? "the frame beneath" : otherwise;
 }
 
-/** The payload in an entry's JSON, to the letter. @param {string} json */
-function payloadOf(json) {
+/**
+ * The columns of an entry, and the payload among them to the letter: a number in it may be one that JavaScript has not.
+ * @param {string} json
+ */
+function entryOf(json) {
   // "payload" stands before "flags" and "digest", which are a number and hexadecimal.
   const begin = json.indexOf(', "payload": ') + 13;
   const end = json.lastIndexOf(', "flags": ');
-  return begin > 12 && end > begin ? json.slice(begin, end) : json;
+  return { entry: JSON.parse(json.slice(0, begin) + "null" + json.slice(end)), payload: json.slice(begin, end) };
 }
 
 /** Order of events as Markdown, for an issue. @param {Session} session @param {number} place @param {[number, number] | null} range */
