@@ -234,9 +234,13 @@ class Gathering:
             begin = Fold(self._states[number])
         return state_block(begin, number * EVERY, self._some(number * EVERY, EVERY))
 
-    def first_blocks(self) -> Iterator[tuple[str, Any]]:
-        """What is drawn first, by its name, once the session was read whole."""
-        yield "session", self.session()
+    def first_blocks(self, session: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """What is drawn first, by its name, once the session was read whole.
+
+        Args:
+            session: what `session` gave then.
+        """
+        yield "session", session
         for lane in LANES:
             yield f"peaks/{lane}", self.sound.peaks(lane)
         for number in range(-(-len(self._lines) // LINES)):

@@ -78,6 +78,10 @@ def page_of(
     gathered = [
         Gathering(str(number), DraftSource(draft), SessionSound(audio)) for number, draft in enumerate(drafts)
     ]
+    told: list[dict[str, Any]] = []
+    for one in gathered:
+        one.advance()
+        told.append(one.session())
     head = {
         "served": False,
         "store": store,
@@ -88,8 +92,9 @@ def page_of(
                 "id": one.source.header.id,
                 "of": redacted_from(one.source.header.source),  # by which links may call it
                 "number": number,
+                "problems": len(session["problems"]),
             }
-            for number, one in enumerate(gathered, 1)
+            for number, (one, session) in enumerate(zip(gathered, told, strict=True), 1)
         ],
         "notices": [one.facts() for one in (*redaction_notes([draft.header for draft in drafts]), *notes)],
         "comparison": comparison,
@@ -98,11 +103,9 @@ def page_of(
     page = skeleton(f"{drafts[0].header.id[:8]} · realtape", served=False)
     yield page.before
     yield packed("head", head)
-    for one in gathered:
-        one.advance()
     # First what is asked for first: the page is drawn while the browser still reads the rest.
-    for one in gathered:
-        for name, content in one.first_blocks():
+    for one, session in zip(gathered, told, strict=True):
+        for name, content in one.first_blocks(session):
             yield packed(f"{one.key}/{name}", content)
     for one in gathered:
         for name, content in one.later_blocks():

@@ -8,7 +8,7 @@ from typing import Any
 from ..lab.invariants import Violation
 from ..schema import Entry, Kind
 from ..session import is_failure, row_of
-from ..session.fields import facts_of, mapping, text_of
+from ..session.fields import facts_of, mapping, server_message, text_of, unwrapped
 
 MOST = 500
 """Problems of a kind that are told."""
@@ -16,6 +16,7 @@ MOST = 500
 OVERLONG_MS = 2_000
 """A wait for an answer from which on it is one."""
 
+_FAILED = frozenset({"failed", "incomplete"})
 _FAILED_TRANSCRIPTION = "conversation.item.input_audio_transcription.failed"
 
 
@@ -24,14 +25,19 @@ class Problems:
 
     def __init__(self) -> None:
         self._seen: list[dict[str, Any]] = []
+        self._responses: dict[int, str] = {}  # which of these is the end of which response
         self._at_ns: dict[int, int] = {}
 
     def read(self, entry: Entry) -> None:
         """The next entry."""
         if is_failure(entry):
             row = row_of(entry)
-            what = {Kind.GAP: "gap", Kind.FAULT: "fault"}.get(Kind(entry.kind), "error")
-            self._note(what, row.content if entry.type == "error" else f"{row.title} {row.content}", entry)
+            what = {str(Kind.GAP): "gap", str(Kind.FAULT): "fault"}.get(entry.kind, "error")
+            message = _message_of(entry)
+            if message and self._is_told(message, entry):  # the event that this message became
+                return
+            self._note(what, message or f"{row.title} {row.content}", entry)
+            self._responses.update({len(self._seen) - 1: one for one in [_failed_response(entry)] if one})
         elif entry.kind == Kind.RECEIVED and _FAILED_TRANSCRIPTION in entry.payload:
             facts = facts_of(entry)
             if text_of(facts.get("type")) == _FAILED_TRANSCRIPTION:
@@ -54,7 +60,13 @@ class Problems:
         Args:
             derived: the session's story.
         """
-        return sorted([*self._seen, *_derived(derived)], key=lambda one: one["at_ns"] or 0)[: 4 * MOST]
+        failed = {one["response_id"] for one in derived["responses"] if one["status"] in _FAILED}
+        seen = [one for place, one in enumerate(self._seen) if self._responses.get(place) not in failed]
+        return sorted([*seen, *_derived(derived)], key=lambda one: one["at_ns"] or 0)[: 4 * MOST]
+
+    def _is_told(self, message: str, entry: Entry) -> bool:
+        last = self._seen[-1] if self._seen else None
+        return last is not None and last["text"] == message and last["seq"] == entry.seq - 1
 
     def _note(self, what: str, text: str, entry: Entry) -> None:
         self._add(what, text, entry.seq, entry.at_ns)
@@ -62,6 +74,23 @@ class Problems:
     def _add(self, what: str, text: str, seq: int | None, at_ns: int) -> None:
         if len(self._seen) < MOST:
             self._seen.append(problem(what, text, seq, at_ns))
+
+
+def _message_of(entry: Entry) -> str:
+    """What an error says, in words, with its code; empty: it is none, or says nothing."""
+    facts = facts_of(entry)
+    if entry.kind != Kind.RECEIVED or "error" not in (entry.type, facts.get("type")):
+        return ""
+    error = unwrapped(facts.get("error"))
+    said = (text_of(error.get("message")), text_of(error.get("code")))
+    return " · ".join(one for one in said if one)
+
+
+def _failed_response(entry: Entry) -> str:
+    """The response that ends with an entry; empty: it is no such end."""
+    message = server_message(entry) or {}
+    done = message.get("response") if message.get("type") == "response.done" else None
+    return text_of(mapping(done).get("id"))
 
 
 def problem(
@@ -73,7 +102,7 @@ def problem(
 
 def _derived(story: dict[str, Any]) -> Iterable[dict[str, Any]]:
     for one in story["responses"]:
-        if one["status"] in ("failed", "incomplete"):
+        if one["status"] in _FAILED:
             reason = f": {one['reason']}" if one["reason"] else ""
             yield problem(
                 f"response {one['status']}", f"{one['response_id']}{reason}", one["seq"], one["began_ns"]

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from realtape.schema import Entry
+from realtape.schema import Entry, Kind, Status
+from realtape.schema.codec import to_json
 from realtape.schema.log import locate
-from realtape.session.drafts import write_drafts
+from realtape.session.drafts import Draft, write_drafts
+from realtape.session.fields import mapping, payload
 from realtape.session.fixture import read_fixture
 from realtape.session.redaction import redacted
 from realtape.viewer import AudioKept, write_comparison, write_page
@@ -30,6 +32,8 @@ from support.calls_to_see import (
     known_call,
     odd_call,
 )
+from support.depths import framed
+from support.fixtures import header, numbered
 from support.view_socket import TOKEN, serving
 
 pytestmark = pytest.mark.browser
@@ -397,6 +401,57 @@ def test_what_is_odd_stays_text_too(chromium: Any, tmp_path: Path) -> None:
         assert page.of("[window.hacked, {}.polluted, [].polluted, ''.polluted]") == [None] * 4
         assert page.said == []
         assert len({url.partition("#")[0] for url in page.asked}) == 1
+
+
+def test_a_capture_of_frames_alone_is_seen_and_heard(chromium: Any, tmp_path: Path) -> None:
+    """Frames of a known protocol are followed by what they come to, and give words, lanes and states; no less
+    sound than the application got. Of an unknown one there are frames, and nothing fails."""
+    (demo,) = read_fixture(FIXTURES / "demo")
+    opaque = Draft(header(), Status.CLOSED, numbered(*foreign_frames(), step_ns=100 * MS), {}).sealed()
+    write_page([framed(demo).sealed(), opaque], tmp_path / "frames.html", store="frames.db")
+    with opened(chromium, tmp_path / "frames.html") as page:
+        page.until("page.session.length === page.session.facts.entries")
+        assert "Your train leaves at" in text_of(page, ".conversation")
+        voices = page.of("page.session.facts.sound.lanes.model.map((one) => one.length)")
+        sound = b"".join(
+            demo.bytes_at(*mapping(payload(one)["data"])["at"]) for one in demo.entries if one.type == "audio"
+        )
+        assert sum(voices) >= len(sound), "what was never given to the application came, too"
+        assert page.of("page.session.peaks.model.length") > 100
+        frame = page.of("page.session.names.indexOf('frame_in')")
+        place = page.of("page.session.kind.data.indexOf(argument)", frame)
+        page.of("page.choose(argument)", place)
+        page.until("document.querySelector('.detail-head h3')")
+        derived = page.of("Array.from(page.session.marks.data).findIndex((mark) => mark & 16)")
+        page.of("await page.detail.show(page.session, argument)", derived)
+        assert "what the frame before it comes to" in text_of(page, ".detail .facts")
+        page.of("page.seek(page.session.durationNs)")
+        page.page.get_by_role("button", name="State").click()
+        page.until("document.querySelector('.state .told')?.textContent.includes('as the server says')")
+        assert "Answer briefly." in text_of(page, ".state .json")
+
+        page.page.get_by_label("Session").select_option("1")
+        page.until("page.session.key === '1' && page.session.length === page.session.facts.entries")
+        assert page.of("page.session.facts.story.connections.length") == 1
+        page.page.get_by_role("button", name="Every entry").click()
+        page.until("document.querySelectorAll('.row .title').length === page.session.length")
+        for place in range(len(opaque.entries)):
+            page.of("await page.detail.show(page.session, argument)", place)
+        page.of("page.player.play()")
+        page.until("!page.player.playing")
+        assert page.said == []
+
+
+def foreign_frames() -> list[Entry]:
+    """Of a protocol that no table of ours knows: words, bytes, and nothing."""
+    texts = ("hi", "<hello xmlns='x'/>", '{"op": 7, "d": {"heartbeat": 1}}', "[1, 2", "")
+    frames = [{"$": "frame", "opcode": "text", "pieces": [text]} for text in texts]
+    kinds = [Kind.FRAME_IN, Kind.FRAME_OUT] * 3
+    told = [Entry(0, 0, 0, 0, kind, connection=1, payload="{}") for kind in (Kind.SOCKET, Kind.SOCKET_OPENED)]
+    return told + [
+        Entry(0, 0, 0, 0, kind, connection=1, payload=to_json(frame))
+        for kind, frame in zip(kinds, frames, strict=False)
+    ]
 
 
 def test_view_lists_sessions_and_opens_one_by_the_same_script(chromium: Any, address: str) -> None:

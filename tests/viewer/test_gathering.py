@@ -36,7 +36,7 @@ def gathered(source: DraftSource) -> Gathering:
 
 def blocks_of(gathering: Gathering) -> dict[str, Any]:
     """By name: JSON as it is read again, and bytes."""
-    blocks = [*gathering.first_blocks(), *gathering.later_blocks()]
+    blocks = [*gathering.first_blocks(gathering.session()), *gathering.later_blocks()]
     return {name: one if isinstance(one, bytes) else json.loads(json.dumps(one)) for name, one in blocks}
 
 

@@ -46,7 +46,7 @@ class Page {
     });
     this.conversation = new Conversation({ seek: (ns) => this.seek(ns), choose: (seq) => this.choose(this.session.placeOf(seq)) });
     this.state = new StateView({ choose: (seq) => this.choose(this.session.placeOf(seq)) });
-    this.problems = new Problems((one) => this.goTo(one));
+    this.problems = new Problems((one) => this.goTo(one), (key) => this.changeSession(key));
     this.help = new Help();
     this.found = make("span", "found");
     this.found.setAttribute("role", "status");
@@ -130,7 +130,7 @@ class Page {
     fill(tracks, this.labels, this.lanes.box);
     fill(stage, strip, tracks, this.buildTransport(mixer));
     this.filterField.type = "search";
-    this.filterField.placeholder = "Filter: type=function_call, text~platform, any word";
+    this.filterField.placeholder = "Filter: tool=NAME, text~WORD, any word";
     this.filterField.setAttribute("aria-label", `Filter: ${FILTER_WORDS}`);
     this.filterField.addEventListener("input", () => {
       clearTimeout(this.typing);
@@ -173,7 +173,7 @@ class Page {
     this.pick.setAttribute("aria-label", "Session");
     const sessions = this.head.comparison ? [] : this.head.sessions;
     for (const one of sessions) {
-      const option = make("option", "", `${one.number}. ${shortId(one.id)}`);
+      const option = make("option", "", `${one.number}. ${shortId(one.id)}${one.problems ? ` · ${problemsText(one.problems)}` : ""}`);
       option.value = one.key;
       this.pick.append(option);
     }
@@ -255,6 +255,7 @@ class Page {
     this.state.place = -1;
     const compared = this.head.comparison;
     this.problems.show(compared ? [...compared.problems.map((/** @type {any} */ one) => ({ ...one, seq: this.side.name === "A" ? one.seq_a : one.seq_b, at_ns: this.side.name === "A" ? one.at_a : one.at_b })), ...facts.problems] : facts.problems);
+    this.problems.showOthers(compared ? [] : this.head.sessions.filter((/** @type {any} */ one) => one.problems && one.key !== this.session.key));
     const started = new Date(facts.started_ns / 1e6);
     const labels = Object.entries(facts.labels).map(([name, value]) => make("span", "label", `${name}=${value}`));
     fill(

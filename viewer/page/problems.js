@@ -2,9 +2,12 @@
 // Problems: what is wrong with the session comes first.
 
 class Problems {
-  /** @param {(problem: any) => void} go */
-  constructor(go) {
+  /** @param {(problem: any) => void} go @param {(key: string) => void} change to another session of the page */
+  constructor(go, change) {
     this.go = go;
+    this.change = change;
+    /** @type {any[]} the other sessions that have any */
+    this.others = [];
     this.box = make("section", "problems");
     this.box.setAttribute("aria-label", "Problems");
     /** @type {any[]} */
@@ -20,11 +23,27 @@ class Problems {
     this.draw();
   }
 
+  /** @param {any[]} sessions */
+  showOthers(sessions) {
+    this.others = sessions;
+    this.draw();
+  }
+
+  /** Those of the other sessions of a chain, or null. */
+  elsewhere() {
+    if (!this.others.length) return null;
+    const line = make("div", "others");
+    line.append("Elsewhere:");
+    for (const one of this.others)
+      line.append(button("", `session ${one.number}: ${problemsText(one.problems)}`, "Show that session", () => this.change(one.key)));
+    return line;
+  }
+
   draw() {
     this.box.hidden = false;
     if (!this.all.length) {
-      fill(this.box, make("p", "well", "Nothing failed, nothing was lost, and every rule holds that can be checked."));
-      return;
+      const well = "Nothing failed, nothing was lost, and every rule holds that can be checked.";
+      return fill(this.box, make("p", "well", well), this.elsewhere());
     }
     const few = 3;
     const list = make("ul");
@@ -46,12 +65,12 @@ class Problems {
       list.append(item);
     });
     const count = this.all.length;
-    const head = make("h2", "", count === 1 ? "1 problem" : `${countText(count)} problems`);
+    const head = make("h2", "", problemsText(count));
     const more = count > few && button("more", this.open ? "Show fewer" : `Show all ${countText(count)}`, "All problems, or the first", () => {
       this.open = !this.open;
       this.draw();
     });
-    fill(this.box, head, list, more);
+    fill(this.box, head, list, more, this.elsewhere());
     this.mark();
   }
 
@@ -70,4 +89,9 @@ class Problems {
     this.mark();
     this.go(this.all[this.at]);
   }
+}
+
+/** @param {number} count */
+function problemsText(count) {
+  return count === 1 ? "1 problem" : `${countText(count)} problems`;
 }
