@@ -13,19 +13,18 @@ from typing import Any
 
 from ..session import SoundFormats
 from ..session.fields import mapping, sequence, text_of
-from ..session.messages import SPEECH_STARTED, ids_in
+from ..session.messages import ids_in
+from ..session.response_requests import (
+    COMMITTED,
+    REFUSED_BY_CODE,
+    ResponseRequest,
+    ResponseRequests,
+    is_out_of_band,
+)
 from .dialects import AnswerRow, Dialect, Message, first_at
 from .recorded import WireFrame
 
 ITEMS = frozenset({"conversation.item.added", "conversation.item.created", "conversation.item.done"})
-COMMITTED = "input_audio_buffer.committed"
-
-_BY_CODE = {
-    "conversation_already_has_active_response": "response.create",
-    "input_audio_buffer_commit_empty": "input_audio_buffer.commit",
-    "response_cancel_not_active": "response.cancel",
-}
-"""What an error refuses that names no frame."""
 
 _UNANSWERED = frozenset({"response.cancel", "output_audio_buffer.clear"})
 """What may bring nothing, for it came too late."""
@@ -217,10 +216,7 @@ class _Conversation(_Pairing):
         super().__init__(frames, dialect)
         self._refused = {**self._refusals(), **(refused or {})}
         self._item_gates: dict[str, Gate] = {}
-        self._spoken: set[str] = set()  # items that the user's speech made
-        self._voice_commits: list[int] = []  # places of commits by VAD that no response has followed yet
-        self._own_responses: list[int] = []  # places of responses that are the server's own
-        self._creates_itself = True
+        self._requests = ResponseRequests()
 
     def _refusals(self) -> dict[int, int]:
         """Place of an error → of the client's frame that it refuses."""
@@ -241,7 +237,7 @@ class _Conversation(_Pairing):
                 if event_id in by_event:
                     found[place] = by_event[event_id]
                 continue
-            wanted = _BY_CODE.get(text_of(error.get("code")))
+            wanted = REFUSED_BY_CODE.get(text_of(error.get("code")))
             refused = set(found.values())
             earlier = (
                 one
@@ -263,7 +259,7 @@ class _Conversation(_Pairing):
             if not frame.inbound or frame.type != "error" or place in self._refused:
                 continue
             error = mapping((frame.message or {}).get("error"))
-            if isinstance(error.get("event_id"), str) or text_of(error.get("code")) in _BY_CODE:
+            if isinstance(error.get("event_id"), str) or text_of(error.get("code")) in REFUSED_BY_CODE:
                 continue
             one = next((one for one in reversed(left) if one < place), None)
             if one is not None:
@@ -274,12 +270,14 @@ class _Conversation(_Pairing):
     def sent(self, place: int, frame: WireFrame) -> None:
         if place in self._refused.values():
             self.open.remove(place)  # its answer is the error
-        if frame.type == "session.update":
-            self._tell_detection(mapping((frame.message or {}).get("session")))
+            if frame.type == "response.create":
+                return
+        self._requests.sent(place, frame.message or {})
 
     def gate(self, place: int, frame: WireFrame) -> Gate:
         message = frame.message or {}
         type = frame.type
+        self._requests.came(place, message)
         if type == "error":
             return self._error(place, message)
         if type in ITEMS:
@@ -289,13 +287,9 @@ class _Conversation(_Pairing):
         if type == "response.done":
             return self._done(mapping(message.get("response")))
         if type == COMMITTED:
-            return self._committed(place, message)
+            return self._committed(message)
         if type == "response.output_item.added":
             self._item_gates.setdefault(text_of(mapping(message.get("item")).get("id")), OPEN)
-        if type == SPEECH_STARTED:
-            self._spoken.add(text_of(message.get("item_id")))
-        if type in ("session.created", "session.updated"):
-            self._tell_detection(mapping(message.get("session")))
         if type in self.dialect.hears:
             return Gate(heard_ms=1.0)
         if type == "output_audio_buffer.cleared" and self.first_open(("output_audio_buffer.clear",)) is None:
@@ -303,30 +297,18 @@ class _Conversation(_Pairing):
         return self.by_rows(frame) or OPEN
 
     def settled(self, gates: list[Gate]) -> list[Gate]:
-        """A request for a response that nothing answered was answered by the response after it that was
-        taken for the server's own: what was committed by VAD brought none."""
-        for place in [place for place in self.open if self.frames[place].type == "response.create"]:
-            own = next((one for one in self._own_responses if one > place), None)
-            if own is not None:
-                self._own_responses.remove(own)
-                gate = gates[own]
-                gates[own] = Gate(place, 0, 0.0, gate.made, gate.named)
+        """A request for a response that nothing answered was answered by one that was taken for the server's
+        own."""
+        for place, request in self._requests.settled():
+            gate = gates[place]
+            gates[place] = Gate(request.place, 0, 0.0, gate.made, gate.named)
         return gates
-
-    def _tell_detection(self, session: Message) -> None:
-        """Whether the server makes responses by itself where the user has spoken."""
-        sides = (mapping(mapping(session.get("audio")).get("input")), session)
-        for side in sides:
-            if "turn_detection" in side:
-                told = mapping(side["turn_detection"])
-                self._creates_itself = bool(told) and told.get("create_response") is not False
-                return
 
     def _error(self, place: int, message: Message) -> Gate:
         refused = self._refused.get(place)
         if refused is not None:
             return Gate(refused)
-        wanted = _BY_CODE.get(text_of(mapping(message.get("error")).get("code")))
+        wanted = REFUSED_BY_CODE.get(text_of(mapping(message.get("error")).get("code")))
         return Gate(implies={"type": wanted}) if wanted else OPEN
 
     def _item(self, message: Message) -> Gate:
@@ -339,7 +321,7 @@ class _Conversation(_Pairing):
         return Gate(known.answers)
 
     def _item_asked(self, item: Message, name: str) -> Gate:
-        if name in self._spoken:
+        if self._requests.is_spoken(name):
             return OPEN
         creates = [place for place in self.open if self.frames[place].type == "conversation.item.create"]
         asked = {place: mapping((self.frames[place].message or {}).get("item")) for place in creates}
@@ -360,29 +342,15 @@ class _Conversation(_Pairing):
         return Gate(implies={"type": "conversation.item.create", "item": kept})
 
     def _created(self, place: int, response: Message) -> Gate:
-        creates = [one for one in self.open if self.frames[one].type == "response.create"]
-        asked = {one: mapping((self.frames[one].message or {}).get("response")) for one in creates}
-        metadata = response.get("metadata")
-        if metadata:
-            for one, options in asked.items():
-                if options.get("metadata") == metadata:
-                    return self.answered(one)
-        beside = "conversation_id" in response and response["conversation_id"] is None
-        if beside:
-            for one, options in asked.items():
-                if options.get("conversation") == "none":
-                    return self.answered(one)
-        within = [one for one, options in asked.items() if options.get("conversation") != "none"]
-        spoken = self._voice_commits[0] if self._voice_commits else None
-        if within and (spoken is None or within[0] < spoken):
-            return self.answered(within[0])
-        if spoken is not None:
-            self._voice_commits.clear()
-            self._own_responses.append(place)
+        found = self._requests.answered(place, response)
+        if isinstance(found, ResponseRequest):
+            return self.answered(found.place)
+        if found is not None:
             return Gate(heard_ms=1.0)
         asking: Message = {"type": "response.create"}
+        metadata = response.get("metadata")
         options = {"metadata": metadata} if metadata else {}
-        if beside:
+        if is_out_of_band(response):
             options["conversation"] = "none"
         return Gate(implies={**asking, "response": options} if options else asking)
 
@@ -400,12 +368,10 @@ class _Conversation(_Pairing):
             return self.answered(place)
         return Gate(implies={"type": "response.cancel"})
 
-    def _committed(self, place: int, message: Message) -> Gate:
+    def _committed(self, message: Message) -> Gate:
         name = text_of(message.get("item_id"))
-        if name in self._spoken:
+        if self._requests.is_spoken(name):
             self._item_gates.setdefault(name, OPEN)
-            if self._creates_itself:
-                self._voice_commits.append(place)
             return Gate(heard_ms=1.0)
         commit = self.first_open(("input_audio_buffer.commit",))
         gate = (

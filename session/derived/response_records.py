@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from ..fields import mapping, text_of
-from ..messages import SPEECH_STARTED, ids_in
+from ..messages import SESSION_TOLD, ids_in
+from ..response_requests import COMMITTED, ResponseRequests, is_out_of_band
 from .exchange import Exchanged
 from .token_counts import TokenCounts
 
@@ -18,9 +19,6 @@ the application; or nothing that anybody sent, such as the server's own reminder
 
 ANNOUNCEMENTS = frozenset({"response.created", "response.output_item.added", "response.content_part.added"})
 """What says that something will come, and brings nothing yet."""
-
-ACTIVE = "conversation_already_has_active_response"
-"""The provider's error code for a `response.create` that came while a response was active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,55 +72,47 @@ class Ask(NamedTuple):
     Attributes:
         by: what it is.
         seq, at_ns: of the entry.
-        options: of a `response.create`.
-        event_id: the client's.
     """
 
     by: AskedBy
     seq: int
     at_ns: int
-    options: Mapping[str, Any]
-    event_id: str = ""
 
 
 class Asks:
-    """Which request, or speech, a response answers: by what it repeats of it, else the oldest one."""
+    """What a response answers: `ResponseRequests` says which request, and this what had asked for that."""
 
     def __init__(self) -> None:
-        self._asked: list[Ask] = []
-        self._spoken: Ask | None = None  # committed by the server, which answers by itself
+        self._requests = ResponseRequests()
+        self._asks: dict[int, Ask] = {}  # by the entry, those that are open
         self._made: AskedBy | None = None  # the last item, of which no response has been asked for
         self._heard = False  # the user was heard since the last response
         self._tells = False  # the server says what it hears
-        self._by_voice: set[str] = set()
-        self._answers_voice = True
 
     def read(self, one: Exchanged) -> None:
         """The next message."""
         if not one.by_server:
             self._sent(one)
-        elif one.type == SPEECH_STARTED:
-            self._by_voice.add(text_of(one.message.get("item_id")))
-        elif one.type == "input_audio_buffer.committed":
+            return
+        self._requests.came(one.entry.seq, one.message)
+        if one.type == COMMITTED:
             self._tells = True
-            if text_of(one.message.get("item_id")) in self._by_voice and self._answers_voice:
-                self._spoken = self._spoken or Ask("speech", one.entry.seq, one.entry.at_ns, {})
-        elif one.type in ("session.created", "session.updated"):
+            self._asks[one.entry.seq] = Ask("speech", one.entry.seq, one.entry.at_ns)
+        elif one.type in SESSION_TOLD:
             self._tells = True
-            self._detect(mapping(one.message.get("session")))
         elif one.type == "error":
-            self._refuse(mapping(one.message.get("error")))
+            self._requests.refuse(mapping(one.message.get("error")))
 
-    def answered_by(self, response: Mapping[str, Any]) -> Ask | None:
+    def answered_by(self, one: Exchanged) -> Ask | None:
         """What a response that begins answers; that is not open any more."""
         heard, self._heard = self._heard, False
-        ask = self._asked_for(response)
-        if ask is not None:
-            self._asked.remove(ask)
-        elif self._spoken is not None:
-            ask, self._spoken = self._spoken, None
-        elif heard and not self._tells:
-            return Ask("speech", -1, -1, {})
+        found = self._requests.answered(one.entry.seq, mapping(one.message.get("response")))
+        if found is not None:
+            ask = self._asks[found if isinstance(found, int) else found.place]
+        else:
+            ask = Ask("speech", -1, -1) if heard and not self._tells else None
+        left = {*self._requests.heard, *(request.place for request in self._requests.open)}
+        self._asks = {seq: asked for seq, asked in self._asks.items() if seq in left}
         return ask
 
     @property
@@ -130,20 +120,8 @@ class Asks:
         """Whether the log would tell if anybody had asked."""
         return self._tells
 
-    def _asked_for(self, response: Mapping[str, Any]) -> Ask | None:
-        metadata = response.get("metadata")
-        if metadata:
-            for ask in self._asked:
-                if ask.options.get("metadata") == metadata:
-                    return ask
-        beside = is_out_of_band(response)
-        for ask in self._asked:
-            if (ask.options.get("conversation") == "none") == beside:
-                # The server answered first what it heard before.
-                return None if self._spoken is not None and self._spoken.seq < ask.seq else ask
-        return None
-
     def _sent(self, one: Exchanged) -> None:
+        self._requests.sent(one.entry.seq, one.message)
         item = mapping(one.message.get("item"))
         if one.type == "conversation.item.create":
             if item.get("type") == "function_call_output":
@@ -156,25 +134,7 @@ class Asks:
             self._heard = True
         elif one.type == "response.create":
             by, self._made = self._made or "application", None
-            options, event_id = mapping(one.message.get("response")), text_of(one.message.get("event_id"))
-            self._asked.append(Ask(by, one.entry.seq, one.entry.at_ns, options, event_id))
-        elif one.type == "session.update":
-            self._detect(mapping(one.message.get("session")))
-
-    def _refuse(self, error: Mapping[str, Any]) -> None:
-        named = text_of(error.get("event_id"))
-        if named:
-            self._asked = [ask for ask in self._asked if ask.event_id != named]
-        elif error.get("code") == ACTIVE and self._asked:
-            self._asked.pop()
-
-    def _detect(self, session: Mapping[str, Any]) -> None:
-        """Whether the server answers by itself what it hears."""
-        for side in (mapping(mapping(session.get("audio")).get("input")), session):
-            if "turn_detection" in side:
-                told = mapping(side["turn_detection"])
-                self._answers_voice = bool(told) and told.get("create_response") is not False
-                return
+            self._asks[one.entry.seq] = Ask(by, one.entry.seq, one.entry.at_ns)
 
 
 @dataclass
@@ -237,7 +197,7 @@ class Responses:
 
     def _begin(self, one: Exchanged) -> None:
         response = mapping(one.message.get("response"))
-        ask = self.asks.answered_by(response)
+        ask = self.asks.answered_by(one)
         known = ask is not None and ask.seq >= 0
         asked_by: AskedBy | None = ask.by if ask is not None else "server" if self.asks.tells else None
         record: dict[str, Any] = {
@@ -288,11 +248,6 @@ class Responses:
         if one.type == "response.output_audio.delta":
             found.record.setdefault("first_sound_ns", one.entry.at_ns)
             found.sound_ms += sound_ms
-
-
-def is_out_of_band(response: Mapping[str, Any]) -> bool:
-    """Whether a response is beside the conversation: its `conversation_id` is null."""
-    return "conversation_id" in response and response["conversation_id"] is None
 
 
 def _is_made(type: str, item: Mapping[str, Any]) -> bool:

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from ..fields import mapping, sequence, text_of
 from ..messages import SPEECH_STARTED, SPEECH_STOPPED
+from ..response_requests import is_out_of_band
 from .exchange import Exchanged
-from .response_records import is_out_of_band
 from .transcripts import TRANSCRIBED
 from .user_sound import Span, UserSound
 

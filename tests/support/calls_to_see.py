@@ -181,8 +181,8 @@ def odd_call() -> Draft:
     entries: list[Entry] = []
     for what in ODD_TEXTS:
         inner = {what: what, "polluted": "yes", "__proto__": {"polluted": "yes"}}
-        item = {"item_id": what, "type": "message", "role": what, "status": what, **inner}
-        item["content"] = [{"type": "text", "text": what, "transcript": what}]
+        content = [{"type": "text", "text": what, "transcript": what}]
+        item = {"item_id": what, "type": "message", "role": what, "status": what, "content": content, **inner}
         done = {"id": what, "status": "failed", "status_details": {"error": {"message": what, "code": what}}}
         call = {"call_id": what, "name": what, "arguments": what}
         entries += [
