@@ -1,4 +1,6 @@
-"""A driven replay: the recorded user comes again, through the real session's own methods."""
+"""A driven replay: the recorded user comes again, through the real session's own methods.
+
+Recorded over a socket, in real time. Where nobody closes, a replay on an ordinary loop waits for it."""
 
 from __future__ import annotations
 
@@ -22,8 +24,6 @@ from realtape.schema import same
 from realtape.session import Recording
 from realtape.session.stimuli import Stimulus, stimuli
 from support.conversation import Told, record, replaying
-
-pytestmark = pytest.mark.real_time
 
 LONG = " ".join(["I have a lot to say about trains."] * 12)
 
@@ -84,8 +84,12 @@ SCRIPT = Script(
 )
 
 
-@pytest.mark.parametrize("run", [asyncio.run, virtual_loop.run], ids=["ordinary loop", "virtual time"])
-def test_a_driven_replay_is_the_recorded_session(tmp_path: Path, run: Any) -> None:
+@pytest.mark.parametrize(
+    ("run", "closes"),
+    [(asyncio.run, True), (virtual_loop.run, False)],
+    ids=["ordinary loop", "virtual time"],
+)
+def test_a_driven_replay_is_the_recorded_session(tmp_path: Path, run: Any, closes: bool) -> None:
     store, told = tmp_path / "log.db", Told()
     recorded = asyncio.run(record(store, SCRIPT, timetable(), user))
 
@@ -94,7 +98,7 @@ def test_a_driven_replay_is_the_recorded_session(tmp_path: Path, run: Any) -> No
             agent = await stub_tools(timetable(), recording)  # takes the recorded time
         async with replaying(store, agent, told) as (session, model):
             calls = Calls(session)
-            did = await drive(session, model)
+            did = await drive(session, model, close=closes)
         return did, model.report, calls.names
 
     did, report, called = run(drives())
@@ -105,7 +109,7 @@ def test_a_driven_replay_is_the_recorded_session(tmp_path: Path, run: Any) -> No
         assert (report.early, report.late) == ((), ())
     assert same(told.history, recorded.history)
     assert same(told.heard, recorded.heard)
-    assert (did.sent, did.notes, did.raised) == (len(asyncio.run(recorded_stimuli(store))), (), ())
+    assert (did.sent, did.notes, did.raised) == (len(asyncio.run(recorded_stimuli(store))) + closes, (), ())
     assert set(called) == {"send_message", "send_audio", "interrupt"}
     assert [called.count(name) for name in ("send_message", "interrupt")] == [1, 1]
 
@@ -135,7 +139,7 @@ def test_the_session_is_closed_where_it_was_if_that_is_asked(tmp_path: Path) -> 
     assert same(told.heard, recorded.heard)
 
 
-async def test_approvals_are_given_and_denied_as_they_were(tmp_path: Path) -> None:
+def test_approvals_are_given_and_denied_as_they_were(tmp_path: Path) -> None:
     ran: list[str] = []
 
     def agent() -> RealtimeAgent[Any]:
@@ -166,15 +170,20 @@ async def test_approvals_are_given_and_denied_as_they_were(tmp_path: Path) -> No
         await told.until_turn(5)
 
     store, told = tmp_path / "log.db", Told()
-    recorded = await record(store, script, agent(), asks, answer=decide)
+    recorded = asyncio.run(record(store, script, agent(), asks, answer=decide))
     assert ran == ["1 seats", "2 seats"]
     rejections = ("Tool execution was not approved.", "Nine are too many.")
-    async with replaying(store, agent(), told) as (session, model):
-        await drive(session, model, rejections=rejections)
+
+    async def drives() -> tuple[Any, Any]:
+        async with replaying(store, agent(), told) as (session, model):
+            await drive(session, model, rejections=rejections)
+        return session, model.report
+
+    session, report = virtual_loop.run(drives())
     assert ran == ["1 seats", "2 seats"] * 2
-    assert not model.report.divergences
-    assert model.report.unsent == 0
-    assert [one.type for one in model.report.unchecked] == ["close"]  # which was left to the caller
+    assert not report.divergences
+    assert report.unsent == 0
+    assert [one.type for one in report.unchecked] == ["close"]  # which was left to the caller
     assert same(told.history, recorded.history)
     asked = [one["call_id"] for one in told.events if one["type"] == "tool_approval_required"]
     assert len(asked) == 3

@@ -1,4 +1,7 @@
-"""Stubbed tools answer as recorded: the replay matches, and the user's functions are never called."""
+"""Stubbed tools answer as recorded: the replay matches, and the user's functions are never called.
+
+Recorded over a socket, in real time; replayed on virtual time, where it is known at once that nobody
+closes."""
 
 from __future__ import annotations
 
@@ -7,16 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeSession
-from realtape.integrations.openai_agents import drive
+from realtape.integrations.openai_agents import ReplayModel, drive
 from realtape.provider import FunctionCall
+from realtape.replay import run
 from realtape.schema import same
 from support.backend import Backend, application, script, stubbed
 from support.conversation import Told, record, replaying
-
-pytestmark = pytest.mark.real_time
 
 COURSE = (
     FunctionCall("departure", {"destination": "Brno"}),
@@ -38,13 +39,22 @@ async def approve(session: RealtimeSession, event: Any) -> None:
     await session.approve_tool_call(event.call_id)
 
 
-async def test_a_replay_without_the_backend_matches(tmp_path: Path) -> None:
+def driven(store: Path, agent: RealtimeAgent[Any], told: Told) -> ReplayModel:
+    """A replay of it, with the tools stubbed, in which the user does as he did."""
+
+    async def drives() -> ReplayModel:
+        async with replaying(store, await stubbed(store, agent), told) as (session, model):
+            await drive(session, model)
+        return model
+
+    return run(drives())
+
+
+def test_a_replay_without_the_backend_matches(tmp_path: Path) -> None:
     store, told, backend = tmp_path / "log.db", Told(), Backend(reachable=True)
-    recorded = await record(store, script(*COURSE), application(backend), user, answer=approve)
+    recorded = asyncio.run(record(store, script(*COURSE), application(backend), user, answer=approve))
     assert backend.asked == ["Brno", "2 seats", "nothing", "2 booked", "Wien"]
-    agent = await stubbed(store, application(Backend(reachable=False)))
-    async with replaying(store, agent, told) as (session, model):
-        await drive(session, model)
+    model = driven(store, application(Backend(reachable=False)), told)
     report = model.report
     assert (report.unsent, report.changes, report.divergences) == (0, (), ())
     assert same(told.history, recorded.history)
@@ -57,7 +67,7 @@ async def test_a_replay_without_the_backend_matches(tmp_path: Path) -> None:
     )
 
 
-async def test_the_tools_of_mcp_servers_are_made_from_the_recorded_settings(tmp_path: Path) -> None:
+def test_the_tools_of_mcp_servers_are_made_from_the_recorded_settings(tmp_path: Path) -> None:
     calls = (FunctionCall("weather", {"city": "Oslo"}), FunctionCall("fare", {"seats": 1}))
 
     async def asks(session: RealtimeSession, told: Told) -> None:
@@ -65,32 +75,28 @@ async def test_the_tools_of_mcp_servers_are_made_from_the_recorded_settings(tmp_
         await told.until_turn(3)
 
     store, told, backend = tmp_path / "log.db", Told(), Backend(reachable=True)
-    recorded = await record(store, script(*calls), application(backend, remote=True), asks)
+    recorded = asyncio.run(record(store, script(*calls), application(backend, remote=True), asks))
     assert backend.asked[-2:] == ["weather", "1 seats"]
-    agent = await stubbed(store, application(Backend(reachable=False), remote=True))
-    async with replaying(store, agent, told) as (session, model):
-        await drive(session, model)
+    model = driven(store, application(Backend(reachable=False), remote=True), told)
     assert (model.report.changes, model.report.divergences) == ((), ())
     assert same(told.history, recorded.history)
 
 
-async def test_a_call_that_was_never_answered_is_not_answered(tmp_path: Path) -> None:
+def test_a_call_that_was_never_answered_is_not_answered(tmp_path: Path) -> None:
     async def leaves(session: RealtimeSession, told: Told) -> None:
         await session.send_message("To Brno!")
         while not any(one["type"] == "tool_start" for one in told.events):
             await asyncio.sleep(0.001)
 
     store, told = tmp_path / "log.db", Told()
-    await record(store, script(COURSE[0]), application(Backend(reachable=True)), leaves)
-    agent = await stubbed(store, application(Backend(reachable=False)))
-    async with replaying(store, agent, told) as (session, model):
-        await drive(session, model)
+    asyncio.run(record(store, script(COURSE[0]), application(Backend(reachable=True)), leaves))
+    model = driven(store, application(Backend(reachable=False)), told)
     assert not model.report.divergences
     assert [one["type"] for one in told.events].count("tool_start") == 1
     assert not [one for one in told.events if one["type"] == "tool_end"]
 
 
-async def test_a_policy_of_approval_sees_the_arguments_that_it_saw(tmp_path: Path) -> None:
+def test_a_policy_of_approval_sees_the_arguments_that_it_saw(tmp_path: Path) -> None:
     """The SDK does not ask a policy about arguments that validation changes: it wants an approval."""
     asked: list[Any] = []
 
@@ -113,11 +119,10 @@ async def test_a_policy_of_approval_sees_the_arguments_that_it_saw(tmp_path: Pat
 
     calls = (FunctionCall("fare", {"seats": 1}), FunctionCall("fare", {"seats": "2"}))
     store, told = tmp_path / "log.db", Told()
-    recorded = await record(store, script(*calls), agent(Backend(reachable=True)), asks, answer=approve)
+    real = agent(Backend(reachable=True))
+    recorded = asyncio.run(record(store, script(*calls), real, asks, answer=approve))
     seen, asked[:] = list(asked), []
-    stub = await stubbed(store, agent(Backend(reachable=False)))
-    async with replaying(store, stub, told) as (session, model):
-        await drive(session, model)
+    model = driven(store, agent(Backend(reachable=False)), told)
     assert asked == seen
     count: Callable[[Told], int] = lambda one: str(one.events).count("'tool_approval_required'")  # noqa: E731
     assert count(told) == count(recorded)
