@@ -67,7 +67,7 @@ def test_a_recording_is_the_same_as_itself(entries: Log) -> None:
         assert comparison.differences == ()
 
 
-@settings(max_examples=40)  # each writes a store; the test above needs none
+@settings(max_examples=12)  # each writes a store; the test above needs none
 @given(logs(), st.lists(st.booleans(), max_size=6), st.lists(st.booleans(), max_size=6))
 @example(conversation(), [False, True], [True, False, True])
 def test_a_recording_is_the_same_as_its_copy_with_other_segments(

@@ -65,7 +65,7 @@ def require_sound(original: Draft, variation: Variation, model_class: type[Any])
 
 @pytest.mark.parametrize("kind", ALL)
 def test_every_edit_of_the_demo_gives_a_session_that_could_have_happened(kind: Any) -> None:
-    @settings(max_examples=4, deadline=None, suppress_health_check=_SLOW)
+    @settings(max_examples=3, deadline=None, suppress_health_check=_SLOW)
     @given(variations(_DEMO, kinds=[kind], max_edits=1))
     def law(variation: Variation) -> None:
         require_sound(_DEMO, variation, SdkReplayModel)
@@ -73,7 +73,7 @@ def test_every_edit_of_the_demo_gives_a_session_that_could_have_happened(kind: A
     law()
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=_SLOW)
+@settings(max_examples=4, deadline=None, suppress_health_check=_SLOW)
 @given(variations(_DEMO, max_edits=4))
 def test_several_edits_one_after_another(variation: Variation) -> None:
     require_sound(_DEMO, variation, SdkReplayModel)
@@ -96,7 +96,7 @@ def recorded(provider: generated.Provider, program: generated.Program, store: Pa
     return asyncio.run(Recording.open(store)).drafts()
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=_SLOW)
+@settings(max_examples=4, deadline=None, suppress_health_check=_SLOW)
 @given(generated.providers(), generated.programs(calm=True), st.data())
 def test_of_generated_sessions(
     tmp_path_factory: pytest.TempPathFactory,

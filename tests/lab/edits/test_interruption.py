@@ -256,7 +256,7 @@ def test_what_was_heard_is_the_trackers() -> None:
     assert (found.item_id, found.elapsed_ms) == ("pre", 700.0)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(variations(overlapping(), kinds=["interrupt"], max_edits=1))
 def test_an_edit_that_does_not_fit_is_not_drawn(variation: Variation) -> None:
     assert len(variation.edits) <= 1

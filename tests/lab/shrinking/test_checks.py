@@ -64,7 +64,7 @@ def test_a_switchboard_has_no_problem_on_either_connection() -> None:
     assert [problems(draft) for draft in drafts] == [[], []]
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(providers(), programs())
 def test_generated_sessions_keep_the_rules_of_the_log(provider: Provider, program: Program) -> None:
     """Of the protocol their providers know nothing."""

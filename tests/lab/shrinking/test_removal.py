@@ -53,7 +53,7 @@ def check_law(needs: Needs, seqs: set[int], *, replays: bool = True) -> Draft:
     return sealed
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.data())
 def test_a_part_of_the_demo_could_have_happened(demo: Needs, data: st.DataObject) -> None:
     left = check_law(demo, some_of(demo.draft, data))
@@ -61,14 +61,14 @@ def test_a_part_of_the_demo_could_have_happened(demo: Needs, data: st.DataObject
     assert left == left.sealed()
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.data())
 def test_a_part_of_the_switchboard_could_have_happened(switchboard: list[Needs], data: st.DataObject) -> None:
     needs = data.draw(st.sampled_from(switchboard))
     check_law(needs, some_of(needs.draft, data))
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(providers(), programs(), st.data())
 def test_a_part_of_a_generated_session_could_have_happened(
     provider: Provider, program: Program, data: st.DataObject

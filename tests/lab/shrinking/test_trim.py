@@ -53,14 +53,14 @@ def check_stands_alone(draft: Draft, first: int, last: int) -> Trimmed:
     return found
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(st.data())
 def test_any_stretch_of_the_demo_stands_alone(demo: Draft, data: st.DataObject) -> None:
     first = data.draw(st.integers(0, len(demo.entries) - 1))
     check_stands_alone(demo, first, data.draw(st.integers(first, len(demo.entries) - 1)))
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.data())
 def test_any_stretch_of_the_switchboard_stands_alone(switchboard: Draft, data: st.DataObject) -> None:
     first = data.draw(st.integers(0, len(switchboard.entries) - 1))
