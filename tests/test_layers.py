@@ -5,8 +5,9 @@ import ast
 import functools
 import gc
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -65,8 +66,16 @@ FILES = sorted(
 )
 
 
+class Import(NamedTuple):
+    """The full name of a module, relative ones resolved, and a name in it or ""; whether it is written so."""
+
+    module: str
+    name: str = ""
+    in_full: bool = True
+
+
 @functools.cache
-def imports(path: Path) -> tuple[tuple[str, str], ...]:
+def imports(path: Path) -> tuple[Import, ...]:
     # CPython 3.11 does not parse ("recursion depth mismatch") where the garbage collector runs meanwhile and
     # finds what an earlier test left: a task whose exception nobody retrieved, which is logged then.
     collects = gc.isenabled()
@@ -78,27 +87,26 @@ def imports(path: Path) -> tuple[tuple[str, str], ...]:
             gc.enable()
 
 
-def _imports(path: Path) -> Iterator[tuple[str, str]]:
-    """What a file imports anywhere, in functions and for the type checker, too: the full name of a module,
-    relative ones resolved, and a name in it, or ""."""
+def _imports(path: Path) -> Iterator[Import]:
+    """What a file imports anywhere, in functions and for the type checker, too."""
     package = ["realtape", *path.relative_to(ROOT).parent.parts]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, "") for alias in node.names)
+            yield from (Import(alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             beyond = package[: len(package) - node.level + 1] if node.level else []
             assert not node.level or beyond, f"{path}: imports from above the packages"
             base = ".".join([*beyond, *([node.module] if node.module else [])])
-            yield from ((base, alias.name) for alias in node.names)
+            yield from (Import(base, alias.name, not node.level) for alias in node.names)
         elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if called in ("import_module", "__import__") and isinstance(node.args[0].value, str):
-                yield node.args[0].value, ""
+                yield Import(node.args[0].value, in_full=False)
 
 
 def imported(path: Path) -> Iterator[str]:
     """The full names of what a file imports anywhere: that of a module, and that of what is named in it."""
-    for module, name in imports(path):
+    for module, name, _ in imports(path):
         yield module
         if name:
             yield f"{module}.{name}"
@@ -111,6 +119,21 @@ def packages_of_ours(names: Iterator[str]) -> set[str]:
 
 def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def in_full(path: Path) -> set[str]:
+    """The packages that a file imports by their full names."""
+    return {one.module.split(".")[0] for one in imports(path) if one.in_full}
+
+
+def files_of(folder: str) -> list[Path]:
+    return [path for path in FILES if path.relative_to(ROOT).parts[0] == folder]
+
+
+def by_file(paths: list[Path], wrong: Callable[[Path], set[str]]) -> dict[str, set[str]]:
+    """What is wrong in these files, for each in which something is."""
+    assert paths
+    return {named(path): found for path in paths if (found := wrong(path))}
 
 
 def test_there_is_something_to_look_at():
@@ -128,21 +151,16 @@ def test_names_of_old_lead_to_the_new_ones(path: str):
     assert not any(f"realtape.{name}" in needs for needs in modules().values())
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
-def test_imports_point_one_way(path: Path):
-    folder = path.relative_to(ROOT).parts[0]
-    assert packages_of_ours(imported(path)) <= MAY_IMPORT[folder] | {folder}
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_imports_point_one_way(folder: str):
+    may = MAY_IMPORT[folder] | {folder}
+    assert by_file(files_of(folder), lambda path: packages_of_ours(imported(path)) - may) == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=named)
-def test_inside_the_packages_imports_are_relative(path: Path):
-    folders = {name.split(".")[0] for name in imported(path)} & MAY_IMPORT.keys()
-    assert not folders, "a bare folder is a package of somebody else's"
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            assert not any(alias.name.split(".")[0] == "realtape" for alias in node.names)
-        if isinstance(node, ast.ImportFrom) and not node.level:
-            assert (node.module or "").split(".")[0] != "realtape"
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_inside_the_packages_imports_are_relative(folder: str):
+    """And a bare folder is a package of somebody else's."""
+    assert by_file(files_of(folder), lambda path: in_full(path) & {"realtape", *MAY_IMPORT}) == {}
 
 
 @pytest.mark.parametrize("door", FRONT_DOORS)
@@ -159,14 +177,14 @@ def test_packages_are_entered_by_their_front_doors(door: str):
         assert beyond <= set(FRONT_DOORS), named(path)
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if named(path).startswith(BY_DOORS_ALONE)], ids=named
-)
-def test_other_packages_are_entered_by_their_doors(path: Path):
-    folder = path.relative_to(ROOT).parts[0]
-    entered = {name.removeprefix("realtape.") for name in modules()[module_of(path)]} - set(MODULES_AS_DOORS)
-    further = {name for name in entered if not (ROOT / name.replace(".", "/")).is_dir()}
-    assert not {name for name in further if name.split(".")[0] != folder}
+@pytest.mark.parametrize("folder", BY_DOORS_ALONE)
+def test_other_packages_are_entered_by_their_doors(folder: str):
+    def further(path: Path) -> set[str]:
+        entered = {name.removeprefix("realtape.") for name in modules()[module_of(path)]}
+        others = {name for name in entered - set(MODULES_AS_DOORS) if name.split(".")[0] != folder}
+        return {name for name in others if not (ROOT / name.replace(".", "/")).is_dir()}
+
+    assert by_file(files_of(folder), further) == {}
 
 
 def test_each_module_that_is_a_door_is_entered():
@@ -180,9 +198,10 @@ def test_each_module_that_is_a_door_is_entered():
     assert set(MODULES_AS_DOORS) <= entered
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if not named(path).startswith(SDK_USERS)], ids=named)
-def test_the_sdk_is_imported_by_its_integration_and_the_demo_alone(path: Path):
-    assert not {name.split(".")[0] for name in imported(path)} & SDK
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_the_sdk_is_imported_by_its_integration_and_the_demo_alone(folder: str):
+    others = [path for path in files_of(folder) if not named(path).startswith(SDK_USERS)]
+    assert by_file(others, lambda path: {name.split(".")[0] for name in imported(path)} & SDK) == {}
 
 
 @pytest.mark.parametrize("folder", WITHIN_REPLAY)
@@ -214,7 +233,7 @@ def modules() -> dict[str, set[str]]:
     it, is no import of ours. What a door exports is the door's, though a module be of the same name.)"""
     paths = {module_of(path): path for path in FILES}
     doors = {
-        (name := module_of(path)): {one for base, one in imports(path) if base != name}
+        (name := module_of(path)): {one for base, one, _ in imports(path) if base != name}
         for path in FILES
         if path.stem == "__init__"
     }
@@ -222,7 +241,7 @@ def modules() -> dict[str, set[str]]:
     for name, path in paths.items():
         found = (
             full if (full := f"{base}.{one}") in paths and one not in doors.get(base, ()) else base
-            for base, one in imports(path)
+            for base, one, _ in imports(path)
         )
         graph[name] = {module for module in found if module in paths} - {name}
     return graph

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections import defaultdict
 
 from support.packages import PACKAGES, ROOT
@@ -41,6 +42,7 @@ MODULES = {
 """The module → the files that may be called so."""
 
 
+@functools.cache
 def found() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """The files of each class, nested ones too, and of each module."""
     classes: defaultdict[str, list[str]] = defaultdict(list)

@@ -75,10 +75,11 @@ def test_the_number_of_jobs_does_not_change_what_is_found(
     assert drafts_of(tmp_path / "1.db") == drafts_of(tmp_path / "3.db")
 
 
-def test_a_session_of_five_thousand_entries(realtape: Realtape, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("turns", "entries"), [(46, 1000), pytest.param(228, 5000, marks=pytest.mark.deep)])
+def test_a_long_session(realtape: Realtape, tmp_path: Path, turns: int, entries: int) -> None:
     store, out = tmp_path / "calls.db", tmp_path / "small.db"
-    record_long(store, 228, 137)
-    assert len(drafts_of(store)[0].entries) > 5000
+    record_long(store, turns, turns * 3 // 5)
+    assert len(drafts_of(store)[0].entries) > entries
     ran = realtape("shrink", store, "--into", out, "--", *program(tmp_path, PAID_TWICE))
     assert ran.code == 0
     assert entries_of(out) < 20

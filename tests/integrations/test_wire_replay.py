@@ -62,13 +62,13 @@ def alike(store: Path, processes: int) -> None:
     [recorded] = run(recorded_frames(store))
     assert sum('"conversation.item.truncate"' in str(frame) for frame in recorded) > TIMES / 2
     with ThreadPoolExecutor(2) as pool:
-        for printed in pool.map(partial(in_a_process, store), range(processes)):
+        for printed in pool.map(partial(in_a_process, store), range(1, processes + 1)):
             assert printed == [*recorded, "same"]
 
 
 @pytest.mark.timeout(300)
-def test_barge_ins_are_byte_equal_in_other_processes(barge_ins: Path) -> None:
-    alike(barge_ins, 2)
+def test_barge_ins_are_byte_equal_in_another_process(barge_ins: Path) -> None:
+    alike(barge_ins, 1)
 
 
 @pytest.mark.deep

@@ -30,8 +30,8 @@ def statuses(path: Path, name: str) -> set[str]:
 @pytest.mark.parametrize(
     ("stores", "victims", "seed"),
     [
-        ("same", 8, 1),
-        ("fresh", 15, 2),
+        ("same", 5, 1),
+        ("fresh", 8, 2),
         pytest.param("same", 300, 3, marks=pytest.mark.deep),
         pytest.param("fresh", 1_000, 4, marks=pytest.mark.deep),
     ],

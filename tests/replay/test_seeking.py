@@ -140,7 +140,7 @@ def conversation(count: int, choose: random.Random) -> list[Entry]:
 
 
 @given(st.integers(1, 60), st.integers(1, 70), st.randoms(use_true_random=False), st.data())
-@settings(max_examples=30)
+@settings(max_examples=15)
 def test_any_place_by_checkpoints_is_as_by_playing(
     count: int, every: int, choose: random.Random, data: st.DataObject
 ) -> None:
@@ -287,17 +287,18 @@ def sought(places: list[int], *, responds: bool) -> None:
     run(main())
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.data(), st.booleans())
 def test_seeking_anywhere_gives_what_playing_straight_gives(data: st.DataObject, responds: bool) -> None:
     places = st.integers(1, len(recorded()[2]))
     sought(data.draw(st.lists(places, min_size=1, max_size=6)), responds=responds)
 
 
+@pytest.mark.parametrize("times", [20, pytest.param(100, marks=pytest.mark.deep)])
 @pytest.mark.parametrize("responds", [False, True])
-def test_seeking_a_hundred_times(responds: bool) -> None:
+def test_seeking_many_times(responds: bool, times: int) -> None:
     choose = random.Random(7)
-    sought([choose.randrange(1, len(recorded()[2]) + 1) for _ in range(100)], responds=responds)
+    sought([choose.randrange(1, len(recorded()[2]) + 1) for _ in range(times)], responds=responds)
 
 
 def test_what_the_application_raises_is_raised_again() -> None:

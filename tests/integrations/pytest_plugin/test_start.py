@@ -87,13 +87,13 @@ def test_workers_of_xdist_record_and_replay_models_of_realtapes_own(suite: Voice
         suite.write(name, "")
     suite.write("test_voice.py", ECHO)
     others = ("asyncio", "anyio", "hypothesispytest", "timeout", "cacheprovider")  # they cost seconds
-    arguments = ("-n2", *(f"-pno:{name}" for name in others))
-    result = suite.pytester.runpytest_subprocess(*arguments, "--realtape-record=once")
+    arguments = [f"-pno:{name}" for name in others]
+    result = suite.pytester.runpytest_subprocess("-n2", *arguments, "--realtape-record=once")
     result.assert_outcomes(passed=4)
     folder = suite.path / "recordings/test_voice"
     assert sorted(path.name for path in folder.iterdir()) == [f"test_echo-{number}" for number in range(4)]
     suite.change('DATA = b"echo"', 'DATA = b"another"', "test_voice.py")
-    result = suite.pytester.runpytest_subprocess(*arguments, "--realtape-keep")
+    result = suite.pytester.runpytest_subprocess("-n1", *arguments, "--realtape-keep")
     result.assert_outcomes(failed=4)
     result.stdout.fnmatch_lines(
         ["*- realtape -*", "replay of recordings/test_voice/test_echo-*", "", "same: *"]
