@@ -8,6 +8,7 @@ import importlib
 import inspect
 import os
 import signal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -48,8 +49,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 if settings().derandomize:
     # Hypothesis draws constants that it finds in those modules of ours that are loaded: the same seed gave
     # other examples after a change anywhere, and after other tests of the same worker. No setting stops it.
-    assert callable(providers._get_local_constants), "this hypothesis finds its constants otherwise"
-    providers._get_local_constants = lambda: providers._local_constants  # which are none
+    known: Any = providers
+    assert callable(known._get_local_constants), "this hypothesis finds its constants otherwise"
+    known._get_local_constants = lambda: known._local_constants  # which are none
 
 
 # Of what is imported nothing goes again. Looking for what might costs a third of the SDK's import, and a good

@@ -19,6 +19,7 @@ from agents.realtime import (
 )
 from realtape.integrations.openai_agents import VOCABULARY, drive, stub_tools
 from realtape.provider import USER_QUESTION, FunctionCall, Reply, Script, Speech, chunks, silence
+from realtape.replay import ReplayReport
 from realtape.replay.loop import virtual_loop
 from realtape.schema import same
 from realtape.session import Recording
@@ -174,7 +175,7 @@ def test_approvals_are_given_and_denied_as_they_were(tmp_path: Path) -> None:
     assert ran == ["1 seats", "2 seats"]
     rejections = ("Tool execution was not approved.", "Nine are too many.")
 
-    async def drives() -> tuple[Any, Any]:
+    async def drives() -> tuple[RealtimeSession, ReplayReport]:
         async with replaying(store, agent(), told) as (session, model):
             await drive(session, model, rejections=rejections)
         return session, model.report
