@@ -193,6 +193,8 @@ class ReplayCore:
         self._look()
         self.calls.take(call)
         call.made = self._now()
+        if self._unclosed:
+            self._let_behind_close_go(call)
         self._recent.add(call.step)
         self.report.differing += 1
         return call

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from realtape.integrations.soundness import observe
 from realtape.integrations.testing import tool_seconds
 from realtape.lab import varied
-from realtape.lab.edits import SlowTool
+from realtape.lab.edits import Edit, FailTool, SlowTool
 from realtape.lab.strategies import sessions, variations
 from realtape.lab.strategies.variations import ALL, Kind
 from realtape.recorder import InMemory
@@ -142,10 +142,13 @@ def test_nor_in_variations_of_generated_sessions(data: st.DataObject) -> None:
     ] == []
 
 
-def test_who_waits_for_a_send_before_he_closes_is_not_stuck() -> None:
-    """Its place is behind the recorded close, for the tool is slower now."""
+@pytest.mark.parametrize(
+    "edits", [[SlowTool("call_find", 41)], [SlowTool("call_find", 41), FailTool("call_find")]]
+)
+def test_who_waits_for_a_send_before_he_closes_is_not_stuck(edits: list[Edit]) -> None:
+    """Its place is behind the recorded close, for the tool is slower now; and it may say something else."""
     sound = SOUND["two tools"]
-    drafts = [varied(sound.healthy(), [SlowTool("call_find", 40)])]
+    drafts = [varied(sound.healthy(), edits)]
     kinds = [entry.kind for entry in drafts[0].entries if entry.kind in ("close", "sent")]
     assert kinds == ["sent", "close", "sent"]
     assert observe(drafts, sound.application(drafts)) == []
