@@ -4,9 +4,10 @@ a table in `docs/replay.md`."""
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import queue
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,190 @@ async def _threads(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[H
         with clock_held():
             events.put(None)
             await answered
+
+    yield hand
+    thread.join()
+
+
+@_row("`asyncio.shield`, `asyncio.as_completed` around the answer")
+async def _shielded(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    async def hand() -> None:
+        for done in asyncio.as_completed([asyncio.shield(answer())]):
+            await done
+
+    yield hand
+
+
+@_row("a generator that the listener sends into")
+async def _generator(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    def steps() -> Generator[Coroutine[Any, Any, None] | None, None]:
+        yield None
+        while True:
+            yield answer()
+
+    running = steps()
+    next(running)
+
+    async def hand() -> None:
+        step = running.send(None)
+        assert step is not None
+        await step
+
+    yield hand
+    running.close()
+
+
+@_row("a timer that each event sets anew")
+async def _debounced(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    waiting: list[asyncio.Task[None]] = []
+
+    async def later() -> None:
+        await asyncio.sleep(0.02)
+        await answer()
+
+    async def hand() -> None:
+        for _ in range(3):
+            for task in waiting:
+                task.cancel()
+            waiting.append(asyncio.create_task(later()))
+            await asyncio.sleep(0)
+
+    yield hand
+
+
+@_row("an answer that is tried again after it failed")
+async def _again(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    async def attempts() -> None:
+        for number in range(3):
+            try:
+                async with asyncio.timeout(0.01 if number < 2 else 1):
+                    await (asyncio.sleep(60) if number < 2 else answer())
+            except TimeoutError:
+                continue
+
+    async def hand() -> None:
+        group.create_task(attempts())
+
+    yield hand
+
+
+@_row("a task that waits for an approval, which another task gives")
+async def _approved(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    asked, approved = asyncio.Event(), asyncio.Event()
+
+    async def supervisor() -> None:
+        await asked.wait()
+        await asyncio.sleep(0.05)
+        approved.set()
+
+    async def waits() -> None:
+        asked.set()
+        await approved.wait()
+        await answer()
+
+    group.create_task(supervisor())
+
+    async def hand() -> None:
+        group.create_task(waits())
+
+    yield hand
+
+
+@_row("`add_done_callback` of a future, from before")
+async def _callback(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    came = asyncio.get_running_loop().create_future()
+    came.add_done_callback(lambda _: group.create_task(answer()))
+
+    async def hand() -> None:
+        came.set_result(None)
+
+    yield hand
+
+
+@_row("`create_task(…, context=…)`, as frameworks do for each request")
+async def _other_context(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    async def hand() -> None:
+        group.create_task(answer(), context=contextvars.Context())
+
+    yield hand
+
+
+@_row("a worker that looks every so often, and answers several events at once")
+async def _batched(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    events = list[int]()
+
+    async def worker() -> None:
+        while len(events) < 3:
+            await asyncio.sleep(0.01)
+        await answer()
+
+    group.create_task(worker())
+
+    async def hand() -> None:
+        for number in range(3):
+            events.append(number)
+
+    yield hand
+
+
+@_row("queue after queue, each with a worker")
+async def _chained(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    queues = [asyncio.Queue[None]() for _ in range(3)]
+
+    async def passes_on(number: int) -> None:
+        await queues[number].get()
+        if number + 1 < len(queues):
+            queues[number + 1].put_nowait(None)
+        else:
+            await answer()
+
+    for number in range(len(queues)):
+        group.create_task(passes_on(number))
+
+    async def hand() -> None:
+        queues[0].put_nowait(None)
+
+    yield hand
+
+
+@_row("a service of its own, an `async with`, that iterates over what it is given")
+async def _service(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    give, take = anyio.create_memory_object_stream[None](8)
+
+    async def serves() -> None:
+        async with take:
+            async for _ in take:
+                await answer()
+
+    async with anyio.create_task_group() as tasks, give:
+        tasks.start_soon(serves)
+
+        async def hand() -> None:
+            await give.send(None)
+
+        yield hand
+
+
+@_row("`call_soon_threadsafe` from a thread that was there before")
+async def _from_thread(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    loop, events = asyncio.get_running_loop(), queue.Queue[None]()
+    begun = asyncio.Event()
+
+    def begin() -> None:
+        group.create_task(answer())
+        begun.set()
+
+    def worker() -> None:
+        events.get()
+        loop.call_soon_threadsafe(begin)
+
+    thread = threading.Thread(target=worker)
+    thread.start()
+
+    async def hand() -> None:
+        with clock_held():
+            events.put(None)
+            await begun.wait()
 
     yield hand
     thread.join()
