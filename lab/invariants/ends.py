@@ -28,7 +28,7 @@ class NothingAfterEndOfStream(Invariant):
 
 @dataclass(frozen=True)
 class NothingSentAfterClose(Invariant):
-    """The application sends nothing after it began to close."""
+    """The application sends nothing after it began to close; but it may answer what it is given meanwhile."""
 
     name = "nothing is sent after the close"
 
@@ -59,16 +59,25 @@ class _AfterEnd(Watching):
 
 class _AfterClose(Watching):
     def __init__(self) -> None:
-        self._close: int | None = None
+        self.begin(known_before=True)
 
     def begin(self, *, known_before: bool) -> None:
-        self._close = None
+        self._close: int | None = None
+        self._meanwhile: set[int] = set()  # what was received while it closes
 
     def add(self, entry: Entry) -> Iterator[Found]:
         if entry.kind == Kind.CLOSE:
             self._close = entry.seq
-        elif entry.kind == Kind.CLOSED and outcome_of(entry) != "returned":
-            self._close = None  # it may still be open
-        elif self._close is not None and entry.kind in (Kind.SENT, Kind.FRAME_OUT):
+        elif entry.kind == Kind.CLOSED:
+            self._meanwhile.clear()
+            if outcome_of(entry) != "returned":
+                self._close = None  # it may still be open
+        elif self._close is not None and entry.kind == Kind.RECEIVED:
+            self._meanwhile.add(entry.seq)
+        elif (
+            self._close is not None
+            and entry.kind in (Kind.SENT, Kind.FRAME_OUT)
+            and entry.cause not in self._meanwhile
+        ):
             what = described(entry) if entry.kind == Kind.SENT else "a frame"
             yield Found(f"the application sent {what} after it had closed", (self._close, entry.seq))

@@ -515,6 +515,19 @@ def test_a_frame_after_the_close_is_a_violation():
     assert check(framed((Kind.CLOSE, {}), (Kind.FRAME_OUT, ASKED)), [NothingSentAfterClose()]).violations
 
 
+@pytest.mark.parametrize(("closed", "found"), [("behind", 0), ("before", 1)])
+def test_who_is_given_a_call_while_he_closes_may_answer_it(closed: str, found: int):
+    kept = {one.kind: one for one in healthy().entries if one.kind in (Kind.CONNECT, Kind.CLOSE, Kind.CLOSED)}
+    call = next(one for one in healthy().entries if one.type == "function_call")
+    sent = next(one for one in healthy().entries if one.type == "send_tool_output")
+    meanwhile = [call._replace(seq=2), sent._replace(seq=3, cause=2)]
+    ends = kept[Kind.CLOSED]._replace(of=1)
+    order = [*meanwhile, ends] if closed == "behind" else [meanwhile[0], ends, meanwhile[1]]
+    entries = [kept[Kind.CONNECT], kept[Kind.CLOSE], *order]
+    found_now = check(changed(healthy(), lambda _: entries), [NothingSentAfterClose()]).violations
+    assert len(found_now) == found
+
+
 # --- histories ----------------------------------------------------------------------------------------------
 
 
