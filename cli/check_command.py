@@ -21,7 +21,7 @@ from .derived import refuse_existing
 from .exit_codes import Exit, exit_of
 from .junit import junit_xml
 from .wish import Wish, expectation_of
-from .workers import Workers
+from .workers import PartlyDone, Workers
 
 TIMEOUT_SECONDS = 60.0
 """On the wall, for one recording, if nobody says otherwise: virtual time needs none of it."""
@@ -160,6 +160,7 @@ def _checked(
     with Workers(prepare, app, number, timeout) as workers:
         for done, result in workers.results(work):
             name = corpus[readable[done]].name
+            assert not isinstance(result, PartlyDone), "a recording is checked in one piece"
             yield readable[done], died(name, result) if isinstance(result, Exception) else result
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import os
 import re
+import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,19 +21,23 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from ..integrations.branching import Died, Grown, Unbranched
 from ..integrations.soundness import Failure
-from ..lab import EVERY_MS, PATIENCE_SECONDS, Swept, promising, ranges, swept
+from ..lab import EVERY_MS, PATIENCE_SECONDS, TAIL_TURNS, Swept, promising, ranges, swept
 from ..schema import UsageError
 from ..session import Draft, Recording, Target, parse_target
 from ..session.fixture import write_fixture
 from . import output, play_options
 from .check_job import Unloadable
 from .exit_codes import Exit
-from .sweep_job import Job, Swing, prepare, variation
-from .workers import TookTooLong, WorkerDied, Workers
+from .sweep_job import FIRST, Answer, Job, Swing, jobs_of, prepare, variation
+from .workers import PartlyDone, TookTooLong, WorkerDied, Workers
 
 TIMEOUT_SECONDS = 60.0
 """On the wall, for one place."""
+
+LINE_SECONDS = 10.0
+"""So often is said how far it is, where nobody sees a bar."""
 
 MAX_WORDS = 48
 """Characters of a kept recording's name that tell what it is."""
@@ -85,6 +94,14 @@ def sweep(
             "--rule", metavar="MODULE:NAME", help="A rule of your own, beside the shipped; may be repeated."
         ),
     ] = None,
+    tail: Annotated[
+        int,
+        typer.Option(
+            metavar="TURNS",
+            min=0,
+            help="Most places are judged until so many responses end; 0: none.",
+        ),
+    ] = TAIL_TURNS,
     as_is: Annotated[
         bool, typer.Option("--as-is", help="Only replay it as it is, such as what was kept.")
     ] = False,
@@ -115,28 +132,38 @@ def sweep(
         places = [one for one in places if one.edit is not None or one.where is None]
         places = promising(drafts[0], places, start=start, end=end)[:most]
     setup = (app, tuple(drafts), tuple(rules or ()))
-    work = [Job(one, patience) for one in places]
-    number = min(jobs or os.cpu_count() or 1, max(1, len(work) // 8))
-    results: dict[int, Swing] = {}
+    number = min(jobs or os.cpu_count() or 1, max(1, len(places) // 8))
+    sweeping = Sweeping(setup, number)
+    work = jobs_of(
+        drafts[0],
+        places,
+        turns=lambda at: None if at < FIRST or not tail else tail,
+        patience=patience,
+        timeout=timeout,
+        number=number,
+    )
     over = False
     try:
-        if as_is:  # a single one is done sooner than a process has started
-            results[0] = prepare(setup)(work[0])
-        else:
-            with Workers(prepare, setup, number, timeout) as workers:
-                for place, result in _shown(workers.results(work), len(work)):
-                    results[place] = _swing(result)
-                    over = seconds is not None and time.perf_counter() - began > seconds
-                    if over:
-                        break
+        with _told_to_end():
+            if as_is:  # a single one is done sooner than a process has started
+                prepare(setup)(work[0], sweeping.take)
+            else:
+                with contextlib.closing(_shown(sweeping.results(work), len(places), sweeping)) as done:
+                    for _ in done:
+                        over = seconds is not None and time.perf_counter() - began > seconds
+                        if over:
+                            break
     except KeyboardInterrupt:  # what was found is told, and kept
         over = True
     except Unloadable as error:
         output.put_error(str(error))
         return Exit.DIVERGED
     took = time.perf_counter() - began
-    tried = [place for place in range(len(places)) if place in results]
-    groups = _groups([places[place] for place in tried], [results[place] for place in tried])
+    results = sweeping.found
+    tried = [place for place in places if place.number in results]
+    groups = _groups(tried, [results[place.number] for place in tried])
+    for why, count in sweeping.whole.most_common():
+        output.note(f"{_places(count)} had to be replayed from the beginning: {why}")
     fixtures = [
         None if one.smallest.edit is None else keep(kept, one.what, variation(drafts, one.smallest))
         for one in groups
@@ -146,6 +173,9 @@ def sweep(
     else:
         again = " --rule ".join((app, *(rules or ())))
         _tell(groups, fixtures, len(tried), took, again)
+        cut = sum(one.is_cut for one in results.values())
+        if cut:
+            output.put(f"{_places(cut)} judged until {tail} responses had ended; the others to the end")
     if over:
         output.note(f"ended before all was tried: {len(tried)} of {len(places)} places")
     if groups:
@@ -165,27 +195,114 @@ def _complete(drafts: Sequence[Draft]) -> Exit:
     return Exit.INCOMPLETE if lacking else Exit.SAME
 
 
-def _swing(result: Swing | Exception) -> Swing:
-    if not isinstance(result, Exception):
-        return result
-    if isinstance(result, WorkerDied | TookTooLong):
-        return Swing((Failure(f"the replay {_DIED[type(result)]}", str(result)),), 0)
-    raise result
+class Sweeping:
+    """Places on their way.
+
+    Args:
+        setup: of the processes.
+        number: so many processes.
+
+    Attributes:
+        found: what came of each, by its number.
+        whole: why places were not replayed together with others, and how many.
+    """
+
+    def __init__(self, setup: tuple[str, tuple[Draft, ...], tuple[str, ...]], number: int) -> None:
+        self.found: dict[int, Swing] = {}
+        self.whole: Counter[str] = Counter()
+        self._setup = setup
+        self._number = number
+        self._again: list[Job] = []
+
+    def results(self, jobs: Sequence[Job]) -> Iterator[int]:
+        """The numbers of the places that are done, as they are.
+
+        Raises:
+            Unloadable: the application cannot be loaded.
+            UsageError: a place is not there.
+        """
+        with Workers(prepare, self._setup, self._number, _limit, pieces=True) as workers:
+            while jobs:
+                self._again = []
+                for at, result in workers.results(jobs):
+                    if isinstance(result, PartlyDone):
+                        yield from self._taken(result.value, jobs[at])
+                    elif isinstance(result, Exception):
+                        yield from self._ended(jobs[at], result)
+                jobs = self._again
+
+    def take(self, answer: Answer) -> None:
+        """What came of a place."""
+        number, found = answer
+        if isinstance(found, Grown):
+            self.found[number] = Swing(found.failures, found.entries, found.is_cut)
+        elif isinstance(found, Died):
+            self._died(number, in_time=found.in_time, how=found.how)
+        elif isinstance(found, Exception):
+            raise found
+
+    def _taken(self, answer: Answer, job: Job) -> Iterator[int]:
+        number, found = answer
+        if isinstance(found, Unbranched):
+            self.whole[found.why] += 1
+            self._repeat(job, number)
+        else:
+            self.take(answer)
+            yield number
+
+    def _ended(self, job: Job, error: Exception) -> Iterator[int]:
+        """The process that did a job ended, or the job could not be done."""
+        left = [branch.number for branch in job.branches if branch.number not in self.found]
+        if not isinstance(error, WorkerDied | TookTooLong):
+            raise error
+        if job.together:
+            known = {one.branches[0].number for one in self._again}
+            for number in left:
+                if number not in known:
+                    self.whole["the process that did it with others ended"] += 1
+                    self._repeat(job, number)
+            return
+        for number in left if job.branches else [0]:
+            self._died(number, in_time=isinstance(error, WorkerDied), how=str(error))
+            yield number
+
+    def _repeat(self, job: Job, number: int) -> None:
+        branch = next(one for one in job.branches if one.number == number)
+        self._again.append(dataclasses.replace(job, branches=(branch,), together=False))
+
+    def _died(self, number: int, *, in_time: bool, how: str) -> None:
+        what = "the replay ended its process" if in_time else "the replay did not end"
+        self.found[number] = Swing((Failure(what, how),), 0)
 
 
-_DIED: dict[type[Exception], str] = {
-    WorkerDied: "ended its process",
-    TookTooLong: "did not end",
-}
+def _limit(job: Job) -> float:
+    return job.limit
 
 
-def _shown(
-    results: Iterator[tuple[int, Swing | Exception]], count: int
-) -> Iterator[tuple[int, Swing | Exception]]:
-    """With a bar on stderr, if that is a terminal."""
+@contextlib.contextmanager
+def _told_to_end() -> Generator[None]:
+    """A SIGTERM is as good as Ctrl-C meanwhile."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _shown(results: Iterator[int], count: int, sweeping: Sweeping) -> Generator[int]:
+    """With a bar on stderr, if that is a terminal; else with a line now and then."""
     console = output.console(sys.stderr)
     if not console.is_terminal or count < 2:
-        yield from results
+        told = time.monotonic()
+        for result in results:
+            if time.monotonic() - told > LINE_SECONDS:
+                told = time.monotonic()
+                kinds = {one.what for swing in sweeping.found.values() for one in swing.failures}
+                output.note(f"{len(sweeping.found)} of {count} places: {_kinds(len(kinds))}")
+            yield result
         return
     columns = (TextColumn("sweeping"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bar(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
@@ -242,9 +359,16 @@ def _tell(
         if fixture is not None:
             output.put(f"  kept as {fixture}")
             output.put(f"  again: realtape sweep {fixture} --as-is --app {app}")
-    places = "1 place" if count == 1 else f"{count} places"
-    failed = f"{len(groups)} kind{'' if len(groups) == 1 else 's'} of failure" if groups else "nothing failed"
-    output.put(f"{places}: {failed}; in {seconds:.1f} s, {count / seconds:.0f} replays a second")
+    told = _kinds(len(groups))
+    output.put(f"{_places(count)}: {told}; in {seconds:.1f} s, {count / seconds:.0f} replays a second")
+
+
+def _places(count: int) -> str:
+    return "1 place" if count == 1 else f"{count} places"
+
+
+def _kinds(count: int) -> str:
+    return f"{count} kind{'' if count == 1 else 's'} of failure" if count else "nothing failed"
 
 
 def _place(place: Swept) -> str:

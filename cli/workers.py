@@ -31,6 +31,16 @@ needs, on a machine that may be busy."""
 _READY = "ready"
 """What a process sends before its first answer."""
 
+_PIECE = "piece"
+"""What it sends with a part of its answer."""
+
+
+@dataclass(frozen=True)
+class PartlyDone:
+    """A part of what comes of a job, which is not done yet."""
+
+    value: Any
+
 
 class WorkerDied(Exception):
     """The process that did this job ended in the middle of it."""
@@ -46,6 +56,7 @@ class _Worker(Generic[_Job]):
     pipe: Connection
     place: int = -1  # of the job that it does
     since: float = 0.0
+    limit: float | None = None  # wall seconds for it
     ready: bool = False  # for its first job
 
 
@@ -56,21 +67,26 @@ class Workers(Generic[_Job, _Result]):
         prepare: called first in each process, with `setup`; answers the function that does a job. Both
             must be importable, and whatever goes to and fro picklable.
         number: how many processes.
-        timeout: wall seconds for one job, once its process is ready; None: as long as it takes.
+        timeout: wall seconds for one job, or for a job, once its process is ready; None: as long as it takes.
+            From each piece on they are counted anew.
+        pieces: the function that does a job gets another one beside it, which tells what is known already.
     """
 
     def __init__(
         self,
-        prepare: Callable[[Any], Callable[[_Job], _Result]],
+        prepare: Callable[[Any], Callable[..., _Result]],
         setup: Any,
         number: int,
-        timeout: float | None = None,
+        timeout: float | Callable[[_Job], float] | None = None,
+        *,
+        pieces: bool = False,
     ) -> None:
         self._context = _context(prepare.__module__)
         self._prepare = prepare
         self._setup = setup
         self._number = number
         self._timeout = timeout
+        self._pieces = pieces
         self._workers: list[_Worker[_Job]] = []
 
     def __enter__(self) -> Self:
@@ -83,8 +99,8 @@ class Workers(Generic[_Job, _Result]):
             _end(worker)
         self._workers = []
 
-    def results(self, jobs: Sequence[_Job]) -> Iterator[tuple[int, _Result | Exception]]:
-        """What comes of each job, as soon as it is done, with its place in the sequence.
+    def results(self, jobs: Sequence[_Job]) -> Iterator[tuple[int, _Result | PartlyDone | Exception]]:
+        """What comes of each job, as soon as it is done, with its place in the sequence; its pieces before.
 
         An exception that the job raises is its result; so are `WorkerDied` and `TookTooLong`.
 
@@ -100,17 +116,19 @@ class Workers(Generic[_Job, _Result]):
                 if worker.place < 0:
                     worker.place = next(todo, -1)
                     if worker.place >= 0:
-                        worker.pipe.send(jobs[worker.place])
+                        job, timeout = jobs[worker.place], self._timeout
+                        worker.pipe.send(job)
                         worker.since = time.monotonic()
+                        worker.limit = timeout(job) if callable(timeout) else timeout
             for place, result in self._next():
-                left -= 1
+                left -= not isinstance(result, PartlyDone)
                 yield place, result
 
-    def _next(self) -> list[tuple[int, _Result | Exception]]:
+    def _next(self) -> list[tuple[int, _Result | PartlyDone | Exception]]:
         """What has come in the meantime."""
         busy = [worker for worker in self._workers if worker.place >= 0]
         ready = cast("list[Connection]", wait([worker.pipe for worker in busy], POLL_SECONDS))
-        found: list[tuple[int, _Result | Exception]] = []
+        found: list[tuple[int, _Result | PartlyDone | Exception]] = []
         for worker in busy:
             if worker.pipe in ready:
                 try:
@@ -118,18 +136,22 @@ class Workers(Generic[_Job, _Result]):
                     if prepared == _READY:
                         worker.ready, worker.since = True, time.monotonic()
                         continue
+                    if prepared == _PIECE:
+                        worker.since = time.monotonic()
+                        found.append((worker.place, PartlyDone(result)))
+                        continue
                     if not prepared:
                         raise cast("Exception", result)
                 except (EOFError, ConnectionError):
                     _end(worker)
                     self._workers.remove(worker)
                     result = WorkerDied(f"its process ended with code {worker.process.exitcode}")
-            elif self._timeout is not None and time.monotonic() - worker.since > (
-                self._timeout if worker.ready else self._timeout + START_SECONDS
+            elif worker.limit is not None and time.monotonic() - worker.since > (
+                worker.limit if worker.ready else worker.limit + START_SECONDS
             ):
                 _end(worker)
                 self._workers.remove(worker)
-                result = TookTooLong(f"not done within {self._timeout:g} s; its process was ended")
+                result = TookTooLong(f"not done within {worker.limit:g} s; its process was ended")
             else:
                 continue
             found.append((worker.place, result))
@@ -139,7 +161,10 @@ class Workers(Generic[_Job, _Result]):
     def _start(self) -> _Worker[_Job]:
         ours, theirs = cast("tuple[Connection, Connection]", self._context.Pipe())
         process = self._context.Process(
-            target=_work, args=(self._prepare, self._setup, theirs), name="realtape worker", daemon=True
+            target=_work,
+            args=(self._prepare, self._setup, theirs, self._pieces),
+            name="realtape worker",
+            daemon=True,
         )
         process.start()
         theirs.close()  # so that the pipe ends when the process does
@@ -167,7 +192,7 @@ def _end(worker: _Worker[Any]) -> None:
         worker.process.join()
 
 
-def _work(prepare: Callable[[Any], Callable[[Any], Any]], setup: Any, pipe: Connection) -> None:
+def _work(prepare: Callable[[Any], Callable[..., Any]], setup: Any, pipe: Connection, pieces: bool) -> None:
     """In the worker's process."""
     try:
         prepared, do = True, prepare(setup)
@@ -178,7 +203,7 @@ def _work(prepare: Callable[[Any], Callable[[Any], Any]], setup: Any, pipe: Conn
         while True:
             job = pipe.recv()
             try:
-                result = do(job)
+                result = do(job, partial(_tell, pipe)) if pieces else do(job)
             except Exception as error:  # noqa: BLE001 - it is the job's result
                 result = error
             pipe.send((prepared, result))
@@ -186,5 +211,9 @@ def _work(prepare: Callable[[Any], Callable[[Any], Any]], setup: Any, pipe: Conn
         return  # nobody waits for us any more
 
 
-def _again(error: Exception, job: Any) -> Any:
+def _tell(pipe: Connection, piece: Any) -> None:
+    pipe.send((_PIECE, piece))
+
+
+def _again(error: Exception, job: Any, tell: Any = None) -> Any:
     raise error

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import Any, Unpack, cast
 
 from ..lab import PATIENCE_SECONDS, variation_settings
-from ..lab.invariants import ALL, CallsAnsweredOnce, Invariant, Violation, check
+from ..lab.invariants import ALL, CallsAnsweredOnce, Invariant, Violation, Watch
 from ..recorder import InMemory, Recorder
-from ..replay import Application, Played, ReplayOptions, replay, run
+from ..replay import Application, Play, Played, ReplayBase, ReplayOptions, Stop, VirtualLoop, replay, run
 from ..schema import Kind, RealtapeError, RealtimeModel
 from ..schema.log import StoreLocation
-from ..session import Draft, Recording, ToolCalls
+from ..session import Draft, Recording, Staged, ToolCalls
 from .classes import recorder_class, replay_class
 
 
@@ -53,13 +53,169 @@ def observe(
         patience: virtual seconds for which the application is awaited.
         rules: that a sound application keeps.
     """
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        played, made = recorded_replay(drafts, application, **variation_settings(patience=patience))
-    violations = _violations(drafts, made, patience, rules)
-    told = {one.what for one in violations}
-    unanswered = [one for one in _unanswered(drafts, played) if one.what not in told]
-    return [*_of_play(played, patience), *unanswered, *violations]
+    what = Staged(drafts[0]) if len(drafts) == 1 else drafts
+    return Observation(what, application, patience, rules).failures()
+
+
+class Observation:
+    """A replay of a variation, of which is recorded what the application does, and judged as it comes.
+
+    Args:
+        what: the session; or several, of one model object.
+        application: `async def app(model): ...`
+        patience: virtual seconds for which the application is awaited.
+        rules: that a sound application keeps.
+        is_cut: whether the session goes on behind what is given of it, asked once that was played: then the
+            application is left there, and what it has left open is no failure.
+        at_cut: gets the failures then, the event loop standing still.
+
+    Attributes:
+        loop: on which it runs.
+    """
+
+    loop: VirtualLoop
+
+    def __init__(
+        self,
+        what: Staged | Sequence[Draft],
+        application: Application,
+        patience: float,
+        rules: Sequence[Invariant],
+        *,
+        is_cut: Callable[[], bool] = lambda: False,
+        at_cut: Callable[[list[Failure]], object] = lambda failures: None,
+    ) -> None:
+        self._what = what
+        self._application = application
+        self._patience = patience
+        self._rules = [CallsAnsweredOnce(patience) if rule == CallsAnsweredOnce() else rule for rule in rules]
+        self._is_cut = is_cut
+        self._at_cut = at_cut
+        self._recorder: InMemory | None = None
+        self._watch = Watch(self._rules)
+        self._watched = (0, 0)  # so many sessions, and so many entries of the next
+        self._alone = Watch(self._rules)  # of what is replayed, without the application
+        self._looked_at: int | None = None  # so many entries of that
+        self._found: list[Failure] | None = None  # where it was cut
+
+    def failures(self) -> list[Failure]:
+        """Replay it, on an event loop of its own; what went wrong in it, in order. Once."""
+        header = self._drafts[0].header
+        model = replay_class(header.versions)
+        recorder = self._recorder = _in_memory(recorder_class(model))("in memory")
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            played = run(self._play(model, recorder))
+            recorder.close_blocking()
+        return self._judged(played, ends=True) if self._found is None else self._found
+
+    def follow(self) -> None:
+        """Judge what was recorded by now."""
+        assert self._recorder is not None, "it is replayed"
+        watch, recorded = self._watch, self._recorder.grown()
+        number, begun = self._watched
+        for header, entries in recorded[number : number + 1]:
+            if not begun:
+                watch.begin(header)
+            for entry in entries[begun:]:
+                watch.add(entry)
+            self._watched = (number, len(entries))
+
+    def follow_alone(self) -> None:
+        """Judge what is replayed, as far as it was given, without the application."""
+        what = self._what
+        if isinstance(what, Staged):
+            if self._looked_at is None:
+                self._alone.begin(what.draft.header)
+            first = self._looked_at or 0
+            for entry in what.given_from(first):
+                self._alone.add(entry)
+                first += 1
+            self._looked_at = first
+
+    async def _play(self, model: type[ReplayBase], recorder: Recorder) -> Played:
+        self.loop = cast("VirtualLoop", asyncio.get_running_loop())
+
+        async def recorded(inner: RealtimeModel) -> None:
+            await self._application(recorder.wrap(inner))
+
+        what, name = self._what, "a variation"
+        recording = (
+            Recording.of_staged(what, name=name)
+            if isinstance(what, Staged)
+            else Recording.of(*what, name=name)
+        )
+        async with recording:
+            settings = variation_settings(patience=self._patience)
+            async with Play(recording, model=model, **settings) as play:
+                play.transport.on_stop = functools.partial(self._stopped, play)
+                await play.perform(recorded)
+            return play.played()
+
+    def _stopped(self, play: Play, stop: Stop) -> None:
+        """All was played that is given of a session, or the replay has failed."""
+        if stop.reason == "ended" and self._is_cut():
+            self._found = self._judged(play.played(), ends=False)
+            self._at_cut(self._found)
+            play.leave()
+
+    def _is_received(self, one: Violation) -> bool:
+        """Whether all that shows a violation was received."""
+        assert self._recorder is not None, "it was replayed"
+        (entries,) = (some for header, some in self._recorder.grown() if header.id == one.session)
+        return all(entries[seq].kind == Kind.RECEIVED for seq in one.seqs)
+
+    @property
+    def _drafts(self) -> Sequence[Draft]:
+        return [self._what.given] if isinstance(self._what, Staged) else self._what
+
+    def _judged(self, played: Played, *, ends: bool) -> list[Failure]:
+        """What went wrong up to now.
+
+        Args:
+            ends: and nothing more comes.
+        """
+        assert self._recorder is not None, "it was replayed"
+        drafts = self._drafts
+        self.follow()
+        sessions = len(self._recorder.grown())
+        for number in range(self._watched[0], sessions):
+            if ends or number < sessions - 1:
+                self._watch.end()
+                self._watched = (number + 1, 0)
+                self.follow()
+        violations = self._violations(drafts, ends=ends)
+        told = {one.what for one in violations}
+        unanswered = [one for one in _unanswered(drafts, played) if one.what not in told]
+        return [*_of_play(played, self._patience), *unanswered, *violations]
+
+    def _violations(self, drafts: Sequence[Draft], *, ends: bool) -> list[Failure]:
+        """Rules that the application breaks in the replay, and the variation itself does not. What the
+        provider and the model said comes from the variation: of that alone nobody is guilty."""
+        said = {rule.name for rule in self._rules if not rule.by_omission()}
+        broken = self._watch.findings().violations
+        broken = [one for one in broken if one.invariant not in said or not self._is_received(one)]
+        if not broken:
+            return []
+        alone = self._alone
+        self.follow_alone()
+        if isinstance(self._what, Staged):
+            if ends:
+                alone.end()
+        else:
+            for draft in drafts:
+                alone.begin(draft.header)
+                for entry in draft.entries:
+                    alone.add(entry)
+                alone.end()
+        without = {
+            (one.invariant, one.summary)
+            for one in alone.findings().violations
+            if not any(_is_sent(drafts, one.session, seq) for seq in one.seqs)
+        }
+        return [
+            Failure(one.invariant, str(one)) for one in broken if (one.invariant, one.summary) not in without
+        ]
 
 
 def recorded_replay(
@@ -166,7 +322,7 @@ def _of_play(played: Played, patience: float) -> list[Failure]:
     return []
 
 
-def _unanswered(drafts: list[Draft], played: Played) -> list[Failure]:
+def _unanswered(drafts: Sequence[Draft], played: Played) -> list[Failure]:
     """Answers to tool calls that were waited for until nothing was left that could bring them. The rule
     itself would have to wait for as long as tools may take, and the session may be over before."""
     return [
@@ -176,35 +332,10 @@ def _unanswered(drafts: list[Draft], played: Played) -> list[Failure]:
     ]
 
 
-def _is_answer(drafts: list[Draft], seq: int) -> bool:
+def _is_answer(drafts: Sequence[Draft], seq: int) -> bool:
     entries = [draft.entries[seq] for draft in drafts if seq < len(draft.entries)]
     return any(entry.kind == Kind.SENT and entry.type == "send_tool_output" for entry in entries)
 
 
-def _violations(
-    drafts: list[Draft], made: list[Draft], patience: float, told: Sequence[Invariant]
-) -> list[Failure]:
-    """Rules that the application breaks in the replay, and the variation itself does not. What the provider
-    and the model said comes from the variation: of that alone nobody is guilty."""
-    rules = [CallsAnsweredOnce(patience) if rule == CallsAnsweredOnce() else rule for rule in told]
-    said = {rule.name for rule in rules if not rule.by_omission()}
-    broken = check(made, rules).violations if made else ()
-    broken = [one for one in broken if one.invariant not in said or not _is_received(made, one)]
-    if not broken:
-        return []
-    without = {
-        (one.invariant, one.summary)
-        for one in check(drafts, rules).violations
-        if not any(_is_sent(drafts, one.session, seq) for seq in one.seqs)
-    }
-    return [Failure(one.invariant, str(one)) for one in broken if (one.invariant, one.summary) not in without]
-
-
-def _is_received(made: list[Draft], one: Violation) -> bool:
-    """Whether all that shows a violation was received."""
-    (draft,) = (draft for draft in made if draft.header.id == one.session)
-    return all(draft.entries[seq].kind == Kind.RECEIVED for seq in one.seqs)
-
-
-def _is_sent(drafts: list[Draft], session: str, seq: int) -> bool:
+def _is_sent(drafts: Sequence[Draft], session: str, seq: int) -> bool:
     return any(one.header.id == session and one.entries[seq].kind == Kind.SENT for one in drafts)

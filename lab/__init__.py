@@ -9,13 +9,24 @@ from __future__ import annotations
 
 from .acceptance import OVER, Acceptance, accepted
 from .comparing import Aspect, Comparison, EntryDifference, compare
-from .edits import EVERY_MS, PATIENCE_SECONDS, Swept, promising, ranges, swept, variation_settings, varied
+from .edits import (
+    EVERY_MS,
+    PATIENCE_SECONDS,
+    TAIL_TURNS,
+    Swept,
+    promising,
+    ranges,
+    swept,
+    variation_settings,
+    varied,
+)
 from .shrinking import Hunt, Shrinking, carrying, trimmed
 
 __all__ = [
     "EVERY_MS",
     "OVER",
     "PATIENCE_SECONDS",
+    "TAIL_TURNS",
     "Acceptance",
     "Aspect",
     "Comparison",

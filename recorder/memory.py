@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..schema.entries import Entry
+from collections.abc import Container
+
+from ..schema.entries import Entry, Header
 from ..schema.log import Address, MemoryDatabase
 from ..session.drafts import Draft
 from .recorder import Recorder
@@ -29,7 +31,7 @@ class MemoryWriter(Writer):
         for log, (entries, segments) in self._kept.items():
             batch = log.take()
             if batch is not None:
-                batch.encode()
+                batch.encode(gives_way=False)
                 entries += [pending.entry for pending in batch.entries]
                 if batch.parts:
                     segments[batch.segment] = b"".join(batch.parts)
@@ -38,6 +40,11 @@ class MemoryWriter(Writer):
     def close(self, timeout: float, patience: float | None = None) -> None:
         """As `flush`; nothing was opened."""
         self.flush(timeout)
+
+    def grown(self) -> list[tuple[Header, list[Entry]]]:
+        """The headers of the sessions so far, and their entries: the very lists, which go on growing."""
+        self.flush(0)
+        return [(log.scrubbed_header(), entries) for log, (entries, _) in self._kept.items()]
 
     def drafts(self) -> list[Draft]:
         """The sessions so far, their digests not computed yet."""
@@ -58,7 +65,8 @@ class InMemory(Recorder):
     recorder = InMemoryRecorder("in memory")
     ```
 
-    The name that it is given is of no meaning, and no file is made.
+    The name that it is given is of no meaning, and no file is made. A forked child goes on with a copy of its
+    own.
     """
 
     _writer: MemoryWriter
@@ -66,6 +74,14 @@ class InMemory(Recorder):
     def _new_writer(self, backlog: Backlog) -> MemoryWriter:
         self.address = Address(None, None, MemoryDatabase("in memory"))
         return MemoryWriter(Store(self.address), backlog)
+
+    def begin_anew(self, files: Container[tuple[int, int]]) -> None:
+        """In a forked child: there is nothing to let go of."""
+
+    def grown(self) -> list[tuple[Header, list[Entry]]]:
+        """The sessions so far, in the order in which they began: their headers, and their entries, in lists
+        that go on growing."""
+        return self._writer.grown()
 
     def drafts(self) -> list[Draft]:
         """The sessions so far, in the order in which they began. Call `sealed()` on one to keep it."""

@@ -93,7 +93,12 @@ class Batch:
     ready_bytes: int = 0
 
     def encode(
-        self, limit_bytes: int = sys.maxsize, limit_seconds: float = math.inf, *, hold: bool = False
+        self,
+        limit_bytes: int = sys.maxsize,
+        limit_seconds: float = math.inf,
+        *,
+        hold: bool = False,
+        gives_way: bool = True,
     ) -> None:
         """Make entries of what was appended: once, whatever becomes of them. The writer's thread.
 
@@ -101,6 +106,7 @@ class Batch:
             limit_bytes: where they hold more, the rest stays as it is, until these are committed;
             limit_seconds: or where that takes longer: a redactor may be slow.
             hold: what may be the beginning of a secret may wait for the next batch.
+            gives_way: others run meanwhile.
         """
         encoded: list[Pending] = []
         encoder, until = self.log.encoder, time.perf_counter() + limit_seconds
@@ -110,7 +116,8 @@ class Batch:
                 break
             encoded.append(encoder.entry(appended))
             self.ready_bytes += appended[-1] + ENTRY_OVERHEAD_BYTES
-            give_way()
+            if gives_way:
+                give_way()
         del self.appended[: len(encoded)]
         hold = bool(self.appended) or (hold and self.status is Status.RECORDING)
         self.entries = self.log.held.pass_on(encoded, hold=hold)

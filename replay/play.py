@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import platform
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -521,6 +522,7 @@ async def _watch(play: Play, running: asyncio.Task[None]) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
+@functools.cache
 def _release(package: str) -> str | None:
     """Of what runs now; None where it is not installed."""
     if package == "python":

@@ -167,6 +167,8 @@ class Player:
         self._played = played
         self._stand_in = stand_in
         core.stands_in = stand_in is not None
+        if recording.staged is not None:
+            core.sparing, core.comes = True, recording.staged.comes
         self._reader = Reader(recording, core)
         self._calls = LiveCalls()
         self._tasks = DeliveryTasks(self._give, self._shut_down)
@@ -208,7 +210,9 @@ class Player:
         key = core.matching.live(type, event) if kind == Kind.SENT else ""
         cause = self._cause_here()
         recorded = core.call(kind, type, key, cause)
-        while recorded is None and core.within_burst and self._failure is None:
+        while recorded is None and self._failure is None:
+            if not (core.within_burst or core.may_be_ahead(kind, type)):
+                break
             self._read(self._reader.read)
             recorded = core.call(kind, type, key, cause)
         self._told()

@@ -10,6 +10,7 @@ from ..schema.codec import Vocabulary
 from ..schema.entries import Entry, Kind, SessionRecord
 from ..schema.log import Address, Row, entry_of
 from ..session.recording import Recording
+from ..session.staged import Staged
 from .own_events import deliverable
 
 _T = TypeVar("_T")
@@ -37,8 +38,14 @@ class WatchedRecording(Recording):
         successor: the next session of the same model, once that was asked for.
     """
 
-    def __init__(self, address: Address, session: SessionRecord, vocabulary: Vocabulary) -> None:
-        super().__init__(address, session, vocabulary)
+    def __init__(
+        self,
+        address: Address,
+        session: SessionRecord,
+        vocabulary: Vocabulary,
+        staged: Staged | None = None,
+    ) -> None:
+        super().__init__(address, session, vocabulary, staged)
         self.watcher: Watcher | None = None
         self.on_entry: Callable[[Entry], object] | None = None
         self.position = 0

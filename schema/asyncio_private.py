@@ -11,6 +11,7 @@ import contextvars
 import heapq
 import itertools
 import selectors
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -107,6 +108,20 @@ class OpenLoop(asyncio.SelectorEventLoop):
     def wake_from_thread(self) -> None:
         """Let the selector return, in whatever thread we are."""
         self._write_to_self()  # type: ignore[attr-defined]
+
+    @property
+    def waking(self) -> set[int]:
+        """The descriptors by which the loop is woken."""
+        return {ours.fileno() for ours in (self._ssock, self._csock)}  # type: ignore[attr-defined]
+
+    def go_on_forked(self) -> None:
+        """In a forked child, on the thread that runs this loop: it goes on, with descriptors of its own. (A
+        child shares its parent's; and asyncio takes the loop for the parent's.)"""
+        asyncio._set_running_loop(self)
+        for ours in cast("tuple[socket.socket, ...]", (self._ssock, self._csock)):  # type: ignore[attr-defined]
+            ours.close()
+        self._internal_fds -= 1  # type: ignore[attr-defined]
+        self._make_self_pipe()  # type: ignore[attr-defined]
 
     def forget_wakes(self) -> None:
         """The selector has returned for that."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .session_settings import SessionSettings
     from .sound import SoundFormat, SoundFormats, format_of
     from .speech import Speech
+    from .staged import Staged
     from .state import Fold, HeardSoFar, HistoryItem, OpenCall, Said, State
     from .states import States, state_at
     from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
@@ -86,6 +87,7 @@ __all__ = [
     "SoundFormats",
     "SoundPiece",
     "Speech",
+    "Staged",
     "State",
     "States",
     "Stimulus",

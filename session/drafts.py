@@ -187,17 +187,27 @@ def renumbered(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 
     A cause that is gone is None from now on. An entry that ends one that is gone is left out.
     """
-    numbers: dict[int, int] = {}
-    kept: list[Entry] = []
-    for entry in entries:
+    numbering = Renumbering()
+    return tuple(one for entry in entries if (one := numbering.number(entry)) is not None)
+
+
+class Renumbering:
+    """Numbers entries as `renumbered` does, one after another."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}
+        self._next = 0
+
+    def number(self, entry: Entry) -> Entry | None:
+        """The next entry; None where it is left out."""
+        numbers = self._numbers
         if entry.of is not None and entry.of not in numbers:
-            continue
-        seq = len(kept)
+            return None
+        seq, self._next = self._next, self._next + 1
         cause = None if entry.cause is None else numbers.get(entry.cause)
         of = None if entry.of is None else numbers[entry.of]
-        kept.append(entry._replace(seq=seq, cause=cause, of=of, digest=b""))
         numbers[entry.seq] = seq
-    return tuple(kept)
+        return entry._replace(seq=seq, cause=cause, of=of, digest=b"")
 
 
 def compacted(draft: Draft) -> Draft:

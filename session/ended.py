@@ -16,6 +16,12 @@ class EndedEntries:
         """Note that the log holds an entry that ends `seq`."""
         self._chunks[seq >> _SHIFT] = self._chunks.get(seq >> _SHIFT, 0) | 1 << (seq & _CHUNK - 1)
 
+    def forget_from(self, first: int) -> None:
+        """Nothing is known of the entries from this on."""
+        self._chunks = {number: bits for number, bits in self._chunks.items() if number <= first >> _SHIFT}
+        if first >> _SHIFT in self._chunks:
+            self._chunks[first >> _SHIFT] &= (1 << (first & _CHUNK - 1)) - 1
+
     def any_of(self, first: int, count: int) -> bool:
         """Whether it holds one of so many numbers from the first on."""
         end = first + count

@@ -64,6 +64,10 @@ class InterruptionHeads:
 
 def interruptions(structure: Structure) -> tuple[Interruption, ...]:
     """Those of a session, in order."""
+    return structure.once(_interruptions)
+
+
+def _interruptions(structure: Structure) -> tuple[Interruption, ...]:
     found: list[Interruption] = []
     heads = InterruptionHeads()
     for entry in structure.draft.entries:
@@ -83,6 +87,10 @@ def interruptions(structure: Structure) -> tuple[Interruption, ...]:
 
 def reading_task(structure: Structure) -> int | None:
     """The task that reads what the server says."""
+    return structure.once(_reading_task)
+
+
+def _reading_task(structure: Structure) -> int | None:
     entries = structure.draft.entries
     tasks = [entries[message.seqs[0]].task for message in structure.messages if message.sent is None]
     return max(set(tasks), key=tasks.count) if tasks else None

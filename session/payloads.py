@@ -4,7 +4,7 @@ they refer to, of a few commits, are in memory."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -85,12 +85,7 @@ class Payloads:
         Raises:
             CorruptRecordError: it cannot be decoded, or its bytes are missing.
         """
-        try:
-            decoded = self.codec.decode(entry.payload, self.bytes_at)
-        except DecodingError as error:
-            raise CorruptRecordError(self._session_id, entry.seq, str(error)) from error
-        self.notes |= decoded.notes
-        return decoded.value
+        return self._decoded(entry, self.bytes_at)
 
     def values(self, rows: Sequence[Row]) -> list[Any]:
         """The decoded payloads of some entries, in one go where that can be done.
@@ -103,6 +98,28 @@ class Payloads:
             return [self.value(entry_of(row)) for row in rows]
         self.notes |= decoded[1]
         return decoded[0]
+
+    def one_by_one(
+        self, entries: Iterable[Entry], bytes_at: Callable[[int, int, int], bytes]
+    ) -> Iterator[tuple[list[Row], list[Any]]]:
+        """Entries with their decoded payloads, each when it is asked for.
+
+        Args:
+            bytes_at: gives the bytes to which they refer.
+
+        Raises:
+            CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
+        """
+        for entry in entries:
+            yield [entry], [self._decoded(entry, bytes_at)]
+
+    def _decoded(self, entry: Entry, bytes_at: Callable[[int, int, int], bytes]) -> Any:
+        try:
+            decoded = self.codec.decode(entry.payload, bytes_at)
+        except DecodingError as error:
+            raise CorruptRecordError(self._session_id, entry.seq, str(error)) from error
+        self.notes |= decoded.notes
+        return decoded.value
 
     def stream(
         self, connection: Connection, address: Address, key: int, chain: Callable[[], DigestChain] | None

@@ -24,6 +24,7 @@ from ..schema.errors import CorruptRecordError, NewerFormatError, SessionNotFoun
 from ..schema.log import (
     Address,
     DigestChain,
+    MemoryDatabase,
     Row,
     StoreLocation,
     entry_batches,
@@ -34,6 +35,7 @@ from ..schema.log import (
     fetch_of_types,
     fetch_sessions,
     has_kind,
+    header_digest,
     locate,
     open_blocking,
     open_for_reading,
@@ -47,6 +49,7 @@ from .fixture import is_fixture, read_into_memory
 from .learned import Origins
 from .payloads import Payloads
 from .retention import chains
+from .staged import Staged
 from .targets import Target, label_in, parse_target
 from .verifying import verified_batches
 
@@ -71,9 +74,17 @@ class Recording:
         header: id, start, labels, versions.
         status: how the session ended.
         length: number of entries.
+        staged: gives the entries one by one, instead of a store.
     """
 
-    def __init__(self, address: Address, session: SessionRecord, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        address: Address,
+        session: SessionRecord,
+        vocabulary: Vocabulary,
+        staged: Staged | None = None,
+    ) -> None:
+        self.staged = staged
         self._address = address
         self._session = session
         self._payloads = Payloads(session.header.id, vocabulary)
@@ -126,9 +137,21 @@ class Recording:
         return cls(address, session, vocabulary)
 
     @classmethod
+    def of_staged(cls, staged: Staged, *, name: str = "in memory", vocabulary: Vocabulary = STANDARD) -> Self:
+        """A recording of one session, of which a replay reads each entry only when it must be there.
+
+        Args:
+            name: what messages call it.
+        """
+        draft = staged.draft
+        first = header_digest(draft.header)
+        session = SessionRecord(0, draft.header, draft.status, first, first, len(draft.entries))
+        return cls(Address(None, None, MemoryDatabase(name)), session, vocabulary, staged)
+
+    @classmethod
     def again(cls, recording: Recording, vocabulary: Vocabulary) -> Self:
         """The same session once more, decoded with a vocabulary and read on a connection of its own."""
-        return cls(recording._address, recording._session, vocabulary)
+        return cls(recording._address, recording._session, vocabulary, recording.staged)
 
     @property
     def header(self) -> Header:
@@ -138,7 +161,7 @@ class Recording:
     @property
     def status(self) -> Status:
         """How the session ended."""
-        return self._session.status
+        return self._session.status if self.staged is None else self.staged.status
 
     @property
     def length(self) -> int:
@@ -183,6 +206,8 @@ class Recording:
 
     def following(self) -> Recording | None:
         """The session that the same model object had next, or None. Also after `close`. Blocking."""
+        if self.staged is not None:
+            return None
         with open_blocking(self._address) as connection:
             sessions = fetch_sessions(connection)
         for session in sessions:
@@ -199,6 +224,8 @@ class Recording:
         Raises:
             StoreError, CorruptRecordError: they cannot be read, or were changed.
         """
+        if self.staged is not None:
+            return [self.staged.draft]
         return read_drafts(self._address, self.header.id, damaged=damaged)
 
     # --- reading, for who shares an event loop with others --------------------------------------------
@@ -302,6 +329,8 @@ class Recording:
         Raises:
             CorruptRecordError: a payload cannot be decoded, or its bytes are missing, or it was changed.
         """
+        if self.staged is not None:
+            return self._payloads.one_by_one(self.staged.entries(), self.staged.bytes_at)
         chain = (
             None if self._address.memory is not None else partial(DigestChain, self._session, self.bytes_at)
         )
@@ -315,6 +344,8 @@ class Recording:
 
     def ended(self) -> EndedEntries:
         """Which entries the log holds an end of; blocking."""
+        if self.staged is not None:
+            return self.staged.ended
         ended = EndedEntries()
         with store_errors(self._address):
             for seq in fetch_ended(self._connected_blocking(), self._session.key):
@@ -323,11 +354,15 @@ class Recording:
 
     def has_playback(self) -> bool:
         """Whether calls on a playback tracker were recorded; blocking."""
+        if self.staged is not None:
+            return self.staged.has(Kind.PLAYBACK)
         with store_errors(self._address):
             return has_kind(self._connected_blocking(), self._session.key, Kind.PLAYBACK)
 
     def has_sent(self, types: Collection[str]) -> bool:
         """Whether anything of these types was sent; blocking."""
+        if self.staged is not None:
+            return self.staged.has(Kind.SENT, types)
         with store_errors(self._address):
             return has_kind(self._connected_blocking(), self._session.key, Kind.SENT, types)
 
@@ -338,6 +373,8 @@ class Recording:
         Raises:
             CorruptRecordError: it cannot be read.
         """
+        if self.staged is not None:
+            return self.staged.draft.origins
         with store_errors(self._address):
             return learned_of(self._connected_blocking(), self._session)
 

@@ -12,10 +12,10 @@ interrupted. They are of that send, and the server says nothing of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ..schema.entries import Entry, Kind
 from .audio import Part, part_of
@@ -23,6 +23,8 @@ from .drafts import Draft, reference_in
 from .fields import RAW, facts_of, text_of
 from .messages import begins_turn, ids_in
 from .tool_calls import ToolCall, ToolCalls
+
+_Answer = TypeVar("_Answer")
 
 _BY_USER = frozenset({"audio_interrupted"})
 """Without the server's own message, this names the item that the user interrupts: it is no part of that
@@ -107,6 +109,13 @@ class Structure:
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
+        self._answers: dict[Callable[[Structure], Any], Any] = {}
+
+    def once(self, question: Callable[[Structure], _Answer]) -> _Answer:
+        """What a question about this comes to: worked out when it is asked first."""
+        if question not in self._answers:
+            self._answers[question] = question(self)
+        return cast("_Answer", self._answers[question])
 
     def facts(self, seq: int) -> dict[str, Any]:
         """The fields of the event that an entry holds; of a raw event, those of the server's message."""

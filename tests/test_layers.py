@@ -49,6 +49,7 @@ MODULES_AS_DOORS = (
     "integrations.learning",
     "integrations.project",
     "integrations.replay_settings",
+    "integrations.branching",
     "integrations.soundness",
     "integrations.openai_agents.scripted",  # the SDK's testing module, which is not loaded for anything else
 )

@@ -15,7 +15,9 @@ from .interruption import (
     interrupt_at,
 )
 from .messages import Delay, DelayResponse, Drop, Duplicate, Reorder, freedom, may_lack, may_repeat
-from .sweep import EVERY_MS, Swept, promising, ranges, swept
+from .sketch import Beginning, Sketch
+from .sweep import EVERY_MS, Swept, branches_at, promising, ranges, swept
+from .tails import TAIL_TURNS, Tail, tail
 from .tools import FAILED, AnswerAfter, FailTool, SlowTool, answered, at_once
 from .variation import PATIENCE_SECONDS, Edit, derived_by, variation_settings, varied
 
@@ -23,7 +25,9 @@ __all__ = [
     "EVERY_MS",
     "FAILED",
     "PATIENCE_SECONDS",
+    "TAIL_TURNS",
     "AnswerAfter",
+    "Beginning",
     "Boundary",
     "Delay",
     "DelayResponse",
@@ -38,12 +42,15 @@ __all__ = [
     "MergeDeltas",
     "MoveInterruption",
     "Reorder",
+    "Sketch",
     "SlowTool",
     "SplitDelta",
     "Swept",
+    "Tail",
     "answered",
     "at_once",
     "boundaries",
+    "branches_at",
     "cuttable",
     "deltas_of",
     "derived_by",
@@ -57,6 +64,7 @@ __all__ = [
     "ranges",
     "size",
     "swept",
+    "tail",
     "variation_settings",
     "varied",
 ]

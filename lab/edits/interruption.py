@@ -4,6 +4,7 @@ as the server and the SDK's model would have told it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,10 @@ Where = Boundary | Heard
 
 def boundaries(structure: Structure) -> list[int]:
     """Before which entries a message of the server may come: not inside another, nor before `connected`."""
+    return structure.once(_boundaries)
+
+
+def _boundaries(structure: Structure) -> list[int]:
     entries = structure.draft.entries
     inside = {
         seq
@@ -82,36 +87,72 @@ def arrive(sketch: Sketch, where: Where) -> tuple[int, Burst, int]:
     """The seq before which something is put in, and the place in time."""
     if isinstance(where, Heard):
         return _hear(sketch, where)
-    if where.seq not in boundaries(sketch.structure):
+    if outside(sketch.structure, where.seq) != where.seq:
         raise UsageError(f"nothing can come in between before #{where.seq}: it is in the midst of a message")
     spot = sketch.spots[where.seq - 1]
     return where.seq, spot.burst, spot.round
 
 
-def _hear(sketch: Sketch, where: Heard) -> tuple[int, Burst, int]:
-    """Where so much was heard: between two calls on the tracker, the second of which is cut in two."""
-    part, hearing = (where.item_id, where.content_index), Hearing()
-    last: Spot | None = None
-    for number, spot in enumerate(sketch.spots):
-        entry = spot.entry
+@dataclass(frozen=True, slots=True)
+class HeardBy:
+    """With which entry of a session so much of a sound was heard.
+
+    Attributes:
+        seq: of the entry.
+        had_ms: so much of that sound had been heard before it, by the tracker.
+        has_ms: and then.
+        since_ns: when the sound began, where nobody tells what is heard.
+        told: the tracker was told there that something was played.
+    """
+
+    seq: int
+    had_ms: float
+    has_ms: float
+    since_ns: int
+    told: bool
+
+
+def heard_by(structure: Structure, where: Heard) -> HeardBy | None:
+    """With which entry so much was heard first; None where it never was."""
+    steps = structure.once(_heard_further).get((where.item_id, where.content_index), [])
+    place = bisect_left(steps, where.ms, key=lambda one: one.has_ms) if where.ms else 0
+    return steps[place] if place < len(steps) else None
+
+
+def _heard_further(structure: Structure) -> dict[Part, list[HeardBy]]:
+    """The entries with which more was heard of each sound than ever before, in order."""
+    hearing, found = Hearing(), dict[Part, list[HeardBy]]()
+    for entry in structure.draft.entries:
         before = hearing.state
         hearing.add(entry)
         after = hearing.state if hearing.tracked else columns(entry)
-        if (after[0], after[1] or 0) != part or after[2] is None or part not in hearing.audio.parts:
-            last = spot
+        part = (after[0] or "", after[1] or 0)
+        if after[0] is None or after[2] is None or part not in hearing.audio.parts:
             continue
-        if where.ms == 0 or after[2] >= where.ms:
-            had_ms = before[2] or 0.0 if (before[0], before[1] or 0) == part else 0.0
-            if entry.kind == Kind.PLAYBACK and entry.method in PLAYS and hearing.tracked:
-                return _split(sketch, number, where.ms - had_ms, after[2] - had_ms)
-            seq = outside(sketch.structure, spot.seq)
-            if last is not None and spot.entry.flags & Flag.ASSUMED:
-                at_ns = hearing.audio.parts[part].since_ns + round(where.ms * 1e6)
-                if last.burst[0] < at_ns < spot.burst[0]:
-                    return seq, sketch.fresh_burst(at_ns), 0
-            return seq, (last or spot).burst, (last or spot).round
-        last = spot
-    raise UsageError(f"{where.ms} ms of {where.item_id} were never heard in this session")
+        steps = found.setdefault(part, [])
+        if steps and after[2] <= steps[-1].has_ms:
+            continue
+        had_ms = before[2] or 0.0 if (before[0], before[1] or 0) == part else 0.0
+        told = entry.kind == Kind.PLAYBACK and entry.method in PLAYS and hearing.tracked
+        steps.append(HeardBy(entry.seq, had_ms, after[2], hearing.audio.parts[part].since_ns, told))
+    return found
+
+
+def _hear(sketch: Sketch, where: Heard) -> tuple[int, Burst, int]:
+    """Where so much was heard: between two calls on the tracker, the second of which is cut in two."""
+    here = heard_by(sketch.structure, where)
+    if here is None:
+        raise UsageError(f"{where.ms} ms of {where.item_id} were never heard in this session")
+    if here.told:
+        return _split(sketch, here.seq, where.ms - here.had_ms, here.has_ms - here.had_ms)
+    spot = sketch.spots[here.seq]
+    last = sketch.spots[here.seq - 1] if here.seq else None
+    seq = outside(sketch.structure, here.seq)
+    if last is not None and spot.entry.flags & Flag.ASSUMED:
+        at_ns = here.since_ns + round(where.ms * 1e6)
+        if last.burst[0] < at_ns < spot.burst[0]:
+            return seq, sketch.fresh_burst(at_ns), 0
+    return seq, (last or spot).burst, (last or spot).round
 
 
 def _split(sketch: Sketch, number: int, ms: float, whole_ms: float) -> tuple[int, Burst, int]:
@@ -135,7 +176,9 @@ def _split(sketch: Sketch, number: int, ms: float, whole_ms: float) -> tuple[int
 
 def outside(structure: Structure, seq: int) -> int:
     """The first boundary from here on."""
-    return next((one for one in boundaries(structure) if one >= seq), len(structure.draft.entries))
+    found = boundaries(structure)
+    place = bisect_left(found, seq)
+    return found[place] if place < len(found) else len(structure.draft.entries)
 
 
 @dataclass(frozen=True)
@@ -169,17 +212,26 @@ class MoveInterruption:
         if where == Boundary(moved.seq):
             return draft
         sketch = Sketch(draft)
+        self.change(sketch)
+        return sketch.draft()
+
+    def change(self, sketch: Sketch) -> None:
+        """The same, of a sketch of the session; that it is at another place is known.
+
+        Raises:
+            UsageError: there is no such place in it.
+        """
+        moved = next(one for one in interruptions(sketch.structure) if one.seq == self.seq)
+        where = self.where
         if isinstance(where, Heard) and _is_later(where, moved):
-            _postpone(sketch, moved, where)
-            return sketch.draft()
+            return _postpone(sketch, moved, where)
         if isinstance(where, Boundary) and where.seq > moved.seq:
             raise UsageError(f"#{where.seq} comes after that interruption: put another one in there")
         seq, burst, round = arrive(sketch, where)
-        cause = draft.entries[moved.seq].cause
+        cause = sketch.entry(moved.seq).cause
         if cause is not None and cause >= seq:
-            return Interrupt(where)(draft)
-        _advance(sketch, seq, burst, round, moved)
-        return sketch.draft()
+            return _interrupt(sketch, seq, burst, round, None)
+        return _advance(sketch, seq, burst, round, moved)
 
     def __str__(self) -> str:
         return f"the interruption of #{self.seq} {self.where}"
@@ -246,9 +298,8 @@ def _begins(structure: Structure, response: Response, seq: int, moved: Interrupt
 def _postpone(sketch: Sketch, moved: Interruption, where: Heard) -> None:
     """An interruption comes later in the same sound: the user goes on hearing what had been received."""
     structure = sketch.structure
-    hearing, calls, first_ns = Hearing(), list[Entry](), None
+    hearing, calls, first_ns = sketch.hearing(moved.seq), list[Entry](), None
     for entry in structure.draft.entries[: moved.seq]:
-        hearing.add(entry)
         is_play = entry.kind == Kind.PLAYBACK and entry.method in PLAYS
         if is_play and (where.item_id, where.content_index) == played(entry)[0]:
             calls.append(entry)
@@ -331,11 +382,16 @@ class Interrupt:
             UsageError: there is no such place in it.
         """
         sketch = Sketch(draft)
-        seq, burst, round = arrive(sketch, self.where)
-        found = interruptions(sketch.structure)
-        chosen = [one for one in found if self.like in (None, one.seq) and one.user_item_id is not None]
-        _put_in(sketch, seq, burst, round, chosen[0] if chosen else None)
+        self.change(sketch)
         return sketch.draft()
+
+    def change(self, sketch: Sketch) -> None:
+        """The same, of a sketch of the session.
+
+        Raises:
+            UsageError: there is no such place in it.
+        """
+        _interrupt(sketch, *arrive(sketch, self.where), self.like)
 
     def __str__(self) -> str:
         return f"interrupted {self.where}"
@@ -350,11 +406,15 @@ def interrupt_at(draft: Draft, where: Where) -> Draft:
     return Interrupt(where)(draft)
 
 
+def _interrupt(sketch: Sketch, seq: int, burst: Burst, round: int, like: int | None) -> None:
+    found = interruptions(sketch.structure)
+    chosen = [one for one in found if like in (None, one.seq) and one.user_item_id is not None]
+    _put_in(sketch, seq, burst, round, chosen[0] if chosen else None)
+
+
 def _put_in(sketch: Sketch, seq: int, burst: Burst, round: int, like: Interruption | None) -> None:
     structure = sketch.structure
-    hearing = Hearing()
-    for entry in structure.draft.entries[:seq]:
-        hearing.add(entry)
+    hearing = sketch.hearing(seq)
     active = [one for one in structure.responses if ends_after(structure, one, seq)]
     task = reading_task(structure)
     at_ns = max(burst[0], sketch.spots[seq - 1].entry.at_ns if seq else 0)

@@ -44,12 +44,8 @@ class Settling:
         self._references: dict[Part, list[Reference]] = {}
         self._shows: tuple[str, str] | None = None  # which item, and which instead, in this message
 
-    def settled(self, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries with what follows from their order; without those that could not be."""
-        kept = [one for entry in entries if (one := self._settle(entry)) is not None]
-        return kept
-
-    def _settle(self, entry: Entry) -> Entry | None:
+    def settle(self, entry: Entry) -> Entry | None:
+        """The next entry, with what follows from their order; None where it could not be."""
         if self._falls(entry):
             self._gone.add(entry.seq)
             return None

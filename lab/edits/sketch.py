@@ -9,33 +9,43 @@ caused, what the provider sent in answer, and the playing of what was not receiv
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, zip_longest
+from operator import is_not
 
 from ...schema.entries import LONG_TICKS, SETTLED_TICKS, Entry, Kind
-from ...session.drafts import Draft, renumbered
+from ...schema.errors import UsageError
+from ...session.drafts import Draft, Renumbering
 from ...session.fields import RAW, facts_of, mapping, text_of
+from ...session.interruptions import interruptions, reading_task
 from ...session.places import Numbering
 from ...session.structure import Message, Structure
 from ...session.tool_calls import ToolCall
-from .playing import sources
+from .playing import Hearing, sources
 from .settling import Settling, falls_with_its_cause
 
 
 class Sketch:
     """The entries of a draft and their places, to be changed.
 
+    Args:
+        draft: the session.
+        beginning: followed up to where it is changed, for who makes many sketches of one session.
+
     Attributes:
         source: the draft.
         structure: of it.
         spots: what there is now, in order.
         segments: bytes that are new, by number.
+        beginning: the same.
     """
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, beginning: Beginning | None = None) -> None:
         self.source = draft
-        self.structure = Structure(draft)
-        self.spots = spots_of(draft)
+        self.beginning = beginning
+        self.structure = Structure(draft) if beginning is None else beginning.structure
+        self.spots = spots_of(draft) if beginning is None else list(beginning.spots)
         self.segments: dict[int, bytes] = {}
         self._next = max(FRESH, len(draft.entries))
         self._late: dict[int, int] = {}
@@ -47,6 +57,22 @@ class Sketch:
             spots = delayed(self.source, spots, self._late)
         return laid(self.source, spots, self.segments)
 
+    def rest(self) -> Iterator[tuple[Spot, Entry | None, Spot | None]]:
+        """What came of it behind the beginning, which is followed further with it; an entry at a time, with
+        its place and the next one. None where an entry could not be.
+
+        Raises:
+            UsageError: it was changed before that.
+        """
+        beginning = self.beginning
+        assert beginning is not None, "there is a rest of nothing else"
+        ordered, passed = sorted(self.spots, key=_burst), beginning.passed
+        if any(map(is_not, ordered[:passed], beginning.spots[:passed])):
+            raise UsageError(f"the session is changed before #{passed} already")
+        beginning.segments.update(self.segments)
+        for spot, following in zip_longest(ordered[passed:], ordered[passed + 1 :]):
+            yield spot, beginning.laying.lay(spot), following
+
     # --- finding --------------------------------------------------------------------------------------
 
     def index(self, seq: int) -> int:
@@ -56,6 +82,16 @@ class Sketch:
     def entry(self, seq: int) -> Entry:
         """As it was recorded."""
         return self.source.entries[seq]
+
+    def hearing(self, seq: int) -> Hearing:
+        """What had been received and heard before an entry. Of one with a beginning it is asked once."""
+        beginning = self.beginning
+        known = beginning is not None and beginning.passed <= seq
+        hearing = beginning.hearing if beginning is not None and known else Hearing()
+        first = beginning.passed if beginning is not None and known else 0
+        for entry in self.source.entries[first:seq]:
+            hearing.add(entry)
+        return hearing
 
     def burst_of(self, seq: int) -> Spot:
         """The place that an entry has now."""
@@ -225,28 +261,90 @@ def laid(draft: Draft, spots: Iterable[Spot], segments: Mapping[int, bytes] | No
     Args:
         segments: bytes that are new.
     """
-    ordered = sorted(spots, key=_burst)
-    entries: list[Entry] = []
-    last: Spot | None = None  # of those that have a round
-    tick = at_ns = reached = 0
-    for spot in ordered:
-        at_ns = max(at_ns, spot.entry.at_ns)
-        if spot.entry.tick is None:
-            entries.append(spot.entry._replace(at_ns=at_ns))
-            continue
-        if last is None:
-            tick = reached = spot.round
-        elif spot.burst != last.burst:
-            tick, reached = tick + SETTLED_TICKS + spot.round, spot.round
-        else:
-            passed = max(0, spot.round - reached)
-            tick += passed if passed < SETTLED_TICKS else LONG_TICKS + passed
-            reached += passed
-        last = spot
-        entries.append(spot.entry._replace(at_ns=at_ns, tick=tick))
     new = dict(segments or {})
-    entries = Settling(draft, new).settled(entries)
-    return dataclasses.replace(draft, entries=renumbered(entries), segments={**draft.segments, **new})
+    laying = Laying(draft, new)
+    entries = [one for spot in sorted(spots, key=_burst) if (one := laying.lay(spot)) is not None]
+    return dataclasses.replace(draft, entries=tuple(entries), segments={**draft.segments, **new})
+
+
+class Laying:
+    """Lays the entries of a session in their new order, one after another: with instants, rounds and numbers,
+    and with what follows from their order.
+
+    Args:
+        draft: the session before.
+        segments: gets bytes that are new.
+    """
+
+    def __init__(self, draft: Draft, segments: dict[int, bytes]) -> None:
+        self._settling = Settling(draft, segments)
+        self._last: Spot | None = None  # of those that have a round
+        self._tick = self._at_ns = self._reached = 0
+        self._numbering = Renumbering()
+
+    def lay(self, spot: Spot) -> Entry | None:
+        """The next entry; None where it cannot be any more."""
+        entry = self._settling.settle(self._placed(spot))
+        return None if entry is None else self._numbering.number(entry)
+
+    def _placed(self, spot: Spot) -> Entry:
+        last, self._at_ns = self._last, max(self._at_ns, spot.entry.at_ns)
+        if spot.entry.tick is None:
+            return spot.entry._replace(at_ns=self._at_ns)
+        if last is None:
+            self._tick = self._reached = spot.round
+        elif spot.burst != last.burst:
+            self._tick, self._reached = self._tick + SETTLED_TICKS + spot.round, spot.round
+        else:
+            passed = max(0, spot.round - self._reached)
+            self._tick += passed if passed < SETTLED_TICKS else LONG_TICKS + passed
+            self._reached += passed
+        self._last = spot
+        return spot.entry._replace(at_ns=self._at_ns, tick=self._tick)
+
+
+class Beginning:
+    """The beginning of a session, followed entry by entry: what an edit further on would else have to read
+    again.
+
+    Args:
+        draft: the session.
+
+    Attributes:
+        structure: of all of it.
+        spots: of all of it, in order.
+        passed: so many of these are the beginning.
+        hearing: what was received and heard in it.
+        segments: bytes that are new.
+        laying: lays it.
+    """
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.structure = Structure(draft)
+        self.spots = spots_of(draft)
+        self.passed = 0
+        self.hearing = Hearing()
+        self.segments: dict[int, bytes] = {}
+        self.laying = Laying(draft, self.segments)
+
+    def prepare(self) -> None:
+        """Work out what an edit would ask about the session as a whole."""
+        structure = self.structure
+        _ = structure.message_of, structure.responses, structure.calls, structure.sounds, structure.followers
+        _ = interruptions(structure), reading_task(structure)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the entries of the session lie in the order of their places."""
+        return all(one.burst <= other.burst for one, other in pairwise(self.spots))
+
+    def advance(self) -> Entry | None:
+        """One entry further: that, as it comes to lie in any edit behind it; None where it cannot be."""
+        spot = self.spots[self.passed]
+        self.hearing.add(spot.entry)
+        self.passed += 1
+        return self.laying.lay(spot)
 
 
 def delayed(draft: Draft, spots: Sequence[Spot], by_ns: Mapping[int, int]) -> list[Spot]:

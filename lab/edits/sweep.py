@@ -17,9 +17,9 @@ from .interruption import (
     MoveInterruption,
     Where,
     boundaries,
+    heard_by,
     heard_places,
 )
-from .variation import Edit
 
 EVERY_MS = 20
 """How far apart two places in what was heard are, unless somebody says otherwise."""
@@ -37,7 +37,7 @@ class Swept:
 
     number: int
     where: Where | None
-    edit: Edit | None
+    edit: Interrupt | MoveInterruption | None
 
 
 def swept(draft: Draft, *, interruption: int | None = None, every_ms: int = EVERY_MS) -> list[Swept]:
@@ -72,6 +72,15 @@ def swept(draft: Draft, *, interruption: int | None = None, every_ms: int = EVER
         Swept(0, None, None),
         *(Swept(number, *one) for number, one in enumerate(zip(places, edits, strict=True), 1)),
     ]
+
+
+def branches_at(structure: Structure, place: Swept) -> int:
+    """The entry before which a place leaves the session as it is."""
+    edit, where = place.edit, place.where
+    assert edit is not None, "of what is as it was, nothing branches off"
+    here = heard_by(structure, where) if isinstance(where, Heard) else None
+    seq = where.seq if isinstance(where, Boundary) else 0 if here is None else here.seq
+    return min(seq, edit.seq) if isinstance(edit, MoveInterruption) else seq
 
 
 def promising(
@@ -124,7 +133,9 @@ def ranges(places: Iterable[Swept]) -> list[str]:
     return [*told, _range(run)] if run else told
 
 
-def _edit(structure: Structure, moved: Interruption | None, where: Where) -> Edit | None:
+def _edit(
+    structure: Structure, moved: Interruption | None, where: Where
+) -> Interrupt | MoveInterruption | None:
     if moved is None:
         return Interrupt(where)
     if isinstance(where, Boundary):

@@ -137,6 +137,19 @@ class RecordedCalls:
         insort(self.live, call, key=_seq)
         return call
 
+    def is_certain(self, kind: str, type: str | None, key: str, cause: int | None) -> bool:
+        """Whether what a live call is found to be by now, it is, whatever comes in yet.
+
+        Raises:
+            MatcherError: a function of a matcher raised.
+        """
+        if isinstance(key, Content) and key.audio is not None:
+            return False
+        call = self._equal(kind, type, key, cause)
+        if call is None:
+            return False
+        return call.required or (cause is not None and call.step.entry.cause == cause)
+
     def _equal(self, kind: str, type: str | None, key: str, cause: int | None) -> RecordedCall | None:
         """The recorded call nearest to a live one whose content it has."""
         agree = self._matching.agree

@@ -73,6 +73,8 @@ class ReplayCore:
         giving: the run that is being given, as long as nobody looks.
         closed: the application has closed.
         stands_in: somebody stands in for the user: what nobody makes in its place is asked of him.
+        sparing: the recording is read no further than it must be; what is decided is the same.
+        comes: whether any call of a kind and a type is still to be read.
     """
 
     def __init__(
@@ -101,6 +103,8 @@ class ReplayCore:
         self.giving: Run | None = None
         self.closed = False
         self.stands_in = False
+        self.sparing = False
+        self.comes: Callable[[str, str | None], bool] = lambda kind, type: True
         self._thread = 0  # in which it is given
         self._now = now
         self._paced = paced
@@ -172,6 +176,8 @@ class ReplayCore:
         """
         self._look()
         now = self._here = self._now()
+        if self.may_be_ahead(kind, type) and not self.calls.is_certain(kind, type, key, cause):
+            return None
         call = self.calls.match(kind, type, key, cause)
         if call is None:
             at_end = kind == Kind.CLOSE and self._window.ended
@@ -289,7 +295,7 @@ class ReplayCore:
             if act is not None:
                 return act
         window = self._window
-        if window.spare < 0:
+        if window.spare < 0 and not self._sees_enough():
             return More()
         while (head := window.head) is not None:
             if head.seq >= self._stop_at:
@@ -393,7 +399,12 @@ class ReplayCore:
     def hungry(self) -> bool:
         """Whether it must be fed before a call can be judged."""
         self._look()
-        return self._window.spare < 0
+        return self._window.spare < 0 and not self._sees_enough()
+
+    def may_be_ahead(self, kind: str, type: str | None) -> bool:
+        """Whether a call may be one that is recognised once more was read, though nothing else asks for that
+        yet."""
+        return self.sparing and self._window.spare < 0 and self.comes(kind, type)
 
     @property
     def within_burst(self) -> bool:
@@ -748,6 +759,19 @@ class ReplayCore:
             given_up = call is not None and call.skipped
             self.closed = self.closed or (kind == Kind.CLOSED and not given_up)
             self.calls.passed(step)
+
+    def _sees_enough(self) -> bool:
+        """Whether nothing further ahead could be of any meaning now, but for a call: the bursts at the
+        cursor, and of the calls that were made, are in memory."""
+        window = self._window
+        if not self.sparing or window.head is None:
+            return False
+        burst = window.head.place.burst
+        for call in self.calls.live:
+            if call.end is None:
+                return False
+            burst = max(burst, call.step.place.burst, call.end.place.burst)
+        return window.reaches_beyond(burst)
 
     # --- the listeners ------------------------------------------------------------------------------
 

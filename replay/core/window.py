@@ -133,6 +133,10 @@ class Window:
             return False
         return self._steps[-1].place.burst == self.head.place.burst
 
+    def reaches_beyond(self, burst: int) -> bool:
+        """Whether all of this burst is in memory: something of a later one is."""
+        return bool(self._steps) and self._steps[-1].place.burst > burst
+
     @property
     def passed_ns(self) -> int:
         """When the entry that the cursor has passed last was recorded, in nanoseconds."""

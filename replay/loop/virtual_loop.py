@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import itertools
 import selectors
+import threading
 import time
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -146,6 +147,32 @@ class VirtualLoop(OpenLoop):
         """As ever; a thread of its own waits for the jobs, and owes us the answer."""
         with self.hold():
             await super().shutdown_default_executor(*args, **kwargs)
+
+    # --- forks -----------------------------------------------------------------------------------------
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no thread owes an answer, and no descriptor but its own is registered: a forked child could
+        go on as this does."""
+        return not (self._held or self._jobs.owed or self._asking.foreign or self.holders)
+
+    @property
+    def threads(self) -> set[threading.Thread]:
+        """Those of its executor, which wait for jobs."""
+        pool: Any = self._executor
+        return set() if pool is None else set(pool._threads)
+
+    @property
+    def descriptors(self) -> set[int]:
+        """Its own."""
+        return self._asking.descriptors | self.waking
+
+    def go_on_forked(self) -> None:
+        """In a forked child, of a loop that is alone: go on where the parent was."""
+        self._asking.renew()
+        super().go_on_forked()
+        self._asking.all_are_own()
+        self._executor = self._default_executor = None  # its threads are the parent's
 
     # --- rounds ----------------------------------------------------------------------------------------
 
@@ -332,6 +359,18 @@ class _Selector(selectors.BaseSelector):
     def all_are_own(self) -> None:
         """What is registered now is what the loop itself needs."""
         self._own = frozenset(self._watched())
+
+    @property
+    def descriptors(self) -> set[int]:
+        """The loop's own: those that are registered, and the real selector's."""
+        fileno: Any = getattr(self._real, "fileno", None)
+        return {*self._own, *(() if fileno is None else (fileno(),))}
+
+    def renew(self) -> None:
+        """In a forked child: ask a selector of its own, and not the parent's."""
+        self._real.close()
+        self._real = selectors.DefaultSelector()
+        self._registered = 0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = self._real.register(fileobj, events, data)
