@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..schema import UsageError
-from ..wire import Fault
+
+if TYPE_CHECKING:
+    from ..wire import Fault
 
 FaultOption = Annotated[
     list[str] | None,
@@ -27,6 +29,8 @@ def faults_in(options: Iterable[str] | None) -> list[Fault]:
     Raises:
         UsageError: one is none, or a file of them cannot be read.
     """
+    from ..wire import Fault  # with its servers: not for who injects none
+
     found: list[Fault] = []
     for option in options or ():
         if option.startswith("@"):

@@ -16,6 +16,7 @@ from ..session import Draft, Target, parse_target
 from . import output, play_options
 from .derived import put_page, read_session, refuse_existing
 from .exit_codes import Exit
+from .fault_options import FaultOption, SeedOption, faults_in
 from .progress import Progress
 from .prompt import interact
 from .user_code import ApplicationError, load_application, traceback_of
@@ -38,6 +39,8 @@ def replay(
     playback: play_options.Playback = "tolerant",
     playback_ms: play_options.PlaybackMs = None,
     depth: play_options.Depth = "auto",
+    fault: FaultOption = None,
+    fault_seed: SeedOption = 0,
     redactor: play_options.Redactors = None,
     clocks: play_options.Clocks = False,
     strict: play_options.Strict = False,
@@ -96,6 +99,8 @@ def replay(
                 redactors=tuple(redactor or ()),
                 clocks=clocks,
                 depth="interface" if interactive and depth == "auto" else depth,
+                faults=tuple(faults_in(fault)) if fault else (),
+                fault_seed=fault_seed,
             )
             played = interact(wish) if interactive else _play(wish, None if as_html is None else kept)
     except ApplicationError as error:

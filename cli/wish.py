@@ -49,6 +49,7 @@ class Wish:
         redactors: names of those that the recorder had.
         clocks: the clocks of the process follow the recording.
         depth: `interface`, `wire`, or `auto`: the deepest that can be played whole.
+        faults, fault_seed: that are injected below the interface.
     """
 
     target: Target
@@ -67,6 +68,8 @@ class Wish:
     redactors: tuple[str, ...] = ()
     clocks: bool = False
     depth: str = "auto"
+    faults: tuple[Any, ...] = ()
+    fault_seed: int = 0
 
     def options(self) -> ReplayOptions:
         """As arguments of a `ReplayModel`.
@@ -74,7 +77,9 @@ class Wish:
         Raises:
             UsageError: a setting names what there is not.
         """
+        faults: ReplayOptions = {"faults": self.faults, "fault_seed": self.fault_seed} if self.faults else {}
         return {
+            **faults,
             "expect": self.expect,
             "on_divergence": "collect" if self.collect else "raise",
             "patience": self.patience,

@@ -75,6 +75,7 @@ class ReplayBase:
         playback: what the application's player reports: `tolerant`, how much of an item was heard where the
             model asked or interrupted; `exact`, call by call, too; `ignore`.
         playback_ms: how much more, or less, is the same; None: the longest piece that was reported at once.
+        faults, fault_seed: of who plays below the interface (`realtape.wire.TransportBase`); here are none.
 
     Attributes:
         transport: runs it, holds it, steps, seeks.
@@ -106,7 +107,11 @@ class ReplayBase:
         learned: bool = True,
         playback: PlaybackMatching = "tolerant",
         playback_ms: float | None = None,
+        faults: Sequence[Any] = (),
+        fault_seed: int = 0,
     ) -> None:
+        if faults:
+            raise UsageError('faults are injected below the interface: depth="wire"')
         if playback not in ("exact", "tolerant", "ignore"):
             raise UsageError(f"playback={playback!r}: one of exact, tolerant, ignore")
         self._playback: PlaybackMatching = playback

@@ -58,7 +58,8 @@ _DEEPEST = 10
 
 
 class ReplayOptions(TypedDict, total=False):
-    """Arguments of a `ReplayModel`, which explains them."""
+    """Arguments of a `ReplayModel`, which explains them; `faults` and `fault_seed` are of those that play
+    below the interface (`realtape.wire.TransportBase`)."""
 
     expect: Expectation
     on_divergence: OnDivergence
@@ -74,6 +75,8 @@ class ReplayOptions(TypedDict, total=False):
     learned: bool
     playback: PlaybackMatching
     playback_ms: float | None
+    faults: Sequence[Any]
+    fault_seed: int
 
 
 @dataclass(frozen=True)

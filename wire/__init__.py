@@ -20,6 +20,7 @@ from .faults import (
     PassOn,
     faults_of,
 )
+from .faulty_socket import FaultySocket
 from .faulty_way import FaultyWay
 from .frame_files import LineFields, read_frames
 from .gates import Gate, gates_of
@@ -51,6 +52,7 @@ __all__ = [
     "EndNow",
     "Fault",
     "FaultLine",
+    "FaultySocket",
     "FaultyWay",
     "Finding",
     "Gate",

@@ -198,9 +198,14 @@ class Injected:
 
 @dataclass(frozen=True, slots=True)
 class PassOn:
-    """Give this to the other side."""
+    """Give this to the other side.
+
+    Attributes:
+        number: of the message on its way, from 1.
+    """
 
     message: str | bytes
+    number: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +223,7 @@ class _Piece:
     message: str | bytes
     due_ns: int
     told: list[Injected]
+    number: int
     lost: bool = False
 
 
@@ -315,7 +321,7 @@ class FaultLine:
                 Injected(self._stopped.fault.toxic, self.stream, self._count, type, {}, message), now_ns
             )
             return
-        pieces = [_Piece(message, now_ns, [])]
+        pieces = [_Piece(message, now_ns, [], self._count)]
         reorder: _Rule | None = None
         for rule in self._rules:
             if not rule.meets(type, now_ns):
@@ -381,7 +387,7 @@ class FaultLine:
         if toxic == "duplicate":
             more = rule.number("copies")
             told = self._told(rule, type, copies=more)
-            again = [_Piece(one.message, one.due_ns, [told]) for one in pieces if not one.lost]
+            again = [_Piece(one.message, one.due_ns, [told], one.number) for one in pieces if not one.lost]
             return pieces + again * more
         return [piece if piece.lost else self._changed(rule, piece, type, came) for piece in pieces]
 
@@ -401,7 +407,7 @@ class FaultLine:
             due_ns = rule.free_ns
         elif toxic == "lose":
             told = self._told(rule, type, came)
-            return _Piece(message, due_ns, [*piece.told, told], lost=True)
+            return _Piece(message, due_ns, [*piece.told, told], piece.number, lost=True)
         elif toxic == "corrupt":
             places = _seams(message)
             if places:  # a message that is cut is no JSON any more
@@ -412,7 +418,7 @@ class FaultLine:
             if len(message) < size:  # what is blank behind JSON leaves it as it is
                 told = self._told(rule, type, came, bytes=size)
                 message = message.ljust(size) if isinstance(message, str) else message.ljust(size, b" ")
-        return _Piece(message, due_ns, [*piece.told, *([told] if told else [])])
+        return _Piece(message, due_ns, [*piece.told, *([told] if told else [])], piece.number)
 
     def _cut(self, rule: _Rule, pieces: list[_Piece], type: str, came: str | bytes) -> list[_Piece]:
         """Nothing passes from here on; for `limit_data`, what is within the limit does."""
@@ -459,7 +465,7 @@ class FaultLine:
     def _enqueue(self, piece: _Piece) -> None:
         self._put(piece.due_ns, *piece.told)
         if not piece.lost:
-            self._put(piece.due_ns, PassOn(piece.message))
+            self._put(piece.due_ns, PassOn(piece.message, piece.number))
 
     def _put(self, due_ns: int, *steps: Injected | PassOn | EndNow) -> None:
         for step in steps:

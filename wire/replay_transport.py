@@ -7,7 +7,7 @@ knows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,14 @@ from ..session import Recording
 from .application_part import ApplicationPart
 from .client_run import ClientRun
 from .connections import connections_of
+from .faults import Fault, FaultLine, Stream
+from .faulty_socket import FaultySocket
 from .flight_plan import plans_of
 from .replayed_socket import ReplayedSocket
-from .server_side import Finding
+from .server_side import Finding, ServerSide
 from .wire_report import WireReport, report_of
+
+_STREAMS: tuple[Stream, Stream] = ("downstream", "upstream")
 
 Connecting = Callable[[Callable[[], Awaitable[Any]], str, Mapping[str, str]], Awaitable[Any]]
 """(dial, url, headers) → the connection that a model is to use."""
@@ -66,6 +70,8 @@ class ReplayTransport:
         clock: sees to it that the model is told the recorded time in the extent of a part.
         hung_up: called when a stream ends because the user hung up, and the application did not close.
         playback, playback_ms: how what the application's player reports is compared.
+        faults: that are injected.
+        fault_seed: of their chances.
 
     Attributes:
         tracker: the application's, for the connection that comes next.
@@ -92,6 +98,8 @@ class ReplayTransport:
         hung_up: Callable[[], object] = lambda: None,
         playback: PlaybackMatching = "tolerant",
         playback_ms: float | None = None,
+        faults: Sequence[Fault] = (),
+        fault_seed: int = 0,
     ) -> None:
         drafts = recording.drafts()
         self.name = str(recording)
@@ -112,6 +120,7 @@ class ReplayTransport:
         self._hung_up = hung_up
         self._playback: PlaybackMatching = playback
         self._playback_ms = playback_ms
+        self._faults, self._fault_seed = faults, fault_seed
         self.tracker: Any = None
         self.exhausted = False
         self._idler: _Rest | None = None
@@ -155,7 +164,7 @@ class ReplayTransport:
             playback=self._playback,
             playback_ms=self._playback_ms,
         )
-        socket = ReplayedSocket(side, part, self._closed, self._hung_up)
+        socket = self._socket(side, part, now_ns)
         opened.append(socket)
         self._clock(part)
         part.track(self.tracker)
@@ -164,6 +173,18 @@ class ReplayTransport:
         if isinstance(loop, VirtualLoop) and self._idler is None:
             self._idler = _Rest(loop, self.sockets, int(self._patience * 1e9))
         return socket
+
+    def _socket(self, side: ServerSide, part: ApplicationPart, now_ns: int) -> ReplayedSocket:
+        if not self._faults:
+            return ReplayedSocket(side, part, self._closed, self._hung_up)
+        down, up = (
+            FaultLine(
+                self._faults, stream, seed=self._fault_seed, connection=len(self.sockets) + 1, now_ns=now_ns
+            )
+            for stream in _STREAMS
+        )
+        tell = self.run.injected[side].append
+        return FaultySocket(side, part, self._closed, self._hung_up, down=down, up=up, tell=tell)
 
     @property
     def over(self) -> bool:
@@ -174,8 +195,14 @@ class ReplayTransport:
 
     @property
     def is_exact(self) -> bool:
-        """Whether it is on virtual time: there a client's frame comes on its side of an event."""
-        return self._idler is not None or self._was_exact
+        """Whether it is on virtual time, and nothing in the way: there a client's frame comes on its side of an
+        event."""
+        return (self._idler is not None or self._was_exact) and not self._faults
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether faults are injected."""
+        return bool(self._faults)
 
     def finish(self) -> None:
         """Nothing more is played."""

@@ -127,11 +127,7 @@ class ReplayedSocket:
         if self.closed or self._ended is not None:
             raise self._closed_by(self._ended or RecordedEnd("client", "closed", 1000))
         self.sent.append(message)
-        place = self.side.receive(Frame.of(message), self._now_ns())
-        if place is not None:
-            self._sent_rounds[place] = self._here()
-        self._part.go_on()
-        self._changed.set()
+        place = self._arrive(message)
         sending = None if place is None else self.side.connection.frames[place].sending
         if sending is not None:
             if sending.suspended:
@@ -218,13 +214,26 @@ class ReplayedSocket:
             if sent < place:
                 yield connection.frames[sent].place, there
 
+    def _arrive(self, message: str | bytes) -> int | None:
+        """A message of the client's is there; the place of the recorded frame that it is, or None."""
+        place = self.side.receive(Frame.of(message), self._now_ns())
+        if place is not None:
+            self._sent_rounds[place] = self._here()
+        self._part.go_on()
+        self._changed.set()
+        return place
+
     def _deliver(self, place: int, frame: WireFrame, around: causes.Frame | None) -> str | bytes:
         message = self.side.take(place).message
+        self._given(frame, around)
+        return message
+
+    def _given(self, frame: WireFrame, around: causes.Frame | None) -> None:
+        """The client gets a frame: it is because of it what is done until it reads again."""
         self._last = frame
         self._last_round = self._here()
         self._part.came(frame.seq)
         causes.enter(self._extent(around, frame.seq))
-        return message
 
     def _end(self, end: RecordedEnd, around: causes.Frame | None) -> None:
         """Raises what the recorded read raised."""

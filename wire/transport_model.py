@@ -22,12 +22,16 @@ from ..schema.entries import Kind
 from ..schema.errors import UsageError
 from ..session import Recording
 from .application_part import AUDIO, EARLY_NS, ApplicationPart
+from .faults import faults_of, told_fault
 from .flight_plan import told
 from .replay_transport import Connecting, OtherEvents, ReplayTransport
 from .server_side import Finding, decisive
 
 OPTIONS = frozenset(
-    {"patience", "stuck_after", "pace", "strict", "on_divergence", "at_end", "playback", "playback_ms"}
+    {
+        *("patience", "stuck_after", "pace", "strict", "on_divergence", "at_end"),
+        *("playback", "playback_ms", "faults", "fault_seed"),
+    }
 )
 """Of a replay at the interface, those that mean something here as well."""
 
@@ -44,11 +48,13 @@ class TransportReport(ReplayReport):
         audio: frames of audio that the client sent.
         skipped: frames of the provider's that were given up, or fell with one that was.
         events: where the model gave other events than it gave when this was recorded; they decide nothing.
+        injected: faults that were put in its way, as facts.
     """
 
     audio: int = 0
     skipped: int = 0
     events: tuple[OtherEvents, ...] = ()
+    injected: tuple[dict[str, Any], ...] = ()
 
     def _headline(self, verdict: str) -> str:
         facts = [f"{self.delivered} frames to the model", f"{self.matched} of its own as recorded"]
@@ -62,7 +68,7 @@ class TransportReport(ReplayReport):
         lines = [*super()._lines(), *(f"events: {one}" for one in self.events[:SHOWN])]
         if len(self.events) > SHOWN:
             lines.append(f"events: {len(self.events) - SHOWN} more frames with others")
-        return lines
+        return lines + [f"injected: {told_fault(facts)}" for facts in self.injected]
 
 
 class TransportBase(ABC):
@@ -79,7 +85,8 @@ class TransportBase(ABC):
         transport: of the interface; nothing is paused or sought here.
 
     Raises:
-        UsageError: the recording cannot be replayed so, or this release's model has another shape.
+        UsageError: the recording cannot be replayed so, this release's model has another shape, or there is
+            no such fault.
         StoreError, CorruptRecordError: it cannot be read.
     """
 
@@ -104,6 +111,8 @@ class TransportBase(ABC):
             hung_up=self._hang_up,
             playback=self._playback,
             playback_ms=options.get("playback_ms"),
+            faults=faults_of(options.get("faults", ())),
+            fault_seed=options.get("fault_seed", 0),
         )
         self.connect_by(self.plays.connect)
         self.listeners: list[Any] = []
@@ -238,7 +247,8 @@ class TransportBase(ABC):
         if derived:
             weaker.append(f"the model read the clock {derived} times where the recording tells no reading")
         if not placed and sides:
-            weaker.append("on an ordinary event loop rounds are not kept")
+            where = "under faults" if plays.is_faulty else "on an ordinary event loop"
+            weaker.append(f"{where} rounds are not kept")
         return TransportReport(
             recordings=tuple(side.connection.session for side in sides),
             delivered=sum(len(side.delivered) for side in sides),
@@ -263,6 +273,7 @@ class TransportBase(ABC):
             audio=sum(side.audio for side in sides),
             skipped=sum(len(side.skipped) for side in sides),
             events=tuple(plays.other_events()),
+            injected=tuple(one.as_json() for side in sides for one in plays.run.injected[side]),
         )
 
     # --- helpers --------------------------------------------------------------------------------------------

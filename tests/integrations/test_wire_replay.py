@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from agents import function_tool
 from agents.realtime import (
+    OpenAIRealtimeSIPModel,
     OpenAIRealtimeWebSocketModel,
     RealtimeAgent,
     RealtimeModelSendRawMessage,
@@ -300,6 +301,98 @@ def test_a_tracker_is_told_what_the_application_told_it(tmp_path: Path) -> None:
     assert [state["elapsed_ms"] for state in Player.heard] == [150, 150, 150]
 
 
+# --- faults ------------------------------------------------------------------------------------------------
+
+
+class Heard(Talk):
+    """Asks once, and keeps what its model told, until that ends or nothing more comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+        self.ns = 0
+
+    async def connected(self, model: Any) -> None:
+        listener = Listener()
+        model.add_listener(listener)
+        await model.connect({"url": self.url, "api_key": "sk-any"})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(20):
+                await model.send_event(RealtimeModelSendUserInput(self.questions[0]))
+                while not any(event.type in ("turn_ended", "exception") for event in listener.events):
+                    await asyncio.sleep(0.001)
+                await asyncio.sleep(0.5)
+        self.ns = int(asyncio.get_running_loop().time() * 1e9)
+        self.told = [f"{event.type} {getattr(event, 'exception', '')}" for event in listener.events]
+        await model.close()
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("asked") / "calls.db"
+    run(recorded(store, Heard()))
+    return store
+
+
+def faulty(store: Path, *faults: str, seed: int = 0) -> tuple[Played, Heard]:
+    app = Heard()
+    return run(replay(store, app, depth="wire", faults=faults, fault_seed=seed)), app
+
+
+def test_no_fault_is_injected_where_none_is_met(asked: Path) -> None:
+    played, app = faulty(asked, "close,message=no.such")
+    assert (played.verdict, app.told) == ("same", faulty(asked)[1].told), played
+    assert played.report.injected == ()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("close,code=1011,message=response.output_item.added", "exception"),
+        ("eof,message=response.output_item.added", "exception"),
+        ("timeout,timeout=100,message=response.created", "exception"),
+        ("eof,stream=upstream,message=response.create", "exception"),
+    ],
+)
+def test_a_fault_ends_the_connection(fault: str, told: str, asked: Path) -> None:
+    played, app = faulty(asked, fault)
+    assert any(told in one for one in app.told), (app.told, str(played))
+    assert not any("turn_ended" in one for one in app.told)
+    assert f"injected: {fault.partition(',')[0]}" in str(played)
+
+
+def test_late_messages_come_late_and_in_order(asked: Path) -> None:
+    _, plain = faulty(asked)
+    played, app = faulty(asked, "latency,latency=250")
+    assert (played.verdict, app.told) == ("same", plain.told), played
+    assert app.ns - plain.ns >= 250_000_000
+    assert len(played.report.injected) == played.report.delivered  # type: ignore[attr-defined]
+
+
+def test_what_the_server_did_not_get_is_not_answered(asked: Path) -> None:
+    played, app = faulty(asked, "lose,stream=upstream,message=conversation.item.create")
+    assert played.verdict == "diverged"
+    assert not any("item_updated" in one for one in app.told)
+
+
+def test_a_seed_does_the_same_in_every_run(asked: Path) -> None:
+    def lost(seed: int) -> Any:
+        played, _ = faulty(
+            asked, "lose,chance=0.3,message=response.output_text.delta", "duplicate", seed=seed
+        )
+        return played.report.as_json()["injected"]
+
+    assert lost(1) == lost(1)
+    assert lost(1) != lost(2)
+
+
+def test_faults_are_injected_below_the_interface_alone(asked: Path) -> None:
+    with pytest.raises(UsageError, match="below the interface"):
+        run(replay(asked, Heard(), depth="interface", faults=["eof"]))
+    with pytest.raises(UsageError, match="known are latency"):
+        faulty(asked, "hiccup")
+
+
 # --- any call at all ---------------------------------------------------------------------------------------
 
 
@@ -422,6 +515,26 @@ def test_the_user_heard_what_he_heard_however_the_player_plays_now(busy: Path, p
     assert run(played_below(busy, other, playback="ignore"))[0].report.remark == ""
     exactly = run(played_below(busy, other, playback="exact"))[0]
     assert [one.kind for one in exactly.report.divergences] == ["playback"]
+
+
+def test_a_call_of_the_phones_is_the_same_again(tmp_path: Path) -> None:
+    async def answers(model: Any) -> None:
+        listener = Listener()
+        model.add_listener(listener)
+        await model.connect({"call_id": "call_of_the_phone", "api_key": "sk-any"})
+        await model.send_event(RealtimeModelSendUserInput("Hello?"))
+        while not any(event.type == "turn_ended" for event in listener.events):
+            await asyncio.sleep(0.001)
+        await model.close()
+
+    async def record_it() -> None:
+        async with Recorder(tmp_path / "calls.db") as recorder:
+            await answers(recorder.wrap(in_memory(OpenAIRealtimeSIPModel(), SCRIPT), depth="wire"))
+
+    run(record_it())
+    played, sent = run(played_below(tmp_path / "calls.db", answers))
+    assert played.verdict == "same", played
+    assert sent == run(recorded_frames(tmp_path / "calls.db"))
 
 
 @pytest.mark.real_time
