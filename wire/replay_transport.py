@@ -195,8 +195,7 @@ class ReplayTransport:
 
     @property
     def is_exact(self) -> bool:
-        """Whether it is on virtual time, and nothing in the way: there a client's frame comes on its side of an
-        event."""
+        """On virtual time, without faults: a client's frame comes on its side of an event."""
         return (self._idler is not None or self._was_exact) and not self._faults
 
     @property
