@@ -102,7 +102,7 @@ class ModelTap:
         # Without the frames around it, which may hold other sessions.
         log.received.remember(event, frame if frame[-1] is None else causes.Frame(log.number, seq))
         if name == "function_call":
-            call_id = getattr(event, "call_id", None)
+            call_id = _field(event, "call_id")
             if isinstance(call_id, str):
                 log.remember_call(call_id, seq)
         listener = None
@@ -219,11 +219,11 @@ class ModelTap:
         log = self._log or self._begin({})
         if log is None or log.refusing:
             return await call()
-        call_id = getattr(getattr(event, "tool_call", None), "call_id", None)
+        call_id = _field(_field(event, "tool_call"), "call_id")
         cause = log.call(call_id) if isinstance(call_id, str) else None
         type_ = self._type_of(cast("type[Any]", type(event)))
         if type_ == "send_session_update":
-            settings = getattr(event, "session_settings", None)
+            settings = _field(event, "session_settings")
             self._learn(settings, log)
             if self._assumed is not None:
                 self._assumed.ask(settings)
@@ -291,12 +291,30 @@ class ModelTap:
             self._log.append(kind, {"listener": type(listener).__qualname__}, method=str(kind))
 
     def _type_of(self, cls: type[Any]) -> str:
-        name = self._types[cls] = self._types.get(cls) or event_name(self._vocabulary, cls)
+        name = self._types.get(cls)
+        if name is None:
+            try:
+                name = event_name(self._vocabulary, cls)
+            except BaseException as error:  # what makes the class is the application's
+                if may_be_ctrl_c(error):
+                    raise
+                name = "unknown"
+            self._types[cls] = name
         return name
 
 
 def _or_lost(seq: int | None) -> int:
     return LOST if seq is None else seq
+
+
+def _field(event: Any, name: str) -> Any:
+    """A field of an event, which may be of any class, with code of its own; None where there is none."""
+    try:
+        return getattr(event, name, None)
+    except BaseException as error:  # its code is the application's, and so is what it sends
+        if may_be_ctrl_c(error):
+            raise
+        return None
 
 
 def _returned(result: Any) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ..schema.errors import (
     StoreWriteError,
     UsageError,
 )
+from .ctrl_c import may_be_ctrl_c
 from .session_log import Backlog, Batch, SessionLog
 from .store import Store
 
@@ -432,7 +433,11 @@ class Writer:
             return
         try:
             self._tell()
-        except Exception:
+        except (
+            BaseException
+        ) as error:  # also one that wants the process to end: it would end this thread alone
+            if may_be_ctrl_c(error):
+                raise
             tell, self._tell = self._tell, None
             logger.exception("%r raised; it is not called again", tell)
 

@@ -100,7 +100,7 @@ ASYNCIO_EXCEPTIONS = (
 def received_name(cls: type[Any]) -> str | None:
     """The registered name of a received event's class: its `type` literal."""
     name = getattr(cls, "type", None)
-    return name if isinstance(name, str) else None
+    return str.__str__(name) if isinstance(name, str) else None  # of a subclass its text, and no code
 
 
 def sent_name(cls: type[Any]) -> str:

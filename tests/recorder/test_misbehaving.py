@@ -66,6 +66,60 @@ async def test_options_that_cannot_be_read(
     assert "its options cannot be read: ValueError" in line
 
 
+class Raising(type):
+    """What makes a class may raise, too."""
+
+    def __getattribute__(cls, name: str) -> Any:
+        if name == "type":
+            raise SystemExit
+        return super().__getattribute__(name)
+
+
+class Odd(str):
+    def __len__(self) -> int:
+        raise SystemExit
+
+    __hash__ = str.__hash__
+
+
+class WithOddType:
+    type = Odd("odd")
+
+
+class WithRaisingType(metaclass=Raising):
+    pass
+
+
+class WithNothingToRead:
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("__class__", "__dict__"):
+            return super().__getattribute__(name)
+        raise SystemExit
+
+
+@pytest.mark.parametrize(
+    "event", [WithOddType(), WithRaisingType(), WithNothingToRead()], ids=lambda it: type(it).__name__
+)
+async def test_events_that_raise_wherever_they_are_looked_at(path: Path, event: Any):
+    class Inner(EchoModel):
+        async def connect(self, options: Any) -> None:
+            for listener in self._listeners:
+                await listener.on_event(event)
+
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(Inner())
+        model.add_listener(Ignoring())
+        await model.connect({})
+        await model.send_event(event)
+        await model.close()
+    kinds = [entry.kind for entry in (await only(path)).entries]
+    assert (kinds.count("received"), kinds.count("sent"), kinds.count("sent_done")) == (
+        2,
+        1,
+        1,
+    )  # and an echo
+
+
 async def test_settings_that_are_none(path: Path):
     async with Recorder(path) as recorder:
         model = recorder.wrap(EchoModel(), labels={"name": "odd"})

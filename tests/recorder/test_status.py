@@ -69,9 +69,14 @@ async def test_troubles_are_told_when_they_begin_and_end(path: Path):
     assert recorder.status().lost_entries == lost > 0
 
 
-async def test_a_callback_that_raises_is_called_once(path: Path, caplog: pytest.LogCaptureFixture):
+@pytest.mark.parametrize("error", [ZeroDivisionError, SystemExit, KeyboardInterrupt])
+async def test_a_callback_that_raises_is_called_once(
+    path: Path, caplog: pytest.LogCaptureFixture, error: type[BaseException]
+):
+    """Also one that wants to end the process: on the writer's thread it would end the writing alone."""
+
     def raising(status: RecorderStatus) -> None:
-        raise ZeroDivisionError
+        raise error
 
     async with Recorder(path, on_status=raising) as recorder:
         log = begin(recorder)
