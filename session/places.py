@@ -28,12 +28,18 @@ class Place(NamedTuple):
     timed: bool = False
 
 
+MAX_ROUNDS = 1 << 20
+"""So many rounds in which something else ran are waited for in a whole recording: a forged one may claim any
+number. Of what is beyond it the instants are kept, and not the rounds."""
+
+
 class Numbering:
     """Finds the places of a recording's entries, which it is shown in order."""
 
     def __init__(self) -> None:
         self._tick: int | None = None
         self._last = Place(0, 0, 0)
+        self._spare = MAX_ROUNDS
 
     def place(self, tick: int | None, at_ns: int) -> Place:
         """Where the entry stands that has this tick and this time."""
@@ -44,12 +50,17 @@ class Numbering:
         if not passed:
             return last  # the very same: most events come in bursts
         if self._tick is None:
-            self._last = Place(at_ns, 0, tick)
+            self._last = Place(at_ns, 0, self._rounds(tick))
         elif 0 <= passed < SETTLED_TICKS:
             self._last = Place(last.ns, last.burst, last.round + passed)
         elif passed >= LONG_TICKS:
-            self._last = Place(last.ns, last.burst, last.round + passed - LONG_TICKS)
+            self._last = Place(last.ns, last.burst, last.round + self._rounds(passed - LONG_TICKS))
         else:
-            self._last = Place(at_ns, last.burst + 1, max(0, passed - SETTLED_TICKS))
+            self._last = Place(at_ns, last.burst + 1, self._rounds(passed - SETTLED_TICKS))
         self._tick = tick
         return self._last
+
+    def _rounds(self, claimed: int) -> int:
+        rounds = min(max(0, claimed), self._spare)
+        self._spare -= rounds
+        return rounds

@@ -231,7 +231,7 @@ class Structure:
 
     def _around(self, entry: Entry) -> int | None:
         """The send, or the close, inside which an event was received, if it was."""
-        if entry.cause is None:
+        if entry.cause is None or not 0 <= entry.cause < entry.seq:  # somebody forged it
             return None
         call = self.draft.entries[entry.cause]
         inside = call.kind in (Kind.SENT, Kind.CLOSE) and call.task == entry.task

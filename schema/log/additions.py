@@ -208,8 +208,9 @@ def delete_from_additions(connection: Connection, key: int) -> None:
 
 _COLUMNS = {name: [column.name for column in one.columns] for name, one in METADATA.tables.items()}
 del _COLUMNS[STORE.name]  # which tells the format, and another one may have more to tell
+_KEYS = {name: [column.name for column in METADATA.tables[name].primary_key] for name in _COLUMNS}
 _SCHEMA = """
-SELECT m.name, m.type, m.sql, x.name, x.hidden
+SELECT m.name, m.type, m.sql, x.name, x.hidden, x.pk
 FROM sqlite_master AS m LEFT JOIN pragma_table_xinfo(m.name) AS x
 WHERE m.name IN ({names}) AND m.type IN ('table', 'view') ORDER BY m.name, x.cid
 """
@@ -226,8 +227,12 @@ def impostors(connection: Connection) -> set[str]:
     statement = _SCHEMA.format(names=", ".join("?" * len(names)))
     found: set[str] = set()
     columns: dict[str, list[str]] = {}
-    for name, kind, sql, column, hidden in connection.exec_driver_sql(statement, names):
+    keys: dict[str, list[str]] = {}
+    for name, kind, sql, column, hidden, in_key in connection.exec_driver_sql(statement, names):
         if kind != "table" or hidden or str(sql).upper().startswith("CREATE VIRTUAL"):
             found.add(name)
         columns.setdefault(name, []).append(column)
-    return found | {name for name, cols in columns.items() if cols != _COLUMNS.get(name, cols)}
+        keys.setdefault(name, []).extend([column] if in_key else [])
+    found |= {name for name, cols in columns.items() if cols != _COLUMNS.get(name, cols)}
+    # Without its key each step of ours would read all of it.
+    return found | {name for name, key in keys.items() if key != _KEYS.get(name, key)}

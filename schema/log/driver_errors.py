@@ -23,6 +23,7 @@ _KINDS = {
     "SQLITE_NOTADB": "no database",
     "SQLITE_ERROR": "foreign",  # our statements are always the same: they do not fit these tables
     "SQLITE_CORRUPT": "damaged",
+    "SQLITE_INTERRUPT": "damaged",  # by our own reading connections: what a statement does has no end
     "SQLITE_FULL": "full",
     "SQLITE_IOERR": "full",
     # PostgreSQL's (https://www.postgresql.org/docs/current/errcodes-appendix.html).
@@ -43,7 +44,7 @@ REFUSALS = (sqlite3.Error, DBAPIError, StoreError, UnicodeDecodeError)
 """What reading a row raises: of the driver itself, of SQLAlchemy, and as ours. And what Python's driver
 raises instead of an error whose text quotes bytes of a damaged schema."""
 
-_OF_THE_FILE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR")
+_OF_THE_FILE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR", "SQLITE_INTERRUPT")
 
 
 def damage_of(error: BaseException) -> str | None:

@@ -22,6 +22,7 @@ from .additions import impostors, make_additions
 from .addresses import Address
 from .driver_errors import SOMETHING_ELSE, damage_of, sqlite_code, store_error, store_errors
 from .memory_logs import make_in_memory
+from .reading_connections import ReadingConnection
 from .tables import APPLICATION_ID, METADATA, STORE, create_tables
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ def open_blocking(address: Address) -> Generator[Connection]:
         with store_errors(address):
             url = _reading_url(address, "sqlite")
             with _driver_needed():
-                engine = create_engine(url, poolclass=NullPool)
+                engine = create_engine(url, poolclass=NullPool, connect_args=_reading_args(url))
             stack.callback(engine.dispose)
             connection = stack.enter_context(_translating(engine, address).connect())
             _begin_reading(connection, address)
@@ -267,7 +268,7 @@ async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
         with store_errors(address), clock_held():
             url = await asyncio.to_thread(_reading_url, address, "sqlite+aiosqlite")
             with _driver_needed():
-                engine = create_async_engine(url, poolclass=NullPool)
+                engine = create_async_engine(url, poolclass=NullPool, connect_args=_reading_args(url))
             # A cancelled reader must not leave the connection's thread behind.
             stack.push_async_callback(lambda: asyncio.shield(_held(engine.dispose)))
             _translating(engine.sync_engine, address)
@@ -343,6 +344,10 @@ def _translating(engine: Engine, address: Address) -> Engine:
 
 def _begin_reading(connection: Connection, address: Address) -> None:
     if connection.dialect.name == "sqlite":
+        raw: Any = connection.connection.driver_connection
+        raw = getattr(raw, "_conn", raw)  # behind aiosqlite's
+        if address.path is not None:
+            raw.expect(address.path)
         connection.exec_driver_sql("PRAGMA query_only=ON")
         connection.exec_driver_sql("PRAGMA trusted_schema=OFF")
         try:
@@ -372,6 +377,10 @@ def _reading_url(address: Address, sqlite: str) -> URL:
     return URL.create(
         sqlite, database=_reading_uri(address), query={"uri": "true", "timeout": str(READ_BUSY_SECONDS)}
     )
+
+
+def _reading_args(url: URL) -> dict[str, Any]:
+    return {"factory": ReadingConnection} if url.get_backend_name() == "sqlite" else {}
 
 
 def _reading_uri(address: Address) -> str:

@@ -8,14 +8,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from realtape.schema import NotAStoreError
+from realtape.schema import NotAStoreError, StoreError
 from realtape.schema.log import (
     additions,
     fetch_sessions,
     file_damage,
     locate,
     open_blocking,
+    open_for_reading,
     open_for_writing,
+    read,
+    reading_connections,
 )
 from realtape.schema.log.additions import Addition, delete_from_additions, has_addition
 from support.stores import fill, sql
@@ -108,6 +111,8 @@ def test_what_only_has_the_name_of_an_addition_is_passed_over(path: Path, forged
         ["ALTER TABLE store RENAME TO s", "CREATE VIEW store AS SELECT * FROM s"],
         ["ALTER TABLE sessions ADD COLUMN more TEXT AS (printf('%.*c', 1000000000, 'x')) VIRTUAL"],
         ["DROP TABLE prunings", "CREATE VIRTUAL TABLE prunings USING fts5(session, id, reason)"],
+        # Without its key each of a reader's steps is a search through all of it.
+        ["ALTER TABLE entries RENAME TO e", "CREATE TABLE entries AS SELECT * FROM e", "DROP TABLE e"],
     ],
 )
 def test_what_only_has_the_name_is_refused(path: Path, forged: list[str]):
@@ -126,6 +131,33 @@ def test_a_store_that_died_before_its_tables(path: Path):
         sessions(path)
     fill(path, 2)
     assert sessions(path) == 2
+
+
+def test_a_statement_that_has_no_end_is_ended(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whatever it is that makes SQLite work on and on."""
+    fill(path)
+    monkeypatch.setattr(reading_connections, "LEAST_STEPS", 5_000_000)
+    endless = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    steps = (
+        "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n LIMIT 150000) SELECT max(i) FROM n"
+    )
+    with open_blocking(locate(path)) as connection:
+        for _ in range(5):  # each has all that one may take
+            assert connection.exec_driver_sql(steps).scalar() == 150_000
+        with pytest.raises(NotAStoreError, match=r"damaged \(interrupted\)"):
+            connection.exec_driver_sql(endless).scalar()
+        with pytest.raises(StoreError, match="too big"):
+            connection.exec_driver_sql("SELECT length(zeroblob(2000000000))").scalar()
+        assert len(fetch_sessions(connection)) == 1
+
+
+async def test_nor_does_it_hold_an_event_loop_up(path: Path, monkeypatch: pytest.MonkeyPatch):
+    fill(path)
+    monkeypatch.setattr(reading_connections, "LEAST_STEPS", 5_000_000)
+    endless = "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    async with open_for_reading(locate(path)) as connection:
+        with pytest.raises(NotAStoreError, match=r"damaged \(interrupted\)"):
+            await read(connection, lambda it: it.exec_driver_sql(endless).scalar())
 
 
 def test_what_a_schema_would_compute_is_not_computed(path: Path):

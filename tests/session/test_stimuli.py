@@ -22,9 +22,9 @@ from realtape.schema import (
     RealtimeModelSendUserInput,
     RealtimeModelTurnStartedEvent,
 )
-from realtape.schema.entries import Flag
+from realtape.schema.entries import SETTLED_TICKS, Flag
 from realtape.session import Recording
-from realtape.session.places import Numbering, Place
+from realtape.session.places import MAX_ROUNDS, Numbering, Place
 from realtape.session.stimuli import Stimulus, is_stimulus, stimuli
 from realtape.session.tool_calls import ToolAnswers, ToolCall, tool_calls
 from support import telephone
@@ -229,3 +229,11 @@ def test_each_recorded_call_is_given_out_once(order: list[int]) -> None:
     assert by_content.nearest("look_up", '{"n": 1}') is calls[1]
     assert by_content.claim("call_0", "another", "{}") is None
     assert ToolAnswers([]).nearest("look_up", "{}") is None
+
+
+def test_of_rounds_that_somebody_claims_no_more_are_waited_for_than_there_may_be():
+    numbering, far = Numbering(), (1 << 63) - 1
+    numbering.place(3, 0)
+    assert numbering.place(far, 1) == Place(0, 0, MAX_ROUNDS)  # three were there before
+    assert numbering.place(far + far, 2) == Place(0, 0, MAX_ROUNDS)
+    assert numbering.place(far + far + SETTLED_TICKS + 5, 3) == Place(3, 1, 0)
