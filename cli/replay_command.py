@@ -74,6 +74,10 @@ def replay(
     """
     words = parse_target(target)
     kept: list[Draft] = []
+    if interactive and depth == "wire":
+        raise UsageError(
+            "--interactive holds and seeks at the interface: leave out --depth, or --interactive"
+        )
     if as_html is not None:
         if app is None or interactive:
             raise UsageError("--html shows what an application does: give --app, and leave out --interactive")

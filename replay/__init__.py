@@ -12,7 +12,17 @@ from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
 from .matching.client_ids import CLIENT_IDS, ClientIds
 from .matching.excerpts import differing
 from .matching.expectation import Decision, Expectation, Expected
-from .matching.matchers import IGNORE, JSON_TEXT, Matcher, MatcherError, Normalised, Tolerance
+from .matching.matchers import (
+    IGNORE,
+    JSON_TEXT,
+    Apart,
+    Declared,
+    Matcher,
+    MatcherError,
+    Matchers,
+    Normalised,
+    Tolerance,
+)
 from .model import PATIENCE_SECONDS, Depth, ReplayBase, ReplayModel
 from .play import Application, Ending, Play, Played, ReplayOptions, Verdict, comes_of, related, replay
 from .reporting.divergence import Difference, Divergence, DivergenceError
@@ -30,10 +40,12 @@ __all__ = [
     "IGNORE",
     "JSON_TEXT",
     "PATIENCE_SECONDS",
+    "Apart",
     "Application",
     "Breakpoint",
     "ClientIds",
     "Decision",
+    "Declared",
     "Depth",
     "Difference",
     "Divergence",
@@ -44,6 +56,7 @@ __all__ = [
     "Goal",
     "Matcher",
     "MatcherError",
+    "Matchers",
     "Moment",
     "Normalised",
     "Play",

@@ -53,7 +53,17 @@ MODULES_AS_DOORS = (
     "integrations.soundness",
     "integrations.openai_agents.scripted",  # the SDK's testing module, which is not loaded for anything else
 )
-WITHOUT_IO = ("dialects", "recorded", "gates", "implied", "outbound", "server_side", "client_run", "faults")
+WITHOUT_IO = (
+    "dialects",
+    "recorded",
+    "frame_rules",
+    "gates",
+    "implied",
+    "outbound",
+    "server_side",
+    "client_run",
+    "faults",
+)
 """The core of `wire/`: these import no recorder, no loop and no socket."""
 SDK = {"agents", "openai"}
 SDK_USERS = ("integrations/openai_agents/", "cli/demo_")

@@ -23,6 +23,7 @@ from .faults import (
 from .faulty_socket import FaultySocket
 from .faulty_way import FaultyWay
 from .frame_files import LineFields, read_frames
+from .frame_rules import FrameRules
 from .gates import Gate, gates_of
 from .har import har_of, read_har
 from .outbound import ids_for
@@ -55,6 +56,7 @@ __all__ = [
     "FaultySocket",
     "FaultyWay",
     "Finding",
+    "FrameRules",
     "Gate",
     "Injected",
     "LineFields",

@@ -8,6 +8,7 @@ from ..replay import PlaybackMatching
 from ..schema.errors import UsageError
 from ..schema.frames import Frame
 from .faults import Injected
+from .frame_rules import AS_RECORDED, FrameRules
 from .outbound import first_difference, ids_for
 from .recorded import RecordedConnection
 from .server_side import PATIENCE_NS, ServerSide
@@ -23,6 +24,7 @@ class ClientRun:
         connections: of the recording, in the order in which they began.
         name: as the client calls the run, or None.
         recording: how the recording is called.
+        rules: how frames are compared.
 
     Attributes:
         sides: the connections that were played, or are.
@@ -31,7 +33,11 @@ class ClientRun:
     """
 
     def __init__(
-        self, connections: Sequence[RecordedConnection], name: str | None = None, recording: str = ""
+        self,
+        connections: Sequence[RecordedConnection],
+        name: str | None = None,
+        recording: str = "",
+        rules: FrameRules = AS_RECORDED,
     ) -> None:
         self.name = name
         self.recording = recording
@@ -39,7 +45,8 @@ class ClientRun:
         self.open: set[ServerSide] = set()
         self.injected: dict[ServerSide, list[Injected]] = {}
         self._connections = connections
-        self._ids = ids_for(connections[0].dialect)
+        self._rules = rules
+        self._ids = ids_for(connections[0].dialect, rules)
         self._next = 0
 
     @property
@@ -76,6 +83,7 @@ class ClientRun:
             patience_ns=patience_ns,
             anchored=anchored,
             playback=playback,
+            rules=self._rules,
         )
         self.sides.append(side)
         self.injected[side] = []

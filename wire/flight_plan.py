@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..replay import Step
+from ..replay import Expectation, Expected, Step
 from ..schema.codec import Vocabulary
 from ..schema.entries import Entry, Kind
 from ..session import Draft, Numbering, Place, Recording, is_stimulus
@@ -96,23 +96,35 @@ def told(type: str, event: Any) -> str:
     return f"{type} {about or item}".rstrip()
 
 
-def plans_of(drafts: Iterable[Draft], vocabulary: Vocabulary) -> dict[str, FlightPlan]:
+def plans_of(
+    drafts: Iterable[Draft],
+    vocabulary: Vocabulary,
+    expect: Expectation = "reactions",
+    *,
+    learned: bool = True,
+) -> dict[str, FlightPlan]:
     """The plan of each session, by its id; blocking.
 
+    Args:
+        expect: which of the application's calls are reactions.
+        learned: what was learned of them counts.
+
     Raises:
+        UsageError: that is no expectation.
         StoreError, CorruptRecordError: it cannot be read.
     """
     found: dict[str, FlightPlan] = {}
     for draft in drafts:
         recording = Recording.of(draft, vocabulary=vocabulary)
         try:
-            found[draft.header.id] = _plan(list(recording.stream()))
+            expected = Expected(expect, recording.origins if learned else None)
+            found[draft.header.id] = _plan(list(recording.stream()), expected)
         finally:
             recording.close_blocking()
     return found
 
 
-def _plan(entries: Sequence[tuple[Entry, Any]]) -> FlightPlan:
+def _plan(entries: Sequence[tuple[Entry, Any]], expected: Expected) -> FlightPlan:
     plan = FlightPlan()
     begins = (entry.at_ns for entry, _ in entries if entry.kind in (Kind.SOCKET, Kind.CONNECT))
     sockets = (entry.at_ns for entry, _ in entries if entry.kind == Kind.SOCKET)
@@ -128,11 +140,11 @@ def _plan(entries: Sequence[tuple[Entry, Any]]) -> FlightPlan:
             plan.given[latest] = []
             plan.frames[latest] = entry.at_ns
         if entry.kind == Kind.SENT:
-            plan.actions.append(_action(entry, entry.type or "", value, place))
+            plan.actions.append(_action(entry, entry.type or "", value, place, expected))
         elif entry.kind == Kind.CLOSE:
-            plan.actions.append(_action(entry, "close", None, place))
+            plan.actions.append(_action(entry, "close", None, place, expected))
         elif entry.kind == Kind.PLAYBACK:
-            plan.actions.append(_action(entry, entry.method or "", facts, place))
+            plan.actions.append(_action(entry, entry.method or "", facts, place, expected))
         elif entry.kind == Kind.CLOCK:
             ns = facts.get("ns")
             if isinstance(ns, int):
@@ -147,11 +159,19 @@ def _plan(entries: Sequence[tuple[Entry, Any]]) -> FlightPlan:
     return plan
 
 
-def _action(entry: Entry, type: str, value: Any, place: Place) -> Action:
+def _action(entry: Entry, type: str, value: Any, place: Place, expected: Expected) -> Action:
     step = Step(entry, value) if entry.kind == Kind.PLAYBACK else None
-    stimulus = step is not None or is_stimulus(entry)
+    stimulus = step is not None or _is_users(entry, expected)
     here = place.burst, place.round
     return Action(entry.seq, entry.at_ns, Kind(entry.kind), type, value, stimulus, entry.task, here, step)
+
+
+def _is_users(entry: Entry, expected: Expected) -> bool:
+    """Whether a call need not come again, and is made for the application. Of those of unknown origin it is
+    one that answers nothing."""
+    if expected.requires(entry):
+        return False
+    return is_stimulus(entry) if expected.leaves_open(entry) else True
 
 
 class ClockReadings:

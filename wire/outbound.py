@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..replay import ClientIds, Difference, differing
+from ..replay import Apart, ClientIds, Difference, differing
 from ..schema.codec import MAX_DEPTH, REDACTED, to_json
 from ..schema.frames import Frame
 from ..session.fields import mapping, sequence, text_of
 from .dialects import Dialect, Message, message_in
+from .frame_rules import AS_RECORDED, FrameRules, agree
 from .recorded import RecordedConnection, WireFrame
 
 KEY = "frame"
@@ -26,9 +27,9 @@ CANDIDATES = 8
 """Recorded frames of one type that are held against a live one which is none of them."""
 
 
-def ids_for(dialect: Dialect) -> ClientIds:
+def ids_for(dialect: Dialect, rules: FrameRules = AS_RECORDED) -> ClientIds:
     """A map of ids for one run."""
-    return ClientIds({KEY: dialect.client_ids})
+    return ClientIds({KEY: (*dialect.client_ids, *rules.ids)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,13 @@ class Normal:
         key: equal where the messages are, but for the ids that the client minted.
         minted: those.
         tree: what `key` was written of.
+        apart: what a matcher judges.
     """
 
     key: str
     minted: tuple[tuple[str, str], ...]
     tree: Any
+    apart: tuple[Apart, ...] = ()
 
 
 def first_difference(connection: RecordedConnection, frame: Frame | None) -> float:
@@ -88,10 +91,21 @@ class Outbound:
         frames: of the connection.
         audio: places of those that append audio.
         ids: of the run.
+        rules: how frames are compared.
+
+    Raises:
+        MatcherError: a function of a matcher raised; so does `match`.
     """
 
-    def __init__(self, frames: Sequence[WireFrame], audio: set[int], ids: ClientIds) -> None:
+    def __init__(
+        self,
+        frames: Sequence[WireFrame],
+        audio: set[int],
+        ids: ClientIds,
+        rules: FrameRules = AS_RECORDED,
+    ) -> None:
         self._ids = ids
+        self._rules = rules
         self._normal: dict[int, Normal] = {}
         self._waiting: dict[str, list[int]] = {}
         self._frames = frames
@@ -102,7 +116,9 @@ class Outbound:
                 if frame.message is not None:
                     ids.received(to_json(frame.message))
             elif place not in audio and not frame.hidden:
-                normal = self._normal[place] = _form(self._ids, frame.data.data, frame.message, recorded=True)
+                normal = self._normal[place] = self._form(
+                    frame.data.data, frame.type, frame.message, recorded=True
+                )
                 self._waiting.setdefault(normal.key, []).append(place)
                 self.unmatched[place] = None
 
@@ -112,11 +128,11 @@ class Outbound:
         Args:
             number: of the live frame.
         """
-        live = _form(self._ids, data, message, recorded=False)
+        live = self._form(data, type, message, recorded=False)
         for place in self._waiting.get(live.key, ()):
             recorded = self._normal[place]
             if place in self.unmatched or place in self._taken:
-                if not self._learn(recorded, live):
+                if not agree(recorded.apart, live.apart) or not self._learn(recorded, live):
                     continue
                 freed = self._taken.pop(place, None)
                 self.unmatched.pop(place, None)
@@ -136,6 +152,11 @@ class Outbound:
         self._taken[place] = number
         self._learn(recorded, live)
         return FrameMatch(place, found, minted=live.minted)
+
+    def _form(self, data: str | bytes, type: str, message: Message | None, *, recorded: bool) -> Normal:
+        if message is not None and not recorded:
+            message = self._rules.live(message)
+        return _form(self._ids, data, message, recorded=recorded, type=type, rules=self._rules)
 
     def _learn(self, recorded: Normal, live: Normal) -> bool:
         """The ids that both minted stand for one another from now on, unless they stand for others
@@ -159,7 +180,8 @@ class Outbound:
             same = [place for place in same if _sort(self._frames[place].message) == _sort(message)]
         best: tuple[int, tuple[Difference, ...]] | None = None
         for place in same[:CANDIDATES]:
-            found = differing(self._normal[place].tree, live.tree)
+            recorded = self._normal[place]
+            found = (*differing(recorded.tree, live.tree), *_apart(recorded, live))
             if best is None or len(found) < len(best[1]):
                 best = place, found
         return best
@@ -173,7 +195,24 @@ class Outbound:
             self._ids.learn(*pair)
 
 
-def _form(ids: ClientIds, data: str | bytes, message: Message | None, *, recorded: bool) -> Normal:
+def _apart(recorded: Normal, live: Normal) -> Iterator[Difference]:
+    """What a matcher judges, and finds different."""
+    others = {one.path: one for one in live.apart}
+    for one in recorded.apart:
+        other = others.get(one.path)
+        if other is not None and not agree((one,), (other,)):
+            yield from differing({one.path: one.value}, {one.path: other.value})
+
+
+def _form(
+    ids: ClientIds,
+    data: str | bytes,
+    message: Message | None,
+    *,
+    recorded: bool,
+    type: str = "",
+    rules: FrameRules = AS_RECORDED,
+) -> Normal:
     if message is None:
         text = data if isinstance(data, str) else data.decode("latin-1")
         return Normal(f"text {text}", (), text)
@@ -182,7 +221,8 @@ def _form(ids: ClientIds, data: str | bytes, message: Message | None, *, recorde
     if not recorded:
         tree = ids.as_recorded(tree)
     tree = _unmarked(tree)
-    return Normal(_sorted_json(tree), minted, tree)
+    apart = rules.normalise(type, tree)
+    return Normal(_sorted_json(tree), minted, tree, apart)
 
 
 def _unmarked(tree: Any) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..replay import PlaybackMatching, VirtualLoop
+from ..replay import Expectation, PlaybackMatching, VirtualLoop
 from ..schema.codec import Vocabulary
 from ..schema.errors import UsageError
 from ..session import Recording
@@ -21,6 +21,7 @@ from .connections import connections_of
 from .faults import Fault, FaultLine, Stream
 from .faulty_socket import FaultySocket
 from .flight_plan import plans_of
+from .frame_rules import AS_RECORDED, FrameRules
 from .replayed_socket import ReplayedSocket
 from .server_side import Finding, ServerSide
 from .wire_report import WireReport, report_of
@@ -72,6 +73,9 @@ class ReplayTransport:
         playback, playback_ms: how what the application's player reports is compared.
         faults: that are injected.
         fault_seed: of their chances.
+        expect: which of the application's calls must come again; the others are done for it.
+        learned: what was learned of the recording's calls counts.
+        rules: how frames are compared.
 
     Attributes:
         tracker: the application's, for the connection that comes next.
@@ -100,6 +104,9 @@ class ReplayTransport:
         playback_ms: float | None = None,
         faults: Sequence[Fault] = (),
         fault_seed: int = 0,
+        expect: Expectation = "reactions",
+        learned: bool = True,
+        rules: FrameRules = AS_RECORDED,
     ) -> None:
         drafts = recording.drafts()
         self.name = str(recording)
@@ -110,8 +117,8 @@ class ReplayTransport:
             )
         self.sockets: list[ReplayedSocket] = []
         self.parts: list[ApplicationPart] = []
-        self.run = ClientRun(self.connections)
-        self._plans = plans_of(drafts, vocabulary)
+        self.run = ClientRun(self.connections, rules=rules)
+        self._plans = plans_of(drafts, vocabulary, expect, learned=learned)
         self._send = send
         self._pace = pace
         self._patience = patience

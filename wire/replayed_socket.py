@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Conne
 from websockets.frames import Close
 
 from ..recorder import causes
-from ..replay import VirtualLoop
+from ..replay import MatcherError, VirtualLoop
 from ..schema.frames import Frame
 from .recorded import RecordedEnd, WireFrame
 from .server_side import EndNow, ServerSide
@@ -57,6 +57,7 @@ class ReplayedSocket:
 
     Attributes:
         sent: what the client sent, as it sent it.
+        error: that a matcher raised: nothing is known of what was sent since.
         early_ns: how much sooner than recorded it was over, when the client closed it.
         waits: it is read, and nothing comes until the client, or a timer, does something.
     """
@@ -75,6 +76,7 @@ class ReplayedSocket:
         self.waits = False
         self.closed = False
         self.early_ns = 0
+        self.error: MatcherError | None = None
         self.close_code: int | None = None
         self.close_reason: str | None = None
         self._part = part
@@ -216,7 +218,11 @@ class ReplayedSocket:
 
     def _arrive(self, message: str | bytes) -> int | None:
         """A message of the client's is there; the place of the recorded frame that it is, or None."""
-        place = self.side.receive(Frame.of(message), self._now_ns())
+        try:
+            place = self.side.receive(Frame.of(message), self._now_ns())
+        except MatcherError as error:  # the model may swallow it: who holds the replay raises it again
+            self.error = error
+            raise
         if place is not None:
             self._sent_rounds[place] = self._here()
         self._part.go_on()

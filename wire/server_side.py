@@ -16,6 +16,7 @@ from ..schema.codec import to_json
 from ..schema.frames import Frame
 from ..session.fields import mapping, text_of
 from .dialects import Message, message_in
+from .frame_rules import AS_RECORDED, FrameRules
 from .gates import Appended, Gate, gates_of
 from .outbound import Outbound, renamed
 from .recorded import RecordedConnection, RecordedEnd, WireFrame
@@ -94,6 +95,7 @@ class ServerSide:
             late), and those that it read without giving way whenever it reads.
         playback: a client's frame that says how much was heard, and differs in nothing but that, is `exact`:
             another one, `tolerant`: the recorded one, and that is told, `ignore`: the same.
+        rules: what else is said of how frames are compared.
 
     Attributes:
         findings: so far.
@@ -115,6 +117,7 @@ class ServerSide:
         patience_ns: int | None = PATIENCE_NS,
         anchored: bool = False,
         playback: PlaybackMatching = "exact",
+        rules: FrameRules = AS_RECORDED,
     ) -> None:
         self.connection = connection
         self._playback: PlaybackMatching = playback
@@ -136,7 +139,7 @@ class ServerSide:
         self._shift_ns = 0  # by which an anchored connection is late
         self._due_ns = now_ns  # when the head was due
         self._audio_places = sorted(_audio_places(connection))
-        self._outbound = Outbound(connection.frames, set(self._audio_places), ids)
+        self._outbound = Outbound(connection.frames, set(self._audio_places), ids, rules)
         self._inbound = [
             place for place, frame in enumerate(self._frames) if frame.inbound and not frame.hidden
         ]

@@ -24,6 +24,7 @@ from ..session import Recording
 from .application_part import AUDIO, EARLY_NS, ApplicationPart
 from .faults import faults_of, told_fault
 from .flight_plan import told
+from .frame_rules import FrameRules
 from .replay_transport import Connecting, OtherEvents, ReplayTransport
 from .server_side import Finding, decisive
 
@@ -31,6 +32,7 @@ OPTIONS = frozenset(
     {
         *("patience", "stuck_after", "pace", "strict", "on_divergence", "at_end"),
         *("playback", "playback_ms", "faults", "fault_seed"),
+        *("expect", "learned", "matchers", "client_ids", "redactors"),
     }
 )
 """Of a replay at the interface, those that mean something here as well."""
@@ -96,7 +98,11 @@ class TransportBase(ABC):
     def __init__(self, recording: Recording, **options: Any) -> None:
         self._strict = options.get("strict", False)
         self._playback: PlaybackMatching = options.get("playback", "tolerant")
-        self._ignored = sorted(name for name in options if name not in OPTIONS)
+        self._ignored = sorted(name for name in options if name not in OPTIONS and options[name] != "bytes")
+        rules = FrameRules(
+            options.get("matchers", ()), options.get("client_ids"), tuple(options.get("redactors", ()))
+        )
+        self._without = rules.without
         self.recording = recording
         self.transport = Transport(recording, None)
         self.inner: Any = self.make()
@@ -113,6 +119,9 @@ class TransportBase(ABC):
             playback_ms=options.get("playback_ms"),
             faults=faults_of(options.get("faults", ())),
             fault_seed=options.get("fault_seed", 0),
+            expect=options.get("expect", "reactions"),
+            learned=options.get("learned", True),
+            rules=rules,
         )
         self.connect_by(self.plays.connect)
         self.listeners: list[Any] = []
@@ -205,8 +214,15 @@ class TransportBase(ABC):
         raise UsageError('depth="wire": the model needs an application; without one, depth="interface"')
 
     async def finished(self) -> ReplayReport:
-        """Nothing more is played; the report. May be cancelled at any time."""
+        """Nothing more is played; the report. May be cancelled at any time.
+
+        Raises:
+            MatcherError: a matcher raised.
+        """
         await self.abandon()
+        for socket in self.plays.sockets:
+            if socket.error is not None:
+                raise socket.error
         return self.report
 
     async def abandon(self) -> None:
@@ -231,6 +247,7 @@ class TransportBase(ABC):
         parts = zip(sides, plays.parts, strict=True)
         done_for = [(side, action) for side, part in parts for action in part.done_for]
         notes = [f"{name}: means nothing below the interface" for name in self._ignored]
+        notes += self._without
         notes += [
             f"{action.type} (#{action.seq}), done for the application, raised {type(error).__name__}: {error}"
             for part in plays.parts

@@ -35,7 +35,7 @@ def told(found: list[tuple[str, Any, Any]]) -> tuple[Difference, ...]:
 
 def differing(recorded: Any, live: Any) -> tuple[Difference, ...]:
     """The first fields in which two JSON trees differ."""
-    return told(differences(recorded, live))
+    return told(differences(unwrapped(recorded), unwrapped(live)))
 
 
 def _inside(path: str, recorded: Any, live: Any) -> list[tuple[str, Any, Any]]:

@@ -26,7 +26,7 @@ from agents.realtime import (
 )
 from realtape.integrations.openai_agents import Recorder, replay
 from realtape.provider import USER_INTERRUPTION, LocalProvider, Reply, Script, chunks, silence
-from realtape.replay import Played, run
+from realtape.replay import IGNORE, JSON_TEXT, Matcher, MatcherError, Played, Tolerance, related, run
 from realtape.schema import UsageError
 from support.any_calls import PACE, AnyCall
 from support.barge_ins import NOWHERE, SETTINGS, Caller, record
@@ -299,6 +299,115 @@ def test_a_tracker_is_told_what_the_application_told_it(tmp_path: Path) -> None:
     played_with(tmp_path / "calls.db", Player())
     played_with(tmp_path / "calls.db", still)
     assert [state["elapsed_ms"] for state in Player.heard] == [150, 150, 150]
+
+
+# --- what the user says of sends, said of frames -----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Desk:
+    """`async def app(model)`: has a tool, and sends a message of its own."""
+
+    answer: str = '{"at": "9:15", "from": 4}'
+    number: int = 1
+    minted: str = "mine_1"
+
+    async def __call__(self, model: Any) -> None:
+        @function_tool
+        async def departure() -> str:
+            return self.answer
+
+        runner = RealtimeRunner(
+            RealtimeAgent(name="desk", tools=[departure]), model=model, config={"tracing_disabled": True}
+        )
+        config: Any = {"url": NOWHERE, "api_key": "sk-any"}
+        async with await runner.run(model_config=config) as session:
+            other = {"item_id": "item_0001", "number": self.number, "note_id": self.minted}
+            await session.send_message("When does my train leave?")
+            await session.model.send_event(
+                RealtimeModelSendRawMessage({"type": "conversation.item.retrieve", "other_data": other})
+            )
+            turns = 0
+            async for event in session:
+                turns += event.type == "agent_end"
+                if turns == 2:
+                    break
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("desk") / "calls.db"
+    script = Script(replies=[Reply.function_call("departure"), Reply.text("At nine fifteen.")])
+    run(recorded(store, Desk(), script))  # type: ignore[arg-type]
+    return store
+
+
+def verdict(store: Path, app: Any, **options: Any) -> str:
+    return played_with(store, app, depth="wire", **options).verdict
+
+
+def test_matchers_are_of_frames_too(desk: Path) -> None:
+    assert verdict(desk, Desk()) == "same"
+    other = Desk(answer='{"from":4,   "at":"9:15"}')
+    assert verdict(desk, other) == "diverged"
+    assert verdict(desk, other, matchers=[Matcher("send_tool_output", "output", JSON_TEXT)]) == "same"
+    assert verdict(desk, other, matchers={"conversation.item.create": {"item.output": JSON_TEXT}}) == "same"
+    later = Desk(answer='{"at": "9:16", "from": 4}')
+    within = {"send_tool_output": {"output": JSON_TEXT, "output.at": IGNORE}}
+    assert verdict(desk, later, matchers=within) == "same"
+    close = [Matcher("send_raw_message", "message.other_data.number", Tolerance(absolute=2))]
+    assert verdict(desk, Desk(number=3), matchers=close) == "same"
+    far = played_with(desk, Desk(number=4), depth="wire", matchers=close)
+    assert "number: 1 → 4" in str(far)
+    nowhere = played_with(desk, Desk(), depth="wire", matchers={"send_audio": {"commit": IGNORE}})
+    assert "note: the matcher of send_audio commit: such a field is in no frame" in str(nowhere)
+
+
+def test_a_matcher_that_raises_is_told(desk: Path) -> None:
+    def broken(recorded: Any, live: Any) -> bool:
+        raise RuntimeError("no")
+
+    played = played_with(
+        desk, Desk(), depth="wire", matchers={"send_raw_message": {"message.other_data.number": broken}}
+    )
+    assert played.verdict in ("failed", "diverged")
+    assert any(isinstance(one, MatcherError) for one in related(played.error)), played
+
+
+def test_fields_in_which_the_client_mints_ids(desk: Path) -> None:
+    other = Desk(minted="mine_2")
+    assert verdict(desk, other) == "diverged"
+    ids = {"send_raw_message": ["message.other_data.note_id"]}
+    assert verdict(desk, other, client_ids=ids) == "same"
+    with pytest.raises(UsageError, match="below the interface they are of frames"):
+        verdict(desk, other, client_ids={"send_tool_output": ["output"]})
+
+
+def test_redactors_are_given_what_is_sent(tmp_path: Path) -> None:
+    def names(text: str) -> str:
+        return text.replace("train", "*****")
+
+    async def record_it() -> None:
+        async with Recorder(tmp_path / "calls.db", redactors=[names]) as recorder:
+            inner = in_memory(OpenAIRealtimeWebSocketModel(), SCRIPT, SCRIPT)
+            await Talk()(recorder.wrap(inner, depth="wire"))
+
+    run(record_it())
+    assert verdict(tmp_path / "calls.db", Talk()) == "diverged"
+    assert verdict(tmp_path / "calls.db", Talk(), redactors=[names]) == "same"
+
+
+def test_who_must_do_what_again(talk: Path) -> None:
+    async def silent(model: Any) -> None:
+        await model.connect({"url": NOWHERE, "api_key": "sk-any"})
+        await asyncio.sleep(0.1)
+        await model.close()
+
+    assert verdict(talk, silent) == "same"
+    played = played_with(talk, silent, depth="wire", expect="all")
+    assert {one.kind for one in played.report.divergences} <= {"missing", "given up"}
+    assert played.verdict == "diverged"
+    assert verdict(talk, silent, expect={"send_raw_message": "reaction"}) == "diverged"
 
 
 # --- faults ------------------------------------------------------------------------------------------------
