@@ -13,13 +13,19 @@ from functools import cache
 from importlib import import_module
 
 GAP = r"[ \t\u00a0\u202f.–-]{0,3}"
+_WIDE_GAP = r"[ \t\r\n\u00a0\u202f.,/_|:;–-]{0,5}"
+"""An account's number has a country's letters and a check: what stands between its groups does not matter."""
+
 _ALONE = r"(?<![A-Za-z0-9])"
 _END = r"(?![A-Za-z0-9])"
 
 _IBAN = re.compile(
-    rf"{_ALONE}[A-Z]{GAP}[A-Z]{GAP}\d{GAP}\d(?:{GAP}[A-Z0-9]){{11,30}}{_END}", re.ASCII | re.IGNORECASE
+    rf"{_ALONE}[A-Z]{GAP}[A-Z]{_WIDE_GAP}\d{GAP}\d(?:{_WIDE_GAP}[A-Z0-9]){{11,30}}{_END}",
+    re.ASCII | re.IGNORECASE,
 )
-_PLAUSIBLE = re.compile(r"[A-Za-z].{0,3}[A-Za-z].{0,3}\d")
+_PLAUSIBLE = re.compile(r"[A-Za-z].{0,3}[A-Za-z].{0,5}\d", re.DOTALL)
+
+_SIGNS = re.compile(r"[^A-Za-z0-9]+")
 
 _PERSONS = tuple(
     (module, re.compile(f"{_ALONE}{pattern}{_END}", re.ASCII | re.IGNORECASE))
@@ -51,7 +57,8 @@ def find_ibans(text: str) -> Iterator[tuple[int, int]]:
         # A word behind it may look like a group of it: the longest that is one counts.
         for end in range(found.end(), found.start() + 14, -1):
             whole = text[end - 1].isalnum() and (end == len(text) or not text[end].isalnum())
-            if whole and _is_valid("iban")(found[0][: end - found.start()]):
+            number = _SIGNS.sub("", found[0][: end - found.start()])
+            if whole and _is_valid("iban")(number):
                 yield found.start(), end
                 break
 

@@ -9,7 +9,9 @@ from .spans import Spans
 
 # Not Chinese or Japanese letters: there no space stands between an address and the words around it.
 _LETTERS = r"A-Za-z0-9_\u00c0-\u024f\u0370-\u03ff\u0400-\u052f"
-_DOMAIN = rf"(?:[{_LETTERS}](?:[{_LETTERS}-]{{0,62}})\.){{1,8}}"
+# But behind the @ they are a domain's.
+_LABELS = rf"{_LETTERS}\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3"
+_DOMAIN = rf"(?:[{_LABELS}](?:[{_LABELS}-]{{0,62}})\.){{1,8}}"
 _END = rf"(?![{_LETTERS}-])"
 _TLD = (
     r"(?:com|org|net|edu|gov|mil|info|biz|io|ai|dev|app|co"
@@ -24,16 +26,24 @@ _EMAIL = re.compile(
     rf"|{_DOMAIN}[A-Za-z]{{2,24}}{_END}"
     rf"|(?:(?!\d)[{_LETTERS}][{_LETTERS}.-]{{0,80}})?\Z)"  # cut short: the model was interrupted
 )
-# Where it was read out or typed with blanks: only such as end in a domain of the best known.
+# Where it was read out, typed with blanks, or hidden: only such as end in a domain of the best known.
+_AT = r"(?:\s?@\s?|\s?[\[({<] ?(?i:at) ?[\])}>]\s?)"
+_DOT = r"(?:\s?\.\s?|\s?[\[({<] ?(?i:dot) ?[\])}>]\s?)"
 _SPACED = re.compile(
-    rf"[{_NAME}](?:[{_NAME}.+'&~-]{{0,127}}?) ?@ ?"
-    rf"(?:[{_LETTERS}](?:[{_LETTERS}-]{{0,62}}) ?\. ?){{1,4}}{_TLD}{_END}"
+    rf"[{_NAME}](?:[{_NAME}.+'&~-]{{0,127}}?){_AT}"
+    rf"(?:[{_LETTERS}](?:[{_LETTERS}-]{{0,62}}){_DOT}){{1,4}}{_TLD}{_END}"
 )
+_HIDDEN_AT = re.compile(r"[\[({<] ?at ?[\])}>]", re.IGNORECASE)
+
+
+def may_have_emails(text: str) -> bool:
+    """Whether it is worth while to look for addresses."""
+    return "@" in text or _HIDDEN_AT.search(text) is not None
 
 
 def find_emails(text: str) -> Iterator[tuple[int, int]]:
     """Where addresses stand: (start, end)."""
-    if "@" in text:
+    if may_have_emails(text):
         taken = Spans()
         for pattern in (_EMAIL, _SPACED):
             for found in pattern.finditer(text):

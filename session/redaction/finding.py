@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from ...schema.codec import Secrets, is_no_word, place_under
 from ...schema.errors import UsageError
 from .cards import DIGIT_GAP, find_cards
 from .checked_numbers import can_check, find_ibans, find_person_numbers
-from .emails import find_emails
+from .emails import find_emails, may_have_emails
 from .numbering_plans import NumberingPlans
 from .phones import find_phones
 from .spans import Spans
@@ -64,7 +65,7 @@ class Finder:
     Args:
         kinds: of `KINDS`.
         extra: further kinds: name → regular expression.
-        words: to be found in any case.
+        words: to be found in any case and spelling.
         regions: countries by whose plans telephone numbers are found, too.
 
     Raises:
@@ -94,7 +95,7 @@ class Finder:
         if not all(sought):
             raise UsageError("an empty word would be everywhere: name another")
         if sought:
-            self.own[WORD] = re.compile("|".join(map(re.escape, sought)), re.IGNORECASE)
+            self.own[WORD] = re.compile("|".join(map(_spellings, sought)), re.IGNORECASE)
         self._secrets = Secrets.of_environment() if CREDENTIAL in self.kinds else None
         self._known: dict[str, re.Pattern[str]] = {}
         self._known_digits: dict[str, str] = {}  # digits → kind
@@ -126,7 +127,7 @@ class Finder:
         text = view.text
         escapes = "\\" in text or "%" in text
         plain = not self.own and not escapes and not folds(text)
-        plain = plain and "@" not in text and not (numbers and _CHECKED.search(text))
+        plain = plain and not may_have_emails(text) and not (numbers and _CHECKED.search(text))
         if plain and CREDENTIAL not in self._known and not self._credentials(text, key):
             return []
         levels: list[View] = [view]
@@ -203,6 +204,25 @@ class Finder:
                         break
                     if digits in self._known_digits:
                         yield self._known_digits[digits], start, end
+
+
+_PARTS = re.compile(r"[\s_-]+")
+_BETWEEN = r"[\s_.,+&;-]{0,3}"
+_IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u9fff]+")
+
+
+def _spellings(word: str) -> str:
+    """A pattern of the ways in which a word is spelled: its parts together, apart, or with other signs
+    between them, with and without its apostrophes, and as capitals make of it (`STRAUSS`)."""
+    looks = (unicodedata.normalize("NFKC", word), unicodedata.normalize("NFC", word))
+    cased = {one for look in looks for one in (look, look.lower(), look.upper(), look.casefold())}
+    return "|".join(sorted({_BETWEEN.join(map(_part, _PARTS.split(one))) for one in cased}))
+
+
+def _part(part: str) -> str:
+    if _IDEOGRAPHS.fullmatch(part):
+        return r"\s?".join(part)
+    return re.sub(r"['’ʼ]", "['’ʼ]?", re.escape(part))
 
 
 def _compiled(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:

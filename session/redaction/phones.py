@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from .spans import Span, Spans
 
-_GAP = r"[ \u00a0\u202f./–-]"
+_GAP = r"[ \u00a0\u202f./_–-]"
 _WIDE_GAP = r"[ \t\u00a0\u202f.,/–-]{0,3}"
 """Where a word, or the country's number, says what it is: groups may be read out, `415, 555, 0132`."""
 
@@ -29,6 +29,9 @@ _CERTAIN = tuple(
         # (+49) 151 23456789, +(49) 151 23456789, +49 - 151 - 23456789
         rf"(?<!\d)(?:\(\+ ?\d{{1,4}}\)|\+ ?\(\d{{1,4}}\)|\+ ?\d{{1,4}}(?= - ))"
         rf"(?:{_GAP}{{0,3}}\d){{6,14}}{_END}",
+        # +49[151]23456789, +49;151;23456789, +49 151, 234, 567, 89, plus 49 151 23456789
+        rf"(?<!\d)\+ ?\d{{1,4}}(?:[ ,;:|_()\[\]./–-]{{0,3}}\d){{8,13}}{_END}",
+        rf"(?<!\w)(?i:plus) \d{{1,4}}(?:{_GAP}{{0,2}}\d){{7,13}}{_END}",
         # 415-555-0132, (415) 555-0132, 1 415 555 0132
         rf"{_NO_WORD}{_NO_NUMBER}(?:1{_GAP}?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{{4}}{_END}",
         # (030) 1234567, (11) 98765-4321
@@ -40,7 +43,7 @@ _CERTAIN = tuple(
 # As they are dialled within a country, or abroad by 00. Not where a word before says what else it is.
 _DIALLED = re.compile(
     rf"{_NO_WORD}{_NO_NUMBER}(?<!\d\d\d )"
-    rf"(?:00[1-9](?:{_GAP}{{0,2}}\d){{8,13}}|0[1-9](?:{_GAP}{{0,2}}\d){{7,10}}){_END}",
+    rf"(?:00{_GAP}?[1-9](?:{_GAP}{{0,2}}\d){{8,13}}|0[1-9](?:{_GAP}{{0,2}}\d){{7,10}}){_END}",
     re.ASCII,
 )
 _ANY = re.compile(
@@ -48,7 +51,7 @@ _ANY = re.compile(
 )
 
 _HINT = re.compile(
-    r"电话|電話|手机|手機|携帯|전화|телефон|номер|мобильн|هاتف|جوال|טלפון|फ़ोन|phone|telefon|t[ée]l[ée]phone|tel[eé]fono|m[óo]vil|celular|handy|whatsapp|msisdn|anruf|mobil"
+    r"电话|電話|手机|手機|携帯|전화|телефон|номер|мобильн|هاتف|جوال|טלפון|फ़ोन|phone|telefon|t[ée]l[ée]phone|tel[eé]fono|m[óo]vil|celular|handy|whatsapp|wa\.me|msisdn|anruf|mobil"
     r"|(?<![^\W_])(?:tel|cell|fax|sms|dial|call(?:s|ed|er|ing|back)?|rufe?n?|text (?:me|us)"
     r"|reach (?:me|us|him|her|them)|my number|meine nummer|mon num[ée]ro|mi n[úu]mero)(?![^\W_]|_\Z)",
     re.IGNORECASE,

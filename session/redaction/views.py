@@ -6,6 +6,7 @@ a text that is found across ten deltas, or behind escapes in a JSON text, is ove
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from bisect import bisect_right
@@ -160,11 +161,16 @@ class Folded:
 
     def put(self, at: int, char: str) -> None:
         """See `View`."""
-        self._written.put(self._starts[at], char)
+        start = self._starts[at]
+        entity = _ENTITY.match(self._written.text, start)
+        as_written = char if entity is None else _as_entity(char, len(entity[0]))
+        for offset, one in enumerate(as_written):
+            self._written.put(start + offset, one)
 
 
-_ENTITY = re.compile(r"&(?:#(?:64|x40)|commat);", re.IGNORECASE)
-_FOLDS = re.compile(r"[^\x00-\x7f]|&(?:#(?:64|x40)|commat);", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.IGNORECASE)
+_FOLDS = re.compile(rf"[^\x00-\x7f]|{_ENTITY.pattern}", re.IGNORECASE)
+_QUOTES = frozenset("\u2018\u2019\u02bc\u02b9\u2032\u00b4\u0060")
 _DOTS = frozenset("\u00b7\u2022\u2219\u22c5\u30fb\u3002\uff61\u2024")
 
 
@@ -178,18 +184,50 @@ def _seen(text: str) -> Iterator[tuple[int, str]]:
     at = 0
     while at < len(text):
         entity = _ENTITY.match(text, at) if text[at] == "&" else None
-        end = at + 1 if entity is None else entity.end()
-        char = "@" if entity is not None else _plain(text[at])
-        if char:
+        end = _end_of_letter(text, at) if entity is None else entity.end()
+        seen = html.unescape(text[at:end]) if entity is not None else text[at:end]
+        if entity is not None and len(seen) != 1:  # of no such name
+            seen, end = "&", at + 1
+        for char in _plain(seen):
             yield at, char
         at = end
 
 
+def _end_of_letter(text: str, at: int) -> int:
+    """Of a letter that is written with its accents behind it, or of a Korean syllable in its parts."""
+    end = at + 1
+    if text[at] in _JAMO:
+        while (
+            end < len(text)
+            and text[end] in _JAMO
+            and len(unicodedata.normalize("NFC", text[at : end + 1])) == 1
+        ):
+            end += 1
+    while end < len(text) and not text[end].isascii() and unicodedata.combining(text[end]):
+        end += 1
+    return end
+
+
+_JAMO = frozenset(map(chr, range(0x1100, 0x1200)))
+
+
+def _as_entity(char: str, length: int) -> str:
+    """A letter or a digit as an entity of so many characters, where one is so short."""
+    for one in (char, char.upper()):
+        if len(str(ord(one))) <= length - 3:
+            return f"&#{ord(one):0{length - 3}d};"
+    return char * length
+
+
 @lru_cache(maxsize=4096)
 def _plain(char: str) -> str:
-    """What a character looks like; empty: nobody sees it."""
+    """What a letter looks like; empty: nobody sees it."""
     if char.isascii():
         return char
+    if len(char) > 1:
+        return unicodedata.normalize("NFC", char)
+    if char in _QUOTES:
+        return "'"
     category = unicodedata.category(char)
     if category == "Cf":
         return ""
@@ -201,8 +239,7 @@ def _plain(char: str) -> str:
         return "."
     if (digit := unicodedata.decimal(char, None)) is not None:
         return str(digit)
-    wide = "\uff01" <= char <= "\uff5e"
-    return chr(ord(char) - 0xFEE0) if wide else char
+    return unicodedata.normalize("NFKC", char)
 
 
 def _meant(escape: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from itertools import pairwise
 
 import pytest
@@ -424,3 +425,99 @@ def test_numbers_by_the_plan_of_a_country() -> None:
     assert found(text, regions=["de"]) == [("phone", "0176 12345678")]
     with pytest.raises(UsageError, match="'XX' is no country"):
         found(text, regions=["XX"])
+
+
+@pytest.mark.parametrize(
+    ("word", "spellings"),
+    [
+        (
+            "Ada Lovelace",
+            [
+                *(
+                    "ADA  LOVELACE",
+                    "Ada\nLovelace",
+                    "Ada\u200bLovelace",
+                    "A\u200bda Love\u00adlace",
+                    "AdaLovelace",
+                ),
+                *(
+                    "Ada, Lovelace",
+                    "ada_lovelace",
+                    "Ada.Lovelace",
+                    "Ada-Lovelace",
+                    "Ada&nbsp;Lovelace",
+                    "Ada+Lovelace",
+                ),
+                *(
+                    "\uff21\uff44\uff41 Lovelace",
+                    "\U0001d400\U0001d41d\U0001d41a Lovelace",
+                    "Ada\\u00a0Lovelace",
+                ),
+            ],
+        ),
+        ("Jos\u00e9", ["JOSE\u0301", "Jose\u0301", "Jos&eacute;", "Jos&#233;", "Jos&#xE9;", "Jos\\u00e9"]),
+        ("Jose\u0301", ["Jos\u00e9", "JOS\u00c9"]),
+        ("Strau\u00df", ["STRAUSS", "strauss", "STRAU\u1e9e"]),
+        ("O'Brien", ["O\u2019Brien", "O\u02bcbrien", "O&#39;Brien", "OBRIEN"]),
+        ("Anne-Marie", ["Anne\u2011Marie", "Anne \u2013 Marie", "Anne Marie", "AnneMarie"]),
+        ("\u0130pek", ["i\u0307pek", "\u0130PEK"]),
+        ("\u5c71\u7530", ["\u5c71 \u7530", "\u2f2d\u7530"]),
+        ("\uac00\ub098", ["\u1100\u1161\u1102\u1161"]),
+    ],
+    ids=ascii,
+)
+def test_a_word_of_ones_own_is_found_in_every_spelling(word: str, spellings: list[str]) -> None:
+    for spelling in (word, *spellings):
+        assert [kind for kind, _ in found(f"It is {spelling}, she said", words=[word])] == ["word"], spelling
+    assert found("It is Adam Love, she said", words=[word]) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        *(
+            ("card", "4111_1111_1111_1111"),
+            ("card", "4111|1111|1111|1111"),
+            ("card", "(4111) 1111 1111 1111"),
+        ),
+        *(("card", "4111&nbsp;1111&#160;1111&#xa0;1111"), ("card", "4111+1111+1111+1111")),
+        ("card", "\U0001d7d2\U0001d7cf\U0001d7cf\U0001d7cf 1111 1111 1111"),
+        *(("phone", "+49[151]23456789"), ("phone", "+49;151;23456789"), ("phone", "+49 151, 234, 567, 89")),
+        *(
+            ("phone", "00 49 151 234 567 89"),
+            ("phone", "plus 49 151 23456789"),
+            ("phone", "+49_151_23456789"),
+        ),
+        *(("phone", "&#43;49 151 23456789"), ("phone", "wa.me/4915123456789")),
+        *(
+            ("email", "ada [at] example.org"),
+            ("email", "ada(at)example(dot)org"),
+            ("email", "ada@\nexample.org"),
+        ),
+        *(("email", "ada\ufe6bexample.org"), ("email", "ada@\u4f8b\u3048.jp")),
+    ],
+    ids=ascii,
+)
+def test_other_signs_hide_nothing(kind: str, text: str) -> None:
+    ((is_kind, value),) = found(f"It is {text} then.")
+    assert is_kind == kind
+    assert value.strip("()").endswith(text[-2:].strip("()")), "to its end"
+
+
+@pytest.mark.parametrize("gap", [", ", "/", "\t", " ... ", " - ", "|"])
+def test_an_account_is_found_whatever_stands_between_its_groups(gap: str) -> None:
+    ((kind, _),) = found("It is " + gap.join(("DE89", "3704", "0044", "0532", "0130", "00")) + ".")
+    assert kind == "iban"
+
+
+def test_an_entity_is_overwritten_whole() -> None:
+    written = list[str]()
+    cell = Cell("Jos&eacute; and &#74;os\u00e9", written.append)
+    finder = Finder(words=["Jos\u00e9"])
+    for match in finder.find(cell):
+        for at in range(match.start, match.end):
+            match.view.put(at, "q")
+    cell.write()
+    (text,) = written
+    assert len(text) == len(cell.text)
+    assert html.unescape(text) == "qqqq and Qqqq"
