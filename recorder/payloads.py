@@ -120,8 +120,8 @@ class EntryEncoder:
 
     def entry(self, appended: tuple[Any, ...]) -> Pending:
         """The entry, with the payload of its snapshot. Raises nothing: what fails is a gap at its place."""
-        place, (item_id, content_index, elapsed_ms, assumed), *snapshot = appended
-        seq, at_ns, tick, task, kind, type, method, cause, of, connection = place
+        seq, at_ns, tick, task, kind, type, method, cause, of, connection, played, *snapshot = appended
+        item_id, content_index, elapsed_ms, assumed = played
         flags = _ASSUMED if assumed and item_id is not None else 0
         if cause is not None and cause < 0:
             cause, flags = None, flags | _CAUSE_LOST if cause == LOST else flags

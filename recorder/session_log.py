@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..schema.asyncio_private import current_task_of
-from ..schema.clocks import Round, rounds_of
+from ..schema.clocks import BURST, stamps_of
 from ..schema.codec import TEXT, Codec, Secrets
 from ..schema.entries import LONG_TICKS, SETTLED_TICKS, Header, Kind, Status
 from . import causes
@@ -39,7 +39,7 @@ MAX_CALLS = 1024
 
 MAX_DEFERRED = 64
 
-STEP_BYTES = 4096
+STEP_BYTES = 16 * 1024
 """In such steps a session counts what it holds: counting takes a lock that all sessions share."""
 
 SAMPLE_NS = 1_000_000
@@ -259,18 +259,32 @@ class SessionLog:
             cause: where the data tell it; else it is taken from the context.
             connection: number of the socket within the session; None above the socket.
         """
+        if cause is None:
+            frame = _where()
+            if frame is not None:
+                if frame.session != self.number:
+                    frame = causes.current(self.number)
+                cause = None if frame is None else frame.seq
+        return self.append_caused(kind, value, type, method, of, cause, connection)
+
+    def append_caused(
+        self,
+        kind: Kind,
+        value: Any,
+        type: str | None,
+        method: str | None,
+        of: int | None,
+        cause: int | None,
+        connection: int | None,
+    ) -> int | None:
+        """As `append`, where the cause is known, or that there is none: then it is None."""
         if self.refusing:
             return None
+        backlog = self._backlog
         try:
             now_ns = self.clock()
             if now_ns >= self._ask_at_ns:
                 self._ask(now_ns)
-            if cause is None:
-                frame = _where()
-                if frame is not None:
-                    if frame.session != self.number:
-                        frame = causes.current(self.number)
-                    cause = None if frame is None else frame.seq
             with self._lock:
                 if self._busy:
                     # A signal handler, a finalizer or a describer, in the middle of another append of
@@ -284,23 +298,35 @@ class SessionLog:
                         self._latest_ns = at_ns
                     else:
                         at_ns = self._elapsed(now_ns)
-                    backlog = self._backlog
                     if backlog.held_bytes > backlog.limit_bytes:
                         self._lose(kind, at_ns, OVERLOAD)
                         seq = None
                     elif self.refusing:
                         return None
                     else:
-                        tick, task = self._places.here()
+                        places = self._places
+                        # To ask for the running loop is a system call, in Python 3.11.
+                        running = current_task_of(places.loop) if places.thread == _get_ident() else None
+                        if running is not None and places.latest() is running:
+                            stamp = places.stamp()
+                            if stamp != places.last:  # or it is the same round
+                                places.advance(stamp)
+                            tick, task = places.tick, places.number
+                        else:
+                            tick, task = places.here()
                         if self._loss is not None:
                             self._append_gap(at_ns, tick, task)
                         form, data, size = self._take(value)
                         seq = self.count
-                        place = (seq, at_ns, tick, task, kind._value_, type, method, cause, of, connection)
-                        self._pending.append((place, self._played, form, data, size))
+                        # fmt: off
+                        self._pending.append((
+                            seq, at_ns, tick, task, kind._value_, type, method, cause, of, connection,
+                            self._played, form, data, size,
+                        ))
+                        # fmt: on
                         self.count = seq + 1
-                        self._held_bytes += size + ENTRY_OVERHEAD_BYTES
-                        if self._held_bytes > backlog.step_bytes:
+                        self._held_bytes = held = self._held_bytes + size + ENTRY_OVERHEAD_BYTES
+                        if held > backlog.step_bytes:
                             self._hold()
                 finally:
                     self._busy = False
@@ -310,8 +336,8 @@ class SessionLog:
             seq = self._failed(kind, self._latest_ns, error)
         if self._deferred:
             self._append_deferred()
-        if self._backlog.parked or not self.listed:
-            self._backlog.wake(self)
+        if backlog.parked or not self.listed:
+            backlog.wake(self)
         return seq
 
     @property
@@ -460,11 +486,8 @@ class SessionLog:
                 return  # what comes while these are appended waits: a describer would go on for ever
             deferred, self._deferred, self._catching_up = self._deferred, [], True
             try:
-                for kind, value, type, method, of, cause, connection in deferred:
-                    cause = NO_CAUSE if cause is None else cause
-                    self.append(
-                        kind, value, type=type, method=method, of=of, cause=cause, connection=connection
-                    )
+                for deferral in deferred:
+                    self.append_caused(*deferral)
             finally:
                 self._catching_up = False
 
@@ -473,7 +496,9 @@ class SessionLog:
         assert loss is not None
         self._lost_told += loss.count
         gap = loss.gap(self.count, at_ns, tick, task)
-        self._pending.append((gap[:PLACE_COLUMNS], NO_PLAYBACK, TEXT, gap.payload, len(gap.payload)))
+        self._pending.append(
+            (*gap[:PLACE_COLUMNS], NO_PLAYBACK, TEXT, gap.payload, len(gap.payload))
+        )
         self.count += 1
         self._held_bytes += len(gap.payload) + ENTRY_OVERHEAD_BYTES
 
@@ -500,6 +525,8 @@ class SessionLog:
 class _Nowhere:
     """Of who carries messages for others: the rounds of its loop are no program's, and counting costs."""
 
+    thread = None
+
     def here(self) -> tuple[None, None]:
         """None of both."""
         return None, None
@@ -511,52 +538,59 @@ class _Places:
     Between entries of one burst of activity the ticks count the rounds (SETTLED_TICKS or more of them with
     LONG_TICKS on top). Once nothing is left to run, the next entry's tick is SETTLED_TICKS further, and so
     many more as rounds have passed since.
+
+    Attributes:
+        tick, number: of the last entry, its round's and its task's;
+        loop, thread, latest: on which loop it was appended, which thread runs that, and in which task.
+        stamp: tells the round that is running there.
+        last: that of the last entry.
     """
 
     def __init__(self) -> None:
-        self._tick: int | None = None  # of the last entry, which was appended in this round:
-        self._last: Round | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = 0  # that runs it
-        self._round: Callable[[], Round] = lambda: Round(0, 0)
+        self.tick: int | None = None
+        self.number: int | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.thread: int | None = None
+        self.latest: Callable[[], asyncio.Task[Any] | None] = _nobody  # weakly: nearly all come from one task
+        self.stamp: Callable[[], int] = lambda: 0
+        self.last: int | None = None
         self._tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], int] = weakref.WeakKeyDictionary()
         self._task_count = 0
-        self._latest: Callable[[], asyncio.Task[Any] | None] = lambda: None  # most entries come from one task
-        self._number: int | None = None  # its
 
     def here(self) -> tuple[int | None, int | None]:
-        """The round and the task that we are in; None for what we are not in. The caller sees to
-        it that no two threads are here at once."""
-        # To ask for the running loop is a system call, in Python 3.11.
-        task = current_task_of(self._loop) if _get_ident() == self._thread else None
-        if (task is None or self._latest() is not task) and not self._change():
-            return None, None
-        here, last = self._round(), self._last
-        if here is not last:  # or it is the same round
-            if self._tick is None:
-                self._tick = 0
-            elif last is not None and last.burst == here.burst:
-                passed = here.number - last.number
-                self._tick += passed if passed < SETTLED_TICKS else LONG_TICKS + passed
-            else:
-                self._tick += SETTLED_TICKS + here.number
-            self._last = here
-        return self._tick, self._number
-
-    def _change(self) -> bool:
-        """Another task than that of the last entry, or a callback; False where no loop is running."""
+        """The round and the task that we are in, another one than that of the last entry; None for what we
+        are not in. The caller sees to it that no two threads are here at once."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            return False
-        if self._loop is not loop:  # the first entry; or it is another loop, in another thread
-            self._loop, self._round, self._last = loop, rounds_of(loop), None
-            self._thread = _get_ident()
-        task, number = asyncio.current_task(loop), None
-        if task is not None:
-            number = self._tasks.get(task)
-            if number is None:
-                number = self._tasks[task] = self._task_count
+            return None, None
+        if self.loop is not loop:  # the first entry; or it is another loop, in another thread
+            self.loop, self.stamp, self.last = loop, stamps_of(loop), None
+            self.thread = _get_ident()
+        task = asyncio.current_task(loop)
+        if task is None:  # a callback
+            self.latest, self.number = _nobody, None
+        else:
+            self.latest, self.number = weakref.ref(task), self._tasks.get(task)
+            if self.number is None:
+                self.number = self._tasks[task] = self._task_count
                 self._task_count += 1
-        self._latest, self._number = (lambda: None) if task is None else weakref.ref(task), number
-        return True
+        stamp = self.stamp()
+        if stamp != self.last:
+            self.advance(stamp)
+        return self.tick, self.number
+
+    def advance(self, stamp: int) -> None:
+        """Another round than that of the last entry."""
+        last, self.last = self.last, stamp
+        if self.tick is None:
+            self.tick = 0
+        elif last is not None and stamp // BURST == last // BURST:
+            passed = stamp - last
+            self.tick += passed if passed < SETTLED_TICKS else LONG_TICKS + passed
+        else:
+            self.tick += SETTLED_TICKS + stamp % BURST
+
+
+def _nobody() -> None:
+    """No task."""

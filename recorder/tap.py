@@ -22,7 +22,7 @@ from .causes import LOST
 from .ctrl_c import may_be_ctrl_c
 from .options import describe, known_options, observe_key, secrets_in, settings_secrets
 from .playback import AssumedTracker, TrackerTap
-from .session_log import NO_CAUSE, SessionLog
+from .session_log import SessionLog
 
 logger = logging.getLogger("realtape.recorder")
 
@@ -31,6 +31,7 @@ _where = causes.WHERE.get
 _new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 _class_of: Callable[[Any], type[Any]] = type
 _RECEIVED = Kind.RECEIVED
+_Frame = causes.Frame
 
 Begin = Callable[[SessionLog | None], SessionLog | None]
 """Begins a session, the next one after that of the same model; None where nothing is recorded."""
@@ -90,17 +91,20 @@ class ModelTap:
         if assumed is not None and log is self._log:
             assumed.on_received(event)
             log.assume(assumed.playback())
-        word = self._words.get(id(event.__class__))
-        name = word.name if word is not None else self._type_of(_class_of(event))
-        # What is known of where we are is not asked for twice.
-        received = log.append(_RECEIVED, event, type=name, cause=NO_CAUSE if around is None else None)
-        seq = LOST if received is None else received
+        word = self._words.get(id(_class_of(event)))
+        name = self._type_of(_class_of(event)) if word is None else word.name
+        number = log.number
         if around is None:
-            frame = _new(causes.Frame, (log.number, seq, self._number, None, None))
+            received = log.append_caused(_RECEIVED, event, name, None, None, None, None)
+            seq = LOST if received is None else received
+            frame = _new(_Frame, (number, seq, self._number, None, None))
+            log.received.remember(event, frame)
         else:
-            frame = causes.frame(around, log.number, seq, self._number)
-        # Without the frames around it, which may hold other sessions.
-        log.received.remember(event, frame if frame[-1] is None else causes.Frame(log.number, seq))
+            received = log.append(_RECEIVED, event, type=name)
+            seq = LOST if received is None else received
+            frame = causes.frame(around, number, seq, self._number)
+            # Without the frames around it, which may hold other sessions.
+            log.received.remember(event, frame if frame[-1] is None else _Frame(number, seq))
         if name == "function_call":
             call_id = _field(event, "call_id")
             if isinstance(call_id, str):

@@ -11,11 +11,10 @@ import asyncio
 import contextlib
 import time
 import weakref
-from collections import deque
-from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+from collections.abc import Callable, Collection, Generator
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from .asyncio_private import ready_of
+from .asyncio_private import InEachRound, ready_of
 from .entries import SETTLED_TICKS
 
 BLIND_ROUNDS = 12
@@ -25,7 +24,8 @@ PATIENT_ROUNDS = 200
 """How many rounds something may keep the loop busy, before that is taken for its rest."""
 
 
-_new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
+BURST = 1 << 40
+"""Between the stamps of rounds in different bursts: one of 34 years, at a thousand rounds a second."""
 
 
 class Round(NamedTuple):
@@ -38,6 +38,11 @@ class Round(NamedTuple):
 
     burst: int
     number: int
+
+    @property
+    def stamp(self) -> int:
+        """Both, as one number."""
+        return self.burst * BURST + self.number
 
 
 @runtime_checkable
@@ -91,49 +96,66 @@ class CountedRounds:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = weakref.ref(loop)
-        self._round = Round(0, 0)
+        self._stamp = 0
         self._counting = False
         self._since_asked = 0
+        self._limit = SETTLED_TICKS - 1
         self._at_rest: list[Callable[[], object]] = []
 
-    def round(self) -> Round:
-        """The round that is running."""
+    def stamp(self) -> int:
+        """The round that is running, as a `Round` is stamped."""
         self._since_asked = 0
         if not self._counting:
             self._count()
-        return self._round
+        return self._stamp
+
+    def round(self) -> Round:
+        """The round that is running."""
+        return Round(*divmod(self.stamp(), BURST))
 
     def when_settled(self, callback: Callable[[], object]) -> None:
         """Call back once nothing is left to run, or after PATIENT_ROUNDS."""
         self._at_rest.append(callback)
-        self._since_asked = 0
+        self._since_asked, self._limit = 0, PATIENT_ROUNDS
         self._count()
 
     def _count(self) -> None:
         loop = self._loop()
-        if not self._counting and loop is not None:
-            self._counting = True
-            itself: list[asyncio.Handle] = []
-            itself.append(loop.call_soon(self._end_round, loop, ready_of(loop), itself))
-
-    def _end_round(
-        self, loop: asyncio.AbstractEventLoop, ready: deque[Any] | None, itself: list[asyncio.Handle]
-    ) -> None:
-        self._since_asked += 1
-        over = not ready if ready is not None else self._since_asked >= BLIND_ROUNDS
-        if over or self._since_asked >= (PATIENT_ROUNDS if self._at_rest else SETTLED_TICKS - 1):
-            self._counting = False
-            self._round = Round(self._round.burst + 1, 0)
-            callbacks, self._at_rest = self._at_rest, []
-            for callback in callbacks:
-                callback()
+        if self._counting or loop is None:
+            return
+        self._counting = True
+        queue = ready_of(loop)
+        if queue is None:
+            loop.call_soon(self._end_unseen_round)
         else:
-            burst, number = self._round
-            self._round = _new(Round, (burst, number + 1))
-            if ready is None:
-                loop.call_soon(self._end_round, loop, None, itself)
-            else:
-                ready.append(itself[0])  # as `call_soon` does, which makes another handle
+            InEachRound(self._end_round, loop, queue)
+
+    def _end_round(self, queue: Collection[Any]) -> bool:
+        """Whether another one begins that is to be counted."""
+        self._since_asked = asked = self._since_asked + 1
+        if not queue or asked >= self._limit:
+            self._rest()
+            return False
+        self._stamp += 1
+        return True
+
+    def _end_unseen_round(self) -> None:
+        loop = self._loop()
+        # Nobody knows whether anything is left to run.
+        if loop is not None and self._end_round((None,) * (self._since_asked + 1 < BLIND_ROUNDS)):
+            loop.call_soon(self._end_unseen_round)
+
+    def _rest(self) -> None:
+        self._counting = False
+        self._stamp = (self._stamp // BURST + 1) * BURST
+        callbacks, self._at_rest = self._at_rest, []
+        self._limit = SETTLED_TICKS - 1
+        for callback in callbacks:
+            try:
+                callback()
+            except Exception as error:  # noqa: BLE001 - as the loop does with what it calls
+                if (loop := self._loop()) is not None:
+                    loop.call_exception_handler({"message": f"{callback} raised", "exception": error})
 
 
 _counted: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, CountedRounds] = weakref.WeakKeyDictionary()
@@ -147,6 +169,6 @@ def counted_rounds(loop: asyncio.AbstractEventLoop) -> CountedRounds:
     return counted
 
 
-def rounds_of(loop: asyncio.AbstractEventLoop) -> Callable[[], Round]:
-    """Tells the round of this loop that is running."""
-    return loop.round if isinstance(loop, VirtualTime) else counted_rounds(loop).round
+def stamps_of(loop: asyncio.AbstractEventLoop) -> Callable[[], int]:
+    """Tells the stamp of the round of this loop that is running."""
+    return (lambda: loop.round().stamp) if isinstance(loop, VirtualTime) else counted_rounds(loop).stamp

@@ -23,7 +23,7 @@ PLAIN, TREE, TEXT = 0, 1, 2
 form is the identity of a registered dataclass, whose fields are held."""
 
 _class_of: Callable[[Any], type[Any]] = type
-_ATOMS = (int, type(None), bool, float)
+_ATOMS = frozenset({int, type(None), bool, float})
 _MARSHAL = 2  # the last version that writes everything where it stands, and looks for nothing twice
 _VALUE_COST = MAX_SIZE // MAX_VALUES
 
@@ -65,8 +65,8 @@ class Snapshots:
 
         Raises no `EncodingError`: of what cannot be encoded, the snapshot says so.
         """
-        cls = _class_of(value)
-        word = self._words.get(id(cls))
+        form = id(type(value))
+        word = self._words.get(form)
         if word is None:
             return self._marshalled(PLAIN, value, value)
         if word.getter is None:
@@ -79,23 +79,21 @@ class Snapshots:
         if type(held[0]) is dict:
             flat = held[0].copy()  # in one step, whatever other threads do to it
             for key, item in flat.items():
-                kind = _class_of(item)
-                if type(key) is not str:
-                    return self._marshalled(id(cls), held, value)
-                if kind is str:
+                cls = type(item)
+                if cls is str:
                     size += len(item)
-                elif kind is not int and item is not None and kind is not bool:
-                    return self._marshalled(id(cls), held, value)
-            if len(held) == 2 and type(held[1]) is str:  # a raw event
-                return id(cls), (flat, held[1]), size
-            held = (flat, *held[1:])
+                elif cls is not int and item is not None and cls is not bool:
+                    return self._marshalled(form, held, value)
+                if type(key) is not str:
+                    return self._marshalled(form, held, value)
+            held = (flat, held[1]) if len(held) == 2 else (flat, *held[1:])
         for item in held:
-            kind = _class_of(item)
-            if kind is str or kind is bytes:
+            cls = type(item)
+            if cls is str or cls is bytes:
                 size += len(item)
-            elif kind not in _ATOMS and item is not flat:
-                return self._marshalled(id(cls), held, value)
-        return id(cls), held, size
+            elif item is not flat and cls not in _ATOMS:
+                return self._marshalled(form, held, value)
+        return form, held, size
 
     def class_of(self, snapshot: Snapshot) -> type[Any]:
         """The class of the value that a snapshot was taken of."""
