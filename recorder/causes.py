@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from contextvars import ContextVar, Token
+from sys import getrefcount
 from typing import Any, NamedTuple, cast
 
 MAX_NESTED_SESSIONS = 4
@@ -121,9 +122,14 @@ def none() -> within:
 
 
 class EventCauses:
-    """Remembers of events what they were caused by, or are the cause of. Safe from any thread."""
+    """Remembers of events what they were caused by, or are the cause of. Safe from any thread.
+
+    Attributes:
+        handled: by their identity, the events that listeners are handling, each with its frame.
+    """
 
     def __init__(self) -> None:
+        self.handled: dict[int, tuple[Any, Frame]] = {}
         self._known: deque[tuple[weakref.ref[Any], Frame]] = deque(maxlen=EVENTS_REMEMBERED)
 
     def remember(self, event: Any, frame: Frame) -> None:
@@ -135,7 +141,31 @@ class EventCauses:
 
     def of(self, event: Any) -> Frame | None:
         """An event's frame, or None where it is not known (any more)."""
+        handled = self.handled.get(id(event))
+        if handled is not None:
+            return handled[1]
         return next((frame for known, frame in reversed(list(self._known)) if known() is event), None)
+
+
+async def _count(event: object) -> int:
+    return getrefcount(event)
+
+
+async def _emit(event: object) -> int:
+    return await _count(event)
+
+
+def _unheld() -> int:
+    try:
+        _emit(object()).send(None)
+    except StopIteration as returned:
+        return returned.value
+    return 0
+
+
+UNHELD = _unheld()
+"""What `getrefcount` tells a listener of an event that nobody has but who emits it: which nobody can ask for
+later. To remember one costs the event loop as much as half of appending it."""
 
 
 def _without_causes(frame: Frame | None) -> Frame | None:

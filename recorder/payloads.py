@@ -120,7 +120,7 @@ class EntryEncoder:
 
     def entry(self, appended: tuple[Any, ...]) -> Pending:
         """The entry, with the payload of its snapshot. Raises nothing: what fails is a gap at its place."""
-        seq, at_ns, tick, task, kind, type, method, cause, of, connection, played, *snapshot = appended
+        seq, at_ns, tick, task, kind, type, method, cause, of, connection, played, form, data, size = appended
         item_id, content_index, elapsed_ms, assumed = played
         flags = _ASSUMED if assumed and item_id is not None else 0
         if cause is not None and cause < 0:
@@ -130,7 +130,7 @@ class EntryEncoder:
         try:
             if elapsed_ms.__class__ is Playing:
                 elapsed_ms = elapsed_ms.elapsed_ms(self.started_ns + at_ns)
-            payload, more = self._encode(tuple(snapshot))
+            payload, more = self._encode((form, data, size))
             if item_id is not None:
                 item_id = self._columns.get(item_id) or self._column(item_id)
             if type is not None:  # a frame's is the server's word

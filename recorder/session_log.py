@@ -39,7 +39,7 @@ MAX_CALLS = 1024
 
 MAX_DEFERRED = 64
 
-STEP_BYTES = 16 * 1024
+STEP_BYTES = 32 * 1024
 """In such steps a session counts what it holds: counting takes a lock that all sessions share."""
 
 SAMPLE_NS = 1_000_000

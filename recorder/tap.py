@@ -12,13 +12,14 @@ import itertools
 import logging
 import weakref
 from collections.abc import Callable, Mapping
+from sys import getrefcount
 from typing import Any, cast
 
 from ..schema.codec import Codec, Vocabulary, event_name
 from ..schema.entries import Kind, Status
 from ..schema.errors import EncodingError
 from . import causes
-from .causes import LOST
+from .causes import LOST, UNHELD
 from .ctrl_c import may_be_ctrl_c
 from .options import describe, known_options, observe_key, secrets_in, settings_secrets
 from .playback import AssumedTracker, TrackerTap
@@ -27,7 +28,7 @@ from .session_log import SessionLog
 logger = logging.getLogger("realtape.recorder")
 
 _numbers = itertools.count(1)
-_where = causes.WHERE.get
+_where, _set = causes.WHERE.get, causes.WHERE.set
 _new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 _class_of: Callable[[Any], type[Any]] = type
 _RECEIVED = Kind.RECEIVED
@@ -63,6 +64,7 @@ class ModelTap:
         self._codec = Codec(vocabulary)
         self._relay = relay(self._on_event)
         self._log: SessionLog | None = None
+        self._home: causes.Frame | None = None  # of what its inner model began while it connected
         self._tracker: TrackerTap | None = None
         self._assumed: AssumedTracker | None = None  # or this one
         self._types: weakref.WeakKeyDictionary[type[Any], str] = weakref.WeakKeyDictionary()
@@ -79,7 +81,8 @@ class ModelTap:
         """Append first, then give to the listeners as the SDK does: in order, over a copy, until
         one raises."""
         around = _where()
-        log = self._log if around is None else self._log_around(around)
+        at_home = around is None or around is self._home
+        log = self._log if at_home else self._log_around(cast("causes.Frame", around))
         if log is None:
             log = self._begin({})
         listeners = self.listeners
@@ -93,27 +96,26 @@ class ModelTap:
             log.assume(assumed.playback())
         word = self._words.get(id(_class_of(event)))
         name = self._type_of(_class_of(event)) if word is None else word.name
-        number = log.number
-        if around is None:
+        if at_home:
             received = log.append_caused(_RECEIVED, event, name, None, None, None, None)
             seq = LOST if received is None else received
-            frame = _new(_Frame, (number, seq, self._number, None, None))
-            log.received.remember(event, frame)
+            told = frame = _new(_Frame, (log.number, seq, self._number, None, None))
         else:
             received = log.append(_RECEIVED, event, type=name)
             seq = LOST if received is None else received
-            frame = causes.frame(around, number, seq, self._number)
+            frame = causes.frame(around, log.number, seq, self._number)
             # Without the frames around it, which may hold other sessions.
-            log.received.remember(event, frame if frame[-1] is None else _Frame(number, seq))
+            told = frame if frame.outer is None else _Frame(log.number, seq)
         if name == "function_call":
             call_id = _field(event, "call_id")
             if isinstance(call_id, str):
                 log.remember_call(call_id, seq)
         listener = None
-        handling = log.handling
+        handling, handled = log.handling, log.received.handled
         handling.add(seq)
+        handled[id(event)] = event, told
         # What a listener does is the application's, and belongs to the session that is going on by then.
-        token = causes.WHERE.set(frame)
+        token = _set(frame)
         try:
             for listener in listeners:
                 await listener.on_event(event)
@@ -126,9 +128,11 @@ class ModelTap:
             causes.leave(token)
         finally:
             handling.discard(seq)
-        if (
-            received is not None and log.count != received + 1
-        ):  # else it returned before anything else happened
+            handled.pop(id(event), None)
+            if getrefcount(event) > UNHELD:
+                log.received.remember(event, told)
+        # Else it returned before anything else happened.
+        if received is not None and log.count != received + 1:
             log.append(Kind.HANDLED, {}, of=seq)
 
     def _log_around(self, around: causes.Frame) -> SessionLog | None:
@@ -160,6 +164,8 @@ class ModelTap:
         self._observe_playback(known, log)
         try:
             with causes.none(), self._inside(log, None):
+                here = _where()
+                self._home = here if here is not None and here.outer is None else None
                 result = await self.inner.connect(observe_key(options, log.secrets))
         except BaseException as error:
             log.append(Kind.CONNECT_FAILED, _raised(error), of=connecting)
@@ -252,7 +258,7 @@ class ModelTap:
         log = self._begin_session(self._log)
         if log is None:
             return None
-        self._log = log
+        self._log, self._home = log, None
         try:
             known = known_options(options)
             log.secrets.add([*secrets_in(known)])  # and those of the environment
@@ -272,7 +278,7 @@ class ModelTap:
 
     def _resume(self, log: SessionLog, tracker: TrackerTap | None, assumed: AssumedTracker | None) -> None:
         self._forget_tracker()
-        self._log, self._tracker, self._assumed = log, tracker, assumed
+        self._log, self._home, self._tracker, self._assumed = log, None, tracker, assumed
         if tracker is not None:
             tracker.attach()
 
