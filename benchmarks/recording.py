@@ -2,8 +2,9 @@
 
 The event loop: `RecordingModel` with a tracker under the SDK's real model, against the SDK's own handling of
 the same delta (parse, validate, decode, emit); thread time, and process time with the writer. Sustained: a
-mixed session as fast as it goes, against a bare `sqlite3.executemany` of the very rows. Many sessions: how
-late the loop is, and how many full garbage collections there are. The file, against the bytes that came.
+mixed session as fast as it goes, against a bare `sqlite3.executemany` of the very rows, and against what
+others sustain who record. Many sessions: how late the loop is, and how many full garbage collections there
+are. The file, against the bytes that came. The memory of a long session, and of models that nobody closes.
 
 Medians of interleaved runs. Ratios travel from machine to machine, times do not.
 """
@@ -12,11 +13,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextvars
 import gc
 import json
 import random
+import resource
+import shutil
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,16 +32,22 @@ from typing import Any, NamedTuple
 from agents.realtime import RealtimeModelListener, RealtimePlaybackTracker
 from agents.realtime.model_events import RealtimeModelAudioEvent, RealtimeModelRawServerEvent
 from agents.realtime.openai_realtime import OpenAIRealtimeWebSocketModel
+from mixed_session import AUDIO_BYTES, BATCH_ROWS, MIXED_EVENTS, mixed_session
+from peers import DURABILITY
 from realtape.integrations.openai_agents import Recorder, RecordingModel
 from realtape.schema.codec import TextFilter
 from realtape.schema.entries import Kind
 
-RUNS = 11
-DELTAS = 600
-AUDIO_BYTES = 4_800  # 100 ms of PCM16
-MIXED_EVENTS = 10_000
-SESSIONS, EVENTS_A_SECOND, SECONDS = 100, 50, 10.0
-BATCH_ROWS = 100
+RUNS = 15
+PIECES, DELTAS = 6, 100
+"""Of a run. A hundred deltas are what a hundred sessions of fifty events a second hold when the writer comes;
+they are committed before the next piece begins, outside of what is measured on the loop."""
+SUSTAINED_RUNS = 5
+SESSIONS, EVENTS_A_SECOND, SECONDS = 100, 50, 30.0
+SHORT_SESSION, LONG_SESSION = 3_000, 30_000
+FEW_MODELS, MANY_MODELS = 500, 5_000
+PEERS_PYTHON = Path(__file__).parent.parent / "build/peers/bin/python"
+"""Of the environment that `make bench` makes for others who record."""
 
 _random = random.Random(5)
 
@@ -51,8 +62,13 @@ class Silent(RealtimeModelListener):
 class Offline(OpenAIRealtimeWebSocketModel):
     """The SDK's model, without a socket."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.context = contextvars.copy_context()
+
     async def connect(self, options: Any) -> None:
-        pass
+        """Nothing is connected; the context is that in which the socket would be read."""
+        self.context = contextvars.copy_context()
 
     async def hear(self, message: str) -> None:
         """A message of the provider, as the model gets it from its socket."""
@@ -95,37 +111,64 @@ async def recorded_model(recorder: Recorder | None) -> Offline:
     return model
 
 
-async def heard(messages: list[str], recorder: Recorder | None) -> Cost:
+async def heard(pieces: list[list[str]], recorder: Recorder | None) -> Cost:
     """One run, each message in a round of its own; until all is committed."""
     model = await recorded_model(recorder)
-    for each in messages[:5]:
+    for each in pieces[0][:5]:
         await model.hear(each)
     if recorder is not None:
         await recorder.flush()
-    all_ns, loop_ns = time.process_time_ns(), time.thread_time_ns()
-    for each in messages:
-        await model.hear(each)
-        await asyncio.sleep(0)
-    loop_ns = time.thread_time_ns() - loop_ns
-    if recorder is not None:
-        await recorder.flush()
-    all_ns = time.process_time_ns() - all_ns
-    return Cost(loop_ns / len(messages) / 1e3, all_ns / len(messages) / 1e3)
+    # As the model's own tasks, which begin while it connects.
+    return await asyncio.create_task(_heard(model, pieces, recorder), context=model.context)
+
+
+async def _heard(model: Offline, pieces: list[list[str]], recorder: Recorder | None) -> Cost:
+    loop_ns, began_ns = 0, time.process_time_ns()
+    for piece in pieces:
+        here_ns = time.thread_time_ns()
+        for each in piece:
+            await model.hear(each)
+            await asyncio.sleep(0)
+        loop_ns += time.thread_time_ns() - here_ns
+        if recorder is not None:
+            await recorder.flush()
+    count = sum(map(len, pieces))
+    return Cost(loop_ns / count / 1e3, (time.process_time_ns() - began_ns) / count / 1e3)
 
 
 async def rounds() -> float:
     """What a round of the loop costs in which nothing happens."""
+    count = PIECES * DELTAS
     began = time.thread_time_ns()
-    for _ in range(DELTAS):
+    for _ in range(count):
         await asyncio.sleep(0)
-    return (time.thread_time_ns() - began) / DELTAS / 1e3
+    return (time.thread_time_ns() - began) / count / 1e3
+
+
+def bare_rows(store: Path, copy: Path) -> float:
+    """Microseconds of processor that a bare `executemany` of a delta's two rows takes: of those that were
+    recorded last, into the same tables, in commits as large."""
+    with closing(sqlite3.connect(store)) as source:
+        query = "SELECT * FROM entries WHERE kind = 'received' ORDER BY session DESC, seq LIMIT ?"
+        rows = source.execute(query, (PIECES * DELTAS * 2,)).fetchall()
+        with closing(_same_tables(source, copy)) as to:
+            insert = _insert(rows[0])
+            began = time.process_time_ns()
+            for start in range(0, len(rows), DELTAS * 2):
+                to.execute("BEGIN")
+                to.executemany(insert, rows[start : start + DELTAS * 2])
+                to.execute("COMMIT")
+            took = time.process_time_ns() - began
+    copy.unlink()
+    return took / len(rows) * 2 / 1e3
 
 
 async def event_loop(folder: Path) -> list[str]:
     """The lines of a table."""
     lines = [
-        "| a delta | the SDK itself, µs | added on the loop | share | on all processors | share |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| a delta | the SDK itself, µs | added on the loop | share | on all processors | share "
+        "| of a bare `executemany` of its rows |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     redactors: tuple[TextFilter, ...] = (
         lambda text: text.replace("Jane", "J."),
@@ -137,42 +180,42 @@ async def event_loop(folder: Path) -> list[str]:
         ("audio_transcript", "transcript, two redactors", redactors),
     ]
     for kind, name, filters in ways:
-        messages = [message(kind, number) for number in range(DELTAS)]
-        sdk, loop, every = list[float](), list[float](), list[float]()
-        async with Recorder(folder / f"{name}.db", redactors=filters) as recorder:
+        pieces = [
+            [message(kind, piece * DELTAS + number) for number in range(DELTAS)] for piece in range(PIECES)
+        ]
+        sdk, loop, every, bare = list[float](), list[float](), list[float](), list[float]()
+        store = folder / f"{name}.db"
+        async with Recorder(store, redactors=filters) as recorder:
             for _ in range(RUNS):
-                idle, plain, kept = (
-                    await rounds(),
-                    await heard(messages, None),
-                    await heard(messages, recorder),
-                )
+                idle, plain, kept = await rounds(), await heard(pieces, None), await heard(pieces, recorder)
                 sdk.append(plain.loop_us - idle)
                 loop.append(kept.loop_us - plain.loop_us)
                 every.append(kept.all_us - plain.all_us)
+                bare.append(bare_rows(store, folder / "rows.db"))
         cells = [f"{statistics.median(sdk):.1f}"]
-        for added in (loop, every):
-            share = statistics.median(one / own for one, own in zip(added, sdk, strict=True))
-            cells += [f"{statistics.median(added):.1f}", f"{share:.2f}"]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        for added, own in ((loop, sdk), (every, sdk)):
+            cells += [f"{statistics.median(added):.1f}", f"{_share(added, own):.2f}"]
+        lines.append(f"| {name} | {' | '.join(cells)} | {_share(every, bare):.2f} |")
     return lines
+
+
+def _share(some: list[float], of: list[float]) -> float:
+    return statistics.median(one / other for one, other in zip(some, of, strict=True))
 
 
 # --- sustained --------------------------------------------------------------------------------------------
 
 
 def mixed() -> list[tuple[Any, str]]:
-    """A session: six of ten events are audio, the others 300 bytes of JSON."""
+    """The session, as the model's events."""
     events: list[tuple[Any, str]] = []
-    for number in range(MIXED_EVENTS):
-        if number % 10 < 6:
-            data = _random.randbytes(AUDIO_BYTES)
+    for each in mixed_session():
+        if isinstance(each, bytes):
             event: Any = RealtimeModelAudioEvent(
-                data=data, response_id="resp_1", item_id="item_1", content_index=0
+                data=each, response_id="resp_1", item_id="item_1", content_index=0
             )
         else:
-            event = RealtimeModelRawServerEvent(
-                data={"type": "conversation.item.done", "event_id": f"event_{number:021}", "text": "x" * 220}
-            )
+            event = RealtimeModelRawServerEvent(data=each)
         events.append((event, event.type))
     return events
 
@@ -192,21 +235,27 @@ async def recorded(events: list[tuple[Any, str]], store: Path) -> float:
         return time.perf_counter() - began
 
 
+def _same_tables(source: sqlite3.Connection, copy: Path) -> sqlite3.Connection:
+    """A new file, with the tables, indexes and triggers of another one."""
+    query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+    to = sqlite3.connect(copy, isolation_level=None)
+    to.execute("PRAGMA journal_mode=WAL")
+    to.execute("PRAGMA synchronous=FULL")
+    for (statement,) in source.execute(query):
+        to.execute(statement)
+    return to
+
+
+def _insert(row: tuple[Any, ...]) -> str:
+    return f"INSERT INTO entries VALUES ({', '.join('?' * len(row))})"
+
+
 def bare(store: Path, copy: Path) -> float:
     """Seconds to write the same rows, and the same bytes, into the same tables."""
-    with (
-        closing(sqlite3.connect(store)) as source,
-        closing(sqlite3.connect(copy, isolation_level=None)) as to,
-    ):
-        query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
-        tables = [row[0] for row in source.execute(query)]
+    with closing(sqlite3.connect(store)) as source, closing(_same_tables(source, copy)) as to:
         rows = source.execute("SELECT * FROM entries ORDER BY seq").fetchall()
         audio = b"".join(row[0] for row in source.execute("SELECT data FROM segments ORDER BY segment"))
-        to.execute("PRAGMA journal_mode=WAL")
-        to.execute("PRAGMA synchronous=FULL")
-        for table in tables:
-            to.execute(table)
-        insert = f"INSERT INTO entries VALUES ({', '.join('?' * len(rows[0]))})"
+        insert = _insert(rows[0])
         batches = range(0, len(rows), BATCH_ROWS)
         share = len(audio) // len(batches) + 1
         began = time.perf_counter()
@@ -218,23 +267,51 @@ def bare(store: Path, copy: Path) -> float:
         return time.perf_counter() - began
 
 
+def peer(name: str, folder: Path) -> float | None:
+    """Seconds that another recorder takes for the session; None of one that is not installed."""
+    if not PEERS_PYTHON.exists():
+        return None
+    place = folder / name
+    place.mkdir()
+    script = Path(__file__).parent / "peers.py"
+    done = subprocess.run([PEERS_PYTHON, script, name, place], capture_output=True, text=True, check=True)
+    shutil.rmtree(place)
+    return float(done.stdout) if done.stdout else None
+
+
 async def sustained(folder: Path) -> list[str]:
     """The lines of a table."""
     events = mixed()
-    found: list[tuple[float, float]] = []
-    for run in range(5):
+    found: dict[str, list[float | None]] = {name: [] for name in ("", "bare", *DURABILITY)}
+    for run in range(SUSTAINED_RUNS):
         store, copy = folder / f"sustained-{run}.db", folder / f"bare-{run}.db"
-        found.append((await recorded(events, store), bare(store, copy)))
+        found[""].append(await recorded(events, store))
+        found["bare"].append(bare(store, copy))
+        for name in DURABILITY:
+            found[name].append(await asyncio.to_thread(peer, name, folder))
         store.unlink()
         copy.unlink()
-    ours, theirs = (statistics.median(column) for column in zip(*found, strict=True))
-    share = statistics.median(other / own for own, other in found)
-    return [
-        f"| {MIXED_EVENTS:,} events, 60 % audio, `synchronous=FULL` | events a second | of the bare |",
-        "|---|---:|---:|",
-        f"| bare `sqlite3.executemany`, batches of {BATCH_ROWS} | {MIXED_EVENTS / theirs:,.0f} | 1.00 |",
-        f"| `Recorder` | {MIXED_EVENTS / ours:,.0f} | {share:.2f} |",
+    every = "SQLite, WAL, `synchronous=FULL`: each"
+    told = {
+        "bare": (f"bare `sqlite3.executemany`, batches of {BATCH_ROWS}", f"{every} batch"),
+        "": ("`Recorder`, digests included", f"{every} commit"),
+        **{name: (f"{name}, batches of {BATCH_ROWS}", durability) for name, durability in DURABILITY.items()},
+    }
+    lines = [
+        f"| {MIXED_EVENTS:,} events, 60 % audio | what is on the disk when | a second | of the bare |",
+        "|---|---|---:|---:|",
     ]
+    for name, (who, durability) in told.items():
+        seconds = [one for one in found[name] if one is not None]
+        if not seconds:
+            lines.append(f"| {who} | {durability} | not installed | |")
+            continue
+        share = statistics.median(
+            one / own for own, one in zip(seconds, found["bare"], strict=True) if one is not None
+        )
+        rate = MIXED_EVENTS / statistics.median(seconds)
+        lines.append(f"| {who} | {durability} | {rate:,.0f} | {share:.2f} |")
+    return lines
 
 
 # --- many sessions ----------------------------------------------------------------------------------------
@@ -303,8 +380,74 @@ async def file_size(folder: Path) -> list[str]:
                 await asyncio.sleep(0)
         json_bytes = len(messages[0]) - len(json.loads(messages[0])["delta"])
         came = len(messages) * (size + json_bytes)
-        found = store.stat().st_size
-        lines.append(f"| audio, {size:,} bytes a delta | {came:,} | {found:,} | {found / came:.2f} |")
+        lines.append(_file_line(f"audio, {size:,} bytes a delta", came, store))
+    store = folder / "unknown.db"
+    unknown = [
+        json.dumps({"type": "x.new", "event_id": f"event_{number:021}", "a": 1}) for number in range(3_000)
+    ]
+    async with Recorder(store) as recorder:
+        model = await recorded_model(recorder)
+        for each in unknown:
+            await model.hear(each)
+            await asyncio.sleep(0)
+    name = f"messages of {len(unknown[0])} bytes that the SDK does not know"
+    lines.append(_file_line(name, sum(map(len, unknown)), store))
+    return lines
+
+
+def _file_line(what: str, came: int, store: Path) -> str:
+    found = store.stat().st_size
+    return f"| {what} | {came:,} | {found:,} | {found / came:.2f} |"
+
+
+# --- memory -----------------------------------------------------------------------------------------------
+
+
+def resident_mb() -> float:
+    """What this process has of the machine's memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
+async def long_session(deltas: int) -> float:
+    """The most memory that one session took, in megabytes; in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with Recorder(Path(folder) / "long.db") as recorder:
+            model = await recorded_model(recorder)
+            for number in range(deltas):
+                await model.hear(message("audio" if number % 2 else "audio_transcript", number))
+                await asyncio.sleep(0)
+                if number % 200 == 199:
+                    await recorder.flush()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+async def left_models(count: int) -> float:
+    """What is resident after so many models were connected, and dropped without a close; in megabytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with Recorder(Path(folder) / "left.db") as recorder:
+            for number in range(count):
+                model = await recorded_model(recorder)
+                await model.hear(message("audio", number))
+                await asyncio.sleep(0)
+                del model
+                if number % 100 == 99:
+                    await recorder.flush()
+            gc.collect()
+            return resident_mb()
+
+
+def memory() -> list[str]:
+    """The lines of a table."""
+    lines = ["| of | memory, MB | of ten times as much | times |", "|---|---:|---:|---:|"]
+    for what, name, less, more in (
+        (f"a session of {SHORT_SESSION:,} deltas, at most", "long", SHORT_SESSION, LONG_SESSION),
+        (f"{FEW_MODELS:,} models that nobody closed, at their end", "left", FEW_MODELS, MANY_MODELS),
+    ):
+        found: list[float] = []
+        for count in (less, more):
+            command = [sys.executable, __file__, name, str(count)]
+            found.append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+        lines.append(f"| {what} | {found[0]:.0f} | {found[1]:.0f} | {found[1] / found[0]:.2f} |")
     return lines
 
 
@@ -317,9 +460,14 @@ async def tables() -> dict[str, list[str]]:
             "sustained": await sustained(folder),
             "many_sessions": await many_sessions(folder),
             "file_size": await file_size(folder),
+            "memory": memory(),
         }
 
 
 if __name__ == "__main__":
-    for lines in asyncio.run(tables()).values():
-        sys.stdout.write("\n".join(lines) + "\n\n")
+    if len(sys.argv) > 2:
+        measured = {"long": long_session, "left": left_models}[sys.argv[1]]
+        sys.stdout.write(f"{asyncio.run(measured(int(sys.argv[2])))}\n")
+    else:
+        for lines in asyncio.run(tables()).values():
+            sys.stdout.write("\n".join(lines) + "\n\n")

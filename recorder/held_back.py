@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections import OrderedDict
+from collections.abc import Hashable
 from itertools import accumulate
 from typing import Any, cast
 
@@ -56,6 +57,7 @@ class HeldBack:
         self.entries: list[Pending] = []
         self._secrets = secrets
         self._since: tuple[int, float] | None = None  # the first one that waits, and since when
+        self._names: dict[Hashable, str] = {}
         self._ends: OrderedDict[str, str] = OrderedDict()  # of texts that were passed on
 
     def pass_on(self, encoded: list[Pending], *, hold: bool) -> list[Pending]:
@@ -70,8 +72,8 @@ class HeldBack:
         entries, self.entries = [*self.entries, *encoded], []
         first = len(entries)
         streams: dict[str, _Stream] = {}
-        for index, (entry, _) in enumerate(entries):
-            piece = _piece_of(entry)
+        for index, (entry, _, known) in enumerate(entries):
+            piece = _piece_of(entry) if known is None else (self._name(entry, known[0]), known[1])
             if piece is not None:
                 name, text = piece
                 found = streams.get(name)
@@ -90,6 +92,16 @@ class HeldBack:
                 self._ends.popitem(last=False)
         self.entries = entries[first:]
         return entries[:first]
+
+    def _name(self, entry: Entry, key: Hashable) -> str:
+        """As `_piece_of` says, of an entry of which the piece is known already."""
+        name = self._names.get((entry.kind, key))
+        if name is None:
+            if len(self._names) >= MAX_STREAMS:
+                self._names.clear()
+            piece = _piece_of(entry)
+            name = self._names[entry.kind, key] = f"{entry.kind}" if piece is None else piece[0]
+        return name
 
     def _has_waited(self, seq: int) -> bool:
         now = time.monotonic()
@@ -166,7 +178,7 @@ def _without_rests(before: str, texts: list[str]) -> bool:
 
 
 def _change(entries: list[Pending], index: int, text: str) -> None:
-    entry, blobs = entries[index]
+    entry, blobs, _ = entries[index]
     payload = entry.payload
     if entry.kind in _FRAMES:
         message = _message_of(entry)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import weakref
 from collections import OrderedDict, deque
+from collections.abc import Hashable
 from typing import Any, NamedTuple, cast
 
-from ..schema.codec import Codec, Reference, Secrets, Snapshot, unrecordable
+from ..schema.codec import MAX_SIZE, TEXT, Codec, FlatPayloads, Reference, Secrets, Snapshot, unrecordable
 from ..schema.entries import Entry, Flag, text_column
 from ..schema.errors import EncodingError
 from .causes import LOST
@@ -83,10 +84,14 @@ class Pending(NamedTuple):
     """An entry that is encoded and not in the database yet, with the bytes that it refers to.
 
     The bytes may lie in the segment of an earlier commit, and its digest is over them all the same.
+
+    Attributes:
+        piece: of a text that comes in deltas: of which one, and the piece; None where that is not known yet.
     """
 
     entry: Entry
     blobs: dict[Reference, bytes]
+    piece: tuple[Hashable, str] | None = None
 
     def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
         """The bytes at a reference of the entry's payload."""
@@ -112,6 +117,8 @@ class EntryEncoder:
         self._columns: dict[str, str | None] = {}
         self._codec = codec
         self._secrets = secrets
+        self._flat = FlatPayloads(codec.vocabulary, secrets, self._put)
+        self._filtered = bool(codec.filters)
         self._scrubbed = False
 
     def begin(self) -> None:
@@ -130,7 +137,15 @@ class EntryEncoder:
         try:
             if elapsed_ms.__class__ is Playing:
                 elapsed_ms = elapsed_ms.elapsed_ms(self.started_ns + at_ns)
-            payload, more = self._encode((form, data, size))
+            flat, piece = None, None
+            if data.__class__ is tuple and size < MAX_SIZE and not self._filtered and form > TEXT:
+                self._blobs, self._scrubbed = {}, False
+                flat = self._flat.payload(form, data)
+            if flat is None:
+                payload, more = self._encode((form, data, size))
+            else:
+                payload, piece = flat
+                more = _REDACTED if self._scrubbed else 0
             if item_id is not None:
                 item_id = self._columns.get(item_id) or self._column(item_id)
             if type is not None:  # a frame's is the server's word
@@ -142,7 +157,7 @@ class EntryEncoder:
                     *(item_id, content_index, elapsed_ms, payload, flags | more, b""),
                 ),
             )
-            return _new(Pending, (entry, self._blobs))
+            return _new(Pending, (entry, self._blobs, piece))
         except BaseException as error:  # a redactor may raise anything
             if may_be_ctrl_c(error):
                 raise

@@ -220,7 +220,7 @@ class SessionLog:
         self.encoder = EntryEncoder(codec, secrets)
         self.held = HeldBack(secrets)
         self._take = codec.snapshots.take
-        self._places = _Places() if placed else _Nowhere()
+        self._places: _Places = _Places() if placed else _Nowhere()
         self._backlog = backlog
         self._lock = threading.RLock()
         self._busy = self._catching_up = False
@@ -496,9 +496,7 @@ class SessionLog:
         assert loss is not None
         self._lost_told += loss.count
         gap = loss.gap(self.count, at_ns, tick, task)
-        self._pending.append(
-            (*gap[:PLACE_COLUMNS], NO_PLAYBACK, TEXT, gap.payload, len(gap.payload))
-        )
+        self._pending.append((*gap[:PLACE_COLUMNS], NO_PLAYBACK, TEXT, gap.payload, len(gap.payload)))
         self.count += 1
         self._held_bytes += len(gap.payload) + ENTRY_OVERHEAD_BYTES
 
@@ -520,16 +518,6 @@ class SessionLog:
         if self._loss is None:
             self._loss = Loss(reason)
         self._loss.add(kind, at_ns)
-
-
-class _Nowhere:
-    """Of who carries messages for others: the rounds of its loop are no program's, and counting costs."""
-
-    thread = None
-
-    def here(self) -> tuple[None, None]:
-        """None of both."""
-        return None, None
 
 
 class _Places:
@@ -590,6 +578,14 @@ class _Places:
             self.tick += passed if passed < SETTLED_TICKS else LONG_TICKS + passed
         else:
             self.tick += SETTLED_TICKS + stamp % BURST
+
+
+class _Nowhere(_Places):
+    """Of who carries messages for others: the rounds of its loop are no program's, and counting costs."""
+
+    def here(self) -> tuple[None, None]:
+        """None of both."""
+        return None, None
 
 
 def _nobody() -> None:

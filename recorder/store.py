@@ -27,16 +27,16 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 
-from ..schema.entries import Entry, Status
+from ..schema.entries import Status
 from ..schema.errors import StoreBusyError, StoreError
 from ..schema.log import (
     Address,
     Lock,
     SealKey,
     advance_session,
+    appended_digest,
     can_seal,
     count_kinds,
-    entry_digest,
     fetch_segment_numbers,
     find_session,
     header_digest,
@@ -294,10 +294,10 @@ class Store:
             gap = lost.gap(chain.rows, max(first, lost.to_ns), None, None)
             pending = [Pending(gap, {}), *pending]
         for start in range(0, len(pending), SLICE_ROWS):
-            rows: list[Entry] = []
-            for one in pending[start : start + SLICE_ROWS]:
-                digest = entry_digest(digest, one.entry, one.bytes_at)
-                rows.append(_new(Entry, (*one.entry[:-1], digest)))
+            rows: list[tuple[Any, ...]] = []
+            for entry, blobs, _ in pending[start : start + SLICE_ROWS]:
+                digest = appended_digest(digest, entry, blobs)
+                rows.append((*entry[:-1], digest))
             insert_entries(connection, chain.key, rows)
             give_way()
         kinds.update(one.entry.kind for one in batch.entries)
@@ -561,7 +561,7 @@ def _refusal(connection: Connection, chain: Chain, pending: Pending) -> Exceptio
     try:
         with connection.begin_nested():
             entry = chain.placed(pending.entry) if chain.moved else pending.entry
-            digest = entry_digest(b"", entry, pending.bytes_at)
+            digest = appended_digest(b"", entry, pending.blobs)
             insert_entries(connection, chain.key, [entry._replace(digest=digest)])
     except _REFUSED as error:
         return error

@@ -43,9 +43,10 @@ def ready_of(loop: asyncio.AbstractEventLoop) -> deque[Any] | None:
 
 
 class InEachRound(asyncio.Handle):
-    """Stands in a loop's queue in each round until its callback, given that queue, says that this is over. It
-    costs a third of a handle that is made for each round: it runs without a context of its own, so the callback
-    must raise nothing."""
+    """Stands in a loop's queue in each round until its callback, given that queue, says that this is over.
+
+    It costs a third of a handle that is made for each round: it runs without a context of its own, so the
+    callback must raise nothing."""
 
     __slots__ = ("_queue",)
 

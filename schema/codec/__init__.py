@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .encoding import MAX_DEPTH
     from .environment import is_no_word, secrets_of_environment
     from .equality import same
+    from .flat_payloads import FlatPayloads
     from .json_text import MAX_NESTING, from_json, require_flatness, require_nesting, to_json
     from .references import MAX_SIZE, REFERS, Reference, bytes_in, references
     from .secrets import Secrets, SecretsInUse, credentials_in
@@ -38,6 +39,7 @@ __all__ = [
     "TEXT",
     "Codec",
     "Described",
+    "FlatPayloads",
     "RecordedError",
     "Reference",
     "Secrets",

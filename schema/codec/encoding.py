@@ -50,7 +50,7 @@ BASE64_KEYS = frozenset({"delta", "audio"})
 """Where the realtime protocol carries base64 audio: `*.audio.delta`, `input_audio_buffer.append`."""
 
 MIN_BASE64_LENGTH = 24
-_INT64 = 1 << 63
+INT64 = 1 << 63
 _SHALLOW = 16  # of what is deeper, another writer than Python's would use up a small stack
 
 
@@ -109,7 +109,7 @@ class Encoding:
         if cls is str:
             self._size += len(value)
             return value
-        if value is None or cls is bool or (cls is int and -_INT64 <= value < _INT64):
+        if value is None or cls is bool or (cls is int and -INT64 <= value < INT64):
             return value
         self._depth += 1
         if self._depth > _SHALLOW:
@@ -169,19 +169,8 @@ class Encoding:
     def base64(self, text: str) -> Any:
         """Audio inside a raw event, as a reference to its bytes; any other text as it is."""
         self.spend(0, len(text))
-        if len(text) < MIN_BASE64_LENGTH or len(text) % 4 or not text.isascii():
-            return text
-        try:
-            data = pybase64.b64decode(text, validate=True)
-        except ValueError:
-            return text
-        # All but the last characters were looked at. Those must be what is written of the last bytes.
-        last = len(data) % 3 or 3
-        if len(data) - last != (len(text) - 4) // 4 * 3 or text[-4:] != pybase64.b64encode_as_string(
-            data[-last:]
-        ):
-            return text
-        return {"$": "base64", "at": self._at(data)}
+        data = base64_bytes(text)
+        return text if data is None else {"$": "base64", "at": self._at(data)}
 
     # --- containers ---------------------------------------------------------------------------
 
@@ -315,7 +304,7 @@ class Encoding:
             cls = cast("type[Any]", type(item))
             if cls is str:  # most are; what is plain in JSON, without a step down
                 self._size += len(item)
-            elif item is not None and cls is not bool and not (cls is int and -_INT64 <= item < _INT64):
+            elif item is not None and cls is not bool and not (cls is int and -INT64 <= item < INT64):
                 item = self.tree(item)
             tree[name] = item
         return tree
@@ -328,7 +317,7 @@ class Encoding:
         for name, item in zip(word.fields, values, strict=True):
             cls: Any = item.__class__
             if cls is int:
-                if not -_INT64 <= item < _INT64:
+                if not -INT64 <= item < INT64:
                     return None
             elif cls is bytes:
                 item = {"$": "py:bytes", "at": self._at(item)}
@@ -345,7 +334,7 @@ class Encoding:
         if "$" in values or len(values) > MAX_VALUES:
             return None
         for item in values.values():
-            if item.__class__ is int and not -_INT64 <= item < _INT64:
+            if item.__class__ is int and not -INT64 <= item < INT64:
                 return None
         for key in BASE64_KEYS:
             text: Any = values.get(key)
@@ -455,6 +444,22 @@ class Encoding:
         word = self._vocabulary.word_for(type(error))
         # What `to_state` leaves out may be private.
         return text_of(error) if word is None or word.to_state is None else ""
+
+
+def base64_bytes(text: str) -> bytes | None:
+    """The bytes of which this is base64, to the last character; None of any other text, and of short ones."""
+    if len(text) < MIN_BASE64_LENGTH or len(text) % 4 or not text.isascii():
+        return None
+    try:
+        data = pybase64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    # All but the last characters were looked at. Those must be what is written of the last bytes.
+    last = len(data) % 3 or 3
+    written = pybase64.b64encode_as_string(data[-last:])
+    if len(data) - last != (len(text) - 4) // 4 * 3 or text[-4:] != written:
+        return None
+    return data
 
 
 _Method = Callable[[Any, Any], Any]

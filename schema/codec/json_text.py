@@ -108,6 +108,15 @@ def quickly_written(tree: Any) -> str:
         return written(tree)
 
 
+def quickly_quoted(text: str) -> str:
+    """A text as JSON.
+
+    Raises:
+        ValueError: it holds a lone surrogate.
+    """
+    return str(_quickly(text), "utf-8")
+
+
 def escaped(tree: Any, text: str) -> str:
     """What `to_json` makes of a tree that was `written`."""
     if text.isascii() or _SURROGATE.search(text) is None:

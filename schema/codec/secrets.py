@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 import weakref
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -18,6 +18,7 @@ import pybase64
 
 from .credentials import MIN_CREDENTIAL_LENGTH, REDACTED, find_credentials, is_id
 from .environment import secrets_of_environment
+from .json_text import quickly_quoted
 from .text_places import TextPlace, changed, is_telling, place_of
 from .urls import find_in_url, url_secrets
 
@@ -45,12 +46,13 @@ class _Latest:
     change = 0
 
 
-class _Known:
+class KnownTexts:
     """What is sought, in all its forms; made anew for every secret that is added.
 
     Attributes:
         stamp: the state of those who know them.
         forms: the shortest first.
+        quoted: texts that hold nothing of it, as JSON.
     """
 
     def __init__(self, texts: Iterable[str] = (), stamp: tuple[int, ...] = ()) -> None:
@@ -62,6 +64,7 @@ class _Known:
         self.clean_bytes = b""
         self.clean: set[str] = set()
         self.clean_keys: set[str] = set()
+        self.quoted: dict[str, str] = {}
 
     def within(self, text: str) -> list[str]:
         """The forms that stand in a text, the shortest first."""
@@ -95,7 +98,7 @@ class Secrets:
         self._others = others
         self._among = among
         self._stamp = self._seen = 0
-        self._made = _Known()
+        self._made = KnownTexts()
         if among is not None:
             among.join(self)
 
@@ -126,7 +129,7 @@ class Secrets:
     @property
     def forms(self) -> list[str]:
         """All that is sought by value, in every encoding, the shortest first."""
-        return self._known.forms
+        return self.known.forms
 
     def leave(self) -> None:
         """The others need not seek what was added here any longer."""
@@ -134,7 +137,8 @@ class Secrets:
             self._among.part(self)
 
     @property
-    def _known(self) -> _Known:
+    def known(self) -> KnownTexts:
+        """What is sought, as it is now."""
         latest = _Latest.change
         if self._seen != latest:  # somebody's secrets are other ones: perhaps not ours
             self._know_again()
@@ -146,7 +150,7 @@ class Secrets:
         stamp = (self._stamp, 0 if among is None else among.stamp, *(other._stamp for other in self._others))
         if self._made.stamp != stamp:
             beside = self._others if among is None else (*self._others, *among.members())
-            self._made = _Known((text for each in (self, *beside) for text in each.own), stamp)
+            self._made = KnownTexts((text for each in (self, *beside) for text in each.own), stamp)
 
     def spans(self, text: str, place: TextPlace = TextPlace.FREE) -> list[tuple[int, int]]:
         """Where secrets stand in a text: (start, end) in order, none within another.
@@ -157,7 +161,7 @@ class Secrets:
         """
         if place is TextPlace.SECRET:
             return [(0, len(text))] if is_telling(text) else []
-        known = self._known
+        known = self.known
         found: list[tuple[int, int]] = []
         if len(text) >= known.shortest:
             forms = known.within(text)
@@ -188,18 +192,14 @@ class Secrets:
 
     def within(self, tree: Any) -> bool:
         """Whether a payload's tree may hold any of them; False is certain."""
-        known = self._known
-        clean, keys, shortest = known.clean, known.clean_keys, known.shortest
+        known = self.known
+        clean, shortest = known.clean, known.shortest
         trees: list[Any] = [tree]
         for each in trees:
             cls: Any = each.__class__
             if cls is dict:
-                if not keys.issuperset(each):
-                    for key in each:
-                        if key not in keys:
-                            if place_of(key) is not None or self.spans(key):
-                                return True
-                            _remember(keys, key)
+                if not self.clean_keys(each):
+                    return True
                 items: Iterable[Any] = each.values()
             else:
                 items = each if cls is list else (each,)
@@ -207,22 +207,53 @@ class Secrets:
                 cls = item.__class__
                 if cls is str:
                     if len(item) >= shortest and item not in clean:
-                        if known.within(item) or (is_id(item) is None and self._looks_like_one(item)):
+                        if not self._is_clean(item, known):
                             return True
                         _remember(clean, item)
                 elif cls is dict or cls is list:
                     trees.append(item)
         return False
 
-    def _looks_like_one(self, text: str) -> bool:
-        return place_of(text) is not None or bool(self.spans(text))
+    def clean_keys(self, keys: Collection[str]) -> bool:
+        """Whether none of a dictionary's keys is one, or says that its value is."""
+        clean = self.known.clean_keys
+        if clean.issuperset(keys):
+            return True
+        for key in keys:
+            if key not in clean:
+                if place_of(key) is not None or self.spans(key):
+                    return False
+                _remember(clean, key)
+        return True
+
+    def quoted(self, text: str) -> str | None:
+        """A text as JSON; None where it may hold any of them, or where `to_json` escapes it."""
+        known = self.known
+        if not self._is_clean(text, known):
+            return None
+        try:
+            written = quickly_quoted(text)
+        except ValueError:  # a lone surrogate
+            return None
+        if len(text) <= MAX_CLEAN_LENGTH:
+            if len(known.quoted) >= MAX_CLEAN:
+                known.quoted.clear()
+            known.quoted[text] = written
+        return written
+
+    def _is_clean(self, text: str, known: KnownTexts) -> bool:
+        if len(text) < known.shortest:
+            return True
+        if known.within(text):
+            return False
+        return is_id(text) is not None or (place_of(text) is None and not self.spans(text))
 
     def scrub_bytes(self, data: bytes) -> bytes:
         """The bytes without them, of the same length: audio arithmetic must survive.
 
         What is no text is sought through for the known ones alone, as UTF-8 and UTF-16.
         """
-        known, given = self._known, data
+        known, given = self.known, data
         if data == known.clean_bytes:  # an audio event has the bytes of the raw one before it
             return data
         text = None if data.startswith(_SILENCE) or len(data) > MAX_TEXT_BYTES else _decoded(data)

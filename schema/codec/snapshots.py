@@ -65,7 +65,7 @@ class Snapshots:
 
         Raises no `EncodingError`: of what cannot be encoded, the snapshot says so.
         """
-        form = id(type(value))
+        form = id(_class_of(value))
         word = self._words.get(form)
         if word is None:
             return self._marshalled(PLAIN, value, value)
@@ -79,7 +79,7 @@ class Snapshots:
         if type(held[0]) is dict:
             flat = held[0].copy()  # in one step, whatever other threads do to it
             for key, item in flat.items():
-                cls = type(item)
+                cls = _class_of(item)
                 if cls is str:
                     size += len(item)
                 elif cls is not int and item is not None and cls is not bool:
@@ -88,7 +88,7 @@ class Snapshots:
                     return self._marshalled(form, held, value)
             held = (flat, held[1]) if len(held) == 2 else (flat, *held[1:])
         for item in held:
-            cls = type(item)
+            cls = _class_of(item)
             if cls is str or cls is bytes:
                 size += len(item)
             elif item is not flat and cls not in _ATOMS:

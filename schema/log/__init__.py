@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .addresses import Address, MemoryDatabase, StoreLocation, locate
     from .derived_tables import DERIVED_TABLES, derived_heads, make_derived_tables, put_derived
     from .digest_chain import DigestChain
-    from .digests import entry_digest, header_digest
+    from .digests import appended_digest, entry_digest, header_digest
     from .driver_errors import store_errors
     from .learned_text import fetch_origins, put_origins
     from .liveness import Lock, mark_interrupted
@@ -80,6 +80,7 @@ __all__ = [
     "SealedChain",
     "StoreLocation",
     "advance_session",
+    "appended_digest",
     "can_seal",
     "count_kinds",
     "count_sessions",

@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..codec import MAX_SIZE, REFERS, references
+from ..codec import MAX_SIZE, REFERS, Reference, references
 from ..entries import Entry, Header
 from ..errors import DecodingError
 
@@ -33,7 +33,7 @@ def header_digest(header: Header) -> bytes:
         dict(sorted(header.versions.items())),
         dict(sorted(header.labels.items())),
     ]
-    return hashlib.sha256(_dumps(fields).encode()).digest()
+    return _sha256(_dumps(fields).encode()).digest()
 
 
 def entry_digest(previous: bytes, entry: Entry, get: Callable[[int, int, int], bytes]) -> bytes:
@@ -49,6 +49,38 @@ def entry_digest(previous: bytes, entry: Entry, get: Callable[[int, int, int], b
     """
     hashed = _sha256(previous + f"{_columns(entry)}\n{entry.payload}".encode())
     return _with_bytes(hashed, entry.payload, get) if REFERS in entry.payload else hashed.digest()
+
+
+def appended_digest(previous: bytes, entry: Entry, blobs: Mapping[Reference, bytes]) -> bytes:
+    """The same of an entry that was made in this process: it is known that its numbers are numbers, and to
+    which bytes its payload refers.
+
+    Args:
+        blobs: these.
+    """
+    seq, at_ns, tick, task, kind, type, method, cause, of, connection, item, index, ms = entry[:13]
+    payload, flags = entry.payload, entry.flags
+    columns = (
+        f"[{seq},{at_ns},{_NULL if tick is None else tick},{_NULL if task is None else task},"
+        f"{_text(kind)},{_text(type)},{_NULL if method is None else _text(method)},"
+        f"{_NULL if cause is None else cause},{_NULL if of is None else of},"
+        f"{_NULL if connection is None else connection},{_NULL if item is None else _text(item)},"
+        f"{_NULL if index is None else index},{_NULL if ms is None else _number(ms)},{flags}]"
+    )
+    data = previous + f"{columns}\n{payload}".encode()
+    if len(blobs) == 1:
+        data = b"".join((data, *blobs.values()))
+
+    def get(segment: int, offset: int, length: int) -> bytes:
+        return blobs[segment, offset, length]
+
+    hashed = _sha256(data)
+    return hashed.digest() if len(blobs) < 2 else _with_bytes(hashed, payload, get)
+
+
+def _number(ms: float) -> str:
+    ms = ms + 0.0
+    return repr(ms) if -_LARGE < ms < _LARGE else _dumps(ms)
 
 
 def intact_until(

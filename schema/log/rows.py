@@ -107,8 +107,8 @@ def insert_session(connection: Connection, header: Header) -> tuple[int, bytes]:
     return int(key), first
 
 
-def insert_entries(connection: Connection, key: int, entries: Sequence[Entry]) -> None:
-    """Append entries of one session."""
+def insert_entries(connection: Connection, key: int, entries: Sequence[Row]) -> None:
+    """Append entries of one session: all of their fields."""
     raw = connection.connection.driver_connection
     if isinstance(raw, sqlite3.Connection):
         # The driver's own: four times faster than Core's dictionaries, and the writer holds the interpreter's
@@ -118,7 +118,7 @@ def insert_entries(connection: Connection, key: int, entries: Sequence[Entry]) -
         except sqlite3.Error as error:
             raise _wrapped(_INSERT_ENTRIES, error) from error
     else:
-        rows = [{"session": key, **entry._asdict()} for entry in entries]
+        rows = [{"session": key, **dict(zip(Entry._fields, entry, strict=True))} for entry in entries]
         connection.execute(insert(ENTRIES), rows)
 
 

@@ -22,7 +22,7 @@ from realtape.schema import (
     RealtimeModelRawServerEvent,
     RealtimeModelTranscriptDeltaEvent,
 )
-from realtape.schema.codec import REDACTED, STANDARD, Codec, Secrets
+from realtape.schema.codec import REDACTED, STANDARD, Codec, FlatPayloads, Secrets
 from support.stored import begin, only
 
 KEY = 'sk-of/the "house"-0123456789'
@@ -37,14 +37,21 @@ def knowing(*texts: str) -> Secrets:
 
 def said(seq: int, text: str, secrets: Secrets, item: str = "item_1") -> Pending:
     event = RealtimeModelTranscriptDeltaEvent(item_id=item, delta=text, response_id="resp_1")
-    payload = CODEC.encode(event, lambda data: (0, 0, 0), secrets).payload
-    return Pending(Entry(seq, 0, None, None, Kind.RECEIVED, "transcript_delta", payload=payload), {})
+    form, data, _ = CODEC.snapshots.take(event)
+    # Encoded quickly or with care: of one text some may be this, and some that.
+    flat = FlatPayloads(STANDARD, secrets, nowhere).payload(form, data) if seq % 3 else None
+    payload, piece = flat or (CODEC.encode(event, nowhere, secrets).payload, None)
+    return Pending(Entry(seq, 0, None, None, Kind.RECEIVED, "transcript_delta", payload=payload), {}, piece)
+
+
+def nowhere(data: bytes) -> tuple[int, int, int]:
+    return (0, 0, len(data))
 
 
 def deltas(entries: list[Pending]) -> dict[str, str]:
     """The joined text of each item."""
     joined: dict[str, str] = {}
-    for entry, _ in entries:
+    for entry, _, _ in entries:
         event: Any = CODEC.decode(entry.payload, lambda segment, offset, length: b"").value
         joined[event.item_id] = joined.get(event.item_id, "") + event.delta
     return joined
@@ -71,7 +78,7 @@ def test_joined_it_is_nowhere_however_it_is_cut_and_taken(
         else:
             passed += held.pass_on(batch, hold=True)
     passed += held.pass_on([], hold=False)
-    assert [entry.seq for entry, _ in passed] == list(range(len(passed)))
+    assert [entry.seq for entry, _, _ in passed] == list(range(len(passed)))
     # Fewer than six characters may have gone before anybody could know.
     mark = re.escape(REDACTED)
     left = re.fullmatch(rf"it is (.{{0,5}}){mark}, and (.{{0,5}}){mark}\.", deltas(passed)["item_1"])
@@ -123,7 +130,7 @@ def test_nor_is_it_in_frames(how: str, cuts: list[int], separators: tuple[str, s
         passed += held.pass_on([framed(seq, message, secrets, separators)], hold=True)
     passed += held.pass_on([], hold=False)
     joined = ""
-    for entry, _ in passed:
+    for entry, _, _ in passed:
         frame: Any = CODEC.decode(entry.payload, lambda segment, offset, length: b"").value
         message = json.loads(frame.data)
         joined += message["serverContent"]["outputTranscription"]["text"] if gemini else message["delta"]

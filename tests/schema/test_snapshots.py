@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from realtape.integrations.openai_agents.vocabulary import VOCABULARY
 from realtape.schema import Codec, EncodingError, RealtimeModelRawServerEvent
+from realtape.schema.codec import FlatPayloads, Secrets
 from realtape.schema.codec.json_text import quickly_written, to_json
 from support.changing import changed
 from support.examples import CODEC
@@ -55,6 +57,68 @@ def test_what_is_taken_is_what_would_be_encoded_now(made: Any):
     snapshot = codec.snapshots.take(value)
     changed(value)
     assert later(codec, snapshot) == expected
+
+
+TEXTS = st.one_of(
+    st.sampled_from(
+        ["", "response.output_audio.delta", "item_0123456789abcdefghi", "sk-proj-0123456789abcdef", "\ud800"]
+    ),
+    st.text(max_size=40),
+    st.binary(max_size=60).map(lambda data: base64.b64encode(data).decode()),
+)
+KEYS = st.sampled_from(
+    ["type", "delta", "audio", "event_id", "api_key", "authorization", "$", "a b", "é", ""]
+)
+FLAT = st.dictionaries(
+    KEYS | st.text(max_size=5),
+    st.one_of(TEXTS, st.integers(-(1 << 64), 1 << 64), st.booleans(), st.none(), st.floats(), st.binary()),
+    max_size=8,
+)
+
+
+@given(st.lists(FLAT, min_size=1, max_size=3))
+@example([{"type": "x", "delta": "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="}])
+@example([{"delta": "a" * 24, "audio": "b" * 24}, {"b": 1}, {}])
+def test_flat_payloads_are_those_that_are_encoded_with_care(told: list[dict[str, Any]]):
+    secrets = Secrets()
+    secrets.add(["sk-proj-0123456789abcdef"])
+    held = bytearray()
+
+    def put(data: bytes) -> tuple[int, int, int]:
+        held.extend(data)
+        return (0, len(held) - len(data), len(data))
+
+    flat_payloads = FlatPayloads(SDK.vocabulary, secrets, put)
+    for data in [*told, *told]:  # again: by then each text is known
+        form, taken, _ = SDK.snapshots.take(SDK.vocabulary.make("raw_server_event", data=data))
+        held.clear()
+        flat = flat_payloads.payload(form, taken) if type(taken) is tuple else None
+        if flat is not None:
+            found = flat[0], bytes(held)
+            held.clear()
+            encoded = SDK.encode_snapshot((form, taken, 0), put, secrets)
+            assert found == (encoded.payload, bytes(held))
+            assert (encoded.redacted, encoded.lossy) == (False, False)
+
+
+def test_a_delta_says_which_text_it_is_a_piece_of():
+    flat_payloads = FlatPayloads(SDK.vocabulary, Secrets(), lambda data: (0, 0, len(data)))
+
+    def piece(**said: str) -> Any:
+        raw = {"type": "response.output_text.delta", "event_id": "event_1", "item_id": "item_1", **said}
+        form, taken, _ = SDK.snapshots.take(SDK.vocabulary.make("raw_server_event", data=raw))
+        flat = flat_payloads.payload(form, taken)
+        return None if flat is None else flat[1]
+
+    first, again, other = (
+        piece(delta="a"),
+        piece(delta="b", event_id="event_2"),
+        piece(delta="c", item_id="i"),
+    )
+    assert [first[1], again[1], other[1]] == ["a", "b", "c"]
+    assert first[0] == again[0] != other[0]
+    assert piece(text="a") is None
+    assert piece(delta="QUJD" * 8) is None  # audio
 
 
 plain = st.recursive(
