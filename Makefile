@@ -107,8 +107,15 @@ test-clients: $(READY)
 	PYTHONPATH=tests $(BIN)/python tests/clients/run.py $(CLIENTS)
 
 # Measures, and writes docs/performance.md.
-bench: $(READY)
+bench: $(READY) build/peers/.ready
 	$(BIN)/python benchmarks/run.py
+
+# Others who record, to compare with: their dependencies are not ours.
+build/peers/.ready: pyproject.toml
+	$(INTERPRETER) -m venv build/peers
+	build/peers/bin/python -m pip install --quiet --disable-pip-version-check '.[bench]' \
+		|| echo "not all of them can be installed here: the table says which are missing" >&2
+	touch $@
 
 # The table in docs/reliability.md.
 damage: $(READY)

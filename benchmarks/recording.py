@@ -16,6 +16,7 @@ import base64
 import contextvars
 import gc
 import json
+import logging
 import random
 import resource
 import shutil
@@ -382,6 +383,7 @@ async def file_size(folder: Path) -> list[str]:
         came = len(messages) * (size + json_bytes)
         lines.append(_file_line(f"audio, {size:,} bytes a delta", came, store))
     store = folder / "unknown.db"
+    logging.getLogger("openai.agents").setLevel(logging.CRITICAL)  # which complains of each
     unknown = [
         json.dumps({"type": "x.new", "event_id": f"event_{number:021}", "a": 1}) for number in range(3_000)
     ]

@@ -185,8 +185,8 @@ class Recorder:
     def caused_by(self, event: Any) -> Generator[None]:
         """Say that what happens in the `with` block is because of this received event.
 
-        For code that gets events through queues of its own. An event that was not received, or
-        more than `causes.EVENTS_REMEMBERED` events ago, is no cause.
+        For code that gets events through queues of its own. An event that was not received, that nobody
+        held when its listeners had returned, or more than `causes.EVENTS_REMEMBERED` events ago, is no cause.
         """
         frame = self._received.of(event)
         if frame is None or frame.seq == LOST:

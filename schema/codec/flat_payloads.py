@@ -25,7 +25,7 @@ VARYING = ("delta", "event_id", "obfuscation")
 """What differs between the pieces of one text."""
 
 
-class Shape(NamedTuple):
+class FlatShape(NamedTuple):
     """How values of one class, with the same keys, are written.
 
     Attributes:
@@ -60,7 +60,7 @@ class FlatPayloads:
         self._words = vocabulary.by_class
         self._secrets = secrets
         self._put = put
-        self._shapes: dict[Any, Shape | None] = {}
+        self._shapes: dict[Any, FlatShape | None] = {}
         self._known: KnownTexts | None = None
 
     def payload(self, form: int, data: tuple[Any, ...]) -> FlatPayload | None:
@@ -117,7 +117,7 @@ class FlatPayloads:
             return "".join(parts), None
         return "".join(parts), ((shape.before, shape.others(data)), delta)
 
-    def _new_shape(self, key: Any, form: int, first: Any) -> Shape | None:
+    def _new_shape(self, key: Any, form: int, first: Any) -> FlatShape | None:
         if key in self._shapes or len(self._shapes) >= MAX_SHAPES:
             return None
         word, shape = self._words[form], None
@@ -128,7 +128,7 @@ class FlatPayloads:
         return shape
 
 
-def _shape(word: Word, nested: tuple[str, ...] | None) -> Shape | None:
+def _shape(word: Word, nested: tuple[str, ...] | None) -> FlatShape | None:
     """How such values are written; None where that is not as simple.
 
     Args:
@@ -150,7 +150,7 @@ def _shape(word: Word, nested: tuple[str, ...] | None) -> Shape | None:
     if len(audio) > 1 or len(delta) > 1 or not others:
         return None
     at: list[int | None] = [None]
-    return Shape(tuple(before), after, (*audio, *at)[0], (*delta, *at)[0], itemgetter(*others))
+    return FlatShape(tuple(before), after, (*audio, *at)[0], (*delta, *at)[0], itemgetter(*others))
 
 
 def _at(reference: Reference) -> str:

@@ -9,10 +9,12 @@ import json
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from sys import getrefcount
 from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
+from realtape.recorder.causes import UNHELD
 from realtape.schema import RealtimeModelAudioEvent, RealtimeModelListener, RealtimeModelTurnStartedEvent
 from realtape.schema.entries import Kind, Status
 from realtape.schema.playback import RealtimePlaybackTracker
@@ -54,6 +56,49 @@ def told(stored: Stored) -> list[tuple[str, int | None, int | None]]:
         return None if seq is None else seq - first
 
     return [(entry.kind, place(entry.cause), place(entry.of)) for entry in entries]
+
+
+async def test_an_event_is_known_while_it_is_handled_and_as_long_as_somebody_has_it(path: Path):
+    inner, kept, goes_on = Inner(), list[Any](), asyncio.Event()
+
+    class Keeping(RealtimeModelListener):
+        async def on_event(self, event: Any) -> None:
+            kept.append(event)
+            await goes_on.wait()
+
+    async def mark_beside() -> None:
+        while not kept:
+            await asyncio.sleep(0)
+        with recorder.caused_by(kept[0]):
+            recorder.mark("while it is handled")
+        goes_on.set()
+
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(inner)
+        model.add_listener(Keeping())
+        await model.connect({})
+        beside = asyncio.create_task(mark_beside())
+        await inner.emit(RealtimeModelTurnStartedEvent(response_id="r"))
+        await beside
+        with recorder.caused_by(kept[0]):
+            recorder.mark("afterwards")
+    stored = await only(path)
+    (received,) = stored.of_kind(Kind.RECEIVED)
+    assert [entry.cause for entry in stored.of_kind(Kind.MARKER)] == [received.seq, received.seq]
+
+
+async def test_what_nobody_has_is_told_from_what_somebody_has():
+    inner, counts, kept = Inner(), list[int](), list[Any]()
+
+    class Counting(RealtimeModelListener):
+        async def on_event(self, event: Any) -> None:
+            counts.append(getrefcount(event))
+            kept.append(event)
+            counts.append(getrefcount(event))
+
+    inner.add_listener(Counting())
+    await inner.emit(RealtimeModelTurnStartedEvent(response_id="r"))
+    assert counts == [UNHELD, UNHELD + 1]
 
 
 async def test_a_listener_that_returns_at_once_is_not_told_of(path: Path):

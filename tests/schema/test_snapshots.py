@@ -90,6 +90,7 @@ def test_flat_payloads_are_those_that_are_encoded_with_care(told: list[dict[str,
 
     flat_payloads = FlatPayloads(SDK.vocabulary, secrets, put)
     for data in [*told, *told]:  # again: by then each text is known
+        taken: Any
         form, taken, _ = SDK.snapshots.take(SDK.vocabulary.make("raw_server_event", data=data))
         held.clear()
         flat = flat_payloads.payload(form, taken) if type(taken) is tuple else None

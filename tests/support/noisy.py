@@ -77,7 +77,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     for owner, name, wrapped in (
-        (SessionLog, "append", _held_up),
+        (SessionLog, "append_caused", _held_up),
         (Store, "commit", _held_up),
         (threading.Thread, "start", _starts_late),
     ):
