@@ -40,8 +40,8 @@ from realtape.schema.codec import TextFilter
 from realtape.schema.entries import Kind
 
 RUNS = 15
-PIECES, DELTAS = 6, 100
-"""Of a run. A hundred deltas are what a hundred sessions of fifty events a second hold when the writer comes;
+PIECES, DELTAS = 3, 200
+"""Of a run. Two hundred deltas are what a hundred sessions of fifty events a second hold when the writer comes;
 they are committed before the next piece begins, outside of what is measured on the loop."""
 SUSTAINED_RUNS = 5
 SESSIONS, EVENTS_A_SECOND, SECONDS = 100, 50, 30.0
