@@ -41,8 +41,8 @@ from realtape.schema.entries import Kind
 
 RUNS = 15
 PIECES, DELTAS = 3, 200
-"""Of a run. Two hundred deltas are what a hundred sessions of fifty events a second hold when the writer comes;
-they are committed before the next piece begins, outside of what is measured on the loop."""
+"""Of a run. Two hundred deltas are what a hundred sessions of fifty events a second hold when the writer
+comes; they are committed before the next piece begins, outside of what is measured on the loop."""
 SUSTAINED_RUNS = 5
 SESSIONS, EVENTS_A_SECOND, SECONDS = 100, 50, 30.0
 SHORT_SESSION, LONG_SESSION = 3_000, 30_000

@@ -127,7 +127,7 @@ async def test_a_commit_whose_answer_was_lost_is_not_made_twice(
     connect = sqlite3.connect
 
     def forgetful(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-        return connect(*args, **kwargs, factory=Forgetful)
+        return connect(*args, **{"factory": Forgetful, **kwargs})  # who only reads has one of his own
 
     monkeypatch.setattr(sqlite3, "connect", forgetful)
     async with Recorder(path) as recorder:
