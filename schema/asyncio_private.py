@@ -76,7 +76,7 @@ class OpenLoop(asyncio.SelectorEventLoop):
     def __init__(self, selector: selectors.BaseSelector) -> None:
         self.urgent: deque[asyncio.Handle] = deque()
         super().__init__(selector)
-        self._ready: deque[asyncio.Handle] = _Queue(self.urgent)
+        self._ready: deque[asyncio.Handle] = _Queue(self)
 
     def soon(self, callback: Callable[..., object], *args: Any) -> asyncio.Handle:
         """Call this right after what is running now, before anything else that is ready."""
@@ -94,8 +94,11 @@ class OpenLoop(asyncio.SelectorEventLoop):
 
     def run_urgent(self) -> None:
         """Run what is urgent now."""
-        while self.urgent:
-            _run(self.urgent.popleft())
+        urgent = self.urgent
+        while urgent:
+            handle = urgent.popleft()
+            if not handle.cancelled():  # as the loop itself does with what is ready
+                handle._run()  # type: ignore[attr-defined]
 
     @property
     def has_ready(self) -> bool:
@@ -170,13 +173,13 @@ class OpenLoop(asyncio.SelectorEventLoop):
 class _Queue(deque[asyncio.Handle]):
     """The loop's queue: what is urgent runs before its next."""
 
-    def __init__(self, urgent: deque[asyncio.Handle]) -> None:
+    def __init__(self, loop: OpenLoop) -> None:
         super().__init__()
-        self._urgent = urgent
+        self._loop = loop
 
     def popleft(self) -> asyncio.Handle:
-        while self._urgent:
-            _run(self._urgent.popleft())
+        if self._loop.urgent:
+            self._loop.run_urgent()
         return super().popleft()
 
 
@@ -211,9 +214,3 @@ class _Timer(asyncio.TimerHandle):
     def __lt__(self, other: asyncio.TimerHandle) -> bool:
         mine, theirs = self.when(), other.when()
         return mine < theirs or (mine == theirs and self._number < cast("_Timer", other)._number)
-
-
-def _run(handle: asyncio.Handle) -> None:
-    """As the loop itself does with what is ready."""
-    if not handle.cancelled():
-        handle._run()  # type: ignore[attr-defined]

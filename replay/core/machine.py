@@ -237,7 +237,7 @@ class ReplayCore:
 
     def arrived(self, act: Approach) -> None:
         """The time and the rounds of an `Approach` have passed."""
-        seq, rounds = act.seq, act.until.at_ns is None
+        seq, rounds = act.seq, act.until.at_ns is None or act.until.rounds > 0
         if not rounds and self._instant == seq:
             self._waited = seq  # once more, until everything had run, other threads included
         self._instant = seq
@@ -616,7 +616,7 @@ class ReplayCore:
         there, instant = self._there == seq, self._instant == seq
         until = None if there else self._schedule.until(step.place, now)
         if until is not None and not (until.at_ns is not None and instant):
-            by_rounds = until.at_ns is None and not patient and not step.approached
+            by_rounds = until.rounds > 0 and not patient and not step.approached
             return Approach(seq, until, patient, by_rounds and self._window.is_followed(step))
         waits = patient and self._waited != seq
         if waits and step.place.timed and self._paced:

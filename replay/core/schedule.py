@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from ...session.places import Place
 from ..terms.acts import Until
 
@@ -34,7 +36,7 @@ class Schedule:
         if self._offset_ns is None or (waited and live.ns > recorded.ns + self._offset_ns):
             self._offset_ns = live.ns - recorded.ns
         early = self._paced and live.ns < recorded.ns + self._offset_ns
-        if not recorded.timed and not early and live[:3] >= self.live[:3]:
+        if not recorded.timed and not early and live >= self.live:
             self._recorded, self.live = recorded, live
 
     def until(self, recorded: Place, now: Place) -> Until | None:
@@ -47,17 +49,11 @@ class Schedule:
             if now.burst == self.live.burst:
                 rounds = self.live.round + recorded.round - self._recorded.round - now.round
         elif now.burst == self.live.burst or (self._paced and now.ns < due_ns):
-            return Until(max(due_ns, now.ns) if self._paced else now.ns, 0)
+            is_late = not self._paced or now.ns > due_ns
+            return Until(now.ns, 0) if is_late else Until(due_ns, recorded.round)
         else:
             rounds = recorded.round - now.round if self._paced and now.ns == due_ns else 0
-        return Until(None, rounds) if rounds > 0 else None
-
-    def rounds_until(self, recorded: Place, now: Place) -> int:
-        """How many rounds it is from now to this recorded place, if both are in the burst in which
-        something happened last; else 0, as where it is here."""
-        if recorded.burst != self._recorded.burst or now.burst != self.live.burst or recorded.timed:
-            return 0
-        return max(0, self.live.round + recorded.round - self._recorded.round - now.round)
+        return _rounds_on(rounds) if rounds > 0 else None
 
     def is_here(self, recorded: Place, now: Place) -> bool:
         """Whether this recorded place is now, to the round."""
@@ -66,3 +62,9 @@ class Schedule:
         if recorded.burst == self._recorded.burst and now.burst == self.live.burst:
             return recorded.round - self._recorded.round == now.round - self.live.round
         return recorded.round == now.round
+
+
+@functools.lru_cache(maxsize=64)
+def _rounds_on(rounds: int) -> Until:
+    """The same for all that are as far: there is one for most rounds that pass."""
+    return Until(None, rounds)

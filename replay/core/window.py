@@ -179,7 +179,7 @@ class Window:
     def next_of(self, step: Step) -> Step | Run | None:
         """The event that its task gives next, if it does so in the same burst."""
         burst, seq, task = step.place.burst, step.seq, step.task
-        limit = self.cursor + FOLLOWERS
+        limit = seq + FOLLOWERS
         for one in self._steps:
             if one.place.burst > burst or one.seq >= limit:
                 return None

@@ -69,7 +69,7 @@ class PlainPacer:
         self.clear()
         self._act = act
         at_ns, rounds = act.until
-        if at_ns is not None:
+        if at_ns is not None:  # to the round it is not as exact
             delay = (at_ns - self.now().ns) / 1e9 / self._pace if self.paced else 0.0
             if delay > 0:
                 self._timer = self._loop.call_later(delay, self._settle, act)

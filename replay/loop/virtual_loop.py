@@ -40,6 +40,7 @@ UNASKED = 16
 """Every so many rounds of a busy loop the real selector is asked, though only threads could wake the loop."""
 
 _numbers = itertools.count(1)
+_new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 _Result = TypeVar("_Result")
 
 
@@ -193,7 +194,7 @@ class VirtualLoop(OpenLoop):
         if task.cancelling() or not self._asking.may_skip():
             return False
         burst, number = self.here
-        self.here = Round(burst, number + 1)
+        self.here = _new(Round, (burst, number + 1))
         return True
 
     def at_round_end(self, callback: Callable[[], object]) -> None:
@@ -218,7 +219,7 @@ class VirtualLoop(OpenLoop):
             for callback in callbacks:
                 callback()
         burst, number = self.here
-        self.here = Round(burst, number + 1)
+        self.here = _new(Round, (burst, number + 1))
         if self._at_round_start:
             self._start_round()
         # By what ran here something may be ready, or due, that the loop has not seen.
@@ -347,18 +348,22 @@ class VirtualLoop(OpenLoop):
 
 
 class _Selector(selectors.BaseSelector):
-    """Asks the real selector without waiting, and the loop where waiting would be."""
+    """Asks the real selector without waiting, and the loop where waiting would be.
+
+    Attributes:
+        foreign: the descriptors that are registered and are not the loop's own.
+    """
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
         self._real = selectors.DefaultSelector()
-        self._own = frozenset[int]()
-        self._registered = 0
+        self.foreign: frozenset[int] = frozenset()
+        self._own: frozenset[int] = frozenset()
         self._unasked = 0
 
     def all_are_own(self) -> None:
         """What is registered now is what the loop itself needs."""
-        self._own = frozenset(self._watched())
+        self._own, self.foreign = self.foreign, frozenset()
 
     @property
     def descriptors(self) -> set[int]:
@@ -374,12 +379,12 @@ class _Selector(selectors.BaseSelector):
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         key = self._real.register(fileobj, events, data)
-        self._registered = len(self._real.get_map())
+        self.foreign |= {key.fd}
         return key
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
         key = self._real.unregister(fileobj)
-        self._registered = len(self._real.get_map())
+        self.foreign -= {key.fd}
         return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
@@ -401,7 +406,7 @@ class _Selector(selectors.BaseSelector):
         """Another round is to pass without the loop: whether there is nothing of which it would hear."""
         if self._may_wait():
             return True
-        if self._registered != len(self._own) or self._real.select(0):
+        if self.foreign or self._real.select(0):
             return False  # it will ask again
         self._unasked = 0
         return True
@@ -413,24 +418,16 @@ class _Selector(selectors.BaseSelector):
             self._loop.forget_wakes()
         return foreign
 
-    @property
-    def foreign(self) -> set[int]:
-        """The descriptors that are registered and are not the loop's own."""
-        return set(self._watched()) - self._own if self._registered != len(self._own) else set()
-
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return self._real.get_map()
 
     def close(self) -> None:
         self._real.close()
 
-    def _watched(self) -> list[int]:
-        return [key.fd for key in self._real.get_map().values()]
-
     def _may_wait(self) -> bool:
         """Another round has passed: whether the real selector need not be asked yet."""
         self._unasked += 1
-        return self._unasked < UNASKED and self._registered == len(self._own)
+        return self._unasked < UNASKED and not self.foreign
 
 
 class _Task(asyncio.Task[Any]):

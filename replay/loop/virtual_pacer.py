@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from ...schema.clocks import Round
 from ...session.places import Place
-from ..terms.acts import Approach
+from ..terms.acts import Approach, Until
 from ..terms.steps import START
 from .pacing import not_driven
 from .virtual_loop import VirtualLoop
+
+_new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 
 
 class VirtualPacer:
@@ -62,8 +64,8 @@ class VirtualPacer:
         """Where in time the replay is."""
         loop, here = self._loop, self._here
         if loop.here is not self._round or loop.now_ns != here.ns:
-            self._round = loop.here
-            here = self._here = Place(loop.now_ns, *loop.here)
+            burst, number = self._round = loop.here
+            here = self._here = _new(Place, (loop.now_ns, burst, number, False))
         return here
 
     def still(self) -> bool:
@@ -90,10 +92,12 @@ class VirtualPacer:
             return
         burst, number = self._loop.here
         self._targets[seq] = (burst, number + rounds)
-        if act.first and rounds:
+        if not rounds:
+            self._count(act)
+        elif act.first:
             self._loop.at_round_start(number + rounds, lambda: self._arrive(act))
         else:
-            self._count(act)
+            self._loop.call_soon(self._count, act)
 
     def pass_rounds(self, rounds: int, to: int, task: asyncio.Task[Any], acted: asyncio.Handle | None) -> int:
         """Let rounds pass at once in which nothing would run but the task that asks."""
@@ -167,11 +171,13 @@ class VirtualPacer:
     def act(self) -> None:
         """That instant has come."""
         act, self._act = self._act, None
-        if act is not None:
-            self.reached(act)
-        else:
+        if act is None:
             self.clear()
             self.quiet(gives_up=True)
+        elif act.until.rounds:
+            self.approach(act._replace(until=Until(None, act.until.rounds)))
+        else:
+            self.reached(act)
 
     def rest(self) -> bool:
         """Nothing is left that could ever happen by itself."""

@@ -28,7 +28,6 @@ def test_within_a_burst_rounds_are_kept(paced: bool) -> None:
     for passed, left in ((3, 2), (4, 1), (5, 0), (6, 0)):
         now = Place(1000, 5, passed)
         assert schedule.until(Place(100, 0, 4), now) == (Until(None, left) if left else None)
-        assert schedule.rounds_until(Place(100, 0, 4), now) == left
     # The replay's burst is over: what stood in the recorded one is due.
     assert schedule.until(Place(100, 0, 4), Place(1000, 6, 0)) is None
 
@@ -36,9 +35,9 @@ def test_within_a_burst_rounds_are_kept(paced: bool) -> None:
 def test_between_bursts_time_passes_as_recorded() -> None:
     schedule = begun()
     recorded = Place(150, 1, 2)
-    assert schedule.until(recorded, Place(1000, 5, 3)) == Until(1050, 0)
+    assert schedule.until(recorded, Place(1000, 5, 3)) == Until(1050, 2)
     assert schedule.until(recorded, Place(1080, 5, 3)) == Until(1080, 0)  # all that can run must have, first
-    assert schedule.until(recorded, Place(1049, 6, 0)) == Until(1050, 0)
+    assert schedule.until(recorded, Place(1049, 6, 0)) == Until(1050, 2)
     assert schedule.until(recorded, Place(1050, 6, 0)) == Until(None, 2)  # at its instant, rounds again
     assert schedule.until(recorded, Place(1050, 6, 2)) is None
     assert schedule.until(recorded, Place(1050, 6, 3)) is None
@@ -58,17 +57,9 @@ def test_of_another_thread_only_the_instant_is_known() -> None:
     assert begun().until(recorded, Place(1049, 5, 3)) == Until(1050, 0)
     assert begun().until(recorded, Place(1050, 5, 3)) is None
     assert begun(paced=False).until(recorded, Place(1049, 5, 3)) is None
-    assert begun().rounds_until(Place(100, 0, 4, timed=True), Place(1000, 5, 3)) == 0
     schedule = begun()
     schedule.happened(Place(100, 0, 9, timed=True), Place(1000, 5, 4))  # moves nothing
-    assert schedule.rounds_until(Place(100, 0, 4), Place(1000, 5, 3)) == 2
-
-
-def test_rounds_are_told_only_within_the_burst_in_which_something_happened_last() -> None:
-    schedule = begun()
-    assert schedule.rounds_until(Place(100, 1, 4), Place(1000, 5, 3)) == 0
-    assert schedule.rounds_until(Place(100, 0, 4), Place(1000, 6, 3)) == 0
-    assert schedule.rounds_until(Place(100, 0, 1), Place(1000, 5, 3)) == 0
+    assert schedule.until(Place(100, 0, 4), Place(1000, 5, 3)) == Until(None, 2)
 
 
 @pytest.mark.parametrize(("waited", "due_ns"), [(True, 1220), (False, 1100)])
@@ -100,7 +91,7 @@ def test_what_comes_before_the_instant_of_its_burst_is_not_where_the_replay_stan
     within = begun()
     within.happened(Place(100, 0, 4), Place(999, 5, 4))  # of the burst that has begun: it is never too early
     within.happened(Place(100, 0, 5), Place(1000, 5, 4))
-    assert within.rounds_until(Place(100, 0, 6), Place(1000, 5, 4)) == 1
+    assert within.until(Place(100, 0, 6), Place(1000, 5, 4)) == Until(None, 1)
 
 
 def test_it_never_goes_back() -> None:
@@ -108,7 +99,7 @@ def test_it_never_goes_back() -> None:
     schedule.happened(Place(100, 0, 1), Place(1000, 5, 2))
     assert schedule.live == Place(1000, 5, 3)
     schedule.happened(Place(100, 0, 4), Place(1000, 5, 3))
-    assert schedule.rounds_until(Place(100, 0, 5), Place(1000, 5, 3)) == 1
+    assert schedule.until(Place(100, 0, 5), Place(1000, 5, 3)) == Until(None, 1)
 
 
 def test_here_is_the_instant_and_the_round() -> None:
