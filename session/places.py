@@ -7,9 +7,11 @@ which a burst began, and a round in it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..schema.entries import LONG_TICKS, SETTLED_TICKS
+
+_new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 
 
 class Place(NamedTuple):
@@ -52,7 +54,7 @@ class Numbering:
         if self._tick is None:
             self._last = Place(at_ns, 0, self._rounds(tick))
         elif 0 <= passed < SETTLED_TICKS:
-            self._last = Place(last.ns, last.burst, last.round + passed)
+            self._last = _new(Place, (last.ns, last.burst, last.round + passed, False))
         elif passed >= LONG_TICKS:
             self._last = Place(last.ns, last.burst, last.round + self._rounds(passed - LONG_TICKS))
         else:

@@ -21,7 +21,7 @@ from pydantic_core import PydanticUndefined, from_json
 
 from ..errors import CorruptRecordError, DecodingError, StoreError
 from .described import Described, RecordedError
-from .json_text import require_nesting
+from .json_text import MAX_NESTING, require_nesting
 from .raised import make, remember, text_of
 from .references import MAX_SIZE
 from .scalars import FROM_TREE
@@ -102,11 +102,13 @@ class Decoding:
             return None
         if text.count("},\n{") != len(payloads) - 1:
             return None
+        objects = text.count("{")
+        flat = objects == len(payloads)  # not one of them holds another object
         text = f"[{text}]"
-        flat = text.count("{") == len(payloads)  # not one of them holds another object
         try:
-            for payload in payloads:
-                require_nesting(payload)
+            if objects + text.count("[") > MAX_NESTING:
+                for payload in payloads:
+                    require_nesting(payload)
             values = self._flat(text) if flat else self._decoded(text)
         except (DecodingError, ValueError):
             return None
@@ -115,19 +117,20 @@ class Decoding:
     def _flat(self, text: str) -> list[Any]:
         """As `value`, of a list of objects that hold no other: these need not be built from within."""
         self._size = 0
-        name, word, object_of = None, None, self._object
+        name, word, set_fields = None, None, None
         values: list[Any] = []
         try:
             for tree in _plain(text):
                 if tree.get("$") != name:  # mostly as the one before
                     name = tree.get("$")
                     word = self._word_named(name)
-                if word is None or word.set_fields is None or tree.keys() != word.bare_keys:
-                    values.append(object_of(tree))
+                    set_fields = None if word is None else word.set_fields
+                if word is None or set_fields is None or tree.keys() != word.bare_keys:
+                    values.append(self._object(tree))
                     continue
                 del tree["$"]
                 value = _new(word.cls)
-                word.set_fields(value, tree)
+                set_fields(value, tree)
                 values.append(value)
         except (DecodingError, StoreError, CorruptRecordError):
             raise
