@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import keyword
 import re
 import textwrap
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ MAX_LINES = 30
 """Of the conversation, in the test's docstring."""
 
 MAX_NAME_WORDS = 6
+MAX_NAME_CHARS = 60
 _SDK = "openai-agents"
 
 
@@ -44,15 +46,21 @@ def pytest_file(drafts: Sequence[Draft], app: str) -> PytestFile:
         UsageError: that is no name which a file could import.
     """
     module, _, path = app.partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), *path.split("."))):
+    if not all(_is_name(part) for part in (*module.split("."), *path.split("."))):
         raise UsageError(f"--app {app}: name it as module:callable, such as my_agent:app")
-    imported, *_ = path.split(".")
+    imported, *attributes = path.split(".")
     told = [line for draft in drafts for line in conversation(draft)]
     header = drafts[0].header
     day = datetime.datetime.fromtimestamp(header.started_ns / 1e9, datetime.UTC).date()
     test = f"test_{_slug(told)}"
     sdk = _SDK in header.versions
-    imports = [f"from {module} import {imported}", "from realtape.integrations.pytest_plugin import Realtape"]
+    taken = (test, "realtape", "Realtape", "OpenAIRealtimeWebSocketModel")
+    application = f"{imported} as application" if imported in taken else imported
+    called = ".".join(("application" if imported in taken else imported, *attributes))
+    imports = [
+        f"from {module} import {application}",
+        "from realtape.integrations.pytest_plugin import Realtape",
+    ]
     if sdk:
         imports.append("from agents.realtime import OpenAIRealtimeWebSocketModel")
     lines = [
@@ -65,7 +73,7 @@ def pytest_file(drafts: Sequence[Draft], app: str) -> PytestFile:
         "",
         f"async def {test}(realtape: Realtape) -> None:",
         *_docstring(told),
-        f"    await {path}(realtape.model({'OpenAIRealtimeWebSocketModel' if sdk else ''}))",
+        f"    await {called}(realtape.model({'OpenAIRealtimeWebSocketModel' if sdk else ''}))",
     ]
     return PytestFile(test, "\n".join(lines) + "\n")
 
@@ -113,5 +121,9 @@ def _slug(told: Sequence[str]) -> str:
         if line.startswith("user: "):
             words = re.findall("[a-z0-9]+", line.removeprefix("user: ").lower())
             if words:
-                return "_".join(words[:MAX_NAME_WORDS])
+                return "_".join(words[:MAX_NAME_WORDS])[:MAX_NAME_CHARS].strip("_")
     return "the_conversation"
+
+
+def _is_name(part: str) -> bool:
+    return part.isidentifier() and not keyword.iskeyword(part)

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from realtape.cli.pytest_file import pytest_file
 from support.command_line import Ran, environment
-from support.fixtures import draft, received
+from support.fixtures import draft, received, sent
 from support.golden import DEMO
 
 Realtape = Callable[..., Ran]
@@ -113,6 +113,23 @@ def test_whatever_was_said_is_python_that_a_file_can_hold(text: str) -> None:
     assert "    assistant:" in source
 
 
+def test_a_name_is_a_file_systems_whatever_was_said() -> None:
+    made = pytest_file([draft(sent("send_user_input", user_input="a" * 20_000))], APP)
+    assert len(made.test) <= 70
+    compile(made.text.encode(), "test_it.py", "exec")
+
+
+@pytest.mark.parametrize(
+    "name", ["realtape", "Realtape", "OpenAIRealtimeWebSocketModel", "test_the_conversation"]
+)
+def test_an_applications_name_hides_nothing(name: str) -> None:
+    text = pytest_file(
+        [draft(received("transcript_delta", item_id="a", delta="b"))], f"calls:{name}.run"
+    ).text
+    assert f"from calls import {name} as application\n" in text
+    assert "    await application.run(realtape.model())\n" in text
+
+
 def test_both_files_are_written_or_neither(realtape: Realtape, recorded: Path, tmp_path: Path) -> None:
     (tmp_path / "recordings").write_text("no folder")
     command = ("export", recorded, tmp_path / "test_calls.py", "--pytest", "--app", APP)
@@ -138,6 +155,7 @@ def test_folders_above_it_are_made(
         (("test_a.py", "--pytest", "--scripted", "--app", APP), "choose one"),
         (("a.py", "--pytest", "--app", APP), "name it test_….py"),
         (("test_a.py", "--pytest", "--app", "a b:c"), "name it as module:callable"),
+        (("test_a.py", "--pytest", "--app", "calls.class:app"), "name it as module:callable"),
         (("test_old.py", "--pytest", "--app", APP), "exists already"),
         (("test_old.py", "--scripted"), "exists already"),
         (("steps", "--scripted"), "name it ….py"),
