@@ -157,7 +157,7 @@ def _checked(
         return
     number = min(jobs or os.cpu_count() or 1, len(readable))
     work = [(corpus[place].name, wishes[place], pages[place]) for place in readable]
-    with Workers(prepare, app, number, timeout) as workers:
+    with Workers[tuple[str, Wish, Path | None], Checked](prepare, app, number, timeout) as workers:
         for done, result in workers.results(work):
             name = corpus[readable[done]].name
             assert not isinstance(result, PartlyDone), "a recording is checked in one piece"

@@ -182,11 +182,14 @@ class Trunk(Staged):
         beginning = self._beginning
         if not beginning.in_order:
             self._give_up(math.inf, "the session's entries do not lie in the order of their places")
-        for seq in range(len(self.draft.entries)):
+        length = len(self.draft.entries)
+        for seq in range(length + 1):
             for branch in self._due.pop(seq, ()):
                 if self._fork(branch):
                     yield from self._rest(branch)
                     return
+            if seq == length:
+                return
             entry = beginning.advance()
             if entry is None or entry.seq != seq:
                 self._give_up(math.inf, f"entry {seq} of the session could not be, by its own beginning")
@@ -350,6 +353,8 @@ def _is_shared(number: int) -> str | None:
         return None  # the one with which they were listed
     if target in _LASTING:
         return None
+    if not target.startswith("/"):
+        return f"a {target.partition(':')[0]}"  # `socket:[8339]`
     if stat.S_ISREG(mode):
         import fcntl
 

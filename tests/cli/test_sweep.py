@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from realtape.cli import sweep_command
 from realtape.cli.sweep_command import keep
-from realtape.integrations.soundness import observe
+from realtape.cli.sweep_job import Job
+from realtape.integrations.branching import Grown
+from realtape.integrations.soundness import Failure, observe
 from realtape.lab import promising, ranges, swept, varied
 from realtape.lab.edits import Boundary, Heard, MoveInterruption
 from realtape.lab.invariants import Found, rule
@@ -166,3 +172,37 @@ def test_a_rule_of_ones_own_and_a_few_places(
     assert (ran.code, "ended before all was tried: 1 of " in ran.err) == (3, True)
     ran = realtape("sweep", short, *arguments, "--rule", "support.voice:sound")
     assert (ran.code, "no rule; make one with realtape.lab.invariants.rule" in ran.err) == (2, True)
+
+
+def test_ended_by_a_signal_it_tells_and_keeps_what_it_found(
+    realtape: Realtape, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And in a pipe it says how far it is."""
+
+    def some(sweeping: sweep_command.Sweeping, jobs: Sequence[Job]) -> Iterator[int]:
+        first, second, *_ = (branch.number for job in jobs for branch in job.branches)
+        sweeping.take((first, Grown((Failure("it hangs", "for ever"),), 3, is_cut=False)))
+        yield first
+        sweeping.take((second, Grown((), 3, is_cut=False)))
+        os.kill(os.getpid(), signal.SIGTERM)
+        yield second
+
+    monkeypatch.setattr(sweep_command, "LINE_SECONDS", -1.0)
+    monkeypatch.setattr(sweep_command.Sweeping, "results", some)
+    before = signal.getsignal(signal.SIGTERM)
+    ran = realtape("sweep", short, "--app", "support.voice:sound", "--keep", tmp_path / "kept", "--jobs", 1)
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert ran.code == 1
+    assert ran.lines[0] == "it hangs: at 1 of 2 places"
+    assert [one.name for one in (tmp_path / "kept").iterdir()] == ["1-it-hangs"]
+    assert re.search(r"1 of \d+ places: 1 kind of failure", ran.err)
+    assert re.search(r"ended before all was tried: 2 of \d+ places", ran.err)
+
+
+def test_places_that_cannot_be_tried_together_are_tried_one_by_one(
+    realtape: Realtape, short: Path, tmp_path: Path
+) -> None:
+    arguments = ("--app", "support.moody:connected", "--keep", tmp_path, "--jobs", 1, "--max", 6)
+    ran = realtape("sweep", short, *arguments)
+    assert "6 places: nothing failed" in ran.out
+    assert "5 places had to be replayed from the beginning: the application has open: a socket\n" in ran.err

@@ -119,7 +119,7 @@ def test_a_place_that_ends_its_process_or_does_not_end_costs_itself_alone() -> N
 
 
 @pytest.mark.parametrize(
-    ("app", "why"), [("threaded", "has a thread: at work"), ("connected", "has open: socket:")]
+    ("app", "why"), [("threaded", "has a thread: at work"), ("connected", "has open: a socket")]
 )
 def test_what_a_fork_does_not_copy_is_not_forked(app: str, why: str) -> None:
     (call,) = _STRUCTURE.calls
