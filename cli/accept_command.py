@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ..integrations.accepting import change_of, redacted_again
+from ..integrations.accepting import Change, change_of, redacted_again
 from ..replay import PATIENCE_SECONDS
 from ..schema import UsageError
 from ..schema.log import locate
@@ -45,6 +45,10 @@ def accept(
     playback: play_options.Playback = "tolerant",
     playback_ms: play_options.PlaybackMs = None,
     stuck_after: play_options.StuckAfter = PATIENCE_SECONDS,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print the differences as JSON, and ask nobody: only --yes accepts."),
+    ] = False,
 ) -> int:
     """Accept what the application does now: it takes the place of what it did when it was recorded.
 
@@ -70,6 +74,11 @@ def accept(
     if into is None and is_fixture(words.store) and len(drafts) < len(read_fixture(words.store)):
         raise UsageError(f"{target}: a fixture is accepted whole: leave out #{words.session}, or name --into")
     change = change_of(drafts, wish.application, app, **wish.options())
+    if as_json:
+        made = _made(drafts, change) if yes and change.differs else []
+        place = _put(made, words, into) if made else None
+        output.put_json(_facts(change, made, place), indent=2)
+        return Exit.DIVERGED if change.differs and not made else Exit.SAME
     output.put(output.scrubbed(change.text))
     if not change.differs:
         output.note("nothing differs: nothing to accept")
@@ -77,12 +86,32 @@ def accept(
     if not (yes or _asked()):
         output.note("nothing was accepted")
         return Exit.DIVERGED
-    made = list(change.acceptance.drafts)
-    if any(Redaction.told_by(one.header.source) for one in drafts):
-        made = redacted_again(made)
+    made = _made(drafts, change)
     place = _put(made, words, into)
     output.put(f"accepted: session {made[0].header.id}, {len(made[0].entries)} entries, in {place}")
     return Exit.SAME
+
+
+def _made(drafts: list[Draft], change: Change) -> list[Draft]:
+    """What is to be written."""
+    made = list(change.acceptance.drafts)
+    if any(Redaction.told_by(one.header.source) for one in drafts):
+        made = redacted_again(made)
+    return made
+
+
+def _facts(change: Change, made: list[Draft], place: str | None) -> dict[str, Any]:
+    return {
+        "differs": change.differs,
+        "accepted": bool(made),
+        "session": made[0].header.id if made else None,
+        "entries": len(made[0].entries) if made else None,
+        "into": place,
+        "stays": list(change.acceptance.stays),
+        "rewritten": change.acceptance.echoes,
+        "assumed": list(change.assumed),
+        "report": change.played.report.as_json(),
+    }
 
 
 def _asked() -> bool:

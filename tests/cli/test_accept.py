@@ -63,6 +63,23 @@ def test_into_another_place(realtape: Realtape, store: Path, tmp_path: Path) -> 
     assert (ran.code, "exists" in ran.err) == (2, True)
 
 
+def test_as_json_nobody_is_asked(realtape: Realtape, place: Path) -> None:
+    (before,) = read_fixture(place)
+    ran = realtape("accept", place, *OTHER, "--json")
+    facts = json.loads(ran.out)
+    assert (ran.code, ran.err) == (1, "")
+    assert (facts["differs"], facts["accepted"], facts["session"], facts["into"]) == (True, False, None, None)
+    assert read_fixture(place) == [before]
+    ran = realtape("accept", place, *OTHER, "--json", "--yes")
+    (after,), facts = read_fixture(place), json.loads(ran.out)
+    assert (ran.code, facts["accepted"], facts["session"]) == (0, True, after.header.id)
+    assert (facts["entries"], facts["into"]) == (len(after.entries), str(place))
+    assert [one["kind"] for one in facts["report"]["divergences"]] == ["changed"]
+    assert "platform 5" in facts["stays"][0]
+    facts = json.loads(realtape("accept", place, *OTHER, "--json", "--yes").out)
+    assert (facts["differs"], facts["accepted"]) == (False, False)
+
+
 def test_it_asks(realtape: Realtape, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = store.read_bytes()
     ran = realtape("accept", store, *OTHER)
