@@ -56,7 +56,7 @@ class ReplayedSocket:
         hung_up: called when the stream ends because the user hung up, and the client has not closed it.
 
     Attributes:
-        sent: what the client sent, as it sent it.
+        sent: what the client sent, or would have where all was over, as it sent it.
         error: that a matcher raised: nothing is known of what was sent since.
         early_ns: how much sooner than recorded it was over, when the client closed it.
         waits: it is read, and nothing comes until the client, or a timer, does something.
@@ -126,10 +126,12 @@ class ReplayedSocket:
         Raises:
             ConnectionClosed: the connection is over; or whatever the recorded send raised.
         """
-        if self.closed or self._ended is not None:
-            raise self._closed_by(self._ended or RecordedEnd("client", "closed", 1000))
         self.sent.append(message)
+        if self.closed:
+            raise self._closed_by(self._ended or RecordedEnd("client", "closed", 1000))
         place = self._arrive(message)
+        if self._ended is not None:
+            raise self._closed_by(self._ended)
         sending = None if place is None else self.side.connection.frames[place].sending
         if sending is not None:
             if sending.suspended:

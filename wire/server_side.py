@@ -257,8 +257,8 @@ class ServerSide:
         reached = self._inbound[self._next] if self._next < len(self._inbound) else len(self._frames)
         for place in list(self._outbound.unmatched):
             frame = self._frames[place]
-            if frame.implied:
-                continue  # what answers it tells
+            if frame.implied or (frame.sending is not None and frame.sending.raised is not None):
+                continue  # what answers it tells; or it never left the client
             if place > reached:
                 break
             del self._outbound.unmatched[place]

@@ -519,7 +519,7 @@ async def recorded_any(store: Path, call: AnyCall) -> None:
         await call(recorder.wrap(inner, depth="wire"))
 
 
-@pytest.mark.parametrize("seed", [0, 25, 135, 10])
+@pytest.mark.parametrize("seed", [0, 25, 135, 10, 1017])
 def test_any_call_is_the_same_again(seed: int, tmp_path: Path) -> None:
     same_again(seed, tmp_path / "calls.db")
 
