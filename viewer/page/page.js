@@ -602,6 +602,8 @@ class Page {
       status.textContent = facts.status;
       status.className = `status ${facts.status}`;
     }
+    const length = this.who.querySelector(".length");
+    if (length) length.textContent = clockText(this.session.durationNs, 1);
     this.showLabels();
     void this.list.readLines();
     if (!this.list.filter.empty) this.list.search(this.filterField.value);

@@ -57,7 +57,7 @@ class Sessions {
     }
     head.append(row);
     fill(table, head, this.body);
-    fill(this.box, make("h2", "", `Sessions of ${this.head.store}`), filters, table, this.found);
+    fill(this.box, make("h2", "store", `Sessions of ${this.head.store}`), filters, table, this.found);
     const bar = make("header", "bar");
     fill(bar, make("h1", "brand", "realtape"), make("div", "who", ""));
     const root = /** @type {HTMLElement} */ (document.getElementById("page"));
@@ -84,7 +84,7 @@ class Sessions {
     const rows = told.sessions.map((/** @type {any} */ one) => {
       const row = make("tr");
       const link = make("a", "", one.id);
-      link.href = `./${one.id}/`;
+      link.href = `./${encodeURIComponent(one.id)}/`;
       const first = make("td");
       first.append(link);
       const started = new Date(one.started_ns / 1e6);
@@ -95,7 +95,7 @@ class Sessions {
         make("td", "", one.duration_ns === null ? "–" : clockText(one.duration_ns, 1)),
         make("td", "", countText(one.entries)),
         make("td", `status ${one.status}`, one.status),
-        make("td", "", Object.entries(one.labels).map(([name, value]) => `${name}=${value}`).join("  ")),
+        make("td", "labels-of", Object.entries(one.labels).map(([name, value]) => `${name}=${value}`).join("  ")),
       );
       return row;
     });
