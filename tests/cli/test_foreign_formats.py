@@ -135,8 +135,8 @@ def test_an_export_is_redacted_unless_it_is_said_otherwise(realtape: Realtape, t
 
 
 def test_perfetto_has_the_slices_on_their_tracks(exported: Exported) -> None:
-    """By Perfetto's own protobuf classes. (Its trace processor is a program that its package downloads when it
-    is used first, and tests have no network.)"""
+    """By Perfetto's own protobuf classes. (Its trace processor is a program that its package downloads when
+    it is used first, and tests have no network.)"""
     trace: Any = perfetto_trace_pb2.Trace()
     trace.ParseFromString(exported("p.pftrace", "--perfetto"))
     names = {
