@@ -140,6 +140,7 @@ class Trunk(Staged):
         self._tell = tell
         self._copyable = copyable
         self._timeout = timeout
+        self._ends = [(entry.of, entry.seq) for entry in draft.entries if entry.of is not None]
         self._given: list[Entry] = []
         self._observation: Observation | None = None
         self._child: int | None = None  # that we wait for
@@ -221,7 +222,7 @@ class Trunk(Staged):
         branch.edit.change(sketch)
         found = tail(sketch, self.ended, branch.turns)
         first = len(self._given)
-        open_here = {one.of for one in self.draft.entries[first:] if one.of is not None and one.of < first}
+        open_here = {of for of, seq in self._ends if of < first <= seq}
         if open_here != {one.of for one in found.entries if one.of is not None and one.of < first}:
             self._answer(Unbranched("what ends an entry before the place falls away with it"))
         self.ended.forget_from(first)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, zip_longest
+from itertools import islice, pairwise, zip_longest
 from operator import is_not
 
 from ...schema.entries import LONG_TICKS, SETTLED_TICKS, Entry, Kind
@@ -77,7 +77,9 @@ class Sketch:
 
     def index(self, seq: int) -> int:
         """Where the entry is now, or the first one after it that is left."""
-        return next((n for n, spot in enumerate(self.spots) if FRESH > spot.seq >= seq), len(self.spots))
+        first = self._passed(seq)
+        spots = enumerate(islice(self.spots, first, None), first)
+        return next((n for n, spot in spots if FRESH > spot.entry.seq >= seq), len(self.spots))
 
     def entry(self, seq: int) -> Entry:
         """As it was recorded."""
@@ -95,7 +97,7 @@ class Sketch:
 
     def burst_of(self, seq: int) -> Spot:
         """The place that an entry has now."""
-        return next(spot for spot in self.spots if spot.seq == seq)
+        return next(spot for spot in islice(self.spots, self._passed(seq), None) if spot.entry.seq == seq)
 
     # --- changing -------------------------------------------------------------------------------------
 
@@ -155,6 +157,10 @@ class Sketch:
         self._late |= by_ns
 
     # --- helpers --------------------------------------------------------------------------------------
+
+    def _passed(self, seq: int) -> int:
+        """So many of the spots are certainly before an entry: the beginning stays as it is."""
+        return 0 if self.beginning is None else min(seq, self.beginning.passed)
 
     def _hangs(self, seq: int, on: int) -> bool:
         """Whether an entry, which names another as its cause or ends it, goes with it."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...schema.entries import Entry, Kind
 from ...session.ended import EndedEntries
+from ...session.structure import Structure
 from .sketch import FRESH, Sketch
 
 TAIL_TURNS = 3
@@ -65,8 +66,11 @@ def _open(sketch: Sketch, ended: EndedEntries) -> set[int]:
     """What is open at the end of the beginning, and ends later."""
     assert sketch.beginning is not None
     first = sketch.beginning.passed
-    later = sketch.source.entries[first:]
-    return {entry.of for entry in later if entry.of is not None and entry.of < first and entry.of in ended}
+    return {of for of, seq in sketch.structure.once(_ends) if of < first <= seq and of in ended}
+
+
+def _ends(structure: Structure) -> list[tuple[int, int]]:
+    return [(entry.of, entry.seq) for entry in structure.draft.entries if entry.of is not None]
 
 
 class _Answers:
@@ -87,6 +91,8 @@ class _Answers:
 
 def _answers(sketch: Sketch) -> _Answers:
     assert sketch.beginning is not None
-    passed = {id(spot) for spot in sketch.beginning.spots[: sketch.beginning.passed]}
-    coming = {spot.seq for spot in sketch.spots if id(spot) not in passed}
-    return _Answers({call.seq: call.outputs for call in sketch.structure.calls}, coming)
+    passed = sketch.beginning.passed
+    answers = {call.seq: call.outputs for call in sketch.structure.calls}
+    told = {*answers, *(one for some in answers.values() for one in some)}
+    coming = {seq for spot in sketch.spots if (seq := spot.entry.seq) >= passed and seq in told}
+    return _Answers(answers, coming)
