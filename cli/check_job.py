@@ -117,11 +117,11 @@ def _check(name: str, wish: Wish, page: Path | None) -> Checked:
 def _page(path: Path, wish: Wish) -> str:
     """Replay it once more, to record what the application does; a link to where it diverges."""
     kept: list[Draft] = []
-    told = play(wish, kept=kept).report.divergences
+    told = play(wish, kept=kept).report.places
     if not kept:
         return ""
     recorded, _ = read_session(wish.target)
-    links = write_pair(recorded, kept[0], path, wish.target, redact=True, divergences=told)
+    links = write_pair(recorded, kept[0], path, wish.target, redact=True, places=told)
     return links[0] if links else path.absolute().as_uri()
 
 

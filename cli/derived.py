@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
-from ..replay import Divergence, replay, run
+from ..replay import replay, run
 from ..schema import StoreError, StoreWriteError, UsageError
 from ..schema.log import locate
 from ..session import Draft, Recording, Target, write_drafts
 from ..session.fixture import write_fixture, written_aside
 from . import output
 from .exit_codes import Exit
+
+Places: TypeAlias = Sequence[tuple[int | None, str]]
+"""Where a replay diverged: the recorded entry, and what it was."""
 
 LINKS = 5
 """Links into a page that are printed."""
@@ -74,11 +78,13 @@ def _verdict(draft: Draft) -> str:
     return played.report.verdict
 
 
-def put_page(
-    a: Draft, b: Draft, path: Path, target: Target, *, redact: bool, divergences: Sequence[Divergence] = ()
-) -> None:
-    """Write a page of two sessions, one beside the other; says where it is, and each divergence in it."""
-    links = write_pair(a, b, path, target, redact=redact, divergences=divergences)
+def put_page(a: Draft, b: Draft, path: Path, target: Target, *, redact: bool, places: Places = ()) -> None:
+    """Write a page of two sessions, one beside the other; says where it is, and each divergence in it.
+
+    Args:
+        places: as a replay's report gives them.
+    """
+    links = write_pair(a, b, path, target, redact=redact, places=places)
     output.note(f"one beside the other: {path}")
     for link in links[:LINKS]:
         output.note(f"it diverges at {link}")
@@ -86,9 +92,7 @@ def put_page(
         output.note(f"and at {len(links) - LINKS} more places")
 
 
-def write_pair(
-    a: Draft, b: Draft, path: Path, target: Target, *, redact: bool, divergences: Sequence[Divergence]
-) -> list[str]:
+def write_pair(a: Draft, b: Draft, path: Path, target: Target, *, redact: bool, places: Places) -> list[str]:
     """Write a page of two sessions; links to the divergences in it."""
     from ..viewer import links_of, write_comparison  # only a page needs what draws it
 
@@ -98,6 +102,6 @@ def write_pair(
         path,
         store=Path(target.store).name,
         redact={} if redact else None,
-        divergences=[(one.seq, str(one).splitlines()[0]) for one in divergences],
+        divergences=places,
     )
-    return links_of(path, a, [one.seq for one in divergences])
+    return links_of(path, a, [seq for seq, _ in places])

@@ -121,7 +121,7 @@ def _put_page(path: Path, words: Target, kept: list[Draft], played: Played, *, r
         output.note(f"the application never connected: {path} was not written")
         return
     recorded, _ = read_session(words)
-    put_page(recorded, kept[0], path, words, redact=redact, divergences=played.report.divergences)
+    put_page(recorded, kept[0], path, words, redact=redact, places=played.report.places)
 
 
 def _play(wish: Wish, kept: list[Draft] | None) -> Played:

@@ -159,7 +159,7 @@ class ReplayedModel:
         if not did:
             return None
         recorded = self._drafts[0]
-        told = [(one.seq, str(one).splitlines()[0]) for one in self.report.divergences]
+        told = self.report.places
         write_comparison(recorded, did[0], path, store=self.path.name, redact=redact, divergences=told)
         return links_of(path, recorded, [seq for seq, _ in told])
 

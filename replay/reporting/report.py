@@ -126,6 +126,13 @@ class ReplayReport:
     redacted: str = ""
 
     @property
+    def places(self) -> list[tuple[int | None, str]]:
+        """Of each divergence the recorded entry, and a line. No entry where several sessions were played: its
+        number does not tell of which."""
+        alone = len(self.recordings) < 2
+        return [(one.seq if alone else None, str(one).splitlines()[0]) for one in self.divergences]
+
+    @property
     def diverged(self) -> bool:
         """Whether the application did what the recording does not hold."""
         return bool(self.divergences)

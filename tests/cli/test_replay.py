@@ -71,6 +71,27 @@ def test_a_page_shows_the_recording_beside_its_replay(
     assert realtape("replay", recorded, "--html", tmp_path / "other.html").code == 2
 
 
+def test_of_a_chain_a_page_places_no_divergence_where_it_is_not(realtape: Realtape, tmp_path: Path) -> None:
+    """Entries are numbered in each session from 0, and the page shows the first."""
+    record(tmp_path / "chain.db", sessions=2)
+    page = tmp_path / "page.html"
+    told = (
+        "replay",
+        tmp_path / "chain.db",
+        "--app",
+        "support.telephone:twice_and_other_then",
+        "--html",
+        page,
+    )
+    ran = realtape(*told)
+    assert ran.code == 1
+    assert "#25" in ran.out
+    assert "it diverges at" not in ran.err
+    comparison = json.loads(blocks_of(page.read_text())["head"])["comparison"]
+    (parted,) = [one for one in comparison["problems"] if one["what"] == "diverged"]
+    assert parted["seq_a"] is None
+
+
 def test_what_was_not_checked_is_told_and_strict_makes_it_a_failure(
     realtape: Realtape, recorded: Path
 ) -> None:

@@ -197,6 +197,12 @@ async def twice(model: RealtimeModel) -> None:
     await app(model)
 
 
+async def twice_and_other_then(model: RealtimeModel) -> None:
+    """As `twice`, but the second time as `other`."""
+    await app(model)
+    await other(model)
+
+
 async def other(model: RealtimeModel) -> None:
     """It answers something else than what was recorded."""
     await app(model, platform="platform 5")
