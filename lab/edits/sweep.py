@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ...schema.entries import Kind
 from ...schema.errors import UsageError
 from ...session.drafts import Draft
 from ...session.interruptions import Interruption, interruptions
@@ -63,6 +64,11 @@ def swept(draft: Draft, *, interruption: int | None = None, every_ms: int = EVER
             raise UsageError(f"#{interruption} is no interruption; this session's are: {seqs}")
     places: list[Where] = [Boundary(seq) for seq in boundaries(structure)]
     places += heard_places(structure, every_ms)
+    if not places and any(entry.kind == Kind.FRAME_IN for entry in draft.entries):
+        raise UsageError(
+            f"session {draft.header.id} holds a socket's frames alone, and a sweep is of what passes the "
+            "model's interface: record the application there"
+        )
     if not places:
         raise UsageError(
             f"session {draft.header.id}: the server says nothing in it that could be interrupted"

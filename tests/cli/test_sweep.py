@@ -28,6 +28,7 @@ from realtape.session.fixture import read_fixture
 from realtape.session.structure import Structure
 from support import voice
 from support.command_line import Ran
+from support.depths import framed
 from support.golden import DEMO
 
 _DEMO = asyncio.run(Recording.open(DEMO)).drafts()[0]
@@ -132,6 +133,8 @@ def test_what_cannot_be_swept_is_refused(realtape: Realtape, tmp_path: Path) -> 
     silent = Draft(_DEMO.header, _DEMO.status, _DEMO.entries[:2], _DEMO.segments)
     with pytest.raises(UsageError, match="says nothing"):
         swept(silent)
+    with pytest.raises(UsageError, match="frames alone"):
+        swept(framed(_DEMO))
     assert realtape("sweep", tmp_path / "none.db", "--app", "support.voice:sound").code == 2
 
 
