@@ -115,13 +115,13 @@ def test_two_processes_see_the_same(recorded: Recorded) -> None:
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_a_hundred_processes_see_the_same(recorded: Recorded) -> None:
     check(recorded, all_alike(recorded, [Path(sys.executable)] * 100))
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_another_python_sees_the_same(recorded: Recorded) -> None:
     other = python_of("3.13")
     check(recorded, all_alike(recorded, [Path(sys.executable), *[other] * 100]))

@@ -73,7 +73,7 @@ def test_barge_ins_are_byte_equal_in_another_process(barge_ins: Path) -> None:
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_barge_ins_are_byte_equal_in_a_hundred_processes(barge_ins: Path) -> None:
     alike(barge_ins, 100)
 
@@ -525,7 +525,7 @@ def test_any_call_is_the_same_again(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("block", range(20))
 def test_all_calls_are_the_same_again(block: int, tmp_path: Path) -> None:
     for seed in range(1000 + block * 25, 1025 + block * 25):

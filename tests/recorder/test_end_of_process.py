@@ -221,9 +221,9 @@ def test_the_child_writes_the_parent_closes_and_a_third_opens(path: Path):
 
 @pytest.mark.parametrize("way", ["locked", "foreign"])
 def test_where_no_fork_would_be_safe_the_child_has_a_file_of_its_own(path: Path, way: str):
-    """A commit that is held up is not waited for; and what others have open, we cannot close."""
+    """A commit that is held up is not waited for, or it never ended; what others have open, we cannot close."""
     program = f"""
-import sqlite3, time
+import sqlite3
 way = {way!r}
 recorder = Recorder(sys.argv[1])
 log = begin(recorder, "parent")
@@ -235,24 +235,21 @@ if way == "locked":
 else:
     other = sqlite3.connect(sys.argv[1])
     other.execute("SELECT * FROM entries").fetchone()
-before = time.monotonic()
 pid = os.fork()
 if pid == 0:
     mark(begin(recorder, "child"), 1)
     mark(begin(Recorder(sys.argv[1]), "another of the child's"), 1)
     sys.exit()
-waited = time.monotonic() - before
 if way == "locked":
     holder.release()
 assert os.waitpid(pid, 0)[1] == 0
 mark(log, 2)
 asyncio.run(recorder.close())
-print(pid, waited < 1)
+print(pid)
 """
     done = run(program, path)
     assert done.returncode == 0, done.stderr
-    pid, quick = done.stdout.split()
-    assert quick == "True"
+    pid = done.stdout.strip()
     assert numbers(asyncio.run(only(path))) == [0, 2]
     childs = asyncio.run(intact(path.with_name(f"log.db-{pid}")))
     assert {stored.label: numbers(stored) for stored in childs} == {
@@ -293,29 +290,23 @@ worker.join()
 
 
 def test_a_locked_store_holds_up_neither_a_fork_nor_the_end(path: Path):
+    """Who waited for it would wait for a thousand seconds."""
     program = """
-import atexit, sqlite3, time
-atexit.register(lambda: print(time.monotonic() - ended))
-recorder = Recorder(sys.argv[1])
+import sqlite3, time
+recorder = Recorder(sys.argv[1], drain_seconds=1000)
 mark(begin(recorder, "parent"), 0)
 asyncio.run(recorder.flush())
 other = sqlite3.connect(sys.argv[1], isolation_level=None)
 other.execute("BEGIN IMMEDIATE")
 mark(begin(recorder, "second"), 0)
-time.sleep(0.1)
-before = time.monotonic()
+time.sleep(0.1)  # for the thread to come to it
 pid = os.fork()
 if pid == 0:
     os._exit(0)
-print(time.monotonic() - before)
 os.waitpid(pid, 0)
-ended = time.monotonic()
 """
     done = run(program, path)
     assert done.returncode == 0, done.stderr
-    forking, ending = map(float, done.stdout.split())
-    assert forking < 1
-    assert ending < 5  # of which 1.25 are waited for
     assert "the end of the recording is lost" in done.stderr
 
 
