@@ -43,7 +43,7 @@ class RecordedCalls:
     def __init__(
         self,
         expect: Expectation,
-        matching: Matching | None = None,
+        matching: Matching,
         *,
         learned: Origins | None = None,
         is_given: Callable[[int | None], bool] = lambda seq: True,
@@ -52,7 +52,7 @@ class RecordedCalls:
     ) -> None:
         self.live: list[RecordedCall] = []
         self.completed: list[RecordedCall] = []
-        self._matching = matching or Matching()
+        self._matching = matching
         self._tape = AudioTape(self._matching.audio)
         self._redacted: dict[tuple[str, str | None], dict[str, None]] = {}  # keys in `_index`
         self._expected = Expected(expect, learned)
@@ -70,8 +70,7 @@ class RecordedCalls:
     def begin(self, step: Step) -> None:
         """A recorded call."""
         required = self._expected.requires(step.entry)
-        unknown = not required and self._expected.leaves_open(step.entry)
-        call = RecordedCall(step, required, unknown=unknown)
+        call = RecordedCall(step, required, unknown=self._expected.leaves_open(step.entry))
         self._by_seq[step.seq] = step.call = call
         if call.required:
             self._due[step.seq] = call
@@ -230,10 +229,10 @@ class RecordedCalls:
         """What a live chunk is that completes no recorded one: it returns at once."""
         seq = -1 if within is None else within.seq
         sent = Entry(seq, 0, None, None, Kind.SENT, AUDIO_TYPE)
-        end = Entry(seq, 0, None, None, Kind.SENT_DONE, of=seq)
-        part = RecordedCall(Step(sent), required=False, end=Step(end), matched=True, early=True)
-        if within is not None and part.end is not None:
-            part.step.place = part.end.place = within.place
+        end = Step(Entry(seq, 0, None, None, Kind.SENT_DONE, of=seq))
+        part = RecordedCall(Step(sent), required=False, end=end, matched=True, early=True)
+        if within is not None:
+            part.step.place = end.place = within.place
         insort(self.live, part, key=_seq)
         return part
 
