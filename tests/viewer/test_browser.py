@@ -34,6 +34,7 @@ from support.calls_to_see import (
 )
 from support.depths import framed
 from support.fixtures import header, numbered
+from support.live_store import live_session
 from support.view_socket import TOKEN, serving
 
 pytestmark = pytest.mark.browser
@@ -472,6 +473,25 @@ def test_view_lists_sessions_and_opens_one_by_the_same_script(chromium: Any, add
         assert all(url.startswith(address) for url in page.asked)
         page.page.reload()
         page.page.wait_for_function("() => realtape.page?.detail.place >= 0")
+
+
+def test_view_follows_a_session_while_it_is_recorded(chromium: Any, tmp_path: Path) -> None:
+    path = tmp_path / "live.db"
+    with live_session(path) as live, serving(path) as server:
+        live.append(10)
+        address = f"http://127.0.0.1:{server.port}/{TOKEN}/{live.header.id}/"
+        with opened(chromium, address) as page:
+            page.until("page.session.length === 10")
+            page.of("page.choose(3)")
+            assert text_of(page, ".status") == "recording"
+            live.append(2000)
+            page.until("page.session.length === 2010")
+            page.until("document.querySelector('.who .length').textContent === '0:02.0'")
+            assert text_of(page, ".found").startswith("2,010 entries")
+            assert page.of("page.session.seq.data[page.detail.place]") == 3, "what is read stays"
+            live.append(1, Status.CLOSED)
+            page.until("document.querySelector('.status').textContent === 'closed'")
+            assert page.said == []
 
 
 def test_view_shows_as_text_what_is_hostile(chromium: Any, address: str) -> None:

@@ -10,19 +10,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from realtape.schema import Header, Kind, Status
-from realtape.schema.entries import Entry, new_session_id
-from realtape.schema.log import (
-    advance_session,
-    entry_digest,
-    insert_entries,
-    insert_session,
-    locate,
-    open_for_writing,
-)
+from realtape.schema.log import locate
 from realtape.session.drafts import write_drafts
 from realtape.viewer.gathering import INDEX_ENTRIES
 from support.calls_to_see import known_call
+from support.live_store import live_session
 from support.view_socket import TOKEN, Server, serving
 
 
@@ -201,36 +193,15 @@ def test_a_filter_that_is_none_is_told(server: Server) -> None:
 def test_a_session_is_followed_while_it_is_recorded(tmp_path: Path) -> None:
     """And whoever records it is not held up: its write-ahead log can be emptied meanwhile."""
     path = tmp_path / "live.db"
-    engine = open_for_writing(locate(path))
-    # Recorded on another machine: whether that process lives nobody can tell here.
-    header = Header(new_session_id(), None, 1_732_000_000_000_000_000, "elsewhere", 4711, "recorder", {}, {})
-    with engine.begin() as connection:
-        key, digest = insert_session(connection, header)
-
-    def no_bytes(segment: int, offset: int, length: int) -> bytes:
-        raise AssertionError("a marker refers to none")
-
-    def append(first: int, count: int) -> None:
-        nonlocal digest
-        before, entries = digest, list[Entry]()
-        for seq in range(first, first + count):
-            entry = Entry(seq, seq * 1_000_000, 0, 0, Kind.MARKER, payload='{"text":"here"}')
-            digest = entry_digest(digest, entry, no_bytes)
-            entries.append(entry._replace(digest=digest))
-        with engine.begin() as connection:
-            insert_entries(connection, key, entries)
-            advance_session(connection, key, header.id, before, digest, Status.RECORDING)
-
-    append(0, 10)
-    with serving(path) as server:
-        base = f"{header.id}/block/0"
+    with live_session(path) as live, serving(path) as server:
+        live.append(10)
+        base = f"{live.header.id}/block/0"
         assert server.json(f"{base}/session")["read"] == 10
         for more in range(3):
-            append(10 * (more + 1), 10)
+            live.append(10)
             assert server.json(f"{base}/standing")["read"] == 10 * (more + 2)
             assert len(server.json(f"{base}/index/0")["at"]) == 10 * (more + 2)
-        with engine.connect() as connection:
+        with live.engine.connect() as connection:
             busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
         assert not busy
         assert server.json(f"{base}/index/{40 // INDEX_ENTRIES}")["seq"][-1] == 39
-    engine.dispose()
