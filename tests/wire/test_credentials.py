@@ -12,6 +12,7 @@ from realtape.recorder import Recorder
 from realtape.schema.log import locate
 from realtape.session import Recording, write_drafts
 from realtape.wire import LineFields, connections_of, har_of, proxy, read_frames, read_har
+from realtape.wire.socket_tap import tells_of_credentials
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as listen
@@ -193,3 +194,16 @@ async def test_nor_is_one_of_what_is_imported(tmp_path: Path) -> None:
     write_drafts(locate(store), [*read_har(har), read_frames(lines, LineFields())])
     require_clean(store.parent)
     await require_harmless(store)
+
+
+@pytest.mark.parametrize("name", ["headers", "client_secret", "newHandle", "myToken", "api_key", "apiKey"])
+@pytest.mark.parametrize("at", [0, 300, 505, 511, 600])
+@pytest.mark.parametrize("sound", [0, 60, 1_100, 6_000])
+def test_a_name_of_a_credential_is_seen_wherever_it_stands(name: str, at: int, sound: int) -> None:
+    around, base64 = " " * at, "A" * sound
+    for text in (
+        f'{{{around}"{name}": "x", "delta": "{base64}"{" " * 505}}}',
+        f'{{{around}"delta": "{base64}", "{name}": "x"{around}}}',
+    ):
+        assert tells_of_credentials(text)
+    assert not tells_of_credentials(f'{{{around}"delta": "{base64}"{around}}}')
