@@ -95,7 +95,7 @@ class RecordedCalls:
         """The recorder lost something: how the open calls ended is lost with it, perhaps."""
         for stack in self._open.values():
             for call in stack:
-                call.end = call.end or gap
+                call.end = gap
         self._open.clear()
 
     def open_in(self, task: int | None) -> RecordedCall | None:

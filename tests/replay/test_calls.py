@@ -87,12 +87,16 @@ def sound(data: bytes, *, commit: bool = False) -> Content:
 def test_the_one_that_has_its_place_now_goes_first_if_it_has_the_same_cause() -> None:
     account = Account()
     account.given.add(1)
-    account.recorded(3, cause=1)
+    due = account.recorded(3, cause=1)
     there = account.recorded(5, cause=1)
     other = account.recorded(7)
     account.here |= {5, 7}
     assert account.sent(cause=1) is there
     assert account.sent() is other, "which has no cause, as this one"
+    account.given.add(2)
+    account.recorded(11, cause=2)
+    account.here = {11}
+    assert account.sent(cause=8) is due, "what has its place now has another cause"
 
 
 def test_then_the_one_of_the_same_cause() -> None:
@@ -140,6 +144,16 @@ def test_but_no_stimulus_after_it_or_one_that_was_given_up(skipped: bool) -> Non
     assert account.sent() is due
 
 
+def test_nor_is_a_reaction_before_it_taken_for_a_stimulus() -> None:
+    account = Account()
+    account.given.add(1)
+    account.recorded(3, cause=9)
+    due = account.recorded(5, cause=1)
+    account.recorded(7)
+    account.at_work.add(5)
+    assert account.sent() is due
+
+
 def test_what_a_matcher_judges_is_asked_of_the_only_one_and_of_each_of_several() -> None:
     class Judging(Matching):
         def agree(self, recorded: str, live: str) -> bool:
@@ -163,6 +177,32 @@ def test_what_was_taken_out_when_it_was_recorded_is_found_by_what_is_left() -> N
     assert account.sent("call me later") is None
     assert account.sent("call 0170 now") is not None
     assert account.sent("call 0171 now") is None, "there was but one"
+
+
+def test_it_is_certain_which_one_a_live_call_is_where_that_must_come_or_has_the_same_cause() -> None:
+    """A stimulus may yet give way to a reaction that was not read."""
+
+    def certain(key: str, cause: int | None = None, type: str = TEXT) -> bool:
+        return account.calls.is_certain(Kind.SENT, type, key, cause)
+
+    account = Account()
+    account.given.add(1)
+    account.recorded(3, "reaction", cause=1)
+    account.recorded(5, "stimulus")
+    account.calls.begin(step := Step(Entry(7, 7, 0, 1, Kind.SENT, AUDIO_TYPE, cause=1), key="exact"))
+    assert step.call is not None
+    assert not step.call.required
+    assert certain("reaction", 8)
+    assert certain("exact", 1, AUDIO_TYPE)
+    assert not certain("exact", 2, AUDIO_TYPE)
+    assert not certain("stimulus")
+    assert not certain("stimulus", 1)
+    assert not certain("another")
+    account.speech(9, b"ab", cause=1)
+    assert not certain(sound(b"ab"), 1, AUDIO_TYPE), "it may be cut otherwise"
+    account.recorded(11, Content("text"), cause=1)
+    assert certain(Content("text"))
+    assert account.unmade() == [3, 5, 7, 9, 11], "it was only asked"
 
 
 # --- open calls ----------------------------------------------------------------------------------------
@@ -264,6 +304,9 @@ def test_a_call_that_comes_after_it_was_given_up_is_late_and_only_for_a_while(
     account.recorded(9, "1")
     account.calls.skip(found[3])  # of what was made meanwhile, nothing is taken away twice
     assert account.unmade() == [2, 3, 9]
+    assert account.sent("2") is found[2]
+    account.calls.skip(account.recorded(11, "11"))
+    assert account.unmade() == [3, 9, 11]
 
 
 def test_live_calls_are_in_the_logs_order_until_they_are_finished() -> None:
