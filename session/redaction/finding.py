@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...schema.codec import Secrets, is_no_word, place_under
 from ...schema.errors import UsageError
-from .cards import DIGIT_GAP, find_cards
+from .cards import DIGIT_SIGNS, find_cards
 from .checked_numbers import can_check, find_ibans, find_person_numbers
 from .emails import find_emails, may_have_emails
 from .numbering_plans import NumberingPlans
@@ -35,7 +35,7 @@ _CHECKED = re.compile(r"(?:\d\D{0,3}){4}", re.ASCII)
 """So many digits, not far apart, has each of them."""
 
 _DIGITS = re.compile(r"(?:\d\D{0,3}){7}", re.ASCII)
-_RUN = re.compile(rf"\d(?:[()]?(?:{DIGIT_GAP}|[/()]){{0,3}}\d){{6,}}", re.ASCII)
+_RUN = re.compile(rf"\d(?:{DIGIT_SIGNS}{{0,9}}\d){{6,}}", re.ASCII)
 _GROUP = re.compile(r"\d+", re.ASCII)
 
 
