@@ -221,7 +221,7 @@ def test_the_child_writes_the_parent_closes_and_a_third_opens(path: Path):
 
 @pytest.mark.parametrize("way", ["locked", "foreign"])
 def test_where_no_fork_would_be_safe_the_child_has_a_file_of_its_own(path: Path, way: str):
-    """A commit that is held up is not waited for, or it never ended; what others have open, we cannot close."""
+    """A commit that is held up is not waited for, or it never ended; what others hold open stays open."""
     program = f"""
 import sqlite3
 way = {way!r}
