@@ -90,14 +90,13 @@ def test_flat_payloads_are_those_that_are_encoded_with_care(told: list[dict[str,
 
     flat_payloads = FlatPayloads(SDK.vocabulary, secrets, put)
     for data in [*told, *told]:  # again: by then each text is known
-        taken: Any
-        form, taken, _ = SDK.snapshots.take(SDK.vocabulary.make("raw_server_event", data=data))
+        snapshot: Any = SDK.snapshots.take(SDK.vocabulary.make("raw_server_event", data=data))
         held.clear()
-        flat = flat_payloads.payload(form, taken) if type(taken) is tuple else None
+        flat = flat_payloads.payload(*snapshot[:2]) if isinstance(snapshot[1], tuple) else None
         if flat is not None:
             found = flat[0], bytes(held)
             held.clear()
-            encoded = SDK.encode_snapshot((form, taken, 0), put, secrets)
+            encoded = SDK.encode_snapshot(snapshot, put, secrets)
             assert found == (encoded.payload, bytes(held))
             assert (encoded.redacted, encoded.lossy) == (False, False)
 
