@@ -84,7 +84,7 @@ def test_at_every_place(app: str, turns: int | None) -> None:
 @pytest.mark.deep
 @pytest.mark.timeout(2400)
 @settings(
-    max_examples=40,
+    max_examples=10,  # each with processes of its own
     database=None,
     phases=(Phase.generate,),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -104,7 +104,6 @@ def test_of_any_session(plan: Plan) -> None:
     for number, answer in one_by_one.items():
         # Where the edit changes what came before the place, it is not branched off.
         assert isinstance(together[number], Unbranched) or together[number] == answer
-    assert any(isinstance(one, Grown) for one in together.values()) or not branches
 
 
 def test_a_place_that_ends_its_process_or_does_not_end_costs_itself_alone() -> None:
