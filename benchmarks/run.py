@@ -36,8 +36,8 @@ same two rows alone, without their sound, are written into the same tables, in c
 {sustained}
 
 The bare one writes the same rows into the same tables, with their indexes and triggers; digests and
-encoding are ours alone. The others write the same events in their own ways
-(as JSON, where they have no bytes), in an environment of their own, a process for each run, of which the start is not counted.
+encoding are ours alone. The others write the same events in their own ways (as JSON, where they have no
+bytes), in an environment of their own, a process for each run, of which the start is not counted.
 
 ## Many sessions on one loop
 
