@@ -239,9 +239,11 @@ class ApplicationPart:
     # --- helpers ----------------------------------------------------------------------------------------
 
     def _is_early(self, action: Action) -> bool:
-        """A send also waits for those before it; whoever closes does not."""
+        """A send also waits for those before it; whoever closes, for the provider's end before it."""
         if action.kind == Kind.CLOSE:
-            return self._waits_for_a_frame(action)
+            end = self._side.connection.end
+            ended = end.by == "server" and end.seq is not None and end.seq < action.seq
+            return self._waits_for_a_frame(action) or (ended and end.seq not in self.live)
         return self._side.is_behind(action.seq)
 
     async def _in_its_place(self, action: Action) -> None:
