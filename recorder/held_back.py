@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from itertools import accumulate
 from typing import Any, cast
 
@@ -20,7 +20,10 @@ from ..schema.entries import Entry, Flag, Kind
 from .payloads import Pending
 
 HOLD_SECONDS = 0.1
-"""So long an entry is held back, at most."""
+"""So long an entry is held back, at most, since its text went on: a model may say a secret slowly."""
+
+MIN_LOOKS = 2
+"""And so often it was looked for what follows: where the whole process stood still, nothing could follow."""
 
 MIN_BEGINNING = 6
 """Characters of a secret's beginning; fewer may be the beginning of anything."""
@@ -48,15 +51,17 @@ class HeldBack:
 
     Args:
         secrets: what is sought.
+        clock: monotonic seconds.
 
     Attributes:
         entries: those that wait, in order.
     """
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, clock: Callable[[], float] = time.monotonic) -> None:
         self.entries: list[Pending] = []
         self._secrets = secrets
-        self._since: tuple[int, float] | None = None  # the first one that waits, and since when
+        self._clock = clock
+        self._waits: dict[str, tuple[float, int]] = {}  # of texts: since when, and how many looks in vain
         self._names: dict[Hashable, str] = {}
         self._ends: OrderedDict[str, str] = OrderedDict()  # of texts that were passed on
 
@@ -69,8 +74,9 @@ class HeldBack:
         forms = self._secrets.forms
         if not forms:
             return encoded
+        waited = len(self.entries)
         entries, self.entries = [*self.entries, *encoded], []
-        first = len(entries)
+        first, now = len(entries), self._clock()
         streams: dict[str, _Stream] = {}
         for index, (entry, _, known) in enumerate(entries):
             piece = _piece_of(entry) if known is None else (self._name(entry, known[0]), known[1])
@@ -81,10 +87,16 @@ class HeldBack:
                     found = streams[name] = ([], [])
                 found[0].append(index)
                 found[1].append(text)
+        waits, self._waits = self._waits, {}
         for name, stream in streams.items():
-            first = min(first, self._scrub(name, entries, stream, forms))
-        if not hold or first == len(entries) or self._has_waited(entries[first].entry.seq):
-            first = len(entries)
+            begun = self._scrub(name, entries, stream, forms)
+            if not hold or begun == len(entries):
+                continue
+            since, looks = waits.get(name, (now, 0))
+            went_on = any(text for index, text in zip(*stream, strict=True) if index >= waited)
+            self._waits[name] = since, looks = (now, 0) if went_on else (since, looks + 1)
+            if now - since < HOLD_SECONDS or looks < MIN_LOOKS:
+                first = min(first, begun)
         for name, (indexes, texts) in streams.items():
             told = "".join(text for index, text in zip(indexes, texts, strict=True) if index < first)
             self._ends[name] = (self._ends.pop(name, "") + told)[-len(forms[-1]) :]
@@ -102,12 +114,6 @@ class HeldBack:
             piece = _piece_of(entry)
             name = self._names[entry.kind, key] = f"{entry.kind}" if piece is None else piece[0]
         return name
-
-    def _has_waited(self, seq: int) -> bool:
-        now = time.monotonic()
-        if self._since is None or self._since[0] != seq:
-            self._since = (seq, now)
-        return now - self._since[1] >= HOLD_SECONDS
 
     def _scrub(self, name: str, entries: list[Pending], stream: _Stream, forms: list[str]) -> int:
         """Take out what is whole by now; returns from which entry on must wait."""

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
-from realtape.recorder.held_back import HeldBack
+from realtape.recorder.held_back import HOLD_SECONDS, MIN_BEGINNING, HeldBack
 from realtape.recorder.payloads import Pending
+from realtape.recorder.session_log import SessionLog
 from realtape.schema import (
     Entry,
     Flag,
@@ -23,7 +24,7 @@ from realtape.schema import (
     RealtimeModelTranscriptDeltaEvent,
 )
 from realtape.schema.codec import REDACTED, STANDARD, Codec, FlatPayloads, Secrets
-from support.stored import begin, only
+from support.stored import at_once, begin, only
 
 KEY = 'sk-of/the "house"-0123456789'
 CODEC = Codec(STANDARD)
@@ -62,15 +63,28 @@ def pieces(text: str, cuts: list[int]) -> list[str]:
     return [text[start:end] for start, end in pairwise(places)]
 
 
+class Clock:
+    """Stands still but where it is moved on; with a step, by each look at it."""
+
+    def __init__(self) -> None:
+        self.now, self.step = 100.0, 0.0
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
 @given(st.sampled_from(["plain", "upper", "hex"]), st.lists(st.integers(0, 200)), st.data())
 def test_joined_it_is_nowhere_however_it_is_cut_and_taken(
     how: str, cuts: list[int], data: st.DataObject
 ) -> None:
     secret = {"plain": KEY, "upper": KEY.upper(), "hex": KEY.encode().hex()}[how]
     secrets = knowing(KEY)
-    held = HeldBack(secrets)
+    clock = Clock()
+    held = HeldBack(secrets, clock)
     passed: list[Pending] = []
     for seq, piece in enumerate(pieces(f"it is {secret}, and {secret}.", cuts)):
+        clock.now += data.draw(st.sampled_from([0.0, HOLD_SECONDS - 0.01]))  # all of it may take for ever
         batch = [said(2 * seq, piece, secrets), said(2 * seq + 1, "…", secrets, "item_2")]
         if data.draw(st.booleans()):
             passed += held.pass_on(batch[:1], hold=True)
@@ -95,7 +109,7 @@ TOKEN = "sk-proj-0123456789abcdefghijklmn"
 def test_of_one_that_was_found_by_its_look_in_one_piece_no_rest_is_left(cut: int, at_once: bool, key: str):
     """Also of one that nobody knows."""
     secrets = knowing(TOKEN)
-    held = HeldBack(secrets)
+    held = HeldBack(secrets, Clock())
     passed: list[Pending] = []
     batch = [
         said(seq, text, secrets)
@@ -122,7 +136,7 @@ def framed(seq: int, message: dict[str, Any], secrets: Secrets, separators: tupl
 def test_nor_is_it_in_frames(how: str, cuts: list[int], separators: tuple[str, str], gemini: bool):
     secret = {"plain": KEY, "upper": KEY.upper(), "hex": KEY.encode().hex()}[how]
     secrets = knowing(KEY)
-    held = HeldBack(secrets)
+    held = HeldBack(secrets, Clock())
     passed: list[Pending] = []
     for seq, piece in enumerate(pieces(f"it is {secret}.", cuts)):
         delta = {"type": "response.output_text.delta", "event_id": f"event_{seq}", "delta": piece}
@@ -139,20 +153,64 @@ def test_nor_is_it_in_frames(how: str, cuts: list[int], separators: tuple[str, s
     assert secret.startswith(left[1])
 
 
-def test_what_only_begins_like_one_is_let_go_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr("realtape.recorder.held_back.time.monotonic", lambda: now[0])
-    secrets = knowing(KEY)
-    held = HeldBack(secrets)
+def test_what_only_begins_like_one_is_let_go_in_time() -> None:
+    clock, secrets = Clock(), knowing(KEY)
+    held = HeldBack(secrets, clock)
     first, other = said(0, "it is sk-of/t", secrets), said(1, "beside", secrets, "item_2")
     assert held.pass_on([first, other], hold=True) == []
-    now[0] += 0.05
+    clock.now += 0.05
     assert held.pass_on([], hold=True) == []
-    now[0] += 0.06
+    clock.now += 0.06
     assert held.pass_on([], hold=True) == [first, other]
     rest = held.pass_on([said(2, KEY[7:], secrets)], hold=True)  # the rest of it is taken out all the same
     assert deltas(rest)["item_1"] == REDACTED
     assert held.pass_on([said(3, "sk-of no", secrets)], hold=True)  # fewer than six: nothing waits
+
+
+def test_one_that_is_said_slowly_is_waited_for() -> None:
+    clock, secrets = Clock(), knowing(KEY)
+    held = HeldBack(secrets, clock)
+    passed: list[Pending] = []
+    for seq, piece in enumerate([KEY[:6], *KEY[6:]]):
+        clock.now += HOLD_SECONDS - 0.01
+        passed += held.pass_on([], hold=True)
+        passed += held.pass_on([said(seq, piece, secrets)], hold=True)
+    assert deltas(passed) == {"item_1": REDACTED}
+
+
+def test_of_two_that_begin_each_has_its_time() -> None:
+    clock, secrets = Clock(), knowing(KEY)
+    held = HeldBack(secrets, clock)
+    assert held.pass_on([said(0, KEY[:7], secrets)], hold=True) == []
+    clock.now += 0.09
+    others = [said(1, KEY[:9], secrets, "item_2"), said(2, "", secrets)]  # which is nothing that goes on
+    assert held.pass_on(others, hold=True) == []
+    clock.now += 0.02
+    passed = held.pass_on([], hold=True)
+    assert deltas(passed) == {"item_1": KEY[:7]}
+    passed += held.pass_on([said(3, KEY[9:], secrets, "item_2")], hold=True)
+    assert deltas(passed) == {"item_1": KEY[:7], "item_2": REDACTED}
+
+
+def test_while_the_whole_process_stood_still_nothing_could_follow() -> None:
+    clock, secrets = Clock(), knowing(KEY)
+    held = HeldBack(secrets, clock)
+    assert held.pass_on([said(0, KEY[:9], secrets)], hold=True) == []
+    clock.now += 60
+    assert held.pass_on([], hold=True) == []
+    assert deltas(held.pass_on([said(1, KEY[9:], secrets)], hold=True)) == {"item_1": REDACTED}
+
+
+def say(log: SessionLog, *deltas: str) -> None:
+    """Each as it came, and as it was understood."""
+    for delta in deltas:
+        data = {
+            **{"type": "response.output_text.delta", "event_id": f"event_{log.count}"},
+            **{"item_id": "item_1", "response_id": "resp_1", "delta": delta},
+        }
+        log.append(Kind.RECEIVED, RealtimeModelRawServerEvent(data=data), type="raw_server_event")
+        event = RealtimeModelTranscriptDeltaEvent(item_id="item_1", delta=delta, response_id="resp_1")
+        log.append(Kind.RECEIVED, event, type=event.type)
 
 
 @pytest.mark.real_time
@@ -161,15 +219,14 @@ async def test_in_the_log_there_is_none_raw_or_understood(tmp_path: Path) -> Non
     async with Recorder(path) as recorder:
         recorder.secrets.add([KEY])
         log = begin(recorder)
-        for number, char in enumerate(f"it is {KEY}, so"):
-            data = {
-                **{"type": "response.output_text.delta", "event_id": f"event_{number}"},
-                **{"item_id": "item_1", "response_id": "resp_1", "delta": char},
-            }
-            log.append(Kind.RECEIVED, RealtimeModelRawServerEvent(data=data), type="raw_server_event")
-            event = RealtimeModelTranscriptDeltaEvent(item_id="item_1", delta=char, response_id="resp_1")
-            log.append(Kind.RECEIVED, event, type=event.type)
+        log.held = HeldBack(log.secrets, clock := Clock())  # however long this thread has to wait below
+        told = f"it is {KEY}, so"
+        begins = told.index(KEY) + MIN_BEGINNING
+        with at_once(log):  # fewer characters of it would not wait for these
+            say(log, *told[:begins])
+        say(log, *told[begins:])
         log.append(Kind.RECEIVED, RealtimeModelTranscriptDeltaEvent("item_9", KEY[:9], "resp_9"), type="x")
+        clock.step = HOLD_SECONDS / 2
         await recorder.flush()  # waits for what waits
         assert (await only(path)).entries[-1].type == "x"
     stored = await only(path)

@@ -20,7 +20,7 @@ from realtape.schema.log import SealKey, fetch_sessions, locate, open_blocking, 
 from realtape.schema.log.stores import open_for_changes
 from realtape.session import verified_batches
 from support.forging import reseal
-from support.stored import begin, intact, mark, only
+from support.stored import at_once, begin, intact, mark, only
 from support.stores import sql
 
 pytestmark = pytest.mark.real_time
@@ -42,8 +42,9 @@ async def record(path: Path) -> None:
     async with Recorder(path, seal_key="k" * 32) as recorder:
         log = begin(recorder)
         for count in COMMITS:
-            log.append(Kind.MARKER, {"bytes": bytes([count]) * 5})
-            mark(log, *range(count - 1))
+            with at_once(log):
+                log.append(Kind.MARKER, {"bytes": bytes([count]) * 5})
+                mark(log, *range(count - 1))
             await recorder.flush()
 
 

@@ -189,6 +189,13 @@ def numbers(stored: Stored) -> list[int]:
 
 
 @contextmanager
+def at_once(log: SessionLog) -> Generator[None]:
+    """What is appended in here goes into one commit: the writer, who comes when it likes, waits outside."""
+    with log._lock:  # pyright: ignore[reportPrivateUsage]
+        yield
+
+
+@contextmanager
 def locked(path: Path) -> Generator[None]:
     """Another connection holds the database."""
     connection = sqlite3.connect(path, isolation_level=None)
