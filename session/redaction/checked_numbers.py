@@ -53,13 +53,16 @@ def find_ibans(text: str) -> Iterator[tuple[int, int]]:
     """Where numbers of bank accounts stand: (start, end)."""
     if not _PLAUSIBLE.search(text):
         return
-    for found in _IBAN.finditer(text):
+    at = 0
+    while found := _IBAN.search(text, at):
+        at = found.start() + 1  # what looks like the beginning of one may reach into another
         # A word behind it may look like a group of it: the longest that is one counts.
         for end in range(found.end(), found.start() + 14, -1):
             whole = text[end - 1].isalnum() and (end == len(text) or not text[end].isalnum())
             number = _SIGNS.sub("", found[0][: end - found.start()])
             if whole and _is_valid("iban")(number):
                 yield found.start(), end
+                at = end
                 break
 
 
