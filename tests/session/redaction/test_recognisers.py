@@ -389,7 +389,13 @@ IBANS = ["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "fr14-2004-101
 
 @pytest.mark.parametrize("iban", IBANS)
 def test_an_account_is_known_by_its_check_digits(iban: str) -> None:
-    for text in (iban, f"Pay to {iban} today", f"({iban}), please", f"IBAN: {iban}.", f"of AB-1234 the {iban}"):
+    for text in (
+        iban,
+        f"Pay to {iban} today",
+        f"({iban}), please",
+        f"IBAN: {iban}.",
+        f"of AB-1234 the {iban}",
+    ):
         assert ("iban", iban) in found(text)
     changed = iban[:-1] + ("7" if iban[-1] != "7" else "8")
     assert "iban" not in dict(found(changed))
