@@ -94,7 +94,7 @@ class Recorder:
 
     Once it has begun a session it lives until it is closed, or the process ends: then it writes what
     it holds. After `os.fork` the sessions stay the parent's, and the child's own are recorded into the same
-    store. Connections are closed before the fork, and opened again on both sides; where a commit is not over
+    store. Files are closed before the fork, and opened again on both sides; where a commit is not over
     within FORK_SECONDS, or somebody else in the process has the file open, SQLite would not survive that, and
     the child records into a file of its own, `STORE-<pid>`.
 
@@ -377,8 +377,8 @@ class Recorder:
         return dict(self._package_versions)
 
     def hold_still(self, seconds: float) -> threading.Lock | None:
-        """Before a fork: wait until nobody is in the database, and close it; the lock to release after the
-        fork. None where that takes longer."""
+        """Before a fork: wait until nobody is in the database, and close a file; the lock to release after
+        the fork. None where that takes longer."""
         store = self._writer.store
         if not store.lock.acquire(timeout=seconds):
             return None

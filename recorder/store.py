@@ -28,7 +28,7 @@ from sqlalchemy.exc import (
 )
 
 from ..schema.entries import Status
-from ..schema.errors import StoreBusyError, StoreError
+from ..schema.errors import NotAStoreError, StoreBusyError, StoreError
 from ..schema.log import (
     Address,
     Lock,
@@ -47,6 +47,7 @@ from ..schema.log import (
     open_for_writing,
     put_seal,
     settle,
+    store_error,
     store_errors,
     was_removed,
 )
@@ -116,6 +117,7 @@ class Store:
         self.refused: StoreError | None = None
         self._engine: Engine | None = None
         self._files: dict[str, tuple[int, int]] = {}  # what we have open: the file, and what lies beside it
+        self._server: Any = None  # the driver's connection, where it is no file
         self._opening = 0
         self._lock = Lock()
         self._unlocked = False
@@ -135,20 +137,14 @@ class Store:
         Raises:
             StoreError: nothing was written, as far as we know; try the same again.
         """
+        was_open = self._engine is not None
         try:
-            with self.lock, store_errors(self.address):
-                engine = self._opened()
-                try:
-                    self._commit(engine, batches)
-                except _REFUSED:
-                    return self._commit_each(engine, batches)
-                return []
-        except StoreError as error:
-            self._doubted.update(batch.log for batch in batches)
-            if not isinstance(error, StoreBusyError):
-                with self.lock, suppress(OSError):  # the next attempt comes to that again
-                    self._release()
-            raise
+            return self._try_commit(batches)
+        except NotAStoreError:
+            if not was_open:
+                raise
+            # Its tables were dropped: opened again it has new ones, or it is said what is there instead.
+            return self._try_commit(batches)
 
     def open(self) -> None:
         """Open the store, or make it.
@@ -167,14 +163,15 @@ class Store:
             now: monotonic seconds.
         """
         with self.lock:
-            if self._moved:
+            if self._moved or self._cut_off:
                 with suppress(OSError):  # the next commit comes to that again
-                    self._let_go()
+                    self._release()
             elif self._engine is None:
-                # Closed by a fork. Whether it is the same file nobody knows: its number may be used again.
+                # Closed by a fork, or broken. Whether it is the same file nobody knows: its number may be
+                # used again.
                 if self.address.path is not None and _file_at(self.address.path) is None:
                     self._lock.close()
-                elif self._lock.holds_any:
+                elif any(self._goes_on(log) for log in list(self._chains)):  # at rest, it is still ours
                     with suppress(StoreError), store_errors(self.address):
                         self._opened()
             elif self._upkeep is not None and self._upkeep.is_due(now, idle=idle):
@@ -199,7 +196,12 @@ class Store:
             self._lock.close()
 
     def hold_still(self) -> None:
-        """Before a fork, under our lock: no connection may be open across it."""
+        """Before a fork, under our lock: no connection to a file may be open across it. One to a server
+        stays open, for the locks end with it by which others see that our sessions go on."""
+        if self._server is not None:
+            if self._upkeep is not None:
+                self._upkeep.stop()
+            return
         if self._engine is not None:
             with suppress(DBAPIError):
                 self._leave_unmerged(self._engine)
@@ -211,15 +213,43 @@ class Store:
         before may not be closed here either, not even by the end of the interpreter: it may be in the middle
         of a transaction."""
         self._lock.abandon()
+        if self._server is not None and not self._server.closed:
+            # Our copy of its socket would keep the parent's locks when that is dead. The number stays taken:
+            # whatever is still written to the connection goes nowhere.
+            nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            os.dup2(nowhere, self._server.fileno(), inheritable=False)
+            os.close(nowhere)
         if self._engine is not None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._engine))
 
     # --- helpers ------------------------------------------------------------------------------------
 
+    def _try_commit(self, batches: Sequence[Batch]) -> list[tuple[Batch, StoreError]]:
+        try:
+            with self.lock, store_errors(self.address):
+                engine = self._opened()
+                try:
+                    self._commit(engine, batches)
+                except _REFUSED as error:
+                    if isinstance(error, DBAPIError) and self._is_of_the_store(error):
+                        raise
+                    return self._commit_each(engine, batches)
+                return []
+        except StoreError as error:
+            self._doubted.update(batch.log for batch in batches)
+            if not isinstance(error, StoreBusyError):
+                with self.lock, suppress(OSError):  # the next attempt comes to that again
+                    self._release()
+            raise
+
+    def _is_of_the_store(self, error: DBAPIError) -> bool:
+        """Whether it is not about a row: the tables are not there."""
+        return isinstance(store_error(self.address, error.orig or error), NotAStoreError)
+
     def _commit_each(self, engine: Engine, batches: Sequence[Batch]) -> list[tuple[Batch, StoreError]]:
         failed: list[tuple[Batch, StoreError]] = []
         self._doubted.update(batch.log for batch in batches)
-        for batch in batches:
+        for number, batch in enumerate(batches):
             try:
                 with store_errors(self.address):
                     try:
@@ -227,10 +257,15 @@ class Store:
                     except _REFUSED:
                         self._sift(engine, batch)
                         self._commit(engine, [batch])
-            except StoreBusyError:
-                raise  # it is not this one's
             except StoreError as error:
-                self._doubted.add(batch.log)
+                busy = isinstance(error, StoreBusyError)
+                if busy or isinstance(error, NotAStoreError) or self._cut_off:
+                    # It is not this one's; what came before it is written.
+                    failed += [(one, error) for one in batches[number:]]
+                    if not busy:
+                        with suppress(OSError):  # the next attempt comes to that again
+                            self._release()
+                    break
                 failed.append((batch, error))
         return failed
 
@@ -422,18 +457,22 @@ class Store:
             logger.error("%s: refused %d entries; gaps stand in their places", self.address, refused)
 
     def _opened(self) -> Engine:
-        if self._moved:
-            self._let_go()
+        if self._moved or self._cut_off:
+            self._release()
         if self._engine is None:
             engine = open_for_writing(self.address, durable=self.durability == "full")
             try:
                 self._opening += 1
                 with engine.begin() as connection:
+                    if self.address.url is not None:
+                        self._server = connection.connection.driver_connection
                     self._regain(connection)
                     mark_interrupted(connection)
                     self._sealing = self._seal_key is not None and can_seal(connection)
             except BaseException:
                 engine.dispose()
+                self._server = None
+                self._lock.lost()
                 raise
             self._engine = engine
             self._files = _files_of(self.address)
@@ -444,14 +483,16 @@ class Store:
     def _regain(self, connection: Connection) -> None:
         """Sessions that go on in what we have opened again are ours from the beginning, though they rest."""
         for log, chain in list(self._chains.items()):
-            going_on = log.status is Status.RECORDING and log not in self._given_up
-            place = find_session(connection, log.header.id) if going_on else None
+            place = find_session(connection, log.header.id) if self._goes_on(log) else None
             if place is not None:
                 self._hold(connection, log, place[0], begun=False)
                 if place[1] == chain.digest:
                     self._chains[log] = replace(chain, key=place[0], opening=self._opening)
             else:
                 self._lock.release(connection, log)
+
+    def _goes_on(self, log: SessionLog) -> bool:
+        return log.status is Status.RECORDING and log not in self._given_up
 
     def _let_go(self) -> None:
         """What we have open no longer lies at the path: what comes goes into what lies there now."""
@@ -519,6 +560,11 @@ class Store:
         path = self.address.path
         return self._engine is not None and path is not None and _file_at(path) != self._files.get("")
 
+    @property
+    def _cut_off(self) -> bool:
+        """Whether the connection to the server broke, and with it our locks. Its pool would make another."""
+        return self._server is not None and self._server.closed
+
     def _release(self) -> None:
         if self._moved:
             self._let_go()
@@ -527,6 +573,7 @@ class Store:
 
     def _dispose(self) -> None:
         engine, self._engine = self._engine, None
+        self._server = None
         if self._upkeep is not None:
             self._upkeep.stop()
         if engine is not None:

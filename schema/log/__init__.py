@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .derived_tables import DERIVED_TABLES, derived_heads, make_derived_tables, put_derived
     from .digest_chain import DigestChain
     from .digests import appended_digest, entry_digest, header_digest
-    from .driver_errors import store_errors
+    from .driver_errors import store_error, store_errors
     from .learned_text import fetch_origins, put_origins
     from .liveness import Lock, mark_interrupted
     from .pages import Pages, RecordPlace
@@ -133,6 +133,7 @@ __all__ = [
     "settle",
     "shares",
     "shorten",
+    "store_error",
     "store_errors",
     "unpin",
     "used_bytes",

@@ -2,8 +2,8 @@
 
 Beside an SQLite file it is a lock on a byte of another file, the one whose number is the session's key: that
 holds across containers, whose processes have numbers and host names of their own. On a server it is an
-advisory lock of the connection. Which sessions are under it, the table `locks` says; of others, which are of
-older releases, host and process are asked.
+advisory lock of the connection, on table and key. Which sessions are under it, the table `locks` says;
+of others, which are of older releases, host and process are asked.
 """
 
 from __future__ import annotations
@@ -49,12 +49,7 @@ class Lock:
     def __init__(self) -> None:
         self._file: int | None = None
         self._path = ""
-        self._held: dict[object, int] = {}
-
-    @property
-    def holds_any(self) -> bool:
-        """Whether a session is held."""
-        return bool(self._held)
+        self._held: dict[object, tuple[int, int]] = {}  # the store, which a file need not tell, and the key
 
     def hold(self, connection: Connection, owner: object, key: int, *, begun: bool) -> None:
         """Hold a session's lock from now on, in the transaction in which it is added or found.
@@ -66,25 +61,28 @@ class Lock:
         Raises:
             OSError: the file cannot be made; the session is judged by host and process, as of old.
         """
-        if self._held.get(owner, key) != key:
+        on_server = connection.dialect.name == "postgresql"
+        place = (_store_of(connection) if on_server else 0, key)
+        if self._held.get(owner, place) != place:
             self.release(connection, owner)
-        if connection.dialect.name == "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_lock({_ADVISORY}, {key})"))
+        if on_server:
+            if owner not in self._held:  # the server counts how often
+                connection.execute(text("SELECT pg_advisory_lock_shared({}, {})".format(*place)))
         elif not self._hold_byte(_path_of(connection), key):
             return
-        self._held[owner] = key
+        self._held[owner] = place
         if begun and has_addition(connection, LOCKS):
             connection.execute(insert(_locks).values(session=key))
 
     def release(self, connection: Connection, owner: object) -> None:
         """Let go of a session that has ended, or moved."""
-        key = self._held.pop(owner, None)
-        if key is None:
+        place = self._held.pop(owner, None)
+        if place is None:
             return
         if connection.dialect.name == "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_unlock({_ADVISORY}, {key})"))
+            connection.execute(text("SELECT pg_advisory_unlock_shared({}, {})".format(*place)))
         elif self._file is not None:
-            _ask(self._file, _SET, fcntl.F_UNLCK, key)
+            _ask(self._file, _SET, fcntl.F_UNLCK, place[1])
 
     def close(self) -> None:
         """Let go of all, and remove the file if nobody else uses it."""
@@ -131,7 +129,7 @@ class Lock:
             if _same_file(self._file, path):
                 break
             os.close(self._file)  # whoever was the last to use it has just removed it
-        for key in self._held.values():
+        for _, key in self._held.values():
             _ask(self._file, _SET, fcntl.F_RDLCK, key)
 
 
@@ -186,10 +184,10 @@ def _held(connection: Connection, keys: list[int]) -> set[int]:
     if connection.dialect.name == "postgresql":
         held = text(
             "SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted "
-            f"AND classid = {_ADVISORY} "
+            "AND classid = CAST(CAST(:store AS int) AS oid) "
             "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
-        return set(connection.execute(held).scalars())
+        return set(connection.execute(held, {"store": _store_of(connection)}).scalars())
     path = _path_of(connection)
     if _ASK is None or not path:
         return set(keys)
@@ -203,6 +201,12 @@ def _held(connection: Connection, keys: list[int]) -> set[int]:
         return {key for key in keys if _ask(file, _ASK, fcntl.F_WRLCK, key) != fcntl.F_UNLCK}
     finally:
         os.close(file)
+
+
+def _store_of(connection: Connection) -> int:
+    """Which store of a server's database: another schema's, or one that was dropped, has the same keys."""
+    tables = text(f"SELECT CAST(CAST('{SESSIONS.name}' AS regclass) AS int) # {_ADVISORY}")
+    return int(connection.execute(tables).scalar_one())
 
 
 def _path_of(connection: Connection) -> str:

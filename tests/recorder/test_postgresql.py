@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import uuid
 from collections.abc import Generator
@@ -13,12 +14,14 @@ from realtape.recorder import Recorder
 from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.schema import RealtimeModel, RealtimeModelAudioEvent, RealtimeModelTurnEndedEvent
 from realtape.schema.entries import Kind, Status
-from realtape.schema.errors import CorruptRecordError, StoreWriteError
+from realtape.schema.errors import CorruptRecordError, StoreBusyError, StoreWriteError
 from realtape.schema.log import SealKey, fetch_sessions, locate, open_blocking
 from realtape.session import Recording, Retention, erase, verified_batches
 from sqlalchemy import create_engine, text
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from support.driven import DrivenRecorder
+from support.forked import in_child
 from support.models import EchoModel, Ignoring
 from support.postgresql import server
 from support.scripted import Listening, Scripted, ScriptedModel
@@ -325,6 +328,160 @@ async def test_sessions_go_on_in_a_database_that_was_made_again(store: str, way:
     }
     assert [gap["lost"] for gap in found["idle"].payloads(Kind.GAP)] == [3]
     assert [gap["lost"] for gap in found["busy"].payloads(Kind.GAP)] == [2]
+
+
+async def test_tables_that_were_dropped_are_made_again(store: str):
+    """By whoever commits next, at once; be it the last commit."""
+    async with Recorder(store) as recorder:
+        busy, idle = begin(recorder, "busy"), begin(recorder, "idle")
+        mark(busy, 0, 1)
+        mark(idle, 0)
+        await recorder.flush()
+        execute(store, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+        mark(begin(recorder, "new"), 7)
+        mark(busy, 2)
+        await recorder.flush()
+        execute(store, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+        mark(busy, 3)
+    found = {stored.label: stored for stored in await intact(store)}
+    assert {name: numbers(stored) for name, stored in found.items()} == {"busy": [3], "idle": [], "new": []}
+    assert {stored.status for stored in found.values()} == {Status.CLOSED}
+    lost = {name: [gap["lost"] for gap in stored.payloads(Kind.GAP)] for name, stored in found.items()}
+    assert lost == {"busy": [3], "idle": [1], "new": [1]}
+
+
+async def test_what_is_in_the_place_of_its_tables_is_left_alone(store: str):
+    recorder = Recorder(store)
+    log = begin(recorder)
+    mark(log, 0)
+    await recorder.flush()
+    execute(
+        store,
+        "DROP SCHEMA public CASCADE",
+        "CREATE SCHEMA public",
+        "CREATE TABLE precious (data text)",
+    )
+    mark(log, 1)
+    with pytest.raises(StoreWriteError, match="a database of something else"):
+        await recorder.flush()
+    with pytest.raises(StoreWriteError):
+        await recorder.close()
+    assert execute(store, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
+
+
+def statuses(store: str) -> dict[str, Status]:
+    with open_blocking(locate(store)) as connection:
+        return {one.header.labels["name"]: one.status for one in fetch_sessions(connection)}
+
+
+def test_a_lock_is_of_one_store(store: str):
+    """Others have the same keys: in another schema, and in tables that were dropped."""
+    execute(store, "CREATE SCHEMA other")
+    stores = [store, f"{store}?options=-csearch_path%3Dother"]
+    recorders = [DrivenRecorder(one) for one in stores]
+    for recorder in recorders:
+        mark(recorder.begin({"name": "a"}), 0)
+        recorder.write()
+    recorders[0].die()
+    assert [statuses(one)["a"] for one in stores] == [Status.INTERRUPTED, Status.RECORDING]
+    execute(store, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    recorders[0] = DrivenRecorder(store)
+    mark(recorders[0].begin({"name": "b"}), 0)
+    recorders[0].write()
+    execute(store, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    dying = DrivenRecorder(store)
+    mark(dying.begin({"name": "c"}), 0)
+    dying.write()
+    dying.die()
+    assert statuses(store) == {"c": Status.INTERRUPTED}
+    for recorder in recorders:
+        recorder.close_blocking()
+
+
+def test_what_was_written_before_another_session_was_locked_is_written_once(store: str):
+    """Each by itself, because one has an entry that is refused; and the last finds its row locked."""
+    recorder = DrivenRecorder(store)
+    logs = [recorder.begin({"name": name}) for name in "abc"]
+    for log in logs:
+        mark(log, 0)
+    recorder.write()
+    execute(store, "ALTER TABLE entries ADD CHECK (payload NOT LIKE '%poison%')")
+    for log in logs:
+        mark(log, 1)
+    logs[1].append(Kind.MARKER, {"text": "poison"})
+    engine = create_engine(store.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(text("SELECT 1 FROM sessions WHERE labels LIKE '%\"c\"%' FOR UPDATE"))
+        with pytest.raises(StoreBusyError):
+            recorder.write()
+    engine.dispose()
+    recorder.close_blocking()
+    found = asyncio.run(intact(store))
+    assert {stored.label: numbers(stored) for stored in found} == {"a": [0, 1], "b": [0, 1], "c": [0, 1]}
+    assert [len(stored.of_kind(Kind.GAP)) for stored in found] == [0, 1, 0]
+
+
+def test_a_fork_leaves_the_parents_sessions_alive(store: str):
+    """At every moment; and a child that outlives its parent does not hold the locks."""
+    recorder = DrivenRecorder(store)
+    mark(log := recorder.begin({"name": "resting"}), 0)
+    recorder.write()
+
+    def meddle() -> bool:
+        erased = erase(locate(store), {"name": "resting"})
+        assert not erased.removed
+        recorder.write()
+        mark(recorder.begin({"name": "child"}), 1)
+        recorder.write()
+        return statuses(store) == {"resting": Status.RECORDING, "child": Status.RECORDING}
+
+    assert in_child(meddle)
+    assert statuses(store) == {"resting": Status.RECORDING, "child": Status.INTERRUPTED}
+    ready, end = os.pipe()
+    living = os.fork()
+    if living == 0:
+        os.close(end)
+        os.read(ready, 1)
+        os._exit(0)
+    os.close(ready)
+    mark(log, 1)
+    recorder.write()
+    recorder.die()
+    assert set(statuses(store).values()) == {Status.INTERRUPTED}
+    os.close(end)
+    os.waitpid(living, 0)
+    assert {one.label: numbers(one) for one in asyncio.run(intact(store))} == {
+        **{"resting": [0, 1], "child": [1]}
+    }
+
+
+def breaks(connection: Connection) -> None:
+    """The server ends the connection."""
+    pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    connection.execute(text(f"SELECT pg_terminate_backend({pid})"))
+
+
+def test_a_session_at_rest_is_ours_again_when_the_connection_is(store: str, monkeypatch: pytest.MonkeyPatch):
+    """Whoever finds that it broke, be it the upkeep; and though making another fails in the middle."""
+    recorder = DrivenRecorder(store, retention=Retention(older_than_s=3_600))
+    mark(recorder.begin({"name": "resting"}), 0)
+    recorder.write()
+    recorder.tend()
+    execute(
+        store,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    )
+    assert statuses(store) == {"resting": Status.INTERRUPTED}
+    for _ in range(2):  # finds it, and lets go of it
+        recorder.tend()
+    with monkeypatch.context() as patched:
+        patched.setattr("realtape.recorder.store.mark_interrupted", breaks)
+        recorder.tend()
+    assert statuses(store) == {"resting": Status.INTERRUPTED}
+    recorder.tend()
+    assert statuses(store) == {"resting": Status.RECORDING}
+    recorder.close_blocking()
 
 
 async def test_sessions_are_pruned_there_as_well(store: str):

@@ -7,8 +7,6 @@ import os
 import shutil
 import sqlite3
 import tempfile
-import traceback
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +21,7 @@ from realtape.schema.log import StoreLocation, fetch_sessions, locate, open_for_
 from realtape.session import erase
 from sqlalchemy import create_engine, text
 from support.driven import DrivenRecorder
+from support.forked import in_child
 from support.postgresql import server
 from support.stored import Stored, beside, intact
 
@@ -311,22 +310,6 @@ class ServerMachine(Machine):
 
     def restore(self) -> None:
         """Nor to put back."""
-
-
-def in_child(do: Callable[[], bool]) -> bool:
-    """What it answers in a forked process, which ends without ceremony."""
-    pid = os.fork()
-    if pid == 0:
-        code = 2
-        try:
-            code = 0 if do() else 1
-        except BaseException:  # noqa: BLE001 - told, and by the code, too
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    assert code in (0, 1)
-    return code == 0
 
 
 def rows_of(stored: Stored) -> Rows:
