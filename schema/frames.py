@@ -20,7 +20,17 @@ MIN_CUT_CHARS = 24
 
 _BEFORE_BASE64 = re.compile(r'"(?:delta|audio|data|payload)"\s*:\s*"(?=[A-Za-z0-9+/]{24})')
 """Keys under which the realtime protocols carry audio: OpenAI's, Gemini's `inlineData.data`, and those of
-telephone companies. (A text under `delta` that looks like base64 is cut, too, and comes back.)"""
+telephone companies. (A text that looks like base64 is cut, too, and comes back.)"""
+
+_TYPE = re.compile(r'"type"\s*:\s*"([^"\\]*)"')
+
+
+def is_text_delta(type: object) -> bool:
+    """Whether an event of this type has a piece of a text under `delta`, which stays one, whatever it looks
+    like: of a secret in it the pieces are put together."""
+    if not isinstance(type, str) or type.__class__ is not str:
+        return False
+    return type.endswith(".delta") and not type.endswith("audio.delta")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,8 @@ def cut(text: str) -> list[str | Base64]:
         end = text.find('"', begin)
         if begin < done or end - begin < MIN_CUT_CHARS or (end - begin) % 4:
             continue
+        if text.startswith('"delta"', found.start()) and _of_text_delta(text, begin, end):
+            continue
         base64 = text[begin:end]
         try:
             data = pybase64.b64decode(base64, validate=True)
@@ -88,6 +100,12 @@ def cut(text: str) -> list[str | Base64]:
             done = end
     pieces.append(text[done:])
     return pieces
+
+
+def _of_text_delta(text: str, begin: int, end: int) -> bool:
+    """Whether what stands around a piece says so."""
+    around = *_TYPE.finditer(text, 0, begin), *_TYPE.finditer(text, end)
+    return any(is_text_delta(found[1]) for found in around)
 
 
 def frame_state(frame: Frame) -> dict[str, Any]:

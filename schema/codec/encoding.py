@@ -19,7 +19,7 @@ import pybase64
 from pydantic import BaseModel
 
 from ..errors import EncodingError
-from ..frames import Base64
+from ..frames import Base64, is_text_delta
 from .described import Described, RecordedError
 from .inspection import (
     dict_get,
@@ -190,7 +190,7 @@ class Encoding:
             size += len(key)
             if type(item) is not str:
                 tree[key] = visit(item)
-            elif key in BASE64_KEYS:
+            elif key in BASE64_KEYS and not _stays_text(key, dict_get(value, "type")):
                 tree[key] = self.base64(item)
             else:
                 size += len(item)
@@ -338,7 +338,9 @@ class Encoding:
                 return None
         for key in BASE64_KEYS:
             text: Any = values.get(key)
-            if text.__class__ is str and len(text) >= MIN_BASE64_LENGTH:
+            if text.__class__ is not str or _stays_text(key, values.get("type")):
+                continue
+            if len(text) >= MIN_BASE64_LENGTH:
                 audio = self.base64(text)
                 if audio is not text:
                     values = {**values, key: audio}
@@ -353,6 +355,7 @@ class Encoding:
                 item = state[name]
                 recorded.add(name)
                 base64 = name in BASE64_KEYS and type(item) is str
+                base64 = base64 and not _stays_text(name, state.get("type"))
                 tree[name] = self.base64(item) if base64 else self.tree(item)
         extra = value.__pydantic_extra__ or {}
         recorded.update(extra)
@@ -444,6 +447,10 @@ class Encoding:
         word = self._vocabulary.word_for(type(error))
         # What `to_state` leaves out may be private.
         return text_of(error) if word is None or word.to_state is None else ""
+
+
+def _stays_text(key: str, type: object) -> bool:
+    return key == "delta" and is_text_delta(type)
 
 
 def base64_bytes(text: str) -> bytes | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from ..frames import is_text_delta
 from .encoding import BASE64_KEYS, INT64, MIN_BASE64_LENGTH, base64_bytes
 from .json_text import to_json
 from .references import Reference
@@ -33,6 +34,7 @@ class FlatShape(NamedTuple):
         after: and behind the last one.
         base64: where base64 may stand, if anywhere.
         delta: where the piece of a text stands, or None.
+        type: where its type stands that may say that it is one, or None.
         others: takes the values that tell which text that is.
     """
 
@@ -40,6 +42,7 @@ class FlatShape(NamedTuple):
     after: str
     base64: int | None
     delta: int | None
+    type: int | None
     others: Callable[[Any], Hashable]
 
 
@@ -88,13 +91,15 @@ class FlatPayloads:
             cls: Any = value.__class__
             if cls is str:
                 text = quoted.get(value)
+                if len(parts) == shape.base64 and len(value) >= MIN_BASE64_LENGTH:
+                    is_text = text_at == shape.base64 and shape.type is not None
+                    is_text = is_text and is_text_delta(data[shape.type or 0])
+                    audio = None if is_text else base64_bytes(value)
+                    if audio is not None:
+                        text_at = None
+                        parts.append(f'{before}{{"$":"base64","at":[{_at(self._put(audio))}]}}')
+                        continue
                 if text is None:
-                    if len(parts) == shape.base64 and len(value) >= MIN_BASE64_LENGTH:
-                        audio = base64_bytes(value)
-                        if audio is not None:
-                            text_at = None
-                            parts.append(f'{before}{{"$":"base64","at":[{_at(self._put(audio))}]}}')
-                            continue
                     text = self._secrets.quoted(value)
                     if text is None:
                         return None
@@ -146,11 +151,16 @@ def _shape(word: Word, nested: tuple[str, ...] | None) -> FlatShape | None:
     after = "}}" if nested is not None and len(nested) == len(names) else "}"
     audio = [number for number, name in enumerate(nested or ()) if name in BASE64_KEYS]
     delta = [number for number, name in enumerate(names) if name == "delta"]
+    type = [number for number, name in enumerate(nested or ()) if name == "type"]
     others = [number for number, name in enumerate(names) if name not in VARYING]
     if len(audio) > 1 or len(delta) > 1 or not others:
         return None
-    at: list[int | None] = [None]
-    return FlatShape(tuple(before), after, (*audio, *at)[0], (*delta, *at)[0], itemgetter(*others))
+    places = _first(audio), _first(delta), _first(type)
+    return FlatShape(tuple(before), after, *places, itemgetter(*others))
+
+
+def _first(places: list[int]) -> int | None:
+    return places[0] if places else None
 
 
 def _at(reference: Reference) -> str:

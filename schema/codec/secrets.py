@@ -36,6 +36,10 @@ MAX_TEXT_BYTES = 1 << 20
 _OF_TOOL = re.compile(r"function_?(?:call|response)|mcp_call|tool_?(?:call|response)", re.IGNORECASE)
 """In frames of which a tool gets arguments, or that hold its output."""
 
+MAX_TOKEN_BYTES = 384
+"""What is longer, and passes for base64, is sound: no token has more than 512 characters without a dot."""
+
+_LIKE_BASE64 = re.compile(r"[A-Za-z0-9+/]+")
 _SILENCE = b"\0\0\0\0"
 _changes = itertools.count(1)
 
@@ -52,6 +56,7 @@ class KnownTexts:
     Attributes:
         stamp: the state of those who know them.
         forms: the shortest first.
+        in_base64: those that a text may hold which passes for base64.
         quoted: texts that hold nothing of it, as JSON.
     """
 
@@ -61,6 +66,7 @@ class KnownTexts:
         self.forms = sorted({form for text in known for form in forms_of(text)}, key=len)
         self.shortest = min([MIN_CREDENTIAL_LENGTH, *map(len, self.forms[:1])])
         self.bytes = [form for text in known for form in _in_bytes(text)]
+        self.in_base64 = [form for form in self.forms if _LIKE_BASE64.fullmatch(form)]
         self.clean_bytes = b""
         self.clean: set[str] = set()
         self.clean_keys: set[str] = set()
@@ -267,6 +273,10 @@ class Secrets:
         for secret in known.bytes:
             if secret in data:
                 data = data.replace(secret, b"*" * len(secret))
+        if len(data) <= MAX_TOKEN_BYTES and known.in_base64:
+            token = pybase64.b64encode_as_string(data)  # a text that was taken for base64
+            if any(form in token for form in known.in_base64):
+                data = b"*" * len(data)
         if data is given:
             known.clean_bytes = data
         return data

@@ -213,6 +213,54 @@ def say(log: SessionLog, *deltas: str) -> None:
         log.append(Kind.RECEIVED, event, type=event.type)
 
 
+TOKENS = ("9f86d081884c7d659a2feaa0c55ad015", "Zm9vYmFyYmF6cXV4cXV1eGNvcmdl")
+"""Which pass for base64, and so do their pieces."""
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("told", [("{}",), ("abcd{}",), ("{0:.24}", "{1}")])
+async def test_nor_where_it_passes_for_base64(tmp_path: Path, token: str, told: tuple[str, ...]) -> None:
+    path = tmp_path / "log.db"
+    deltas = [form.format(token, token[24:]) for form in told]
+    async with Recorder(path) as recorder:
+        recorder.secrets.add([token])
+        log = begin(recorder)
+        with at_once(log):
+            say(log, *deltas)
+            for number, delta in enumerate(deltas):
+                data = {"type": "response.output_text.delta", "event_id": f"event_{number}", "delta": delta}
+                log.append(Kind.FRAME_IN, Frame(json.dumps(data)), type="response.output_text.delta")
+    stored = await only(path)
+    read: dict[str, list[str]] = {}
+    for entry in stored.entries:
+        value: Any = CODEC.decode(entry.payload, stored.bytes_at).value
+        data = json.loads(value.data) if entry.kind == Kind.FRAME_IN else getattr(value, "data", None)
+        read.setdefault(f"{entry.kind} {entry.type}", []).append(data["delta"] if data else value.delta)
+    wanted = "".join(deltas).replace(token, REDACTED)
+    assert ["".join(texts) for texts in read.values()] == [wanted] * 3
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("key", ["delta", "audio", "data", "payload"])
+async def test_nor_is_it_where_sound_may_be(tmp_path: Path, token: str, key: str) -> None:
+    """Of what passes for sound as many bytes are left, and none of it."""
+    path = tmp_path / "log.db"
+    async with Recorder(path) as recorder:
+        recorder.secrets.add([token])
+        log = begin(recorder)
+        message = {"type": "response.output_audio.delta", key: f"abcd{token}"}
+        log.append(Kind.RECEIVED, RealtimeModelRawServerEvent(data=message), type="raw_server_event")
+        log.append(Kind.FRAME_IN, Frame(json.dumps(message)), type="x")
+    stored = await only(path)
+    assert len(stored.entries) == 2
+    for entry in stored.entries:
+        assert entry.flags & Flag.REDACTED
+        value: Any = CODEC.decode(entry.payload, stored.bytes_at).value
+        assert token not in str(value.data)
+
+
 @pytest.mark.real_time
 async def test_in_the_log_there_is_none_raw_or_understood(tmp_path: Path) -> None:
     path = tmp_path / "log.db"

@@ -77,6 +77,21 @@ def test_what_would_not_come_back_is_not_cut(base64_text: str) -> None:
     assert cut(text) == [text]
 
 
+@pytest.mark.parametrize(
+    "type",
+    [
+        "response.output_text.delta",
+        "response.output_audio_transcript.delta",
+        "response.mcp_call_arguments.delta",
+    ],
+)
+def test_a_piece_of_a_text_stays_text_whatever_it_looks_like(type: str) -> None:
+    for message in ({"type": type, "delta": BASE64}, {"delta": BASE64, "type": type}):
+        assert cut(json.dumps(message)) == [json.dumps(message)]
+    for pieces in (cut(json.dumps({"type": type, "audio": BASE64})), cut(json.dumps({"delta": BASE64}))):
+        assert [piece.data for piece in pieces if isinstance(piece, Base64)] == [AUDIO]
+
+
 def test_the_payload_can_be_read_with_any_tool() -> None:
     segments = Segments()
     frame = Frame.of(json.dumps({"type": "x", "delta": BASE64}), suspended=False)

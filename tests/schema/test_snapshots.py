@@ -77,7 +77,10 @@ FLAT = st.dictionaries(
 
 
 @given(st.lists(FLAT, min_size=1, max_size=3))
+@example([{"type": "response.output_text.delta", "delta": "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="}])
+@example([{"delta": "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo=", "type": "response.output_text.delta"}])
 @example([{"type": "x", "delta": "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="}])
+@example([{"type": "a.text.delta", "delta": "QUJD" * 8}, {"type": "a.audio.delta", "delta": "QUJD" * 8}])
 @example([{"delta": "a" * 24, "audio": "b" * 24}, {"b": 1}, {}])
 def test_flat_payloads_are_those_that_are_encoded_with_care(told: list[dict[str, Any]]):
     secrets = Secrets()
@@ -118,7 +121,8 @@ def test_a_delta_says_which_text_it_is_a_piece_of():
     assert [first[1], again[1], other[1]] == ["a", "b", "c"]
     assert first[0] == again[0] != other[0]
     assert piece(text="a") is None
-    assert piece(delta="QUJD" * 8) is None  # audio
+    assert piece(delta="QUJD" * 8)[1] == "QUJD" * 8
+    assert piece(delta="QUJD" * 8, type="response.output_audio.delta") is None
 
 
 plain = st.recursive(
