@@ -13,12 +13,16 @@ from .terms.acts import Deliver
 Give = Callable[[Deliver], Coroutine[Any, Any, None]]
 """Gives an event to the listeners."""
 
+Turn = Callable[[], Coroutine[Any, Any, None]]
+"""Lets the round come in which the next one is to be given."""
+
 
 class DeliveryTask:
     """The live counterpart of a recorded task that delivered events: one after another.
 
     Args:
         give: called with each.
+        turn: awaited before one that has come while this ran.
         cancelled: called when this is cancelled while it has nothing to do: the loop is being shut down.
         context: in which it runs.
 
@@ -26,8 +30,11 @@ class DeliveryTask:
         current: what the listeners are handling.
     """
 
-    def __init__(self, give: Give, cancelled: Callable[[], None], context: contextvars.Context) -> None:
+    def __init__(
+        self, give: Give, turn: Turn, cancelled: Callable[[], None], context: contextvars.Context
+    ) -> None:
         self._give = give
+        self._turn = turn
         self._cancelled = cancelled
         self._inbox: deque[Deliver] = deque()
         self._wake = asyncio.Event()
@@ -53,19 +60,20 @@ class DeliveryTask:
         self._wake.set()
 
     async def _loop(self) -> None:
-        while True:
-            while self._inbox:
-                self.current = self._inbox.popleft()
-                await self._give(self.current)
-                self.current = None
-            if self._retired:
-                return
+        while self._inbox or not self._retired:
             try:
-                self._wake.clear()
-                await self._wake.wait()
+                if self._inbox:
+                    await self._turn()
+                else:
+                    self._wake.clear()
+                    await self._wake.wait()
             except asyncio.CancelledError:
                 self._cancelled()
                 raise
+            if self._inbox:
+                self.current = self._inbox.popleft()
+                await self._give(self.current)
+                self.current = None
 
 
 class DeliveryTasks:
@@ -73,11 +81,13 @@ class DeliveryTasks:
 
     Args:
         give: gives an event to the listeners.
+        turn: awaited before one that has come while its task ran.
         cancelled: called when one is cancelled that has nothing to do: the loop is being shut down.
     """
 
-    def __init__(self, give: Give, cancelled: Callable[[], None]) -> None:
+    def __init__(self, give: Give, turn: Turn, cancelled: Callable[[], None]) -> None:
         self._give = give
+        self._turn = turn
         self._cancelled = cancelled
         self._tasks: dict[int | None, DeliveryTask] = {}
 
@@ -93,7 +103,7 @@ class DeliveryTasks:
 
     def begin(self, task: int | None, context: contextvars.Context) -> DeliveryTask:
         """That of a recorded task; it begins in a copy of this context."""
-        begun = self._tasks[task] = DeliveryTask(self._give, self._cancelled, context.copy())
+        begun = self._tasks[task] = DeliveryTask(self._give, self._turn, self._cancelled, context.copy())
         return begun
 
     @property

@@ -14,8 +14,8 @@ from ..schema.errors import RealtapeError
 from ..session.recording import Recording
 from . import explain
 from .core.machine import ReplayCore
-from .delivery_tasks import DeliveryTasks
-from .loop.pacing import Pacer
+from .delivery_tasks import DeliveryTasks, Turn
+from .loop.pacing import NextRound, Pacer
 from .reader import Reader
 from .terms import acts
 from .terms.acts import Approach, Complete, Deliver, Until, Wait
@@ -59,17 +59,24 @@ class LiveCall:
     failure: BaseException | None = None
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def ended(self, give: Callable[[Deliver], Awaitable[object]]) -> Outcome:
-        """Wait for its end, and give what is to be given inside it; in the task that makes it."""
-        while self.outcome is None:
+    async def ended(self, give: Callable[[Deliver], Awaitable[object]], turn: Turn) -> Outcome:
+        """Wait for its end, and give what is to be given inside it; in the task that makes it.
+
+        Args:
+            turn: awaited before what has come while that task ran.
+        """
+        while True:
+            if self.inbox or self.outcome is not None:
+                await turn()
+            elif self.failure is None:
+                self.wake.clear()
+                await self.wake.wait()
+            if self.outcome is not None:
+                return self.outcome
             if self.failure is not None:
                 raise self.failure
             if self.inbox:
                 await give(self.inbox.popleft())
-            else:
-                self.wake.clear()
-                await self.wake.wait()
-        return self.outcome
 
     def deliver(self, act: Deliver) -> None:
         """Deliver this next, inside it."""
@@ -171,7 +178,7 @@ class Player:
             core.sparing, core.comes = True, recording.staged.comes
         self._reader = Reader(recording, core)
         self._calls = LiveCalls()
-        self._tasks = DeliveryTasks(self._give, self._shut_down)
+        self._tasks = DeliveryTasks(self._give, self._turn, self._shut_down)
         self._givings: list[Giving] = []
         self._cancelled: set[asyncio.Task[Any]] = set()  # by us, as recorded
         self._failure: BaseException | None = None
@@ -228,7 +235,7 @@ class Player:
         try:
             self.advance()
             self._calls.making = None
-            outcome = await live.ended(lambda act: self._give(act, in_call=True))
+            outcome = await live.ended(lambda act: self._give(act, in_call=True), self._turn)
         except asyncio.CancelledError:
             core.cancelled(recorded)
             self.pacer.progress()
@@ -392,7 +399,7 @@ class Player:
         if live is not None:
             self._acting = act
             self.pacer.wake(live.end, act.outcome)
-            self.pacer.soon(self._acted, act)
+            self._soon = self.pacer.soon(self._acted, act)
             self._returned = act.call is self._calls.making
 
     def _cancel(self, step: Step) -> None:
@@ -405,6 +412,23 @@ class Player:
         """Who was woken has run as far as he comes."""
         if self._acting is act:
             self._go_on()
+
+    async def _turn(self) -> None:
+        """Who runs already when something is for him: let the round come to which it belongs. What follows in
+        the recording comes after that, too."""
+        if not self.pacer.early():
+            return
+        acting, returned, self._returned = self._acting, self._returned, False
+        if self._soon is not None:
+            self._soon.cancel()
+
+        def queued() -> None:
+            if acting is not None:
+                self._soon = self.pacer.soon(self._acted, acting)
+
+        await NextRound(queued)
+        if self._acting is acting:
+            self._returned = returned
 
     def _told(self) -> None:
         """The application has done something."""

@@ -7,6 +7,7 @@ Two kinds of loop answer: one on virtual time (`virtual_pacer.py`), exactly; an 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -55,6 +56,11 @@ class Pacer(Protocol):
 
     def still(self) -> bool:
         """Whether the loop's thread does nothing but wait for other threads."""
+        ...
+
+    def early(self) -> bool:
+        """Whether the round is still to come to which what was reached belongs: whoever was woken for it runs
+        in that one, but who runs already must wait for it."""
         ...
 
     def approach(self, act: Approach) -> None:
@@ -122,6 +128,26 @@ class Pacer(Protocol):
     def stop(self) -> None:
         """Call back no more."""
         ...
+
+
+class NextRound(asyncio.Future[None]):
+    """Who awaits this goes on in the next round of an ordinary loop.
+
+    Args:
+        queued: called once he is in the loop's queue: what it calls soon comes right after him.
+    """
+
+    def __init__(self, queued: Callable[[], object]) -> None:
+        super().__init__()
+        self._queued = queued
+
+    def add_done_callback(
+        self, fn: Callable[[asyncio.Future[None]], object], /, *, context: contextvars.Context | None = None
+    ) -> None:
+        """His task does that, at the end of its step."""
+        super().add_done_callback(fn, context=context)
+        self.set_result(None)
+        self._queued()
 
 
 def not_driven(*_: object, **__: object) -> None:

@@ -42,6 +42,7 @@ class PlainPacer:
         self._began = loop.time()
         self._rounds = counted_rounds(loop)
         self._act: Approach | None = None
+        self._due: tuple[int, int] = (0, 0)
         self._target: tuple[int, int] = (0, 0)
         self._watching = False
         self._last = loop.time()
@@ -62,6 +63,10 @@ class PlainPacer:
         """Such a loop goes on while other threads run."""
         return False
 
+    def early(self) -> bool:
+        """Whether what was reached is due in a round that is still to come."""
+        return self._rounds.round() < self._due
+
     def approach(self, act: Approach) -> None:
         """Call back there."""
         if self._act is not None and self._act.seq == act.seq and self._act.until.at_ns == act.until.at_ns:
@@ -79,8 +84,9 @@ class PlainPacer:
             self._reach(act)
         else:
             burst, number = self._rounds.round()
+            self._due = (burst, number + rounds)
             # Whoever is woken there runs a round later.
-            self._target = (burst, number + rounds - (0 if act.patient else 1))
+            self._target = self._due if act.patient else (burst, number + rounds - 1)
             self._count(act)
 
     def begin(self, act: Approach) -> None:

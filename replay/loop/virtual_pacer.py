@@ -72,6 +72,10 @@ class VirtualPacer:
         """Whether the loop's thread does nothing but wait for other threads."""
         return self._loop.blocked
 
+    def early(self) -> bool:
+        """Whoever is woken runs in the same round."""
+        return False
+
     def approach(self, act: Approach) -> None:
         """Call back there."""
         before, seq, at_ns = self._act, act.seq, act.until.at_ns
