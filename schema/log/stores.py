@@ -21,6 +21,7 @@ from ..errors import NewerFormatError, NotAStoreError, StoreBusyError, StoreErro
 from .additions import impostors, make_additions
 from .addresses import Address
 from .driver_errors import SOMETHING_ELSE, damage_of, sqlite_code, store_error, store_errors
+from .leftovers import set_aside_leftovers
 from .memory_logs import make_in_memory
 from .reading_connections import ReadingConnection
 from .tables import APPLICATION_ID, METADATA, STORE, create_tables
@@ -65,6 +66,12 @@ def open_for_writing(address: Address, *, durable: bool = True) -> Engine:
             raise NotAStoreError(
                 str(address), "not an SQLite database", "name another file; it was left as it is"
             )
+        if fresh and address.path is not None:
+            try:
+                set_aside_leftovers(address.path)
+            except OSError as error:
+                advice = "move away what a removed store has left there: its -wal and its -shm"
+                raise StoreError(str(address), str(error), advice) from error
         uri = address.sqlite_uri("rwc")
         engine = create_engine(
             "sqlite://",

@@ -92,6 +92,28 @@ async def test_sessions_go_on_in_a_new_file(
     assert "6 entries went with the files" in caplog.text
 
 
+@pytest.mark.parametrize("take_away", [removed, the_file_alone_removed, emptied])
+async def test_who_comes_after_it_makes_a_store_of_his_own(path: Path, take_away: Callable[[Path], None]):
+    """Not one together with the `-wal` and the `-shm` of who still has the old file open."""
+    async with Recorder(path) as one, Recorder(path) as other:
+        old = begin(one, "old")
+        mark(old, 0)
+        await one.flush()
+        take_away(path)
+        new = begin(other, "new")
+        mark(new, 0)
+        await other.flush()
+        assert numbers((await by_label(path))["new"]) == [0]
+        mark(old, 1)
+        await one.flush()
+        for log, recorder in ((new, other), (old, one)):
+            mark(log, 2)
+            await recorder.flush()
+    found = await by_label(path)
+    assert numbers(found["new"]) == [0, 2]
+    assert numbers(found["old"]) == [1, 2]
+
+
 async def test_what_was_moved_away_has_all_that_it_was_given(path: Path):
     """`-wal` keeps its name when a file is moved: what lies in it is the moved file's."""
     async with Recorder(path) as recorder:
