@@ -25,7 +25,7 @@ from . import causes
 from .ctrl_c import may_be_ctrl_c
 from .gaps import OVERLOAD, Loss
 from .held_back import HeldBack
-from .payloads import PLACE_COLUMNS, EntryEncoder, Pending
+from .payloads import PLACE_COLUMNS, EntryEncoder, KeptEntries, Pending
 from .playback import NO_PLAYBACK, Playback, PlaybackColumns
 from .turns import give_way
 
@@ -86,7 +86,7 @@ class Batch:
     status: Status
     weight_bytes: int
     lost: int
-    entries: list[Pending] = field(default_factory=list[Pending])
+    entries: KeptEntries = field(default_factory=KeptEntries)
     segment: int = 0
     parts: list[bytes] = field(default_factory=list[bytes])
     ready: bool = False
@@ -120,7 +120,7 @@ class Batch:
                 give_way()
         del self.appended[: len(encoded)]
         hold = bool(self.appended) or (hold and self.status is Status.RECORDING)
-        self.entries = self.log.held.pass_on(encoded, hold=hold)
+        self.entries = KeptEntries(self.log.held.pass_on(encoded, hold=hold))
         self.ready = True
         self.segment, self.parts = encoder.segments.take()
 
@@ -128,7 +128,7 @@ class Batch:
         """What was encoded is in the database; returns what that gives back of the budget."""
         released = self.ready_bytes if self.appended else self.weight_bytes
         self.weight_bytes -= released
-        self.entries, self.parts, self.ready_bytes, self.ready = [], [], 0, False
+        self.entries, self.parts, self.ready_bytes, self.ready = KeptEntries(), [], 0, False
         return released
 
 
