@@ -1,16 +1,18 @@
 """Payloads of flat values: those that come by the thousand, deltas above all, written piece by piece.
 
 What a realtime model says is the same from one delta to the next but for a few texts. How its keys are
-written is found once for each shape, and each text that comes again is known, as it is written and to hold no
-secret. The payload is, character by character, what `to_json` writes of the tree that `Encoding` makes; of
-whatever is not plain, or may hold a secret, there is none here: that is encoded with care.
+written is found once for each shape, and what does not vary once for each text that is cut into deltas. Each
+text that comes again is known, as it is written and to hold no secret. The payload is, character by
+character, what `to_json` writes of the tree that `Encoding` makes; of whatever is not plain, or may hold a
+secret, there is none here: that is encoded with care.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..frames import is_text_delta
 from .encoding import BASE64_KEYS, INT64, MIN_BASE64_LENGTH, base64_bytes
@@ -21,12 +23,35 @@ from .vocabulary import Vocabulary, Word
 
 MAX_KEYS = 64
 MAX_SHAPES = 256
+MAX_PATTERNS = 4
+MAX_PATTERN_LENGTH = 4096
+"""So many patterns of so many characters are remembered of a shape: as many texts as come at once."""
 
 VARYING = ("delta", "event_id", "obfuscation")
 """What differs between the pieces of one text."""
 
 
-class FlatShape(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Pattern:
+    """How values of one shape are written that differ in nothing but what varies.
+
+    Attributes:
+        lead: what stands before the first value that varies.
+        rest: where each of these stands, and what follows it.
+        audio: where base64 may stand, if anywhere.
+        delta: where the piece of a text stands, or None.
+        numbers: where the others are numbers, each with its class: True and 1 are the same key.
+    """
+
+    lead: str
+    rest: tuple[tuple[int, str], ...]
+    audio: int | None
+    delta: int | None
+    numbers: tuple[tuple[int, type[Any]], ...]
+
+
+@dataclass(slots=True, eq=False)
+class FlatShape:
     """How values of one class, with the same keys, are written.
 
     Attributes:
@@ -35,7 +60,9 @@ class FlatShape(NamedTuple):
         base64: where base64 may stand, if anywhere.
         delta: where the piece of a text stands, or None.
         type: where its type stands that may say that it is one, or None.
-        others: takes the values that tell which text that is.
+        varying: where that stands which is another each time.
+        others: takes all the other values.
+        patterns: by these, how such a value is written: of the last of them.
     """
 
     before: tuple[str, ...]
@@ -43,7 +70,9 @@ class FlatShape(NamedTuple):
     base64: int | None
     delta: int | None
     type: int | None
+    varying: frozenset[int]
     others: Callable[[Any], Hashable]
+    patterns: dict[Hashable, Pattern] = field(default_factory=dict[Hashable, Pattern])
 
 
 FlatPayload = tuple[str, tuple[Hashable, str] | None]
@@ -65,79 +94,119 @@ class FlatPayloads:
         self._put = put
         self._shapes: dict[Any, FlatShape | None] = {}
         self._known: KnownTexts | None = None
+        self._quoted: dict[str, str] = {}
 
     def payload(self, form: int, data: tuple[Any, ...]) -> FlatPayload | None:
         """Of the fields of a registered dataclass, the first of which may be a flat dictionary; None where
         that is to be encoded with care."""
         known = self._secrets.known
         if known is not self._known:  # what is clean, and which keys are, may be other ones
-            self._known = known
+            self._known, self._quoted = known, known.quoted
             self._shapes.clear()
         first: Any = data[0]
         if first.__class__ is dict:
             key: Any = (form, *first)
-            data = (*first.values(), *data[1:])
+            values = (*first.values(), *data[1:])
         else:
-            key = form
+            key, values = form, data
         shape = self._shapes.get(key)
         if shape is None:
-            shape = self._new_shape(key, form, first)
+            shape = self._new_shape(key, form, first, values)
             if shape is None:
                 return None
-        quoted = known.quoted
-        text_at = shape.delta
-        parts: list[str] = []
-        for before, value in zip(shape.before, data, strict=True):
-            cls: Any = value.__class__
-            if cls is str:
-                text = quoted.get(value)
-                if len(parts) == shape.base64 and len(value) >= MIN_BASE64_LENGTH:
-                    is_text = text_at == shape.base64 and shape.type is not None
-                    is_text = is_text and is_text_delta(data[shape.type or 0])
-                    audio = None if is_text else base64_bytes(value)
-                    if audio is not None:
-                        text_at = None
-                        parts.append(f'{before}{{"$":"base64","at":[{_at(self._put(audio))}]}}')
-                        continue
-                if text is None:
-                    text = self._secrets.quoted(value)
-                    if text is None:
-                        return None
-            elif cls is int:
-                if not -INT64 <= value < INT64:
-                    return None
-                text = str(value)
-            elif value is None:
-                text = "null"
-            elif cls is bool:
-                text = "true" if value else "false"
-            elif cls is bytes:
-                text = f'{{"$":"py:bytes","at":[{_at(self._put(value))}]}}'
-            else:
+        others = shape.others(values)
+        pattern = shape.patterns.get(others)
+        if pattern is None:
+            pattern = self._new_pattern(shape, others, values)
+            if pattern is None:
                 return None
-            parts.append(before + text)
-        parts.append(shape.after)
-        delta: Any = None if text_at is None else data[text_at]
-        if delta.__class__ is not str:
-            return "".join(parts), None
-        return "".join(parts), ((shape.before, shape.others(data)), delta)
+        else:
+            for at, cls in pattern.numbers:
+                if values[at].__class__ is not cls:
+                    return None
+        written, delta_at = pattern.lead, pattern.delta
+        for at, after in pattern.rest:
+            value = values[at]
+            text = self._quoted.get(value) if value.__class__ is str else None
+            if at == pattern.audio and value.__class__ is str and len(value) >= MIN_BASE64_LENGTH:
+                audio = base64_bytes(value)
+                if audio is not None:
+                    delta_at = None
+                    text = f'{{"$":"base64","at":[{_at(self._put(audio))}]}}'
+            if text is None:
+                text = self._written(value)
+                if text is None:
+                    return None
+            written += text + after
+        if delta_at is None or values[delta_at].__class__ is not str:
+            return written, None
+        return written, (pattern, values[delta_at])
 
-    def _new_shape(self, key: Any, form: int, first: Any) -> FlatShape | None:
+    def _written(self, value: Any) -> str | None:
+        """One value as JSON; None where that takes a closer look."""
+        cls: Any = value.__class__
+        if cls is str:
+            return self._quoted.get(value) or self._secrets.quoted(value)
+        if cls is int:
+            return str(value) if -INT64 <= value < INT64 else None
+        if value is None:
+            return "null"
+        if cls is bool:
+            return "true" if value else "false"
+        return f'{{"$":"py:bytes","at":[{_at(self._put(value))}]}}' if cls is bytes else None
+
+    def _new_shape(self, key: Any, form: int, first: Any, values: tuple[Any, ...]) -> FlatShape | None:
         if key in self._shapes or len(self._shapes) >= MAX_SHAPES:
             return None
         word, shape = self._words[form], None
         nested: tuple[str, ...] | None = tuple(first) if first.__class__ is dict else None
         if word.shape == "dataclass" and word.version == 1 and self._secrets.clean_keys(nested or ()):
-            shape = _shape(word, nested)
+            shape = _shape(word, nested, [at for at, value in enumerate(values) if value.__class__ is bytes])
         self._shapes[key] = shape
         return shape
 
+    def _new_pattern(self, shape: FlatShape, others: Hashable, values: tuple[Any, ...]) -> Pattern | None:
+        """How values are written that have the others in common with these; None where one of these takes a
+        closer look."""
+        lead, rest, written = "", list[tuple[int, str]](), ""
+        numbers: list[tuple[int, type[Any]]] = []
+        varying_at = -1
+        for at, (before, value) in enumerate(zip(shape.before, values, strict=True)):
+            written += before
+            if at in shape.varying:
+                if varying_at < 0:
+                    lead = written
+                else:
+                    rest.append((varying_at, written))
+                varying_at, written = at, ""
+                continue
+            cls: Any = value.__class__
+            text = None if cls is bytes or at == shape.base64 else self._written(value)
+            if text is None:
+                return None
+            if cls is int or cls is bool:
+                numbers.append((at, cls))
+            written += text
+        written += shape.after
+        if varying_at < 0:
+            lead = written
+        else:
+            rest.append((varying_at, written))
+        is_text = shape.delta == shape.base64 and shape.type is not None and is_text_delta(values[shape.type])
+        pattern = Pattern(lead, tuple(rest), None if is_text else shape.base64, shape.delta, tuple(numbers))
+        if shape.varying and len(lead) + sum(len(after) for _, after in rest) <= MAX_PATTERN_LENGTH:
+            if len(shape.patterns) >= MAX_PATTERNS:
+                shape.patterns.clear()
+            shape.patterns[others] = pattern
+        return pattern
 
-def _shape(word: Word, nested: tuple[str, ...] | None) -> FlatShape | None:
+
+def _shape(word: Word, nested: tuple[str, ...] | None, bytes_at: list[int]) -> FlatShape | None:
     """How such values are written; None where that is not as simple.
 
     Args:
         nested: the keys of the dictionary that is the first field, if it is one.
+        bytes_at: where bytes stand, which are other ones each time.
     """
     if nested is not None and (not 0 < len(nested) <= MAX_KEYS or "$" in nested):
         return None
@@ -152,11 +221,12 @@ def _shape(word: Word, nested: tuple[str, ...] | None) -> FlatShape | None:
     audio = [number for number, name in enumerate(nested or ()) if name in BASE64_KEYS]
     delta = [number for number, name in enumerate(names) if name == "delta"]
     type = [number for number, name in enumerate(nested or ()) if name == "type"]
-    others = [number for number, name in enumerate(names) if name not in VARYING]
+    varying = {number for number, name in enumerate(names) if name in VARYING} | {*bytes_at, *audio}
+    others = [number for number in range(len(names)) if number not in varying]
     if len(audio) > 1 or len(delta) > 1 or not others:
         return None
     places = _first(audio), _first(delta), _first(type)
-    return FlatShape(tuple(before), after, *places, itemgetter(*others))
+    return FlatShape(tuple(before), after, *places, frozenset(varying), itemgetter(*others))
 
 
 def _first(places: list[int]) -> int | None:
