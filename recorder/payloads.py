@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, cast, overload
 
 from ..schema.codec import MAX_SIZE, TEXT, Codec, FlatPayloads, Reference, Secrets, Snapshot, unrecordable
 from ..schema.entries import Entry, Flag, text_column
 from ..schema.errors import EncodingError
+from ..schema.log import BLOB_FIELDS, Appended
 from .causes import LOST
 from .ctrl_c import may_be_ctrl_c
 from .gaps import gap_instead
@@ -35,6 +37,7 @@ _ASSUMED, _CAUSE_LOST = int(Flag.ASSUMED), int(Flag.CAUSE_LOST)
 _REDACTED, _LOSSY = int(Flag.REDACTED), int(Flag.LOSSY)
 
 _COLUMNS = len(Entry._fields)
+_payload_of: Callable[[Any], str] = itemgetter(Entry._fields.index("payload"))
 
 PLACE_COLUMNS = 10
 """Of an `Entry`: what is known of it when it is appended."""
@@ -108,7 +111,12 @@ class KeptEntries(Sequence[Pending]):
     """
 
     def __init__(self, entries: Iterable[Pending] = ()) -> None:
-        self.plain = [_plain(one) for one in entries]
+        self.plain: list[Appended] = [plain(one) for one in entries]
+
+    @property
+    def payload_chars(self) -> int:
+        """How long their payloads are together."""
+        return sum(map(len, map(_payload_of, self.plain)))
 
     def __len__(self) -> int:
         return len(self.plain)
@@ -123,10 +131,10 @@ class KeptEntries(Sequence[Pending]):
         return _pending(self.plain[index])
 
     def __setitem__(self, index: int, entry: Pending) -> None:
-        self.plain[index] = _plain(entry)
+        self.plain[index] = plain(entry)
 
 
-def _plain(pending: Pending) -> tuple[Any, ...]:
+def plain(pending: Pending) -> Appended:
     """Its columns, and behind them its bytes, each with where it lies: nothing within anything, for of that
     the garbage collector forgets one layer at a time."""
     entry, blobs, _ = pending
@@ -135,9 +143,9 @@ def _plain(pending: Pending) -> tuple[Any, ...]:
     return (*entry, *(part for reference, data in blobs.items() for part in (*reference, data)))
 
 
-def _pending(plain: tuple[Any, ...]) -> Pending:
+def _pending(plain: Appended) -> Pending:
     blobs: dict[Reference, bytes] = {}
-    for at in range(_COLUMNS, len(plain), 4):
+    for at in range(_COLUMNS, len(plain), BLOB_FIELDS):
         blobs[plain[at : at + 3]] = plain[at + 3]
     return _new(Pending, (_new(Entry, plain[:_COLUMNS]), blobs, None))
 

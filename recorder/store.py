@@ -11,9 +11,10 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Engine
@@ -27,20 +28,19 @@ from sqlalchemy.exc import (
     ProgrammingError,
 )
 
-from ..schema.entries import Status
+from ..schema.entries import AT_NS, KIND, Status
 from ..schema.errors import NotAStoreError, StoreBusyError, StoreError
 from ..schema.log import (
     Address,
     Lock,
     SealKey,
     advance_session,
-    appended_digest,
+    append_entries,
     can_seal,
     count_kinds,
     fetch_segment_numbers,
     find_session,
     header_digest,
-    insert_entries,
     insert_segment,
     insert_session,
     mark_interrupted,
@@ -53,7 +53,7 @@ from ..schema.log import (
 )
 from .chains import OLDER, REMOVED, Chain
 from .gaps import Loss, gap_instead
-from .payloads import Pending
+from .payloads import KeptEntries, Pending, plain
 from .session_log import Batch, SessionLog
 from .status import Durability
 from .turns import give_way
@@ -65,6 +65,8 @@ _new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 
 SLICE_ROWS = 32
 """Rows between which the writer gives the interpreter's lock up: the event loop waits no longer."""
+
+_kind_of: Callable[[Any], str] = itemgetter(KIND)
 
 SETTLE_TRIES = 4
 MOST_FILES = 65_536
@@ -322,27 +324,23 @@ class Store:
             self._tell(log, lost)
         if batch.parts:
             insert_segment(connection, chain.key, batch.segment, b"".join(batch.parts))
-        digest, kinds = chain.digest, Counter[str]()
-        pending = self._placed(connection, chain, batch.entries) if chain.moved else batch.entries
+        digest, kept = chain.digest, batch.entries.plain
+        kinds, latest_ns = Counter(map(_kind_of, kept)), kept[-1][AT_NS] if kept else 0
+        if chain.moved:
+            kept = KeptEntries(self._placed(connection, chain, batch.entries)).plain
         if lost is not None:
-            first = batch.entries[0].entry.at_ns if batch.entries else lost.to_ns
+            first = kept[0][AT_NS] if kept else lost.to_ns
             gap = lost.gap(chain.rows, max(first, lost.to_ns), None, None)
-            pending = [Pending(gap, {}), *pending]
-        for start in range(0, len(pending), SLICE_ROWS):
-            rows: list[tuple[Any, ...]] = []
-            for entry, blobs, _ in pending[start : start + SLICE_ROWS]:
-                digest = appended_digest(digest, entry, blobs)
-                rows.append((*entry[:-1], digest))
-            insert_entries(connection, chain.key, rows)
+            kept = [plain(Pending(gap, {})), *kept]
+        for start in range(0, len(kept), SLICE_ROWS):
+            digest = append_entries(connection, chain.key, digest, kept[start : start + SLICE_ROWS])
             give_way()
-        kinds.update(one.entry.kind for one in batch.entries)
         status = chain.status if batch.appended else batch.status  # the rest of a large batch follows
         if not advance_session(connection, chain.key, log.header.id, chain.digest, digest, status):
             raise _Doubt(log)
         if self._seal_key is not None and self._sealing:
-            seq = chain.rows + len(pending) - 1
+            seq = chain.rows + len(kept) - 1
             put_seal(connection, chain.key, self._seal_key.seal(log.header.id, seq, status, digest))
-        latest_ns = batch.entries[-1].entry.at_ns if batch.entries else 0
         after = self._tried[log] = chain.grown(digest, kinds, latest_ns, 0 if lost is None else 1, status)
         return after
 
@@ -608,8 +606,7 @@ def _refusal(connection: Connection, chain: Chain, pending: Pending) -> Exceptio
     try:
         with connection.begin_nested():
             entry = chain.placed(pending.entry) if chain.moved else pending.entry
-            digest = appended_digest(b"", entry, pending.blobs)
-            insert_entries(connection, chain.key, [entry._replace(digest=digest)])
+            append_entries(connection, chain.key, b"", [plain(pending._replace(entry=entry))])
     except _REFUSED as error:
         return error
     return None

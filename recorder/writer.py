@@ -409,7 +409,7 @@ class Writer:
     def _written(self, batch: Batch) -> None:
         log = batch.log
         self.entries += len(batch.entries)
-        self.payload_bytes += sum(len(pending.entry.payload) for pending in batch.entries)
+        self.payload_bytes += batch.entries.payload_chars
         self.payload_bytes += sum(map(len, batch.parts))
         self.backlog.release(batch.committed())
         if batch.appended:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .addresses import Address, MemoryDatabase, StoreLocation, locate
     from .derived_tables import DERIVED_TABLES, derived_heads, make_derived_tables, put_derived
     from .digest_chain import DigestChain
-    from .digests import appended_digest, entry_digest, header_digest
+    from .digests import BLOB_FIELDS, Appended, entry_digest, header_digest
     from .driver_errors import store_error, store_errors
     from .learned_text import fetch_origins, put_origins
     from .liveness import Lock, mark_interrupted
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         BARE_FIELDS,
         Row,
         advance_session,
+        append_entries,
         count_kinds,
         count_sessions,
         entry_batches,
@@ -64,10 +65,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BARE_FIELDS",
+    "BLOB_FIELDS",
     "DERIVED_TABLES",
     "SESSION_COLUMNS",
     "VIEW_NAMES",
     "Address",
+    "Appended",
     "DigestChain",
     "Lock",
     "MemoryDatabase",
@@ -80,7 +83,7 @@ __all__ = [
     "SealedChain",
     "StoreLocation",
     "advance_session",
-    "appended_digest",
+    "append_entries",
     "can_seal",
     "count_kinds",
     "count_sessions",

@@ -9,12 +9,20 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..codec import MAX_SIZE, REFERS, Reference, references
+from ..codec import MAX_SIZE, REFERS, references
 from ..entries import Entry, Header
 from ..errors import DecodingError
+
+Appended = tuple[Any, ...]
+"""An entry that was made in this process: the fields of an `Entry`, of which the digest is not looked at; and
+behind them the bytes to which its payload refers, each with where they lie. Of immutable parts and none within
+another: the garbage collector forgets such a tuple."""
+
+BLOB_FIELDS = 4
+"""Of each of these: segment, offset, length, bytes."""
 
 _sha256 = hashlib.sha256
 _dumps = json.JSONEncoder(separators=(",", ":")).encode
@@ -51,31 +59,35 @@ def entry_digest(previous: bytes, entry: Entry, get: Callable[[int, int, int], b
     return _with_bytes(hashed, entry.payload, get) if REFERS in entry.payload else hashed.digest()
 
 
-def appended_digest(previous: bytes, entry: Entry, blobs: Mapping[Reference, bytes]) -> bytes:
+def appended_digest(previous: bytes, appended: Appended) -> bytes:
     """The same of an entry that was made in this process: it is known that its numbers are numbers, and to
-    which bytes its payload refers.
+    which bytes its payload refers."""
+    # fmt: off
+    (
+        seq, at_ns, tick, task, kind, type, method, cause, of, connection, item, index, ms, payload, flags, _,
+        *blobs,
+    ) = appended
+    # fmt: on
+    place = f"{seq},{at_ns},{_NULL if tick is None else tick},{_NULL if task is None else task}"
+    if method is cause is of is connection is item is index is ms is None:
+        data = f"[{place},{_text(kind)},{_text(type)},{_NULLS},{flags}]\n{payload}".encode()
+    else:
+        data = (
+            f"[{place},{_text(kind)},{_text(type)},{_NULL if method is None else _text(method)},"
+            f"{_NULL if cause is None else cause},{_NULL if of is None else of},"
+            f"{_NULL if connection is None else connection},{_NULL if item is None else _text(item)},"
+            f"{_NULL if index is None else index},{_NULL if ms is None else _number(ms)},{flags}]\n{payload}"
+        ).encode()
+    if not blobs:
+        return _sha256(previous + data).digest()
+    if len(blobs) == BLOB_FIELDS:
+        return _sha256(b"".join((previous, data, blobs[-1]))).digest()
+    kept = {tuple(blobs[at : at + 3]): blobs[at + 3] for at in range(0, len(blobs), BLOB_FIELDS)}
 
-    Args:
-        blobs: these.
-    """
-    seq, at_ns, tick, task, kind, type, method, cause, of, connection, item, index, ms = entry[:13]
-    payload, flags = entry.payload, entry.flags
-    columns = (
-        f"[{seq},{at_ns},{_NULL if tick is None else tick},{_NULL if task is None else task},"
-        f"{_text(kind)},{_text(type)},{_NULL if method is None else _text(method)},"
-        f"{_NULL if cause is None else cause},{_NULL if of is None else of},"
-        f"{_NULL if connection is None else connection},{_NULL if item is None else _text(item)},"
-        f"{_NULL if index is None else index},{_NULL if ms is None else _number(ms)},{flags}]"
-    )
-    data = previous + f"{columns}\n{payload}".encode()
-    if len(blobs) == 1:
-        data = b"".join((data, *blobs.values()))
+    def get(*reference: int) -> bytes:
+        return kept[reference]
 
-    def get(segment: int, offset: int, length: int) -> bytes:
-        return blobs[segment, offset, length]
-
-    hashed = _sha256(data)
-    return hashed.digest() if len(blobs) < 2 else _with_bytes(hashed, payload, get)
+    return _with_bytes(_sha256(previous + data), payload, get)
 
 
 def _number(ms: float) -> str:
@@ -156,6 +168,7 @@ def _columns(entry: Entry) -> str:
 
 
 _NULL, _LARGE, _FIELDS = "null", 1e300, len(Entry._fields)
+_NULLS = ",".join([_NULL] * 7)  # of what a bare event has none
 
 
 @functools.lru_cache(maxsize=1024)
