@@ -32,6 +32,7 @@ from ..schema import StoreLocation, UsageError
 from .faults import Fault, FaultLine, Stream, faults_of
 from .faulty_way import FaultyWay
 from .joined_sessions import JoinedSessions, JoinRule
+from .legs import ClientLeg, ProviderLeg
 from .recorded import RecordedEnd
 from .replay_server import RUN_HEADER, RUN_PATH, is_ours
 from .socket_ends import END_S, end_as, end_of
@@ -58,7 +59,7 @@ libraries'."""
 class _Dialled:
     """The provider's leg of a connection whose client has not been answered yet."""
 
-    upstream: ClientConnection
+    upstream: ProviderLeg
     tap: SocketTap
     guard: asyncio.Task[None]
     number: int
@@ -154,6 +155,7 @@ class RecordingProxy:
             self._port,
             process_request=self._answer,
             select_subprotocol=self._subprotocol,
+            create_connection=ClientLeg,
             compression=None,
             max_size=None,
             ping_interval=None,
@@ -253,15 +255,16 @@ class RecordingProxy:
         self._dialled[connection] = _Dialled(upstream, tap, guard, self._count)
         return None
 
-    async def _dial(self, url: str, headers: Headers, offered: list[str]) -> ClientConnection:
+    async def _dial(self, url: str, headers: Headers, offered: list[str]) -> ProviderLeg:
         passed = [
             (name, value)
             for name, value in headers.raw_items()
             if name.lower() not in _NOT_PASSED and not name.lower().startswith("sec-websocket-")
         ]
         options: dict[str, Any] = {} if self._upstream_ssl is None else {"ssl": self._upstream_ssl}
-        return await connect(
+        leg = await connect(
             url,
+            create_connection=ProviderLeg,
             additional_headers=passed,
             user_agent_header=None,
             subprotocols=[Subprotocol(name) for name in offered] or None,
@@ -272,6 +275,8 @@ class RecordingProxy:
             close_timeout=END_S,
             **options,
         )
+        assert isinstance(leg, ProviderLeg), "we make them"
+        return leg
 
     def _subprotocol(self, connection: ServerConnection, _: object) -> Subprotocol | None:
         dialled = self._dialled.get(connection)
@@ -314,6 +319,7 @@ class RecordingProxy:
         dialled = self._dialled[client]
         upstream, tap = dialled.upstream, dialled.tap
         dialled.guard.cancel()  # from here on, we see to its end
+        assert isinstance(client, ClientLeg), "we make them"
         up = asyncio.create_task(self._carried("upstream", client, upstream, dialled))
         down = asyncio.create_task(self._carried("downstream", upstream, client, dialled))
         waiting = {up, down}
@@ -337,7 +343,7 @@ class RecordingProxy:
             tap.over()
 
     async def _carried(
-        self, stream: Stream, source: Connection, sink: Connection, dialled: _Dialled
+        self, stream: Stream, source: ClientLeg | ProviderLeg, sink: Connection, dialled: _Dialled
     ) -> ConnectionClosed | RecordedEnd | None:
         """Carry messages one way.
 
@@ -349,7 +355,7 @@ class RecordingProxy:
             self._faults, stream, seed=self._fault_seed, connection=dialled.number, now_ns=_now_ns()
         )
         if not line:
-            return await _pump(source, sink, record)
+            return await source.carry_to(sink, record)
         return await self._pump_faulty(source, sink, record, dialled.tap, line)
 
     async def _pump_faulty(
@@ -390,24 +396,6 @@ class RecordingProxy:
 
 proxy = RecordingProxy
 """`async with proxy("wss://api.openai.com", "calls.db") as url`."""
-
-
-async def _pump(source: Connection, sink: Connection, record: Any) -> ConnectionClosed | None:
-    """Carry messages one way: recorded first, then sent. Reading waits for sending, so nothing piles up.
-
-    Returns:
-        How the source ended; None: the sink is gone.
-    """
-    while True:
-        try:
-            message = await source.recv()
-        except ConnectionClosed as closed:
-            return closed
-        record(message)
-        try:
-            await sink.send(message)
-        except ConnectionClosed:
-            return None
 
 
 async def _cut(
