@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from agents import function_tool
-from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession
+from agents.realtime import RealtimeAgent, RealtimeModelSendRawMessage, RealtimeRunner, RealtimeSession
 from clients.conversation import QUESTION, SILENCE, TEXTS, Told, answered, main, pieces
 
 
@@ -30,6 +30,7 @@ async def converse(url: str) -> Told:
         for piece in pieces(QUESTION + SILENCE):
             await session.send_audio(piece)
         await _response(session, told)
+        await _settled(session)
     return told
 
 
@@ -45,6 +46,17 @@ async def _response(session: RealtimeSession, told: Told) -> None:
             if message["type"] == "response.output_audio_transcript.done":
                 told.said.append(message["transcript"])
             elif message["type"] == "response.done" and not json.dumps(message).count("function_call"):
+                return
+
+
+async def _settled(session: RealtimeSession) -> None:
+    """Up to where all that the model asked for by itself is answered: who hangs up in the midst of that does
+    so at another place each time."""
+    await session.model.send_event(RealtimeModelSendRawMessage({"type": "input_audio_buffer.clear"}))
+    async for event in session:
+        if event.type == "raw_model_event" and event.data.type == "raw_server_event":
+            message: Any = event.data.data
+            if message["type"] == "input_audio_buffer.cleared":
                 return
 
 

@@ -81,6 +81,8 @@ async def converse(url: str) -> Told:
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(worker)
     running = asyncio.create_task(runner.run())
+    while not service._api_session_ready:  # or the tools come before it, or after it, as chance will have it
+        await asyncio.sleep(0.01)
     await worker.queue_frame(LLMRunFrame())
     await listener.answers.get()
     message = {"role": "user", "content": TEXTS[1]}
