@@ -11,7 +11,7 @@ import typer
 from ..integrations.project import SHARED, project_of
 from ..integrations.replay_settings import replay_options
 from . import output
-from .commands import all_commands
+from .commands import COMMANDS, command_of
 from .defaults import options_of
 from .exit_codes import Exit
 
@@ -20,10 +20,9 @@ def config(
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
 ) -> int:
     """Print the settings that hold in this folder, and where each comes from."""
-    commands = all_commands()
-    project = project_of(Path.cwd(), commands)
-    for name, command in commands.items():  # each of which says what is wrong with them
-        project.told_to(name, options_of(command))
+    project = project_of(Path.cwd(), COMMANDS)
+    for name in project.commands:  # each of which says what is wrong with them
+        project.told_to(name, options_of(command_of(name)))
     replay_options(project)
     place = str(project.path)
     rows = [(name, project.shared[name], place) for name in SHARED if name in project.shared]

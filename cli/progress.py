@@ -6,15 +6,17 @@ import sys
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.status import Status
 
-from ..lab import Hunt
 from . import output
+
+if TYPE_CHECKING:
+    from ..lab import Hunt
 
 DELAY_SECONDS = 0.7
 """Work that is done by then shows no bar."""

@@ -26,7 +26,6 @@ from ..session import (
     Row,
     SessionFilter,
     Target,
-    entries_with_events,
     entry_columns,
     parse_target,
     row_of,
@@ -310,6 +309,8 @@ async def _entries(
         async for entry in _read(recording, selection, on_wait):
             yield entry
         return
+    from ..session import entries_with_events  # of frames only
+
     for entry in entries_with_events(recording.drafts()[0]):
         if selection.last.is_before(entry):
             return

@@ -7,20 +7,25 @@ May import `realtape.schema`, `realtape.session`, `realtape.provider` and `realt
 
 from __future__ import annotations
 
-from .acceptance import OVER, Acceptance, accepted
-from .comparing import Aspect, Comparison, EntryDifference, compare
-from .edits import (
-    EVERY_MS,
-    PATIENCE_SECONDS,
-    TAIL_TURNS,
-    Swept,
-    promising,
-    ranges,
-    swept,
-    variation_settings,
-    varied,
-)
-from .shrinking import Hunt, Shrinking, carrying, trimmed
+from typing import TYPE_CHECKING
+
+from ..schema.lazy_doors import open_lazily
+
+if TYPE_CHECKING:
+    from .acceptance import OVER, Acceptance, accepted
+    from .comparing import Aspect, Comparison, EntryDifference, compare
+    from .edits import (
+        EVERY_MS,
+        PATIENCE_SECONDS,
+        TAIL_TURNS,
+        Swept,
+        promising,
+        ranges,
+        swept,
+        variation_settings,
+        varied,
+    )
+    from .shrinking import Hunt, Shrinking, carrying, trimmed
 
 __all__ = [
     "EVERY_MS",
@@ -44,3 +49,5 @@ __all__ = [
     "variation_settings",
     "varied",
 ]
+
+open_lazily(__name__)

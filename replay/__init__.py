@@ -5,35 +5,40 @@ May import `realtape.schema` and `realtape.session` only.
 
 from __future__ import annotations
 
-from ..session import Recording
-from .breakpoints import Breakpoint, Moment
-from .explain import other_playback
-from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
-from .matching.client_ids import CLIENT_IDS, ClientIds
-from .matching.excerpts import differing
-from .matching.expectation import Decision, Expectation, Expected
-from .matching.matchers import (
-    IGNORE,
-    JSON_TEXT,
-    Apart,
-    Declared,
-    Matcher,
-    MatcherError,
-    Matchers,
-    Normalised,
-    Tolerance,
-)
-from .model import PATIENCE_SECONDS, Depth, ReplayBase, ReplayModel
-from .play import Application, Ending, Play, Played, ReplayOptions, Verdict, comes_of, related, replay
-from .reporting.divergence import Difference, Divergence, DivergenceError
-from .reporting.report import ReplayReport, Unchecked
-from .reporting.report_builder import ReportBuilder
-from .rewindable import Rewindable
-from .started_tasks import StartedTasks
-from .terms.steps import RecordedCall, Step
-from .tracker import PlaybackMatching, ReplayTracker
-from .transport import Goal, Stop, Transport, starts_turn, steps
-from .watched_recording import WatchedRecording
+from typing import TYPE_CHECKING
+
+from ..schema.lazy_doors import open_lazily
+
+if TYPE_CHECKING:
+    from ..session import Recording
+    from .breakpoints import Breakpoint, Moment
+    from .explain import other_playback
+    from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
+    from .matching.client_ids import CLIENT_IDS, ClientIds
+    from .matching.excerpts import differing
+    from .matching.expectation import Decision, Expectation, Expected
+    from .matching.matchers import (
+        IGNORE,
+        JSON_TEXT,
+        Apart,
+        Declared,
+        Matcher,
+        MatcherError,
+        Matchers,
+        Normalised,
+        Tolerance,
+    )
+    from .model import PATIENCE_SECONDS, Depth, ReplayBase, ReplayModel
+    from .play import Application, Ending, Play, Played, ReplayOptions, Verdict, comes_of, related, replay
+    from .reporting.divergence import Difference, Divergence, DivergenceError
+    from .reporting.report import ReplayReport, Unchecked
+    from .reporting.report_builder import ReportBuilder
+    from .rewindable import Rewindable
+    from .started_tasks import StartedTasks
+    from .terms.steps import RecordedCall, Step
+    from .tracker import PlaybackMatching, ReplayTracker
+    from .transport import Goal, Stop, Transport, starts_turn, steps
+    from .watched_recording import WatchedRecording
 
 __all__ = [
     "CLIENT_IDS",
@@ -90,3 +95,5 @@ __all__ = [
     "starts_turn",
     "steps",
 ]
+
+open_lazily(__name__)

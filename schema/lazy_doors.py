@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-_IMPORT = re.compile(r"^    from \.([\w.]+) import (?:\(([^)]*)\)|(.+))$", re.MULTILINE)
+_IMPORT = re.compile(r"^    from (\.[\w.]+) import (?:\(([^)]*)\)|(.+))$", re.MULTILINE)
 _NAME = re.compile(r"(\w+)(?: as (\w+))?\s*(?:,|$)")
 
 
@@ -51,14 +51,14 @@ class _Door(ModuleType):
 
     def _value(self, name: str) -> Any:
         for module, there in [self.__homes__[name]] if name in self.__homes__ else self._everywhere(name):
-            found = importlib.import_module(f"{self.__name__}.{module}")
+            found = importlib.import_module(module, self.__name__)
             if hasattr(found, there):
                 return getattr(found, there)
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
     def _everywhere(self, name: str) -> Iterator[tuple[str, str]]:
         """Who ships compiled files only has no lines to read them in."""
-        return ((one.name, name) for one in pkgutil.iter_modules(self.__path__))
+        return ((f".{one.name}", name) for one in pkgutil.iter_modules(self.__path__))
 
 
 def open_lazily(package: str) -> None:

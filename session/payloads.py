@@ -3,17 +3,21 @@ they refer to, of a few commits, are in memory."""
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
 
-from ..schema.codec import REFERS, Codec, Vocabulary, bytes_in, references
+from ..schema.codec import REFERS, bytes_in, references
 from ..schema.entries import PAYLOAD, SEQ, Entry
 from ..schema.errors import CorruptRecordError, DecodingError
 from ..schema.log import Address, DigestChain, Row, entry_of, fetch_segment, row_batches, store_errors
+
+if TYPE_CHECKING:
+    from ..schema.codec import Codec, Vocabulary
 
 SEGMENTS_IN_MEMORY = 8
 """Commits whose bytes are kept while a recording is read; each is what 50 ms brought."""
@@ -30,18 +34,24 @@ class Payloads:
 
     Args:
         session_id: which errors name.
-        vocabulary: of what comes out.
+        vocabulary: of what comes out; None: the standard one.
 
     Attributes:
-        codec: decodes with the vocabulary.
         notes: what could not be rebuilt.
     """
 
-    def __init__(self, session_id: str, vocabulary: Vocabulary) -> None:
-        self.codec = Codec(vocabulary)
+    def __init__(self, session_id: str, vocabulary: Vocabulary | None = None) -> None:
+        self._vocabulary = vocabulary
         self.notes: set[str] = set()
         self._session_id = session_id
         self._segments: OrderedDict[int, bytes] = OrderedDict()
+
+    @functools.cached_property
+    def codec(self) -> Codec:
+        """Decodes with the vocabulary. Made for who decodes: a timeline needs no models."""
+        from ..schema.codec import STANDARD, Codec
+
+        return Codec(STANDARD if self._vocabulary is None else self._vocabulary)
 
     def lacking(self, payloads: Sequence[str]) -> list[int]:
         """The segments to which these refer, and whose bytes are not in memory; the others stay for now."""

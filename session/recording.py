@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from sqlalchemy.engine import URL, Connection
 
 from ..schema.clocks import clock_held
-from ..schema.codec import STANDARD, Codec, Vocabulary
 from ..schema.entries import WIRE_FORMAT, Entry, Header, Kind, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, NewerFormatError, SessionNotFoundError
 from ..schema.log import (
     Address,
     DigestChain,
     MemoryDatabase,
+    ReadingThread,
     Row,
     StoreLocation,
     entry_batches,
@@ -54,7 +54,7 @@ from .targets import Target, label_in, parse_target
 from .verifying import verified_batches
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from ..schema.codec import Codec, Vocabulary
 
 _T = TypeVar("_T")
 
@@ -81,7 +81,7 @@ class Recording:
         self,
         address: Address,
         session: SessionRecord,
-        vocabulary: Vocabulary,
+        vocabulary: Vocabulary | None,
         staged: Staged | None = None,
     ) -> None:
         self.staged = staged
@@ -89,13 +89,13 @@ class Recording:
         self._session = session
         self._payloads = Payloads(session.header.id, vocabulary)
         self._stack = AsyncExitStack()
-        self._connection: AsyncConnection | None = None
+        self._connection: ReadingThread | None = None
         self._blocking_stack = ExitStack()
         self._blocking: Connection | None = None
 
     @classmethod
     async def open(
-        cls, store: StoreLocation, session_id: str | None = None, *, vocabulary: Vocabulary = STANDARD
+        cls, store: StoreLocation, session_id: str | None = None, *, vocabulary: Vocabulary | None = None
     ) -> Self:
         """Open a session of a store; the newest, if no id is given. An id may be cut short, and stand behind
         the store as on the command line: `calls.db#01a2`, `calls.db#caller=four`.
@@ -125,7 +125,7 @@ class Recording:
         return cls(address, session, vocabulary)
 
     @classmethod
-    def of(cls, *drafts: Draft, name: str = "in memory", vocabulary: Vocabulary = STANDARD) -> Self:
+    def of(cls, *drafts: Draft, name: str = "in memory", vocabulary: Vocabulary | None = None) -> Self:
         """A recording that is only in memory: of one session, or of those of one model object in order.
 
         Args:
@@ -137,7 +137,9 @@ class Recording:
         return cls(address, session, vocabulary)
 
     @classmethod
-    def of_staged(cls, staged: Staged, *, name: str = "in memory", vocabulary: Vocabulary = STANDARD) -> Self:
+    def of_staged(
+        cls, staged: Staged, *, name: str = "in memory", vocabulary: Vocabulary | None = None
+    ) -> Self:
         """A recording of one session, of which a replay reads each entry only when it must be there.
 
         Args:
@@ -180,6 +182,8 @@ class Recording:
 
     def read_as(self, vocabulary: Vocabulary) -> None:
         """Decode with another vocabulary from now on: a replay into the SDK delivers its classes."""
+        from ..schema.codec import Codec  # as in `Payloads.codec`
+
         self._payloads.codec = Codec(vocabulary)
 
     def __str__(self) -> str:
@@ -391,7 +395,7 @@ class Recording:
 
     # --- helpers ----------------------------------------------------------------------------------------
 
-    async def _connected(self) -> AsyncConnection:
+    async def _connected(self) -> ReadingThread:
         if self._connection is None:
             self._connection = await self._stack.enter_async_context(open_for_reading(self._address))
         return self._connection

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy.engine import Connection
 
-from ..schema.codec import STANDARD
 from ..schema.entries import Entry, SessionRecord
 from ..schema.log import DigestChain, SealedChain, SealKey, entry_batches
 from .payloads import Payloads
@@ -23,7 +22,7 @@ def verified_batches(
     Raises:
         CorruptRecordError: names the first entry that is not what was appended, or sealed.
     """
-    payloads = Payloads(session.header.id, STANDARD)
+    payloads = Payloads(session.header.id)
     chain = DigestChain(session, payloads.bytes_at)
     sealed = SealedChain(connection, session, keys) if keys else None
     for batch in entry_batches(connection, session.key):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from .comparing import compare
-from .comparison import Aspect, Comparison, EntryDifference
+from typing import TYPE_CHECKING
+
+from ...schema.lazy_doors import open_lazily
+
+if TYPE_CHECKING:
+    from .comparing import compare
+    from .comparison import Aspect, Comparison, EntryDifference
 
 __all__ = [
     "Aspect",
@@ -11,3 +16,5 @@ __all__ = [
     "EntryDifference",
     "compare",
 ]
+
+open_lazily(__name__)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from .deltas import MergeDeltas, SplitDelta, deltas_of, following, size
-from .disconnection import Disconnect
-from .early_end import EndEarly, cuttable
-from .interruption import (
-    Boundary,
-    Heard,
-    Interrupt,
-    MoveInterruption,
-    boundaries,
-    heard_places,
-    interrupt_at,
-)
-from .messages import Delay, DelayResponse, Drop, Duplicate, Reorder, freedom, may_lack, may_repeat
-from .sketch import Beginning, Sketch
-from .sweep import EVERY_MS, Swept, branches_at, promising, ranges, swept
-from .tails import TAIL_TURNS, Tail, tail
-from .tools import FAILED, AnswerAfter, FailTool, SlowTool, answered, at_once
-from .variation import PATIENCE_SECONDS, Edit, derived_by, variation_settings, varied
+from typing import TYPE_CHECKING
+
+from ...schema.lazy_doors import open_lazily
+
+if TYPE_CHECKING:
+    from .deltas import MergeDeltas, SplitDelta, deltas_of, following, size
+    from .disconnection import Disconnect
+    from .early_end import EndEarly, cuttable
+    from .interruption import (
+        Boundary,
+        Heard,
+        Interrupt,
+        MoveInterruption,
+        boundaries,
+        heard_places,
+        interrupt_at,
+    )
+    from .messages import Delay, DelayResponse, Drop, Duplicate, Reorder, freedom, may_lack, may_repeat
+    from .sketch import Beginning, Sketch
+    from .sweep import EVERY_MS, Swept, branches_at, promising, ranges, swept
+    from .tails import TAIL_TURNS, Tail, tail
+    from .tools import FAILED, AnswerAfter, FailTool, SlowTool, answered, at_once
+    from .variation import PATIENCE_SECONDS, Edit, derived_by, variation_settings, varied
 
 __all__ = [
     "EVERY_MS",
@@ -68,3 +73,5 @@ __all__ = [
     "variation_settings",
     "varied",
 ]
+
+open_lazily(__name__)

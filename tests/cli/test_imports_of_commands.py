@@ -1,4 +1,4 @@
-"""What a command does not need is not imported: what `realtape --help` and `realtape ls` load, by name."""
+"""What a command does not need is not imported: `--help`, `ls`, `show`, `verify` load what they name."""
 
 from __future__ import annotations
 
@@ -25,14 +25,19 @@ OF_HELP = {
 
 OF_LS = OF_HELP | {"filter_options", "ls_command", "quantities"}
 
-HEAVY = {
+OF_SHOW = OF_LS | {"bounds", "show_command", "timeline_views"}
+
+NEVER = {
     *("agents", "aiosqlite", "hypothesis", "openai", "pytest", "websockets"),
     *("sqlalchemy.ext.asyncio", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql"),
     *("realtape.lab", "realtape.provider", "realtape.recorder", "realtape.replay", "realtape.wire"),
-    *("realtape.schema.codec.codec", "realtape.schema.events", "realtape.schema.items"),
-    *("realtape.session.drafts", "realtape.session.fixture.reading", "realtape.session.recording"),
 }
-"""What neither needs."""
+"""What none of them needs."""
+
+OF_DECODING = {"realtape.schema.codec.codec", "realtape.schema.events", "realtape.schema.items"}
+"""What brings models: only who decodes needs them."""
+
+OF_RECORDINGS = {"realtape.session.drafts", "realtape.session.fixture.reading", "realtape.session.recording"}
 
 
 def loaded(*arguments: object) -> set[str]:
@@ -56,10 +61,19 @@ def of_cli(modules: set[str]) -> set[str]:
 def test_what_the_help_and_ls_import() -> None:
     asked = loaded("--help")
     assert of_cli(asked) == OF_HELP
-    assert not asked & (HEAVY | {"asyncio", "pydantic", "sqlalchemy", "realtape.schema.log"})
+    assert not asked & (
+        NEVER | OF_DECODING | OF_RECORDINGS | {"asyncio", "pydantic", "sqlalchemy", "realtape.schema.log"}
+    )
     listed = loaded("ls", FIXTURES / "demo-format-1.db")
     assert of_cli(listed) == OF_LS
-    assert not listed & HEAVY
+    assert not listed & (NEVER | OF_DECODING | OF_RECORDINGS)
+
+
+def test_what_show_and_verify_import() -> None:
+    shown = loaded("show", FIXTURES / "demo-format-1.db")
+    assert of_cli(shown) == OF_SHOW
+    assert not shown & (NEVER | OF_DECODING)
+    assert not loaded("verify", FIXTURES / "demo-format-1.db") & NEVER
 
 
 def test_every_command_is_where_it_is_declared() -> None:
