@@ -315,6 +315,16 @@ class ServerSide:
         return False
 
     @property
+    def is_held_up(self) -> bool:
+        """Whether the inbound frame that comes next answers one that did not come, and that is told."""
+        if self._next == len(self._inbound):
+            return False
+        answers = self._gates[self._inbound[self._next]].answers
+        return answers is not None and any(
+            one.kind == "missing" and one.seq == self._frames[answers].seq for one in self.findings
+        )
+
+    @property
     def renames(self) -> bool:
         """Whether the client has other ids than when this was recorded."""
         return self._ids.renames

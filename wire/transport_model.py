@@ -26,6 +26,7 @@ from .faults import faults_of, told_fault
 from .flight_plan import told
 from .frame_rules import FrameRules
 from .replay_transport import Connecting, OtherEvents, ReplayTransport
+from .replayed_socket import ReplayedSocket
 from .server_side import Finding, decisive
 
 OPTIONS = frozenset(
@@ -259,6 +260,12 @@ class TransportBase(ABC):
             for finding in plays.findings()
             if finding.kind == "moved" and not (self._strict or placed)
         ]
+        # Who waits in vain for an answer may hang up at any time: what did not come has diverged.
+        notes += [
+            f"{_told_early(socket)}, for what comes next answers what did not come"
+            for socket in plays.sockets
+            if socket.early_ns > EARLY_NS and socket.side.is_held_up
+        ]
         derived = sum(part.readings.derived for part in plays.parts)
         weaker = [sentence for side in sides for sentence in side.weaker]
         if derived:
@@ -315,13 +322,8 @@ class TransportBase(ABC):
     def _cut_short(self) -> Iterator[Divergence]:
         """Where the application closed long before it did when recorded, or connected once more than then."""
         for socket in self.plays.sockets:
-            side = socket.side
-            if side.unplayed and socket.early_ns > EARLY_NS:
-                early = f"{socket.early_ns / 1e9:,.1f} s sooner than recorded"
-                told = (
-                    f"below the interface: the application closed {early}: {side.unplayed} frames not played"
-                )
-                yield Divergence("unexpected", told, 0)
+            if socket.side.unplayed and socket.early_ns > EARLY_NS and not socket.side.is_held_up:
+                yield Divergence("unexpected", f"below the interface: {_told_early(socket)}", 0)
         if self.plays.exhausted:
             told = "the application connects, and the recording holds no further connection"
             yield Divergence("exhausted", f"below the interface: {told}", 0)
@@ -345,6 +347,11 @@ class TransportBase(ABC):
     def _inside(self, seq: int | None) -> causes.within:
         part = self._part
         return causes.within(causes.WHERE.get()) if part is None else causes.extent(0, seq, 0, part)
+
+
+def _told_early(socket: ReplayedSocket) -> str:
+    sooner = f"{socket.early_ns / 1e9:,.1f} s sooner than recorded"
+    return f"the application closed {sooner}: {socket.side.unplayed} frames not played"
 
 
 def _divergence(finding: Finding) -> Divergence:

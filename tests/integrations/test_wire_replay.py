@@ -200,6 +200,36 @@ def test_an_application_that_closes_long_before_it_did_has_diverged(tmp_path: Pa
     assert "the application closed 0.9 s sooner than recorded" in str(played)
 
 
+def test_who_hangs_up_since_nothing_comes_is_told_what_did_not_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a model that keeps a request to itself, and a user who has enough after five seconds."""
+
+    async def app(model: Any) -> None:
+        listener = Listener()
+        model.add_listener(listener)
+        await model.connect({"url": NOWHERE, "api_key": "sk-any"})
+        await model.send_event(RealtimeModelSendUserInput("When does my train leave?"))
+        for _ in range(500):
+            if any(event.type == "turn_ended" for event in listener.events):
+                await asyncio.sleep(30)
+                break
+            await asyncio.sleep(0.01)
+        await model.close()
+
+    send = OpenAIRealtimeWebSocketModel._send_raw_message
+
+    async def keep(model: OpenAIRealtimeWebSocketModel, event: Any) -> None:
+        if event.type != "response.create":
+            await send(model, event)
+
+    run(recorded(tmp_path / "calls.db", app))  # type: ignore[arg-type]
+    monkeypatch.setattr(OpenAIRealtimeWebSocketModel, "_send_raw_message", keep)
+    played = played_with(tmp_path / "calls.db", app)
+    assert [one.kind for one in played.report.divergences] == ["missing"], played
+    assert "sooner than recorded: 13 frames not played, for what comes next answers" in str(played)
+
+
 def test_the_deepest_depth_that_was_recorded_is_taken(talk: Path) -> None:
     assert played_with(talk, Talk(raw=True)).depth == "wire"
     above = played_with(talk, Talk(raw=True), depth="interface")
