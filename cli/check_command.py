@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +15,13 @@ import typer
 
 from ..replay import PATIENCE_SECONDS
 from ..schema import UsageError
+from ..session import EVERY, SessionFilter
 from . import output, play_options
 from .check_job import Checked, Unloadable, died, prepare
 from .corpus import CorpusMember, find
 from .derived import refuse_existing
 from .exit_codes import Exit, exit_of
+from .filter_options import filtered
 from .junit import junit_xml
 from .wish import Wish, expectation_of
 from .workers import PartlyDone, Workers
@@ -29,6 +32,7 @@ TIMEOUT_SECONDS = 60.0
 _WORST = (Exit.DIVERGED, Exit.MISUSE, Exit.INCOMPLETE, Exit.SAME)
 
 
+@filtered
 def check(
     recordings: Annotated[
         list[str] | None,
@@ -64,6 +68,17 @@ def check(
             "--html", metavar="DIR", help="A page in this folder of each that diverges, beside its replay."
         ),
     ] = None,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            "--max", metavar="N", min=1, help="So many recordings, the first by name; the rest is told."
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--time", metavar="SECONDS", min=0.001, help="No longer than this; the rest is told."),
+    ] = None,
+    wanted: SessionFilter = EVERY,
     verbose: Annotated[bool, typer.Option("--verbose", help="Name those that are the same, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> int:
@@ -74,7 +89,8 @@ def check(
     began = time.perf_counter()
     if not recordings:
         raise UsageError("say where the recordings are: DIR, or `recordings` in [tool.realtape]")
-    corpus = find(recordings)
+    found = find(recordings, wanted)
+    corpus = found[:most]
     if as_html is not None and app is None:
         raise UsageError("--html shows what an application does: give --app")
     pages = _pages(corpus, as_html)
@@ -100,20 +116,28 @@ def check(
     ]
     results: list[Checked] = []
     try:
-        for result in _in_order(corpus, _checked(corpus, wishes, pages, app, jobs, timeout)):
-            results.append(result)
-            if not as_json:
-                _tell(result, verbose)
+        done = _in_order(corpus, _checked(corpus, wishes, pages, app, jobs, timeout))
+        with contextlib.closing(done):
+            for result in done:
+                results.append(result)
+                if not as_json:
+                    _tell(result, verbose)
+                if seconds is not None and time.perf_counter() - began > seconds:
+                    break
     except Unloadable as error:
         output.put_error(str(error))
         return Exit.DIVERGED
-    seconds = time.perf_counter() - began
+    took = time.perf_counter() - began
     if junit is not None:
-        _write(junit, junit_xml(results, seconds))
+        _write(junit, junit_xml(results, took))
     if as_json:
-        output.put_json(_facts(results, seconds), indent=2)
+        output.put_json(_facts(results, took, len(found) - len(results)), indent=2)
     else:
-        output.put(_summary(results, seconds))
+        output.put(_summary(results, took))
+    if len(results) < len(found):
+        output.note(f"{len(found) - len(results)} of {len(found)} recordings were not checked")
+    if len(results) < len(corpus) and all(one.exit == Exit.SAME for one in results):
+        return Exit.INCOMPLETE
     return next(code for code in _WORST if any(one.exit == code for one in results))
 
 
@@ -146,7 +170,7 @@ def _checked(
     app: str | None,
     jobs: int | None,
     timeout: float,
-) -> Iterator[tuple[int, Checked]]:
+) -> Generator[tuple[int, Checked]]:
     """What comes of each, as it is done."""
     readable = [place for place, one in enumerate(corpus) if one.problem is None]
     for place, one in enumerate(corpus):
@@ -164,15 +188,16 @@ def _checked(
             yield readable[done], died(name, result) if isinstance(result, Exception) else result
 
 
-def _in_order(corpus: Sequence[CorpusMember], results: Iterator[tuple[int, Checked]]) -> Iterator[Checked]:
+def _in_order(corpus: Sequence[CorpusMember], results: Generator[tuple[int, Checked]]) -> Generator[Checked]:
     """In the order of the corpus, each as soon as all before it are there."""
     waiting: dict[int, Checked] = {}
     told = 0
-    for place, result in results:
-        waiting[place] = result
-        while told in waiting:
-            yield waiting.pop(told)
-            told += 1
+    with contextlib.closing(results):
+        for place, result in results:
+            waiting[place] = result
+            while told in waiting:
+                yield waiting.pop(told)
+                told += 1
     assert told == len(corpus)
 
 
@@ -203,9 +228,10 @@ def _summary(results: Sequence[Checked], seconds: float) -> str:
     return f"{number}: {told}; in {seconds:.1f} s"
 
 
-def _facts(results: Sequence[Checked], seconds: float) -> dict[str, object]:
+def _facts(results: Sequence[Checked], seconds: float, left: int) -> dict[str, object]:
     return {
         "seconds": round(seconds, 3),
+        "not_checked": left,
         "results": [
             {
                 "name": one.name,

@@ -17,6 +17,7 @@ from support.telephone import record
 
 Realtape = Callable[..., Ran]
 APP = "support.telephone:app"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 
 @pytest.fixture
@@ -37,6 +38,34 @@ def test_a_healthy_corpus_is_a_line(realtape: Realtape, corpus: Path) -> None:
     assert realtape("check", corpus, "--verbose", "--jobs", 1).lines[:3] == [
         f"same        {corpus / name}" for name in ("more/three.db", "one.db", "two.db")
     ]
+
+
+def test_a_part_of_a_corpus_is_checked_and_the_rest_is_told(realtape: Realtape, corpus: Path) -> None:
+    ran = realtape("check", corpus, "--max", 2, "--jobs", 1)
+    assert (ran.code, ran.out.startswith("2 recordings: 2 same; in ")) == (0, True)
+    assert ran.err == "realtape: 1 of 3 recordings were not checked\n"
+    ran = realtape("check", corpus, "--time", 0.001, "--jobs", 1, "--json")
+    told = json.loads(ran.out)
+    assert (ran.code, len(told["results"]), told["not_checked"]) == (3, 1, 2)
+    ran = realtape(
+        "check", corpus, "--time", 0.001, "--jobs", 1, "--app", "support.telephone:silent", "--strict"
+    )
+    assert ran.code == 1, "what is wrong comes first"
+
+
+def test_only_sessions_that_fit_are_checked(realtape: Realtape, corpus: Path) -> None:
+    record(corpus / "two.db", {"caller": "five"})
+    record(corpus / "two.db", {"caller": "six"}, sessions=2)
+    ran = realtape("check", corpus, "--label", "caller=six", "--verbose")
+    assert ran.code == 0, ran
+    assert ran.lines[0].startswith(f"same        {corpus / 'two.db'}#")
+    assert ran.out.count("same  ") == 1, "a conversation of two sessions is one recording"
+    assert realtape("check", corpus, "--tool", "departure").out.startswith("5 recordings: ")
+    ran = realtape("check", FIXTURES / "kiosk", "--tool", "nothing")
+    assert (ran.code, "fits; `realtape ls STORE`" in ran.err) == (2, True)
+    assert realtape("check", FIXTURES / "kiosk", "--text", " ").code == 0
+    ran = realtape("check", f"{corpus / 'one.db'}#0", "--tool", "departure")
+    assert (ran.code, "leave it out, or the filter" in ran.err) == (2, True)
 
 
 def test_what_was_not_checked_is_named_and_is_in_every_format(

@@ -57,6 +57,25 @@ def test_it_is_exported_and_swept_whole(realtape: Realtape, chain: Path, tmp_pat
     assert "only this session was cut" in ran.err
 
 
+def test_each_of_its_sessions_is_compared_with_its_like(
+    realtape: Realtape, chain: Path, tmp_path: Path
+) -> None:
+    first, last = ids(chain)
+    ran = realtape("diff", chain, chain)
+    assert (ran.code, sum(line.startswith("same: ") for line in ran.lines)) == (0, 2)
+    told = json.loads(realtape("diff", chain, chain, "--json").out)
+    assert (told["verdict"], told["same"]) == ("same", True)
+    assert [one["a"].rpartition("#")[2] for one in told["sessions"]] == [first, last]
+    assert "sessions" not in json.loads(realtape("diff", f"{chain}#{first}", f"{chain}#{last}", "--json").out)
+    short = tmp_path / "short.db"
+    write_drafts(locate(short), drafts_in(chain)[1:2])
+    ran = realtape("diff", chain, short)
+    assert (ran.code, ran.lines[0].split(":")[0]) == (1, "same")
+    assert ran.lines[-1] == f"different: session {last} is in A only: the other did not connect again"
+    told = json.loads(realtape("diff", short, chain, "--json").out)
+    assert (told["verdict"], told["only_a"], told["only_b"]) == ("different", [], [last])
+
+
 def test_sessions_that_lead_to_each_other_are_shown_once(realtape: Realtape, tmp_path: Path) -> None:
     def after(one: Draft, other: Draft) -> Draft:
         return dataclasses.replace(
