@@ -1,12 +1,18 @@
 """Credentials planted everywhere, in every encoding, through the SDK's own classes: none reaches the
-disk, the logs, a fixture or an export; and what only looks a little like one is left as it is."""
+disk, the logs, a fixture, an export or what a command says, also where it came in two pieces."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import gzip
+import io
 import json
 import logging
+import re
 import shutil
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +29,7 @@ from agents.realtime import (
     RealtimeModelTranscriptDeltaEvent,
 )
 from agents.realtime.model_events import RealtimeModelRawServerEvent
+from realtape.cli import main
 from realtape.integrations.openai_agents import Recorder
 from support.sdk_model import FakeRealtimeModel, Listener, rows
 
@@ -126,6 +133,11 @@ def planted() -> list[str]:
     return [*(core for secret in known for core in cores(secret)), *SHAPES.values(), *PLACED.values()]
 
 
+def in_pieces() -> list[str]:
+    """What comes cut in two: all that is known."""
+    return [text for secret in (KEY, *ENVIRONMENT.values()) for text in encodings(secret).values()]
+
+
 async def record(store: Path) -> list[Any]:
     """A session in which everything is planted; what the model was sent."""
     inner = FakeRealtimeModel()
@@ -197,6 +209,11 @@ async def record(store: Path) -> list[Any]:
                 message: Any = {"type": "x", "other_data": {"k": text, text: [json.dumps({"deep": text})]}}
                 await model.send_event(RealtimeModelSendRawMessage(message=message))
             await model.send_event(RealtimeModelSendUserInput(user_input=f"harmless-word {secret}"))
+        for number, secret in enumerate(in_pieces()):
+            for piece in (f"cut ({secret[: len(secret) // 2]}", f"{secret[len(secret) // 2 :]}) here"):
+                await inner.emit(
+                    RealtimeModelTranscriptDeltaEvent(item_id=f"cut_{number}", delta=piece, response_id="r")
+                )
         settings: Any = {"tools": [mcp], "instructions": SHAPES["jwt"]}
         await model.send_event(RealtimeModelSendSessionUpdate(session_settings=settings))
         await recorder.flush()
@@ -207,24 +224,104 @@ async def record(store: Path) -> list[Any]:
     return inner.sent
 
 
-async def test_of_all_that_is_planted_nothing_is_found(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+COMMANDS = (
+    ("ls", "--json"),
+    ("show",),
+    ("show", "--json"),
+    ("show", "--lanes"),
+    ("show", "--grep", "harmless"),
+    ("stats",),
+    ("stats", "--json"),
+    ("verify",),
+    ("replay", "--expect", "all", "--app", "planted_app:main"),
+    ("replay", "--json", "--expect", "all", "--app", "planted_app:main"),
+    ("check", "--verbose", "--app", "planted_app:main"),
+    ("diff",),
+)
+EXPORTS = {
+    "fixture": (),
+    "fixture.zip": (),
+    "whole.zip": ("--no-redact",),
+    "test_it.py": ("--pytest", "--app", "planted_app:main"),
+    "scripted.py": ("--scripted",),
+    "spans.json": ("--otlp",),
+    "openinference.json": ("--otlp", "--profile", "openinference"),
+    "trace": ("--perfetto",),
+    "lanes.mcap": ("--mcap",),
+    "page.html": ("--html",),
+    "whole.html": ("--no-redact", "--html"),
+}
+APP = """
+async def main(model):
+    await model.connect({})
+    raise ValueError("refused")
+"""
+
+
+def unpacked(name: str, content: bytes) -> dict[str, bytes]:
+    """What a file is made of, where it is packed."""
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            return {f"{name}/{one}": packed.read(one) for one in packed.namelist()}
+    if name.endswith(".html"):
+        blocks = re.findall(rb">\s*(H4sI[A-Za-z0-9+/=]+)\s*<", content)
+        assert len(blocks) > 1, "the page holds its data in another way"
+        return {
+            name: content,
+            **{f"{name}/{at}": gzip.decompress(base64.b64decode(block)) for at, block in enumerate(blocks)},
+        }
+    return {name: content}
+
+
+def test_of_all_that_is_planted_nothing_is_found(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     for name, secret in ENVIRONMENT.items():
         monkeypatch.setenv(name, secret)
     store = tmp_path / "log.db"
-    sent = await record(store)
+    sent = asyncio.run(record(store))
+    caplog.set_level(logging.INFO)
 
     assert len(planted()) > 100
     found = files_of(tmp_path)
     assert any(b"harmless-word" in content for name, content in found.items() if name.endswith("-wal"))
     found["log lines"] = caplog.text.encode()
+    kept = rows(store)
+    spoken: dict[str, str] = {}
+    for row in kept:
+        if row.type == "transcript_delta":
+            spoken[row.payload["item_id"]] = spoken.get(row.payload["item_id"], "") + row.payload["delta"]
+    pieces = [spoken[f"cut_{number}"] for number in range(len(in_pieces()))]
+    assert all(text.startswith("cut (") and text.endswith(") here") for text in pieces)
+    found["joined"] = "\n".join(spoken.values()).encode()
+
+    for name in ENVIRONMENT:  # a command that knows them takes them out of what it says
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    Path("planted_app.py").write_text(APP)
+    for command, *options in COMMANDS:
+        more = [str(store)] if command == "diff" else []
+        assert main([command, str(store), *more, *options]) in (0, 1, 3), (command, capsys.readouterr().err)
+        told = capsys.readouterr()
+        assert told.out, (command, told.err)
+        found[" ".join((command, *options))] = (told.out + told.err).encode()
+    for name, options in EXPORTS.items():
+        assert main(["export", str(store), *options, name]) == 0, (name, capsys.readouterr().err)
+        found |= (
+            {f"export {part}": data for part, data in unpacked(name, Path(name).read_bytes()).items()}
+            if Path(name).is_file()
+            else {}
+        )
+    found |= files_of(tmp_path)
     for secret in planted():
         for name, content in found.items():
             assert secret.encode() not in content, (secret, name)
     assert f"harmless-word {KEY}" in [getattr(event, "user_input", None) for event in sent]
-    kept = rows(store)
     assert {"tools", "instructions"} == set(kept[0].payload["options"]["initial_model_settings"])
     assert kept[0].payload["options"]["headers"] == ["X-Gateway", "api-key"]
     (mcp,) = kept[0].payload["options"]["initial_model_settings"]["tools"]
