@@ -24,6 +24,7 @@ from ..schema.errors import (
     StoreWriteError,
     UsageError,
 )
+from .commit_size import CommitSize
 from .ctrl_c import may_be_ctrl_c
 from .session_log import Backlog, Batch, SessionLog
 from .store import Store
@@ -57,18 +58,13 @@ class Pace(NamedTuple):
     last_try: float = 3.0
 
 
-MOST_BYTES = 4 * 1024 * 1024
-LEAST_BYTES = 64 * 1024
-"""What a commit holds, at most and where the disk is slow."""
 SAY_SECONDS = 60.0
 """So seldom is it said that entries are lost, while they are."""
-SLOW_SECONDS = 0.5
-"""A commit that takes longer was too large."""
 
 
 class Writer:
     """Commits the sessions' entries, in order, in groups: at most `max_linger` apart while the disk obeys,
-    each of no more bytes than it takes in SLOW_SECONDS.
+    each of no more bytes than it takes in half a second.
 
     What cannot be written is kept and tried again; meanwhile the sessions go on, and drop what
     exceeds the budget.
@@ -113,7 +109,7 @@ class Writer:
         self._failing_since: float | None = None
         self._complained_of: str | None = None
         self._tell = tell
-        self._limit_bytes = MOST_BYTES
+        self._size = CommitSize()
         self.entries = self.payload_bytes = self.lost = self.commits = 0
         self.commit_seconds = 0.0
         self._loss_said_at, self._lost_said = -SAY_SECONDS, 0
@@ -341,7 +337,7 @@ class Writer:
                 continue
             began = time.monotonic()
             refused = {batch.log: error for batch, error in self.store.commit(group)}
-            self._measure(time.monotonic() - began)
+            self._measure(sum(batch.ready_bytes for batch in group), time.monotonic() - began)
             for batch in group:
                 if batch.log not in refused:
                     self._written(batch)
@@ -359,7 +355,7 @@ class Writer:
     ) -> list[Batch]:
         """What goes into the next commit, encoded; the rest of a large batch waits its turn."""
         group: list[Batch] = []
-        left, until = self._limit_bytes, time.monotonic() + ENCODE_SECONDS
+        left, until = self._size.limit_bytes, time.monotonic() + ENCODE_SECONDS
         while due and left > 0 and (not group or time.monotonic() < until):
             batch = due.popleft()
             try:
@@ -372,15 +368,12 @@ class Writer:
             group.append(batch)
         return group
 
-    def _measure(self, seconds: float) -> None:
+    def _measure(self, size: int, seconds: float) -> None:
         self.commits += 1
         self.commit_seconds = seconds
         # At most half of the time is spent in the database, which others may want to use, too.
         self.linger = min(max(self._pace.linger, seconds), max(self._pace.linger, self._pace.max_linger))
-        if seconds > SLOW_SECONDS:
-            self._limit_bytes = max(self._limit_bytes // 2, LEAST_BYTES)
-        else:
-            self._limit_bytes = min(self._limit_bytes * 2, MOST_BYTES)
+        self._size.took(size, seconds)
 
     def _failed(self, error: BaseException) -> None:
         problem, remedy = _told(error)

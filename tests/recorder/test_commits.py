@@ -90,7 +90,7 @@ async def test_the_commits_of_a_large_batch_leave_the_session_as_it_is(
 
     monkeypatch.setattr(Store, "commit", looked_at)
     async with Recorder(path) as recorder:
-        writer_of(recorder)._limit_bytes = 1  # pyright: ignore[reportPrivateUsage]
+        writer_of(recorder)._size.limit_bytes = 1  # pyright: ignore[reportPrivateUsage]
         mark(begin(recorder), *range(20))
     assert len(told) > 3
     assert set(told[:-1]) == {Status.RECORDING}

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from realtape.recorder import Recorder, RecorderStatus
+from realtape.recorder.commit_size import LEAST_BYTES
 from realtape.recorder.session_log import ENTRY_OVERHEAD_BYTES
-from realtape.recorder.writer import LEAST_BYTES, Pace
+from realtape.recorder.writer import Pace
 from realtape.schema import StoreWriteError, UsageError
 from realtape.schema.entries import Kind, Status
 from support.models import EchoModel, Ignoring
@@ -115,14 +116,14 @@ async def test_the_pause_grows_with_what_a_commit_takes(path: Path):
         measure = writer._measure  # pyright: ignore[reportPrivateUsage]
         pauses: list[float] = []
         for seconds in (0.001, 0.05, 3.0, 3.0, 0.001):
-            measure(seconds)
+            measure(1_000, seconds)
             pauses.append(writer.linger)
         assert pauses == [0.02, 0.05, 0.1, 0.1, 0.02]
 
 
 async def test_a_large_backlog_is_written_in_small_commits(path: Path, monkeypatch: pytest.MonkeyPatch):
     """One that takes longer than the disk lives would never arrive; each is kept."""
-    monkeypatch.setattr("realtape.recorder.writer.MOST_BYTES", LEAST_BYTES)
+    monkeypatch.setattr("realtape.recorder.commit_size.MOST_BYTES", LEAST_BYTES)
     async with paced(path, Pace(max_backoff=0.02)) as recorder:
         logs = [begin(recorder, name) for name in "ab"]
         with locked_from_the_start(path):

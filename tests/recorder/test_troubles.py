@@ -12,34 +12,15 @@ from typing import Any
 import pytest
 from realtape.recorder import Recorder, store
 from realtape.recorder.session_log import ENTRY_OVERHEAD_BYTES
-from realtape.schema.entries import Kind, Status
+from realtape.schema.entries import Status
 from sqlalchemy.engine import Connection
-from support.stored import Stored, begin, beside, flushed, intact, locked, mark
+from support.stored import begin, beside, exact, flushed, intact, locked, mark
 
 pytestmark = pytest.mark.real_time
 
 SESSIONS = ("a", "b", "c")
 SOON = 0.3
 """A trouble lasts so long, in seconds."""
-
-
-def exact(stored: Stored, appended: int) -> int:
-    """Every number is there, or in a gap that stands where it is missing; how many are missing."""
-    following, lost, latest_ns = 0, 0, 0
-    gaps, marks = iter(stored.payloads(Kind.GAP)), iter(stored.payloads())
-    for entry in stored.entries:
-        if entry.kind == Kind.GAP:
-            gap = next(gaps)
-            assert gap["kinds"] == {"marker": gap["lost"]}
-            assert latest_ns <= gap["from_ns"] <= gap["to_ns"] <= entry.at_ns
-            following += gap["lost"]
-            lost += gap["lost"]
-        else:
-            assert next(marks)["number"] == following
-            following += 1
-        latest_ns = entry.at_ns
-    assert following == appended
-    return lost
 
 
 @asynccontextmanager

@@ -16,6 +16,42 @@ ACCOUNT = "nobody"
 """Runs the server where we are root, as which it refuses to run."""
 
 
+class Server:
+    """One of our own.
+
+    Attributes:
+        url: of a database in which tables may be made.
+    """
+
+    def __init__(self, binaries: Path, folder: Path) -> None:
+        self._binaries, self._folder = binaries, folder
+        self._data, self._port = folder / "data", _free_port()
+        self._account = ACCOUNT if os.geteuid() == 0 else None
+        if self._account is not None:
+            shutil.chown(folder, self._account)
+        self.url = f"postgresql://realtape@127.0.0.1:{self._port}/postgres"
+        self._run("initdb", "--auth=trust", "--username=realtape", "--no-sync")
+
+    def start(self) -> None:
+        """Until it answers."""
+        settings = ("listen_addresses=127.0.0.1", f"unix_socket_directories={self._folder}", "fsync=off")
+        options = f"-p {self._port} " + " ".join(f"-c {setting}" for setting in settings)
+        self._run("pg_ctl", "-w", "-l", str(self._folder / "log"), "-o", options, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Until it is down. Also where it is not up."""
+        if (self._data / "postmaster.pid").exists():
+            self._run("pg_ctl", "-w", "-m", mode, "stop")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._binaries / program), "-D", str(self._data), *arguments]
+        # Not captured by a pipe: the server would hold it open for ever.
+        with (self._folder / f"{program}.txt").open("w") as output:
+            subprocess.run(
+                command, user=self._account, cwd=self._folder, stdout=output, stderr=output, check=True
+            )
+
+
 @contextmanager
 def server() -> Generator[str | None]:
     """The URL of a database in which tables may be made; None where there is no PostgreSQL."""
@@ -23,30 +59,24 @@ def server() -> Generator[str | None]:
     if given:
         yield given
         return
+    with own_server() as own:
+        yield None if own is None else own.url
+
+
+@contextmanager
+def own_server() -> Generator[Server | None]:
+    """One that a test may stop and start; None where there is no PostgreSQL."""
     binaries = _binaries()
     if binaries is None:
         yield None
         return
     folder = Path(tempfile.mkdtemp(prefix="realtape-postgresql-"))
-    account = ACCOUNT if os.geteuid() == 0 else None
-    if account is not None:
-        shutil.chown(folder, account)
-    data, port = folder / "data", _free_port()
-
-    def run(program: str, *arguments: str) -> None:
-        command = [str(binaries / program), "-D", str(data), *arguments]
-        # Not captured by a pipe: the server would hold it open for ever.
-        with (folder / f"{program}.txt").open("w") as output:
-            subprocess.run(command, user=account, cwd=folder, stdout=output, stderr=output, check=True)
-
+    own = Server(binaries, folder)
     try:
-        run("initdb", "--auth=trust", "--username=realtape", "--no-sync")
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-        run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-        yield f"postgresql://realtape@127.0.0.1:{port}/postgres"
+        own.start()
+        yield own
     finally:
-        if (data / "postmaster.pid").exists():
-            run("pg_ctl", "-w", "-m", "immediate", "stop")
+        own.stop()
         shutil.rmtree(folder)
 
 

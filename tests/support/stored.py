@@ -145,6 +145,25 @@ async def only(store: StoreLocation) -> Stored:
     return stored
 
 
+def exact(stored: Stored, appended: int) -> int:
+    """Every number is there, or in a gap that stands where it is missing; how many are missing."""
+    following, lost, latest_ns = 0, 0, 0
+    gaps, marks = iter(stored.payloads(Kind.GAP)), iter(stored.payloads())
+    for entry in stored.entries:
+        if entry.kind == Kind.GAP:
+            gap = next(gaps)
+            assert gap["kinds"] == {"marker": gap["lost"]}
+            assert latest_ns <= gap["from_ns"] <= gap["to_ns"] <= entry.at_ns
+            following += gap["lost"]
+            lost += gap["lost"]
+        else:
+            assert next(marks)["number"] == following
+            following += 1
+        latest_ns = entry.at_ns
+    assert following == appended
+    return lost
+
+
 # --- recording --------------------------------------------------------------------------------------
 
 
