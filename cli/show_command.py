@@ -22,6 +22,7 @@ from ..session import (
     ConversationReader,
     Folder,
     Notes,
+    OwnPattern,
     Recording,
     Row,
     SessionFilter,
@@ -68,7 +69,7 @@ class Selection:
     first: Bound = dataclasses.field(default_factory=Bound)
     last: Bound = dataclasses.field(default_factory=Bound)
     without: frozenset[str] = frozenset()
-    pattern: re.Pattern[str] | None = None
+    pattern: OwnPattern | None = None
     everything: bool = False
     conversation: bool = False
     follow: bool = False
@@ -88,7 +89,7 @@ class Selection:
 
     def contains(self, *texts: str) -> bool:
         """Whether the pattern is found in one of them."""
-        return self.pattern is None or any(map(self.pattern.search, texts))
+        return self.pattern is None or any(map(self.pattern.is_in, texts))
 
 
 @filtered
@@ -149,7 +150,7 @@ def show(
         parse_bound("--from", first),
         parse_bound("--to", last),
         frozenset(without or ()),
-        _pattern(grep),
+        None if grep is None else OwnPattern("--grep", grep, re.IGNORECASE),
         everything,
         conversation,
         follow,
@@ -186,13 +187,6 @@ async def show_timeline(target: Target) -> None:
 def _message_type(entry: Entry) -> str | None:
     """The type of the provider's message that an entry brings."""
     return text_of((server_message(entry) or {}).get("type")) or None
-
-
-def _pattern(text: str | None) -> re.Pattern[str] | None:
-    try:
-        return None if text is None else re.compile(text, re.IGNORECASE)
-    except re.error as error:
-        raise UsageError(f"--grep {text}: no regular expression ({error})") from error
 
 
 async def _fitting(target: Target, wanted: SessionFilter) -> list[SessionRecord | CorruptRecordError]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, interrupts, server_event
     from .notes import NOTED, Notes
     from .origins import Origin, origin_of, reactions, unknown_calls
+    from .patterns import OwnPattern
     from .places import Numbering, Place
     from .pruning import due, may_be_due, removals
     from .recording import Recording, choose, choose_all
@@ -71,6 +72,7 @@ __all__ = [
     "OpenCall",
     "Origin",
     "Origins",
+    "OwnPattern",
     "Part",
     "Place",
     "ReceivedAudio",

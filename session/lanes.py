@@ -16,6 +16,7 @@ from typing import Literal
 
 from ..schema.codec import REFERS, Reference
 from ..schema.entries import Entry, Flag, Kind
+from ..schema.errors import UsageError
 from .audio import HeardAudio, Part, audio_event, heard_part
 from .drafts import reference_in
 from .fields import event_fields, facts_of, frame_message
@@ -36,6 +37,9 @@ REAL_TIME = 1.5
 """What goes by so many times as fast, or as slowly, does not go at the speed of speech."""
 
 MAX_PACE = 100.0
+
+MOST_SAMPLES = 6 * 3600 * 24_000
+"""Of both lanes. A session may refer to the same bytes again and again, and each time takes as long."""
 
 LaneName = Literal["user", "model"]
 """Whose voice a lane holds."""
@@ -119,6 +123,19 @@ class Lanes:
     def of(self, lane: LaneName) -> list[Stretch]:
         """Those of one lane."""
         return [one for one in self.stretches if one.lane == lane]
+
+    def require_bounded(self) -> None:
+        """For who is about to go through all of the sound.
+
+        Raises:
+            UsageError: it is more than MOST_SAMPLES.
+        """
+        samples = sum(one.length // one.format.sample_bytes for one in self.stretches)
+        if samples > MOST_SAMPLES:
+            raise UsageError(
+                f"{samples:,} samples of sound, more than the {MOST_SAMPLES:,} that are gone through (six "
+                "hours): trim it first, or leave the sound out (`realtape show`, `export --audio drop`)"
+            )
 
 
 @dataclass(slots=True)

@@ -71,7 +71,7 @@ class SessionSound:
         kept: what is kept; None: as it was recorded, of a long session at 16 kHz.
 
     Raises:
-        UsageError: it is to be encoded, and there is no encoder.
+        UsageError: it is to be encoded, and there is no encoder; when it is laid: there is too much.
     """
 
     def __init__(self, kept: AudioKept | None = None) -> None:
@@ -84,6 +84,8 @@ class SessionSound:
     def lay(self, lanes: Lanes, source: EntrySource) -> None:
         """Take over how the sound lies; waveforms of what is known already are kept."""
         end_ns = max((one.end_ns for one in lanes.stretches), default=0)
+        if self.kept not in (AudioKept.SILENCE, AudioKept.NONE):
+            lanes.require_bounded()
         if self._asked is None and end_ns * lanes.pace > LONG_NS:
             self.kept = AudioKept.LOW
         for name in LANES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ..session import SoundFormat
 
@@ -29,13 +30,22 @@ def peaks_of(data: bytes, format: SoundFormat, table: Sequence[int] | None) -> b
         table: of G.711, the sample that each byte stands for; None of PCM16.
     """
     count = max(format.rate_hz * PEAK_MS // 1000, 1)
-    samples: Sequence[int] = samples_of(data) if table is None else array("h", map(table.__getitem__, data))
+    # Of each sample only its 256th part, as a byte: twice as fast to look through as numbers.
+    steps = data[1::2].translate(_UNSIGNED) if table is None else data.translate(_steps(tuple(table)))
     peaks = array("b")
-    for begin in range(0, len(samples), count):
-        window = samples[begin : begin + count]
-        peaks.append(min(window) >> 8)
-        peaks.append(max(window) >> 8)
+    for begin in range(0, len(steps), count):
+        window = steps[begin : begin + count]
+        peaks.append(min(window) - 128)
+        peaks.append(max(window) - 128)
     return peaks.tobytes()
+
+
+_UNSIGNED = bytes(step ^ 128 for step in range(256))
+
+
+@lru_cache
+def _steps(table: tuple[int, ...]) -> bytes:
+    return bytes((sample >> 8) + 128 for sample in table)
 
 
 def lowered(data: bytes, rate_hz: int) -> bytes:

@@ -31,6 +31,7 @@ def laid(draft: Draft) -> tuple[Lanes, Iterator[LaidPiece]]:
     """The lanes of a session, and their pieces, in no particular order.
 
     Raises:
+        UsageError: it is too much.
         CorruptRecordError: bytes are missing.
     """
     whole = with_events(draft)
@@ -38,6 +39,7 @@ def laid(draft: Draft) -> tuple[Lanes, Iterator[LaidPiece]]:
     for entry in entries_with_events(whole):
         reader.read(entry)
     lanes = reader.lanes()
+    lanes.require_bounded()
     return lanes, _pieces(whole, lanes)
 
 

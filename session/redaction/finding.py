@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ...schema.codec import Secrets, is_no_word, place_under
 from ...schema.errors import UsageError
+from ..patterns import OwnPattern
 from .cards import DIGIT_SIGNS, find_cards
 from .checked_numbers import can_check, find_ibans, find_person_numbers
 from .emails import find_emails, may_have_emails
@@ -88,14 +89,14 @@ class Finder:
             if kind not in DEFAULT:
                 raise UsageError(f"{kind}s are found by python-stdnum: pip install 'realtape[redaction]'")
         self._plans = NumberingPlans(regions)
-        self.own: dict[str, re.Pattern[str]] = {}
+        self.own: dict[str, OwnPattern] = {}
         for name, pattern in (extra or {}).items():
             self.own[name] = _compiled(name, pattern)
         sought = sorted({word.strip() for word in words}, key=lambda word: (-len(word), word))
         if not all(sought):
             raise UsageError("an empty word would be everywhere: name another")
         if sought:
-            self.own[WORD] = re.compile("|".join(map(_spellings, sought)), re.IGNORECASE)
+            self.own[WORD] = OwnPattern(WORD, "|".join(map(_spellings, sought)), re.IGNORECASE)
         self._secrets = Secrets.of_environment() if CREDENTIAL in self.kinds else None
         self._known: dict[str, re.Pattern[str]] = {}
         self._known_digits: dict[str, str] = {}  # digits → kind
@@ -150,9 +151,9 @@ class Finder:
         return found
 
     def _spans(self, text: str, key: str, numbers: bool) -> Iterator[tuple[str, int, int]]:
-        for kind, pattern in self.own.items():
-            for match in pattern.finditer(text):
-                yield kind, *match.span()
+        for kind, own in self.own.items():
+            for start, end in own.spans(text):
+                yield kind, start, end
         for start, end in self._credentials(text, key):
             yield CREDENTIAL, start, end
         if numbers and _CHECKED.search(text):
@@ -225,13 +226,10 @@ def _part(part: str) -> str:
     return re.sub(r"['’ʼ]", "['’ʼ]?", re.escape(part))
 
 
-def _compiled(name: str, pattern: str | re.Pattern[str]) -> re.Pattern[str]:
+def _compiled(name: str, pattern: str | re.Pattern[str]) -> OwnPattern:
     if re.fullmatch(r"[\w-]+", name) is None or name in (*KINDS, WORD):
         raise UsageError(f"{name!r} cannot name an own kind: take letters and digits, and none of ours")
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise UsageError(f"{name}: {pattern!r} is no regular expression: {error}") from error
-    if compiled.match("") is not None:
+    compiled = OwnPattern(name, pattern)
+    if compiled.matches_nothing():
         raise UsageError(f"{name}: {pattern!r} matches nothing at all: let it match a character at least")
     return compiled

@@ -248,3 +248,24 @@ def test_whatever_texts_there_are_and_without_any_sound(
     ran = realtape("export", tmp_path / "calls.db", place, "--no-redact", option)
     assert (ran.code, ran.err) == (0, "")
     assert place.stat().st_size > 100
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("export", f"x{suffix}", option) for option, suffix in (("--mcap", ".mcap"), ("--wav", ".wav"))),
+        ("export", "--html", "x.html"),
+        ("show", "--lanes"),
+    ],
+    ids=" ".join,
+)
+def test_more_sound_than_can_be_gone_through_is_refused(
+    realtape: Realtape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """Each reference counts what it stands for, also to the same bytes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("realtape.session.lanes.MOST_SAMPLES", 10_000)
+    command, *options = arguments
+    ran = realtape(command, DEMO, *options)
+    assert (ran.code, "samples of sound, more than the 10,000" in ran.err) == (2, True)
+    assert not [*tmp_path.iterdir()]

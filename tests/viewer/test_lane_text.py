@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import re
+from array import array
 
+from realtape.session import SoundFormat
+from realtape.session.derived.loudness import g711_samples
 from realtape.viewer import lane_text
+from realtape.viewer.waveforms import peaks_of
 from support.calls_to_see import BEGIN_MS, HEARD_MS, LENGTH_MS, hostile_call, known_call
 
 
@@ -25,3 +30,18 @@ def test_nothing_is_wider_than_it_may_be_and_nothing_is_obeyed() -> None:
             assert all(len(line) <= max(width, 31) for line in lines)
             assert not re.search("[\x00-\x1f\u202e]", "".join(lines))
     assert "·" in "".join(lane_text(hostile_call(), 110)), "nobody tells how much of it was heard"
+
+
+def test_a_peak_is_the_lowest_and_the_highest_sample_of_its_time() -> None:
+    samples = [random.Random(7).randrange(-32768, 32768) >> shift for shift in range(12) for _ in range(200)]
+    format = SoundFormat("pcm16", 24_000)
+    windows = [samples[begin : begin + 240] for begin in range(0, len(samples), 240)]
+    expected = [bound(window) >> 8 for window in windows for bound in (min, max)]
+    found = array("b", peaks_of(array("h", samples).tobytes() + b"\x01", format, None))
+    assert [*found] == expected
+    coded = random.Random(8).randbytes(1000)
+    table = g711_samples("g711_ulaw")
+    told = [table[byte] for byte in coded]
+    windows = [told[begin : begin + 80] for begin in range(0, len(told), 80)]
+    expected = [bound(window) >> 8 for window in windows for bound in (min, max)]
+    assert [*array("b", peaks_of(coded, SoundFormat("g711_ulaw", 8_000), table))] == expected
