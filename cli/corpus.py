@@ -9,9 +9,8 @@ from pathlib import Path
 
 from ..schema import RealtapeError, UsageError
 from ..schema.log import fetch_sessions, open_blocking
-from ..session import EVERY, SessionFilter, Target, listed, parse_target
+from ..session import EVERY, SessionFilter, Target, chains, listed, parse_target
 from ..session.fixture import SESSION, located
-from ..session.retention import chains
 from .filter_options import refuse_both
 
 STORES = (".db", ".sqlite", ".sqlite3")
