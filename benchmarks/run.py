@@ -72,7 +72,8 @@ the round trip takes longer. × is of the forwarder's. Beside the loop the write
 Decoding, the decisions of the core and the delivery are included; one await for each event. Each event
 comes in the round of the event loop in which it had come: the more came in one, the less that costs.
 
-A replay holds each entry against its digest chain as it comes; the row that does not shows the price.
+A replay holds each entry against its digest chain as it comes; the rows that say so are of replays
+that do not, and show the price.
 
 ## How much faster than it happened a long session is replayed
 

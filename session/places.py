@@ -62,6 +62,14 @@ class Numbering:
         self._tick = tick
         return self._last
 
+    def go_on(self, tick: int) -> None:
+        """What was shown last goes on in its burst, round by round, up to one that has this tick."""
+        assert self._tick is not None, "it was shown one"
+        if tick != self._tick:
+            last = self._last
+            self._last = Place(last.ns, last.burst, last.round + tick - self._tick)
+            self._tick = tick
+
     def _rounds(self, claimed: int) -> int:
         rounds = min(max(0, claimed), self._spare)
         self._spare -= rounds

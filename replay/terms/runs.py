@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import compress, islice
 from operator import itemgetter, ne
-from typing import Any
+from typing import Any, cast
 
 from ...schema.entries import AT_NS, CAUSE, KIND, OF, SEQ, SETTLED_TICKS, TASK, TICK, TYPE, Kind
 from ...schema.log import BARE_FIELDS, Row, entry_of
@@ -28,6 +28,7 @@ MIN_RUN = 2
 _alike = itemgetter(TASK, KIND, CAUSE, OF)
 _tick = itemgetter(TICK)
 _type = itemgetter(TYPE)
+_new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 
 
 class Run:
@@ -51,7 +52,8 @@ class Run:
 
     __slots__ = (
         "_begins",
-        "_places",
+        "_first",
+        "_next",
         "_round",
         "approached",
         "at",
@@ -77,9 +79,10 @@ class Run:
         self.end = self.seq + len(rows)
         self.task: int | None = rows[0][TASK]
         self._begins = [*begins, len(rows)]
-        self._places = [numbering.place(rows[begin][TICK], rows[begin][AT_NS]) for begin in begins]
+        self._first = self.place = numbering.place(rows[0][TICK], rows[0][AT_NS])
+        self._next: Place | None = None
         self._round = 0
-        self.place = self._places[0]
+        numbering.go_on(rows[begins[-1]][TICK])
         self.round_end = self._begins[1]
         self.approached = False
         self.at = 0
@@ -97,14 +100,25 @@ class Run:
     @property
     def next_place(self) -> Place | None:
         """All of a round was given: where in time the next one is; None where there is none."""
-        following = self._round + 1
-        return self._places[following] if following < len(self._places) else None
+        if self._next is None and self.round_end < len(self.rows):
+            self._next = self._place(self._round + 1)
+        return self._next
 
     def begin_round(self) -> Place:
         """The next round is there: where in time that is."""
+        place = self.next_place
+        assert place is not None, "somebody has asked"
+        self._next = None
         self._round += 1
         self.round_end = self._begins[self._round + 1]
-        return self._places[self._round]
+        return place
+
+    def _place(self, number: int) -> Place:
+        """Where in time one of its rounds is: all are of one burst."""
+        first, rows = self._first, self.rows
+        passed = rows[self._begins[number]][TICK] - rows[0][TICK]
+        place: Place = _new(Place, (first.ns, first.burst, first.round + passed, False))
+        return place
 
     def step(self) -> Step:
         """The first of them becomes a step."""
@@ -118,13 +132,13 @@ class Run:
         """They are being given, and somebody looks: the one that was given last is a step, and so much of
         a run is left as lies behind it. That is another one: who gives this one may come back to it after
         those were given to him, too."""
-        step = self.current = self._step(self.given - 1, self._places[self._round])
+        step = self.current = self._step(self.given - 1, self._place(self._round))
         return step, self._rest()
 
     def _rest(self) -> Run:
         rest = Run.__new__(Run)
         rest.rows, rest.values, rest.task, rest.end = self.rows, self.values, self.task, self.end
-        rest._begins, rest._places = self._begins, self._places
+        rest._begins, rest._first, rest._next = self._begins, self._first, None
         rest._round, rest.round_end, rest.given = self._round, self.round_end, self.given
         rest.approached, rest.current = False, None
         rest._pass()
@@ -142,7 +156,7 @@ class Run:
         if at < len(self.rows):
             while at >= self.round_end:
                 self.begin_round()
-        self.place = self._places[self._round]
+        self.place = self._place(self._round)
 
 
 def alike(rows: list[Row]) -> Iterator[tuple[int, int, list[int]]]:

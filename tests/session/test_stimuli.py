@@ -76,6 +76,21 @@ def test_bursts_begin_where_nothing_was_left_to_run(steps: list[tuple[int, int]]
     assert numbering.place(None, at_ns + 5) == Place(at_ns + 5, burst, rounds, timed=True)
 
 
+@given(st.lists(st.integers(0, 40), max_size=5), st.lists(st.integers(1, 15), max_size=30))
+def test_a_burst_that_goes_on_may_be_shown_by_its_end_alone(before: list[int], steps: list[int]) -> None:
+    one_by_one, at_once, tick = Numbering(), Numbering(), 3
+    for ticks in [0, *before]:
+        tick += ticks
+        at_once.place(tick, tick)
+        one_by_one.place(tick, tick)
+    for ticks in steps:
+        tick += ticks
+        one_by_one.place(tick, 0)
+    at_once.go_on(tick)
+    for later in (tick, tick + 9, tick + 90, None):
+        assert at_once.place(later, 900) == one_by_one.place(later, 900)
+
+
 def sent(kind: int, number: int) -> Any:
     """One of the things that a user can do."""
     kinds: list[Any] = [
