@@ -44,6 +44,7 @@ class Frame(NamedTuple):
 _new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 WHERE: ContextVar[Frame | None] = ContextVar("realtape_cause", default=None)
 """In whose extents we are. To be looked at only; `extent` and its like set it."""
+_reset = WHERE.reset
 
 
 def current(session: int) -> Frame | None:
@@ -76,7 +77,7 @@ def enter(frame: Frame | None) -> None:
 def leave(token: Token[Frame | None]) -> None:
     """The end of an extent that began when the variable was set."""
     try:
-        WHERE.reset(token)
+        _reset(token)
     except ValueError:
         # A coroutine that nobody awaited to its end is closed wherever the collector runs; there
         # the variable was never set.
@@ -125,7 +126,7 @@ class EventCauses:
     """Remembers of events what they were caused by, or are the cause of. Safe from any thread.
 
     Attributes:
-        handled: by their identity, the events that listeners are handling, each with its frame.
+        handled: the events that listeners are handling, each with its frame, by the frame's identity.
     """
 
     def __init__(self) -> None:
@@ -141,10 +142,15 @@ class EventCauses:
 
     def of(self, event: Any) -> Frame | None:
         """An event's frame, or None where it is not known (any more)."""
-        handled = self.handled.get(id(event))
-        if handled is not None:
-            return handled[1]
+        for handled, frame in reversed(list(self.handled.values())):
+            if handled is event:
+                return frame
         return next((frame for known, frame in reversed(list(self._known)) if known() is event), None)
+
+    def handled_of(self, session: int) -> list[int]:
+        """The entries of a session that listeners are handling, in order."""
+        frames = [frame for _, frame in list(self.handled.values()) if frame.session == session]
+        return sorted({frame.seq for frame in frames if frame.seq is not None})
 
 
 async def _count(event: object) -> int:

@@ -183,7 +183,6 @@ class SessionLog:
         number: of the session in this process.
         status: entries may still follow when it is no longer `recording`.
         playback: answers the playback state of the moment; asked every SAMPLE_NS, or less if that is slow.
-        handling: received events that the listeners are still handling.
         held: the writer's: what is encoded, and waits for what follows it.
         refusing: what is appended is not recorded (any more).
         count: of the entries so far.
@@ -209,7 +208,6 @@ class SessionLog:
         self._playback: Callable[[], Playback] | None = None
         self._played = NO_PLAYBACK  # as columns
         self._ask_at_ns = _NEVER_NS
-        self.handling: set[int] = set()
         self.secrets = secrets
         self.clock = clock
         self.received = received
@@ -417,7 +415,7 @@ class SessionLog:
 
     def refuse(self) -> None:
         """What is appended from now on is not recorded."""
-        for seq in sorted(self.handling):  # or it would look as if they had returned at once
+        for seq in self.received.handled_of(self.number):  # or it would look as if they had returned at once
             self.append(Kind.HANDLED, {"outcome": "open"}, of=seq)
         with self._lock:
             self.refusing = True

@@ -111,9 +111,8 @@ class ModelTap:
             if isinstance(call_id, str):
                 log.remember_call(call_id, seq)
         listener = None
-        handling, handled = log.handling, log.received.handled
-        handling.add(seq)
-        handled[id(event)] = event, told
+        handled, key = log.received.handled, id(told)
+        handled[key] = event, told
         # What a listener does is the application's, and belongs to the session that is going on by then.
         token = _set(frame)
         try:
@@ -127,8 +126,7 @@ class ModelTap:
         else:
             causes.leave(token)
         finally:
-            handling.discard(seq)
-            handled.pop(id(event), None)
+            del handled[key]
             if getrefcount(event) > UNHELD:
                 log.received.remember(event, told)
         # Else it returned before anything else happened.

@@ -18,8 +18,8 @@ from ..errors import DecodingError
 
 Appended = tuple[Any, ...]
 """An entry that was made in this process: the fields of an `Entry`, of which the digest is not looked at; and
-behind them the bytes to which its payload refers, each with where they lie. Of immutable parts and none within
-another: the garbage collector forgets such a tuple."""
+behind them the bytes to which its payload refers, each with where they lie. Of immutable parts and none
+within another: the garbage collector forgets such a tuple."""
 
 BLOB_FIELDS = 4
 """Of each of these: segment, offset, length, bytes."""
