@@ -16,7 +16,8 @@ from itertools import accumulate
 from typing import Any, cast
 
 from ..schema.codec import REDACTED, Secrets, from_json, to_json
-from ..schema.entries import Entry, Flag, Kind
+from ..schema.entries import KIND, Entry, Flag, Kind
+from ..schema.log import Appended
 from .payloads import Pending
 
 HOLD_SECONDS = 0.1
@@ -32,6 +33,7 @@ MAX_STREAMS = 64
 """Texts whose ends are remembered."""
 
 _REDACTED = int(Flag.REDACTED)
+_PAYLOAD = Entry._fields.index("payload")
 _HAS_DELTA = '"delta":"'
 _DELTA = re.compile(r'"delta":"([^"\\]*(?:\\.[^"\\]*)*)"')
 _VARYING = re.compile(r'"(delta|event_id|obfuscation)":"([^"\\]*(?:\\.[^"\\]*)*)",?')
@@ -78,8 +80,11 @@ class HeldBack:
         entries, self.entries = [*self.entries, *encoded], []
         first, now = len(entries), self._clock()
         streams: dict[str, _Stream] = {}
-        for index, (entry, _, known) in enumerate(entries):
-            piece = _piece_of(entry) if known is None else (self._name(entry, known[0]), known[1])
+        for index, (kept, known) in enumerate(entries):
+            if known is None:
+                piece = _piece_of(kept[KIND], kept[_PAYLOAD])
+            else:
+                piece = self._name(kept, known[0]), known[1]
             if piece is not None:
                 name, text = piece
                 found = streams.get(name)
@@ -105,14 +110,15 @@ class HeldBack:
         self.entries = entries[first:]
         return entries[:first]
 
-    def _name(self, entry: Entry, key: Hashable) -> str:
+    def _name(self, kept: Appended, key: Hashable) -> str:
         """As `_piece_of` says, of an entry of which the piece is known already."""
-        name = self._names.get((entry.kind, key))
+        kind = kept[KIND]
+        name = self._names.get((kind, key))
         if name is None:
             if len(self._names) >= MAX_STREAMS:
                 self._names.clear()
-            piece = _piece_of(entry)
-            name = self._names[entry.kind, key] = f"{entry.kind}" if piece is None else piece[0]
+            piece = _piece_of(kind, kept[_PAYLOAD])
+            name = self._names[kind, key] = f"{kind}" if piece is None else piece[0]
         return name
 
     def _scrub(self, name: str, entries: list[Pending], stream: _Stream, forms: list[str]) -> int:
@@ -142,28 +148,28 @@ _Stream = tuple[list[int], list[str]]
 """The entries of one text, by their places, and the pieces of the text in them."""
 
 
-def _piece_of(entry: Entry) -> tuple[str, str] | None:
+def _piece_of(kind: str, payload: str) -> tuple[str, str] | None:
     """Which text an entry is a piece of, by all that does not vary from one to the next; and the piece."""
-    if entry.kind not in _FRAMES:
-        if _HAS_DELTA not in entry.payload:
+    if kind not in _FRAMES:
+        if _HAS_DELTA not in payload:
             return None
-        message, varying = entry.payload, _VARYING
+        message, varying = payload, _VARYING
     else:
-        found = _message_of(entry)
+        found = _message_of(payload)
         if found is None:
             return None
         message, varying = found, _VARYING_WITHIN
     parts = varying.split(message)  # what stands between, a name, its text, and so on
     texts = (text for name, text in zip(parts[1::3], parts[2::3], strict=True) if name in ("delta", "text"))
     text = next(texts, "")
-    return f"{entry.kind} {''.join(parts[::3])}", _unescaped(text)
+    return f"{kind} {''.join(parts[::3])}", _unescaped(text)
 
 
-def _message_of(entry: Entry) -> str | None:
+def _message_of(payload: str) -> str | None:
     """A frame's text, if it may hold a piece of one and is kept in one."""
-    if _HAS_DELTA_WITHIN.search(entry.payload) is None:
+    if _HAS_DELTA_WITHIN.search(payload) is None:
         return None
-    pieces = cast("list[Any]", from_json(entry.payload).get("pieces") or [])
+    pieces = cast("list[Any]", from_json(payload).get("pieces") or [])
     return pieces[0] if len(pieces) == 1 and type(pieces[0]) is str else None
 
 
@@ -184,17 +190,18 @@ def _without_rests(before: str, texts: list[str]) -> bool:
 
 
 def _change(entries: list[Pending], index: int, text: str) -> None:
-    entry, blobs, _ = entries[index]
+    entry = entries[index].entry
     payload = entry.payload
     if entry.kind in _FRAMES:
-        message = _message_of(entry)
+        message = _message_of(payload)
         written = None if message is None else _rewritten(message, _DELTA_WITHIN, text)
         if message is not None and written is not None:
             payload = payload.replace(to_json(message), to_json(written), 1)
     else:
         payload = _rewritten(payload, _DELTA, text) or payload
     if payload != entry.payload:
-        entries[index] = Pending(entry._replace(payload=payload, flags=entry.flags | _REDACTED), blobs)
+        changed = entry._replace(payload=payload, flags=entry.flags | _REDACTED)
+        entries[index] = entries[index].with_entry(changed)._replace(piece=None)
 
 
 def _rewritten(message: str, delta: re.Pattern[str], text: str) -> str | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple, cast, overload
+from typing import Any, NamedTuple, Self, cast, overload
 
 from ..schema.codec import MAX_SIZE, TEXT, Codec, FlatPayloads, Reference, Secrets, Snapshot, unrecordable
 from ..schema.entries import Entry, Flag, text_column
@@ -88,19 +88,36 @@ class SegmentBuffer:
 class Pending(NamedTuple):
     """An entry that is encoded and not in the database yet, with the bytes that it refers to.
 
-    The bytes may lie in the segment of an earlier commit, and its digest is over them all the same.
-
     Attributes:
+        kept: both. The bytes may lie in the segment of an earlier commit, and the digest is over them all the
+            same.
         piece: of a text that comes in deltas: of which one, and the piece; None where that is not known yet.
     """
 
-    entry: Entry
-    blobs: dict[Reference, bytes]
+    kept: Appended
     piece: tuple[Hashable, str] | None = None
 
-    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
-        """The bytes at a reference of the entry's payload."""
-        return self.blobs[segment, offset, length]
+    @classmethod
+    def of(
+        cls, entry: Entry, blobs: Mapping[Reference, bytes] = {}, piece: tuple[Hashable, str] | None = None
+    ) -> Self:
+        """An entry, and the bytes at each of its references."""
+        return cls((*entry, *_flat(blobs)) if blobs else tuple(entry), piece)
+
+    @property
+    def entry(self) -> Entry:
+        """The entry, by the names of its fields."""
+        return _new(Entry, self.kept[:_COLUMNS])
+
+    @property
+    def blobs(self) -> dict[Reference, bytes]:
+        """The bytes at each of its references."""
+        kept = self.kept
+        return {kept[at : at + 3]: kept[at + 3] for at in range(_COLUMNS, len(kept), BLOB_FIELDS)}
+
+    def with_entry(self, entry: Entry) -> Self:
+        """Another entry, with the same bytes."""
+        return self._replace(kept=(*entry, *self.kept[_COLUMNS:]))
 
 
 class KeptEntries(Sequence[Pending]):
@@ -111,7 +128,7 @@ class KeptEntries(Sequence[Pending]):
     """
 
     def __init__(self, entries: Iterable[Pending] = ()) -> None:
-        self.plain: list[Appended] = [plain(one) for one in entries]
+        self.plain: list[Appended] = [one.kept for one in entries]
 
     @property
     def payload_chars(self) -> int:
@@ -127,27 +144,17 @@ class KeptEntries(Sequence[Pending]):
     def __getitem__(self, index: slice) -> list[Pending]: ...
     def __getitem__(self, index: int | slice) -> Pending | list[Pending]:
         if isinstance(index, slice):
-            return [_pending(one) for one in self.plain[index]]
-        return _pending(self.plain[index])
+            return [Pending(kept) for kept in self.plain[index]]
+        return Pending(self.plain[index])
 
     def __setitem__(self, index: int, entry: Pending) -> None:
-        self.plain[index] = plain(entry)
+        self.plain[index] = entry.kept
 
 
-def plain(pending: Pending) -> Appended:
-    """Its columns, and behind them its bytes, each with where it lies: nothing within anything, for of that
-    the garbage collector forgets one layer at a time."""
-    entry, blobs, _ = pending
-    if not blobs:
-        return tuple(entry)
-    return (*entry, *(part for reference, data in blobs.items() for part in (*reference, data)))
-
-
-def _pending(plain: Appended) -> Pending:
-    blobs: dict[Reference, bytes] = {}
-    for at in range(_COLUMNS, len(plain), BLOB_FIELDS):
-        blobs[plain[at : at + 3]] = plain[at + 3]
-    return _new(Pending, (_new(Entry, plain[:_COLUMNS]), blobs, None))
+def _flat(blobs: Mapping[Reference, bytes]) -> Iterator[Any]:
+    """Each with where it lies, nothing within anything: of that the garbage collector forgets one layer at a
+    time."""
+    return (part for reference, data in blobs.items() for part in (*reference, data))
 
 
 _complaints: weakref.WeakKeyDictionary[Codec, set[str]] = weakref.WeakKeyDictionary()
@@ -202,20 +209,21 @@ class EntryEncoder:
                 item_id = self._columns.get(item_id) or self._column(item_id)
             if type is not None:  # a frame's is the server's word
                 type = self._columns.get(type) or self._column(type)
-            entry = _new(
-                Entry,
-                (
-                    *(seq, at_ns, tick, task, kind, type, method, cause, of, connection),
-                    *(item_id, content_index, elapsed_ms, payload, flags | more, b""),
-                ),
+            # fmt: off
+            kept = (
+                seq, at_ns, tick, task, kind, type, method, cause, of, connection,
+                item_id, content_index, elapsed_ms, payload, flags | more, b"",
             )
-            return _new(Pending, (entry, self._blobs, piece))
+            # fmt: on
+            if self._blobs:
+                kept = (*kept, *_flat(self._blobs))
+            return _new(Pending, (kept, piece))
         except BaseException as error:  # a redactor may raise anything
             if may_be_ctrl_c(error):
                 raise
             name = self._complain(error)
             lost = Entry(seq, at_ns, tick, task, kind, payload="")
-            return Pending(gap_instead(lost, f"the recorder failed: {name}"), {})
+            return Pending.of(gap_instead(lost, f"the recorder failed: {name}"))
 
     def _column(self, text: str) -> str | None:
         column = self._columns[text] = text_column(self._secrets.scrub(str(text)))

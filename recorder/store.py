@@ -53,7 +53,7 @@ from ..schema.log import (
 )
 from .chains import OLDER, REMOVED, Chain
 from .gaps import Loss, gap_instead
-from .payloads import KeptEntries, Pending, plain
+from .payloads import KeptEntries, Pending
 from .session_log import Batch, SessionLog
 from .status import Durability
 from .turns import give_way
@@ -331,7 +331,7 @@ class Store:
         if lost is not None:
             first = kept[0][AT_NS] if kept else lost.to_ns
             gap = lost.gap(chain.rows, max(first, lost.to_ns), None, None)
-            kept = [plain(Pending(gap, {})), *kept]
+            kept = [Pending.of(gap).kept, *kept]
         for start in range(0, len(kept), SLICE_ROWS):
             digest = append_entries(connection, chain.key, digest, kept[start : start + SLICE_ROWS])
             give_way()
@@ -398,9 +398,9 @@ class Store:
         for pending in entries:
             entry = chain.placed(pending.entry)
             if all(segment in here for segment, _, _ in pending.blobs):
-                placed.append(Pending(entry, pending.blobs))
+                placed.append(pending.with_entry(entry))
             else:
-                placed.append(Pending(gap_instead(entry, REMOVED), {}))
+                placed.append(Pending.of(gap_instead(entry, REMOVED)))
         return placed
 
     def _let_be(self, log: SessionLog) -> None:
@@ -444,7 +444,7 @@ class Store:
                 if error is None:
                     continue
                 name = type(error).__name__  # its text may quote what was to be recorded
-                gap = Pending(gap_instead(pending.entry, f"the database refused it: {name}"), {})
+                gap = Pending.of(gap_instead(pending.entry, f"the database refused it: {name}"))
                 if _refusal(connection, chain, gap) is not None:
                     raise error  # so it is not because of the entry
                 batch.entries[index] = gap
@@ -605,8 +605,8 @@ def _refusal(connection: Connection, chain: Chain, pending: Pending) -> Exceptio
     """Why the database does not take this entry, or None if it does."""
     try:
         with connection.begin_nested():
-            entry = chain.placed(pending.entry) if chain.moved else pending.entry
-            append_entries(connection, chain.key, b"", [plain(pending._replace(entry=entry))])
+            placed = pending.with_entry(chain.placed(pending.entry)) if chain.moved else pending
+            append_entries(connection, chain.key, b"", [placed.kept])
     except _REFUSED as error:
         return error
     return None

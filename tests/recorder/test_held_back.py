@@ -42,7 +42,8 @@ def said(seq: int, text: str, secrets: Secrets, item: str = "item_1") -> Pending
     # Encoded quickly or with care: of one text some may be this, and some that.
     flat = FlatPayloads(STANDARD, secrets, nowhere).payload(form, data) if seq % 3 else None
     payload, piece = flat or (CODEC.encode(event, nowhere, secrets).payload, None)
-    return Pending(Entry(seq, 0, None, None, Kind.RECEIVED, "transcript_delta", payload=payload), {}, piece)
+    entry = Entry(seq, 0, None, None, Kind.RECEIVED, "transcript_delta", payload=payload)
+    return Pending.of(entry, piece=piece)
 
 
 def nowhere(data: bytes) -> tuple[int, int, int]:
@@ -52,8 +53,8 @@ def nowhere(data: bytes) -> tuple[int, int, int]:
 def deltas(entries: list[Pending]) -> dict[str, str]:
     """The joined text of each item."""
     joined: dict[str, str] = {}
-    for entry, _, _ in entries:
-        event: Any = CODEC.decode(entry.payload, lambda segment, offset, length: b"").value
+    for pending in entries:
+        event: Any = CODEC.decode(pending.entry.payload, lambda segment, offset, length: b"").value
         joined[event.item_id] = joined.get(event.item_id, "") + event.delta
     return joined
 
@@ -92,7 +93,7 @@ def test_joined_it_is_nowhere_however_it_is_cut_and_taken(
         else:
             passed += held.pass_on(batch, hold=True)
     passed += held.pass_on([], hold=False)
-    assert [entry.seq for entry, _, _ in passed] == list(range(len(passed)))
+    assert [pending.entry.seq for pending in passed] == list(range(len(passed)))
     # Fewer than six characters may have gone before anybody could know.
     mark = re.escape(REDACTED)
     left = re.fullmatch(rf"it is (.{{0,5}}){mark}, and (.{{0,5}}){mark}\.", deltas(passed)["item_1"])
@@ -124,7 +125,7 @@ def test_of_one_that_was_found_by_its_look_in_one_piece_no_rest_is_left(cut: int
 def framed(seq: int, message: dict[str, Any], secrets: Secrets, separators: tuple[str, str]) -> Pending:
     frame = Frame(json.dumps(message, separators=separators), "text")
     payload = CODEC.encode(frame, lambda data: (0, 0, 0), secrets).payload
-    return Pending(Entry(seq, 0, None, None, Kind.FRAME_IN, "x", payload=payload), {})
+    return Pending.of(Entry(seq, 0, None, None, Kind.FRAME_IN, "x", payload=payload))
 
 
 @given(
@@ -144,8 +145,8 @@ def test_nor_is_it_in_frames(how: str, cuts: list[int], separators: tuple[str, s
         passed += held.pass_on([framed(seq, message, secrets, separators)], hold=True)
     passed += held.pass_on([], hold=False)
     joined = ""
-    for entry, _, _ in passed:
-        frame: Any = CODEC.decode(entry.payload, lambda segment, offset, length: b"").value
+    for pending in passed:
+        frame: Any = CODEC.decode(pending.entry.payload, lambda segment, offset, length: b"").value
         message = json.loads(frame.data)
         joined += message["serverContent"]["outputTranscription"]["text"] if gemini else message["delta"]
     left = re.fullmatch(rf"it is (.{{0,5}}){re.escape(REDACTED)}\.", joined)

@@ -30,10 +30,12 @@ def test_what_waits_for_its_commit_does_not_wake_the_garbage_collector():
     kind = Kind.RECEIVED.value  # as the recorder has it
     entry = Entry(7, 1, 2, 3, kind, "audio", payload='{"data":{"$":"py:bytes","at":[0,0,4]}}')
     blobs = {(0, 0, 4): b"data", (0, 4, 2): b"is"}
-    waiting = [Pending(entry._replace(seq=seq), dict(blobs) if seq % 2 else {}) for seq in range(50)]
+    waiting = [Pending.of(entry._replace(seq=seq), blobs if seq % 2 else {}) for seq in range(50)]
     kept = KeptEntries(waiting)
     assert (len(kept), kept[:], kept[-1], [*kept]) == (50, waiting, waiting[-1], waiting)
-    kept[3] = Pending(entry, {})
-    assert kept[3] == Pending(entry, {})
+    assert (kept[8].entry, kept[8].blobs) == (entry._replace(seq=8), {})
+    assert (kept[9].entry, kept[9].blobs) == (entry._replace(seq=9), blobs)
+    kept[3] = Pending.of(entry)
+    assert kept[3] == Pending.of(entry)
     gc.collect(0)
     assert not any(gc.is_tracked(plain) for plain in kept.plain)
