@@ -10,6 +10,7 @@ import itertools
 import json
 import re
 import weakref
+from bisect import bisect_right
 from collections.abc import Collection, Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -64,6 +65,8 @@ class KnownTexts:
         known = dict.fromkeys(texts)
         self.stamp = stamp
         self.forms = sorted({form for text in known for form in forms_of(text)}, key=len)
+        self._shorter: dict[int, list[str]] = {}
+        self._longest = len(self.forms[-1]) if self.forms else 0
         self.shortest = min([MIN_CREDENTIAL_LENGTH, *map(len, self.forms[:1])])
         self.bytes = [form for text in known for form in _in_bytes(text)]
         self.in_base64 = [form for form in self.forms if _LIKE_BASE64.fullmatch(form)]
@@ -74,12 +77,19 @@ class KnownTexts:
 
     def within(self, text: str) -> list[str]:
         """The forms that stand in a text, the shortest first."""
-        length, found = len(text), list[str]()
-        for form in self.forms:
-            if len(form) > length:
-                break
-            if form in text:
-                found.append(form)
+        return [form for form in self._no_longer_than(len(text)) if form in text]
+
+    def stands_in(self, text: str) -> bool:
+        """Whether one of the forms stands in a text."""
+        return any(map(text.__contains__, self._no_longer_than(len(text))))
+
+    def _no_longer_than(self, length: int) -> list[str]:
+        """The forms that a text of this length can hold."""
+        if length >= self._longest:
+            return self.forms
+        found = self._shorter.get(length)
+        if found is None:
+            found = self._shorter[length] = self.forms[: bisect_right(self.forms, length, key=len)]
         return found
 
 
@@ -235,8 +245,13 @@ class Secrets:
     def quoted(self, text: str) -> str | None:
         """A text as JSON; None where it may hold any of them, or where `to_json` escapes it."""
         known = self.known
-        if not self._is_clean(text, known):
-            return None
+        if len(text) >= known.shortest:
+            if known.stands_in(text):
+                return None
+            if is_id(text) is not None:  # another one each time, and without a character that is escaped
+                return f'"{text}"'
+            if place_of(text) is not None or self.spans(text):
+                return None
         try:
             written = quickly_quoted(text)
         except ValueError:  # a lone surrogate
@@ -250,7 +265,7 @@ class Secrets:
     def _is_clean(self, text: str, known: KnownTexts) -> bool:
         if len(text) < known.shortest:
             return True
-        if known.within(text):
+        if known.stands_in(text):
             return False
         return is_id(text) is not None or (place_of(text) is None and not self.spans(text))
 
