@@ -14,7 +14,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from ..replay import PlaybackMatching
+from ..replay import AudioMatching, PlaybackMatching
 from ..schema import UsageError
 from ..session import Recording, Target, parse_target
 from ..session.fixture import SESSION
@@ -62,6 +62,7 @@ def serve(
         bool, typer.Option("--strict", help="A frame on another side of an event diverges, too.")
     ] = False,
     playback: play_options.Playback = "tolerant",
+    audio: play_options.Audio = "ignore",
     once: Annotated[
         bool, typer.Option("--once", help="End when the first client has come and gone.")
     ] = False,
@@ -91,6 +92,7 @@ def serve(
                 on_unexpected=on_unexpected.value,
                 strict=strict,
                 playback=cast("PlaybackMatching", playback),
+                audio=cast("AudioMatching", audio),
                 port=port,
                 ssl=setting.context,
                 faults=faults,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .breakpoints import Breakpoint, Moment
     from .explain import other_playback
     from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
+    from .matching.audio_tape import AudioMatching, AudioTape, SentAudio
     from .matching.client_ids import CLIENT_IDS, ClientIds
     from .matching.excerpts import differing
     from .matching.expectation import Decision, Expectation, Expected
@@ -47,6 +48,8 @@ __all__ = [
     "PATIENCE_SECONDS",
     "Apart",
     "Application",
+    "AudioMatching",
+    "AudioTape",
     "Breakpoint",
     "ClientIds",
     "Decision",
@@ -76,6 +79,7 @@ __all__ = [
     "ReplayTracker",
     "ReportBuilder",
     "Rewindable",
+    "SentAudio",
     "StartedTasks",
     "Step",
     "Stop",

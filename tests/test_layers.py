@@ -63,6 +63,7 @@ WITHOUT_IO = (
     "server_side",
     "client_run",
     "faults",
+    "spoken",
 )
 """The core of `wire/`: these import no recorder, no loop and no socket."""
 SDK = {"agents", "openai"}

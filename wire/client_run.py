@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..replay import PlaybackMatching
+from ..replay import AudioMatching, PlaybackMatching
 from ..schema.errors import UsageError
 from ..schema.frames import Frame
 from .faults import Injected
@@ -70,6 +70,7 @@ class ClientRun:
         patience_ns: int | None = PATIENCE_NS,
         anchored: bool = False,
         playback: PlaybackMatching = "exact",
+        audio: AudioMatching = "ignore",
     ) -> ServerSide:
         """The client connects once more. There must be an upcoming connection."""
         upcoming = self.upcoming
@@ -83,6 +84,7 @@ class ClientRun:
             patience_ns=patience_ns,
             anchored=anchored,
             playback=playback,
+            audio=audio,
             rules=self._rules,
         )
         self.sides.append(side)

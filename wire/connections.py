@@ -17,6 +17,7 @@ from ..schema.entries import Entry, Kind
 from ..schema.frames import Frame
 from ..session import Draft, Numbering, Place, Recording
 from ..session.fields import RAW, mapping, sequence, text_of
+from ..session.provenance import Redaction
 from .dialects import DIALECTS, Dialect, dialect_of, message_in
 from .implied import with_implied
 from .recorded import RecordedConnection, RecordedEnd, Refusal, Sending, WireFrame
@@ -41,7 +42,10 @@ def connections_of(
         offset_ns = draft.header.started_ns - start_ns
         with_values = Recording.of(draft, vocabulary=vocabulary)
         try:
-            found += _connections(draft.header.id, list(with_values.stream()), offset_ns)
+            redaction = Redaction.told_by(draft.header.source)
+            silent = redaction is not None and redaction.audio != "keep"
+            of_it = _connections(draft.header.id, list(with_values.stream()), offset_ns)
+            found += (replace(one, silent=silent) for one in of_it)
         finally:
             with_values.close_blocking()
     begun = min((one.begun_ns for one in found), default=0)

@@ -110,6 +110,7 @@ class RecordedConnection:
         end: how it ended.
         subprotocol: that was agreed on, or None.
         refusal: the server's, where it was never open.
+        silent: of what the client said only the length was kept.
         opened: burst of the event loop, and round in it, in which the client had it.
         url, path: of the server, and of the client's handshake; or empty.
         skeletons: how many of its frames were imported without what they held.
@@ -129,3 +130,4 @@ class RecordedConnection:
     skeletons: int = 0
     weaker: tuple[str, ...] = ()
     opened: tuple[int, int] = (0, 0)
+    silent: bool = False

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from ..replay import PlaybackMatching
+from ..replay import AudioMatching, PlaybackMatching
 from ..schema import Frame, StoreLocation, UsageError
 from ..schema.codec import to_json
 from ..session import Draft, Recording
@@ -81,6 +81,8 @@ class ReplayServer:
         playback: how much was heard, most clients know by a clock of their own, and no two calls take the
             same time. `tolerant`: a frame that differs in that alone is the recorded one; what it says is
             answered, and told in the report. `exact`: it is another one. `ignore`: it is not told.
+        audio: what a client says aloud: `bytes`, held against the recorded as one stream, `exact`, frame by
+            frame, `ignore`, not at all. What differs is counted, and decides no verdict.
         host, port: where to listen; only loopback is meant for this, for nobody is asked for a key. Port
             0: the system chooses.
         ssl: a server's context, for clients that insist on `wss://`.
@@ -100,6 +102,7 @@ class ReplayServer:
         on_unexpected: Literal["ignore", "error"] = "ignore",
         strict: bool = False,
         playback: PlaybackMatching = "tolerant",
+        audio: AudioMatching = "ignore",
         host: str = "127.0.0.1",
         port: int = 0,
         ssl: tls.SSLContext | None = None,
@@ -114,6 +117,9 @@ class ReplayServer:
         self._on_unexpected = on_unexpected
         if playback not in ("exact", "tolerant", "ignore"):
             raise UsageError(f"playback={playback!r}: one of exact, tolerant, ignore")
+        if audio not in ("exact", "bytes", "ignore"):
+            raise UsageError(f"audio={audio!r}: one of exact, bytes, ignore")
+        self._audio: AudioMatching = audio
         self._strict = strict
         self._playback: PlaybackMatching = playback
         self._host, self._port, self._ssl = host, port, ssl
@@ -294,7 +300,13 @@ class ReplayServer:
         except ConnectionClosed:
             return
         run = recording.for_client(_run_name(request))
-        side = run.connect(_now_ns(), pace=self._pace, patience_ns=self._patience_ns, playback=self._playback)
+        side = run.connect(
+            _now_ns(),
+            pace=self._pace,
+            patience_ns=self._patience_ns,
+            playback=self._playback,
+            audio=self._audio,
+        )
         came = asyncio.Event()
         take = partial(self._take, connection, side, came)
         self._count += 1

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..replay import Expectation, PlaybackMatching, VirtualLoop
+from ..replay import AudioMatching, Expectation, PlaybackMatching, VirtualLoop
 from ..schema.codec import Vocabulary
 from ..schema.errors import UsageError
 from ..session import Recording
@@ -71,6 +71,7 @@ class ReplayTransport:
         clock: sees to it that the model is told the recorded time in the extent of a part.
         hung_up: called when a stream ends because the user hung up, and the application did not close.
         playback, playback_ms: how what the application's player reports is compared.
+        audio: how what its user says aloud is compared.
         faults: that are injected.
         fault_seed: of their chances.
         expect: which of the application's calls must come again; the others are done for it.
@@ -102,6 +103,7 @@ class ReplayTransport:
         hung_up: Callable[[], object] = lambda: None,
         playback: PlaybackMatching = "tolerant",
         playback_ms: float | None = None,
+        audio: AudioMatching = "bytes",
         faults: Sequence[Fault] = (),
         fault_seed: int = 0,
         expect: Expectation = "reactions",
@@ -127,6 +129,7 @@ class ReplayTransport:
         self._hung_up = hung_up
         self._playback: PlaybackMatching = playback
         self._playback_ms = playback_ms
+        self._audio: AudioMatching = audio
         self._faults, self._fault_seed = faults, fault_seed
         self.tracker: Any = None
         self.exhausted = False
@@ -156,7 +159,7 @@ class ReplayTransport:
         now_ns = loop.now_ns if isinstance(loop, VirtualLoop) else int(loop.time() * 1e9)
         patience_ns = None if virtual else int(self._stuck_after * 1e9)
         pace = 1.0 if virtual else self._pace
-        side = self.run.connect(now_ns, pace=pace, patience_ns=patience_ns, anchored=True)
+        side = self.run.connect(now_ns, pace=pace, patience_ns=patience_ns, anchored=True, audio=self._audio)
         opened: list[ReplayedSocket] = []
 
         def wake() -> None:

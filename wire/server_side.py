@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from ..replay import ClientIds, Difference, PlaybackMatching
+from ..replay import AudioMatching, ClientIds, Difference, PlaybackMatching
 from ..schema.codec import to_json
 from ..schema.frames import Frame
 from ..session.fields import mapping, text_of
@@ -20,6 +20,7 @@ from .frame_rules import AS_RECORDED, FrameRules
 from .gates import Appended, Gate, gates_of
 from .outbound import Outbound, renamed
 from .recorded import RecordedConnection, RecordedEnd, WireFrame
+from .spoken import Spoken
 
 FindingKind = Literal["changed", "missing", "unexpected", "moved", "given up", "heard"]
 
@@ -95,6 +96,7 @@ class ServerSide:
             late), and those that it read without giving way whenever it reads.
         playback: a client's frame that says how much was heard, and differs in nothing but that, is `exact`:
             another one, `tolerant`: the recorded one, and that is told, `ignore`: the same.
+        audio: how what the client says aloud is compared.
         rules: what else is said of how frames are compared.
 
     Attributes:
@@ -103,7 +105,7 @@ class ServerSide:
         delivered: places of the inbound frames that were sent.
         skipped: places of those that were given up, or fell.
         matched: how many of the client's frames were recorded ones, audio aside.
-        audio: how many frames of audio came.
+        spoken: what the client says aloud.
         over: nothing is left to be played.
     """
 
@@ -117,6 +119,7 @@ class ServerSide:
         patience_ns: int | None = PATIENCE_NS,
         anchored: bool = False,
         playback: PlaybackMatching = "exact",
+        audio: AudioMatching = "ignore",
         rules: FrameRules = AS_RECORDED,
     ) -> None:
         self.connection = connection
@@ -127,7 +130,6 @@ class ServerSide:
         self.delivered: list[int] = []
         self.skipped: list[int] = []
         self.matched = 0
-        self.audio = 0
         self.over = False
         self._frames = connection.frames
         self._gates = gates_of(connection.frames, connection.dialect)
@@ -139,6 +141,8 @@ class ServerSide:
         self._shift_ns = 0  # by which an anchored connection is late
         self._due_ns = now_ns  # when the head was due
         self._audio_places = sorted(_audio_places(connection))
+        spoken = [self._frames[place] for place in self._audio_places]
+        self.spoken = Spoken(connection, spoken, audio)
         self._outbound = Outbound(connection.frames, set(self._audio_places), ids, rules)
         self._inbound = [
             place for place, frame in enumerate(self._frames) if frame.inbound and not frame.hidden
@@ -167,9 +171,10 @@ class ServerSide:
         message = message_in(frame.text)
         type = self.connection.dialect.type_of(message)
         if self._appended.client(type, message):
-            self.audio += 1
+            self.spoken.add(type, message)
             self._heard_ns = now_ns
-            return self._audio_places[self.audio - 1] if self.audio <= len(self._audio_places) else None
+            number = self.spoken.frames
+            return self._audio_places[number - 1] if number <= len(self._audio_places) else None
         self._sent += 1
         self._sent_ns = now_ns
         self._gave_up = False

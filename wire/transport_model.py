@@ -32,7 +32,7 @@ from .server_side import Finding, decisive
 OPTIONS = frozenset(
     {
         *("patience", "stuck_after", "pace", "strict", "on_divergence", "at_end"),
-        *("playback", "playback_ms", "faults", "fault_seed"),
+        *("audio", "playback", "playback_ms", "faults", "fault_seed"),
         *("expect", "learned", "matchers", "client_ids", "redactors"),
     }
 )
@@ -99,7 +99,7 @@ class TransportBase(ABC):
     def __init__(self, recording: Recording, **options: Any) -> None:
         self._strict = options.get("strict", False)
         self._playback: PlaybackMatching = options.get("playback", "tolerant")
-        self._ignored = sorted(name for name in options if name not in OPTIONS and options[name] != "bytes")
+        self._ignored = sorted(name for name in options if name not in OPTIONS)
         rules = FrameRules(
             options.get("matchers", ()), options.get("client_ids"), tuple(options.get("redactors", ()))
         )
@@ -118,6 +118,7 @@ class TransportBase(ABC):
             hung_up=self._hang_up,
             playback=self._playback,
             playback_ms=options.get("playback_ms"),
+            audio=options.get("audio", "bytes"),
             faults=faults_of(options.get("faults", ())),
             fault_seed=options.get("fault_seed", 0),
             expect=options.get("expect", "reactions"),
@@ -294,7 +295,8 @@ class TransportBase(ABC):
             unplayed=sum(side.unplayed for side in sides),
             finished=self._stopped,
             recorded_seconds=sum(side.connection.end.at_ns for side in sides) / 1e9,
-            audio=sum(side.audio for side in sides),
+            audio=sum(side.spoken.frames for side in sides),
+            unmatched_audio=sum(side.spoken.unmatched for side in sides),
             skipped=sum(len(side.skipped) for side in sides),
             events=tuple(plays.other_events()),
             injected=tuple(one.as_json() for side in sides for one in plays.run.injected[side]),

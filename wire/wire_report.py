@@ -24,6 +24,7 @@ class ConnectionReport:
         unplayed: how many are left: the client went away before, or is still at it.
         matched: how many frames of the client's were recorded ones, audio aside.
         audio: how many frames of audio the client sent.
+        unmatched_audio: how many of them hold what the recording does not; they decide no verdict.
         findings: where client and recording part.
         weaker: what of the replay was weaker than the flight.
         injected: faults that were put in its way, as facts.
@@ -37,6 +38,7 @@ class ConnectionReport:
     unplayed: int
     matched: int
     audio: int
+    unmatched_audio: int
     findings: tuple[Finding, ...]
     weaker: tuple[str, ...]
     injected: tuple[dict[str, Any], ...] = ()
@@ -144,7 +146,8 @@ def _connection(side: ServerSide, injected: Iterable[Injected]) -> ConnectionRep
         len(side.skipped),
         side.unplayed,
         side.matched,
-        side.audio,
+        side.spoken.frames,
+        side.spoken.unmatched,
         tuple(side.findings),
         tuple(side.weaker),
         tuple(one.as_json() for one in injected),
@@ -154,7 +157,8 @@ def _connection(side: ServerSide, injected: Iterable[Injected]) -> ConnectionRep
 def _told(one: ConnectionReport) -> str:
     facts = [f"{_count(one.delivered, 'frame')} to the client", f"{one.matched} of its own as recorded"]
     if one.audio:
-        facts.append(f"{one.audio} of audio")
+        other = f", {one.unmatched_audio} with other sound than recorded" if one.unmatched_audio else ""
+        facts.append(f"{one.audio} of audio{other}")
     if one.skipped:
         facts.append(f"{one.skipped} left out")
     if one.unplayed:

@@ -97,6 +97,19 @@ async def listens(model: Any) -> None:
             pass
 
 
+def test_what_the_user_says_is_held_against_the_recording(tmp_path: Path) -> None:
+    caller = Caller(1)
+    run(record(tmp_path / "calls.db", caller))
+
+    hums = Caller(1, says=bytes([1, 2]) * 4_800)
+    for audio, unmatched in (("bytes", True), ("exact", True), ("ignore", False)):
+        assert run(played_below(tmp_path / "calls.db", caller, audio=audio))[0].report.unmatched_audio == 0
+        played, _ = run(played_below(tmp_path / "calls.db", hums, audio=audio))
+        assert played.verdict == "same", played
+        assert (played.report.unmatched_audio > 0) is unmatched, played
+        assert ("sent that the recording does not hold" in str(played)) is unmatched
+
+
 def test_what_the_user_did_is_done_for_an_application_without_one(barge_ins: Path) -> None:
     played, sent = run(played_below(barge_ins, listens))
     assert played.verdict == "same", played

@@ -64,11 +64,13 @@ class Caller:
         times: that the caller breaks in.
         seed: of how long the listeners take.
         url: of the provider.
+        says: what the caller breaks in with, PCM16 of 200 ms.
     """
 
     times: int
     seed: int = 1
     url: str = NOWHERE
+    says: bytes = USER_INTERRUPTION.pcm[:9_600]
 
     async def __call__(self, model: Any) -> None:
         slow = Slow(Random(self.seed))
@@ -80,7 +82,7 @@ class Caller:
             for time in range(self.times):
                 heard, begun = slow.audio + 2 + time % 3, slow.begun
                 await slow.until(lambda heard=heard: slow.audio >= heard)
-                for piece in chunks(USER_INTERRUPTION.pcm[:9_600] + silence(200), 40):
+                for piece in chunks(self.says + silence(200), 40):
                     await session.send_audio(piece)
                     await asyncio.sleep(0.002)
                 await slow.until(lambda begun=begun: slow.begun > begun)

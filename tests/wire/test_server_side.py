@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.replay import PlaybackMatching
+from realtape.replay import AudioMatching, PlaybackMatching
 from realtape.schema import Frame
 from realtape.wire import (
     DIALECTS,
@@ -473,6 +476,38 @@ def test_speech_waits_for_as_much_audio_in_any_chunks() -> None:
     assert len(played.hear_now()) == 6
     assert played.findings() == []
     assert not played.side.weaker
+
+
+SOUND = Random(1).randbytes(24_000)
+
+
+def says(pcm: bytes) -> dict[str, Any]:
+    return {"type": "input_audio_buffer.append", "audio": base64.b64encode(pcm).decode()}
+
+
+def unmatched(pieces: Sequence[bytes], audio: AudioMatching, *, silent: bool = False) -> int:
+    recorded = connection([CREATED, *[(">", says(SOUND[at : at + 4_800])) for at in range(0, 24_000, 4_800)]])
+    side = ClientRun([replace(recorded, silent=silent)]).connect(0, audio=audio)
+    for piece in pieces:
+        side.receive(Frame.of(data_of(says(piece))), 0)
+    side.left(0)
+    assert side.spoken.frames == len(pieces)
+    assert side.findings == []
+    return side.spoken.unmatched
+
+
+def test_what_is_said_aloud_is_a_stream_or_frames() -> None:
+    whole = [SOUND[at : at + 4_800] for at in range(0, 24_000, 4_800)]
+    halves = [SOUND[at : at + 2_400] for at in range(0, 24_000, 2_400)]
+    assert [unmatched(whole, "bytes"), unmatched(whole, "exact"), unmatched(whole[:3], "exact")] == [0, 0, 0]
+    assert [unmatched(halves, "bytes"), unmatched(halves, "exact")] == [0, 10]
+    assert [unmatched([*whole, whole[0]], one) for one in ("bytes", "exact", "ignore")] == [1, 1, 0]
+
+
+def test_other_sound_is_counted_and_what_follows_is_found_again() -> None:
+    noisy = [SOUND[:4_800], bytes(4_800), SOUND[9_600:14_400], SOUND[14_400:]]
+    assert [unmatched(noisy, one) for one in ("bytes", "exact", "ignore")] == [1, 2, 0]
+    assert unmatched(noisy, "bytes", silent=True) == 0, "only the length is known"
 
 
 def test_without_audio_speech_comes_at_its_time_and_the_replay_is_weaker() -> None:
