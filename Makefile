@@ -64,7 +64,7 @@ test-deep: $(READY)
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m deep --timeout=2400
 
 # With the oldest releases that pyproject.toml allows: what calls them. Those are the SDK and pytest (integrations),
-# websockets (provider, wire), SQLAlchemy, pydantic and pybase64 (schema, session), time-machine (the loop).
+# websockets (provider, wire), SQLAlchemy, aiosqlite, pydantic and pybase64 (schema, session), time-machine (the loop).
 # `replay/` calls none of them but through these, `lab/` only hypothesis, which SessionMachine tries; and what replays
 # in many processes, or searches long for a bug, tries our own code again. How soon a search finds something is another
 # matter with each release of hypothesis; and what is held against the SDK's own events is held against the newest.

@@ -24,7 +24,6 @@ from ..schema.log import (
     Address,
     DigestChain,
     MemoryDatabase,
-    ReadingThread,
     Row,
     StoreLocation,
     entry_batches,
@@ -54,6 +53,8 @@ from .targets import Target, label_in, parse_target
 from .verifying import verified_batches
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from ..schema.codec import Codec, Vocabulary
 
 _T = TypeVar("_T")
@@ -89,7 +90,7 @@ class Recording:
         self._session = session
         self._payloads = Payloads(session.header.id, vocabulary)
         self._stack = AsyncExitStack()
-        self._connection: ReadingThread | None = None
+        self._connection: AsyncConnection | None = None
         self._blocking_stack = ExitStack()
         self._blocking: Connection | None = None
 
@@ -395,7 +396,7 @@ class Recording:
 
     # --- helpers ----------------------------------------------------------------------------------------
 
-    async def _connected(self) -> ReadingThread:
+    async def _connected(self) -> AsyncConnection:
         if self._connection is None:
             self._connection = await self._stack.enter_async_context(open_for_reading(self._address))
         return self._connection

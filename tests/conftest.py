@@ -4,6 +4,7 @@ change must be found again by who made it; the search for what nobody has found 
 
 import asyncio
 import gc
+import importlib
 import inspect
 import os
 import signal
@@ -14,6 +15,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.internal.conjecture import providers
 from realtape.replay import run
 
+# What one of pytester's runs imports is forgotten after it, and SQLAlchemy's ORM cannot be imported twice.
+importlib.import_module("sqlalchemy.ext.asyncio")
 pytest_plugins = ["pytester"]
 if "REALTAPE_TEST_NOISE" in os.environ:  # `make test-noisy`
     pytest_plugins.append("support.noisy")

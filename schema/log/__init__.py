@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .pages import Pages, RecordPlace
     from .pins import pin, pinned, unpin
     from .prunings import Reason, remove_sessions, was_removed
-    from .reading_threads import ReadingThread, read, read_each
     from .receipts import mark_erased, note_erasure, pending_erasures
     from .remains import Remains, held_by_others
     from .rows import (
@@ -58,6 +57,8 @@ if TYPE_CHECKING:
         open_for_reading,
         open_for_writing,
         overwrite_removed,
+        read,
+        read_each,
         settle,
     )
     from .untyped import SESSION_COLUMNS
@@ -74,7 +75,6 @@ __all__ = [
     "Lock",
     "MemoryDatabase",
     "Pages",
-    "ReadingThread",
     "Reason",
     "RecordPlace",
     "Remains",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
 from typing import Any
 
 MAX_ROW_BYTES = 1 << 30
@@ -33,18 +32,13 @@ _LIMITS = {
 
 
 class ReadingConnection(sqlite3.Connection):
-    """Ends a statement that takes too long, as `SQLITE_INTERRUPT`; and one that nobody waits for any more.
-
-    Attributes:
-        is_given_up: whether nobody does; asked before each statement and while it runs.
-    """
+    """Ends a statement that takes too long, as `SQLITE_INTERRUPT`."""
 
     def __init__(self, *args: Any, **facts: Any) -> None:
         super().__init__(*args, **facts)
         for limit, value in _LIMITS.items():
             self.setlimit(limit, value)
         self._left = self._most = LEAST_STEPS
-        self.is_given_up: Callable[[], bool] = bool
         self.set_progress_handler(self._is_too_much, _ASKED_EVERY)
 
     def cursor(self, factory: Any = None) -> Any:
@@ -53,8 +47,6 @@ class ReadingConnection(sqlite3.Connection):
 
     def begin(self) -> None:
         """A statement begins."""
-        if self.is_given_up():
-            raise sqlite3.OperationalError("interrupted: nobody waits for it")
         self._left = self._most
 
     def expect(self, path: str | os.PathLike[str]) -> None:
@@ -64,7 +56,7 @@ class ReadingConnection(sqlite3.Connection):
 
     def _is_too_much(self) -> bool:
         self._left -= _ASKED_EVERY
-        return self._left < 0 or self.is_given_up()
+        return self._left < 0
 
 
 class _Cursor(sqlite3.Cursor):

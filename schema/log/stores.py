@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Generator
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Engine, create_engine, event, func, inspect, select
 from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.exc import NoSuchModuleError
 from sqlalchemy.pool import NullPool, QueuePool, StaticPool
 
+from ..clocks import clock_held
 from ..entries import FORMAT
 from ..errors import NewerFormatError, NotAStoreError, StoreBusyError, StoreError, UsageError
 from .additions import impostors, make_additions
@@ -22,8 +24,10 @@ from .driver_errors import SOMETHING_ELSE, damage_of, sqlite_code, store_error, 
 from .leftovers import set_aside_leftovers
 from .memory_logs import make_in_memory
 from .reading_connections import ReadingConnection
-from .reading_threads import ReadingThread, reading_in_thread
 from .tables import APPLICATION_ID, METADATA, STORE, create_tables
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 WRITE_BUSY_SECONDS = 0.25
 """How long an attempt to write waits for another process. Not longer: who forks or ends waits for it."""
@@ -38,6 +42,9 @@ _SERVER_PATIENCE = {
 }
 _SMALLEST_DATABASE_BYTES = 512
 _TABLES = frozenset(METADATA.tables)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 def open_for_writing(address: Address, *, durable: bool = True) -> Engine:
@@ -249,7 +256,7 @@ def open_blocking(address: Address) -> Generator[Connection]:
             yield connection
             return
         with store_errors(address):
-            url = _reading_url(address)
+            url = _reading_url(address, "sqlite")
             with _driver_needed():
                 engine = create_engine(url, poolclass=NullPool, connect_args=_reading_args(url))
             stack.callback(engine.dispose)
@@ -259,11 +266,23 @@ def open_blocking(address: Address) -> Generator[Connection]:
 
 
 @asynccontextmanager
-async def open_for_reading(address: Address) -> AsyncGenerator[ReadingThread]:
-    """As `open_blocking`, without blocking the event loop: in a thread, which `read` asks."""
+async def open_for_reading(address: Address) -> AsyncGenerator[AsyncConnection]:
+    """As `open_blocking`, without blocking the event loop; `read` asks such a connection."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # with SQLAlchemy's ORM: here, for who asks
+
     address.require_log()
-    async with reading_in_thread(open_blocking(address)) as thread:
-        yield thread
+    async with AsyncExitStack() as stack:
+        with store_errors(address), clock_held():
+            url = await asyncio.to_thread(_reading_url, address, "sqlite+aiosqlite")
+            with _driver_needed():
+                engine = create_async_engine(url, poolclass=NullPool, connect_args=_reading_args(url))
+            # A cancelled reader must not leave the connection's thread behind.
+            stack.push_async_callback(lambda: asyncio.shield(_held(engine.dispose)))
+            _translating(engine.sync_engine, address)
+            connection = await engine.connect()
+            stack.push_async_callback(_held, connection.close)
+            await connection.run_sync(_begin_reading, address)
+        yield connection
 
 
 _COMPUTED_INDEXES = """
@@ -288,6 +307,38 @@ def file_damage(connection: Connection) -> str | None:
     return None if found == "ok" else found
 
 
+async def read(
+    connection: AsyncConnection,
+    fetch: Callable[Concatenate[Connection, _P], _T],
+    *args: _P.args,
+    **facts: _P.kwargs,
+) -> _T:
+    """What a function of a blocking connection fetches, without blocking the event loop.
+
+    Cancelled, it fetches nothing more; a statement that already runs ends in the driver's thread.
+    """
+    with clock_held():
+        return await connection.run_sync(fetch, *args, **facts)
+
+
+async def read_each(
+    connection: AsyncConnection,
+    fetch: Callable[Concatenate[Connection, _P], Iterator[_T]],
+    *args: _P.args,
+    **facts: _P.kwargs,
+) -> AsyncGenerator[_T]:
+    """What a generator of a blocking connection fetches, each without blocking the event loop."""
+    things = await read(connection, fetch, *args, **facts)
+    end = object()
+    while (thing := await read(connection, lambda _: next(things, end))) is not end:
+        yield cast("_T", thing)
+
+
+async def _held(close: Callable[[], Awaitable[None]]) -> None:
+    with clock_held():
+        await close()
+
+
 def _translating(engine: Engine, address: Address) -> Engine:
     """From now on, what the database raises comes as ours."""
 
@@ -301,6 +352,7 @@ def _translating(engine: Engine, address: Address) -> Engine:
 def _begin_reading(connection: Connection, address: Address) -> None:
     if connection.dialect.name == "sqlite":
         raw: Any = connection.connection.driver_connection
+        raw = getattr(raw, "_conn", raw)  # behind aiosqlite's
         if address.path is not None:
             raw.expect(address.path)
         connection.exec_driver_sql("PRAGMA query_only=ON")
@@ -321,12 +373,16 @@ def _begin_reading(connection: Connection, address: Address) -> None:
     _require_log(address, connection, _tables(connection), "name the store that was recorded into")
 
 
-def _reading_url(address: Address) -> URL:
-    """Where SQLAlchemy finds it."""
+def _reading_url(address: Address, sqlite: str) -> URL:
+    """Where SQLAlchemy finds it.
+
+    Args:
+        sqlite: the driver for a file.
+    """
     if address.url is not None:
         return address.url
     return URL.create(
-        "sqlite", database=_reading_uri(address), query={"uri": "true", "timeout": str(READ_BUSY_SECONDS)}
+        sqlite, database=_reading_uri(address), query={"uri": "true", "timeout": str(READ_BUSY_SECONDS)}
     )
 
 

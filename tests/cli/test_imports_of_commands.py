@@ -28,14 +28,16 @@ OF_LS = OF_HELP | {"filter_options", "ls_command", "quantities"}
 OF_SHOW = OF_LS | {"bounds", "show_command", "timeline_views"}
 
 NEVER = {
-    *("agents", "aiosqlite", "hypothesis", "openai", "pytest", "websockets"),
-    *("sqlalchemy.ext.asyncio", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql"),
+    *("agents", "hypothesis", "openai", "pytest", "websockets", "sqlalchemy.dialects.postgresql"),
     *("realtape.lab", "realtape.provider", "realtape.recorder", "realtape.replay", "realtape.wire"),
 }
 """What none of them needs."""
 
 OF_DECODING = {"realtape.schema.codec.codec", "realtape.schema.events", "realtape.schema.items"}
 """What brings models: only who decodes needs them."""
+
+OF_EVENT_LOOPS = {"aiosqlite", "sqlalchemy.ext.asyncio", "sqlalchemy.orm"}
+"""What reads a store without blocking."""
 
 OF_RECORDINGS = {"realtape.session.drafts", "realtape.session.fixture.reading", "realtape.session.recording"}
 
@@ -62,11 +64,15 @@ def test_what_the_help_and_ls_import() -> None:
     asked = loaded("--help")
     assert of_cli(asked) == OF_HELP
     assert not asked & (
-        NEVER | OF_DECODING | OF_RECORDINGS | {"asyncio", "pydantic", "sqlalchemy", "realtape.schema.log"}
+        NEVER
+        | OF_DECODING
+        | OF_EVENT_LOOPS
+        | OF_RECORDINGS
+        | {"asyncio", "pydantic", "sqlalchemy", "realtape.schema.log"}
     )
     listed = loaded("ls", FIXTURES / "demo-format-1.db")
     assert of_cli(listed) == OF_LS
-    assert not listed & (NEVER | OF_DECODING | OF_RECORDINGS)
+    assert not listed & (NEVER | OF_DECODING | OF_EVENT_LOOPS | OF_RECORDINGS)
 
 
 def test_what_show_and_verify_import() -> None:

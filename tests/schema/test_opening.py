@@ -1,15 +1,13 @@
 """What cannot be opened says why and what to do, and nobody's attempt changes anything."""
 
-import asyncio
 import os
 import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +26,13 @@ from realtape.schema.log import (
     fetch_sessions,
     file_damage,
     locate,
-    open_blocking,
     open_for_reading,
     open_for_writing,
     read,
 )
 from realtape.schema.log import stores as schema_stores
-from realtape.schema.log.reading_threads import reading_in_thread
 from realtape.session import Recording
 from sqlalchemy import text
-from sqlalchemy.engine import Connection
 from support.stores import (
     DATA,
     another_process,
@@ -341,56 +336,12 @@ async def test_what_a_process_left_half_done_is_undone(path: Path):
     assert await content(path) == [("0", 3, DATA)]
 
 
+@pytest.mark.real_time  # aiosqlite's thread, asked past what holds the clock
 async def test_nothing_can_be_written_by_a_reader(path: Path):
     fill(path)
     async with open_for_reading(locate(path)) as connection:
         with pytest.raises(StoreError):
-            await read(connection, lambda it: it.execute(text("UPDATE sessions SET status = 'failed'")))
-
-
-async def test_a_question_that_is_given_up_asks_nothing_more_and_the_next_is_answered(path: Path):
-    fill(path)
-    begun, go_on = threading.Event(), threading.Event()
-    answers: list[object] = []
-
-    def several(connection: Connection) -> None:
-        begun.set()
-        go_on.wait(60)
-        answers.append(connection.exec_driver_sql("SELECT count(*) FROM sessions").scalar())
-
-    async with open_for_reading(locate(path)) as connection:
-        asking = asyncio.create_task(read(connection, several))
-        await asyncio.to_thread(begun.wait, 60)
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
-        go_on.set()
-        assert len(await read(connection, fetch_sessions)) == 1
-    assert not answers
-
-
-async def test_what_is_opened_is_closed_though_opening_is_cancelled(path: Path):
-    fill(path)
-    opened: list[str] = []
-
-    @contextmanager
-    def opening() -> Generator[Connection]:
-        with open_blocking(locate(path)) as connection:
-            opened.append(threading.current_thread().name)
-            yield connection
-        opened.append(threading.current_thread().name)
-
-    async def read_nothing() -> None:
-        async with reading_in_thread(opening()):
-            pytest.fail("opened")
-
-    opens = asyncio.create_task(read_nothing())
-    await asyncio.sleep(0)
-    opens.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await opens
-    assert len(opened) in (0, 2)  # not begun, or closed where it was opened
-    assert len({*opened}) <= 1
+            await connection.execute(text("UPDATE sessions SET status = 'failed'"))
 
 
 # --- errors in the body ---------------------------------------------------------------------------
@@ -407,11 +358,12 @@ async def test_what_the_body_raises_is_its_own(path: Path, error: Exception):
     assert caught.value is error
 
 
+@pytest.mark.real_time  # aiosqlite's thread, asked past what holds the clock
 async def test_what_the_database_says_in_the_body_is_translated(path: Path):
     fill(path)
     with pytest.raises(NotAStoreError) as caught:
         async with open_for_reading(locate(path)) as connection:
-            await read(connection, lambda it: it.execute(text("SELECT missing FROM entries")))
+            await connection.execute(text("SELECT missing FROM entries"))
     assert_told(caught.value, path, "no such column")
 
 
