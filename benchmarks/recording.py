@@ -233,7 +233,22 @@ async def recorded(events: list[tuple[Any, str]], store: Path) -> float:
             if number % 200 == 0:
                 await asyncio.sleep(0)
         await recorder.flush()
-        return time.perf_counter() - began
+        took = time.perf_counter() - began
+    require_whole(recorder)
+    return took
+
+
+def require_whole(recorder: Recorder) -> None:
+    """A recorder that drops what it has no room for is fast: what is measured must have been written.
+
+    Raises:
+        SystemExit: something was lost.
+    """
+    lost = recorder.status().lost_entries
+    if lost:
+        raise SystemExit(
+            f"{recorder.address}: {lost:,} entries were lost: append more slowly, or flush in between"
+        )
 
 
 def _same_tables(source: sqlite3.Connection, copy: Path) -> sqlite3.Connection:
@@ -351,6 +366,7 @@ async def many_sessions(folder: Path) -> list[str]:
     without = await lateness(None, SECONDS)
     async with Recorder(folder / "many.db") as recorder:
         recorded = await lateness(recorder, SECONDS)
+    require_whole(recorder)
     name = f"{SESSIONS} sessions, {EVENTS_A_SECOND} messages a second each"
     return [
         f"| {name} | p99.9 of the loop's lateness, ms | full collections |",
@@ -379,21 +395,32 @@ async def file_size(folder: Path) -> list[str]:
             for each in messages:
                 await model.hear(each)
                 await asyncio.sleep(0)
+        require_whole(recorder)
         json_bytes = len(messages[0]) - len(json.loads(messages[0])["delta"])
         came = len(messages) * (size + json_bytes)
         lines.append(_file_line(f"audio, {size:,} bytes a delta", came, store))
-    store = folder / "unknown.db"
     logging.getLogger("openai.agents").setLevel(logging.CRITICAL)  # which complains of each
-    unknown = [
-        json.dumps({"type": "x.new", "event_id": f"event_{number:021}", "a": 1}) for number in range(3_000)
-    ]
-    async with Recorder(store) as recorder:
-        model = await recorded_model(recorder)
-        for each in unknown:
-            await model.hear(each)
-            await asyncio.sleep(0)
-    name = f"messages of {len(unknown[0])} bytes that the SDK does not know"
-    lines.append(_file_line(name, sum(map(len, unknown)), store))
+    for text in ("", "w" * 415, "w" * 1_115):
+        store = folder / f"unknown-{len(text)}.db"
+        unknown = [
+            json.dumps(
+                {
+                    "type": "x.new",
+                    "event_id": f"event_{number:021}",
+                    "a": 1,
+                    **({"text": text} if text else {}),
+                }
+            )
+            for number in range(3_000)
+        ]
+        async with Recorder(store) as recorder:
+            model = await recorded_model(recorder)
+            for each in unknown:
+                await model.hear(each)
+                await asyncio.sleep(0)
+        require_whole(recorder)
+        name = f"messages of {len(unknown[0]):,} bytes that the SDK does not know, each with an error event"
+        lines.append(_file_line(name, sum(map(len, unknown)), store))
     return lines
 
 
@@ -426,6 +453,7 @@ async def long_session(deltas: int) -> float:
                 await asyncio.sleep(0)
                 if number % 200 == 199:
                     await recorder.flush()
+        require_whole(recorder)
     return _most_resident_mb()
 
 

@@ -19,12 +19,13 @@ from ..schema.codec import from_json, to_json
 from ..schema.errors import UsageError
 from ..session import Draft
 from ..session.fields import mapping, text_of
-from .imported import Importing
+from .imported import Importing, nanoseconds, require_few_values
 
 ASSUMED_STEP_MS = 10
 """From one frame to the next, where a file has no times."""
 
 MAX_LINE_CHARS = 64 * 1024 * 1024
+MAX_LINE_VALUES = 1_000_000
 
 _CLIENT = frozenset({"client", "c", "out", "outgoing", "sent", "send", "request", "up", ">"})
 _SERVER = frozenset({"server", "s", "in", "incoming", "received", "receive", "recv", "response", "down", "<"})
@@ -57,13 +58,12 @@ def read_frames(path: Path, fields: LineFields | None = None) -> Draft:
     """
     named = fields or LineFields()
     importing = Importing(path.name)
-    count, begun_s = 0, None
+    count, begun_ns = 0, None
     for number, facts in _lines(path):
         where = f"{path}, line {number}"
-        importing.at(_at_ns(facts, named, count))
-        second = facts.get(named.second)
-        if begun_s is None and isinstance(second, int | float) and second > 0:
-            begun_s = second
+        at_ns = nanoseconds(facts.get(named.time_ms), 10**6, where)
+        importing.at(count * ASSUMED_STEP_MS * 10**6 if at_ns is None else at_ns)
+        begun_ns = begun_ns or max(nanoseconds(facts.get(named.second), 10**9, where) or 0, 0)
         way = text_of(facts.get(named.direction)).lower()
         if way == "close":
             if importing.is_open:
@@ -84,7 +84,7 @@ def read_frames(path: Path, fields: LineFields | None = None) -> Draft:
         count += 1
     if not count:
         raise UsageError(f"{path}: there is no frame in it")
-    return importing.draft(int((begun_s or 0) * 1e9) or path.stat().st_mtime_ns)
+    return importing.draft(begun_ns or path.stat().st_mtime_ns)
 
 
 def _add(importing: Importing, inbound: bool, facts: dict[str, Any], named: LineFields, where: str) -> None:
@@ -110,11 +110,13 @@ def _add(importing: Importing, inbound: bool, facts: dict[str, Any], named: Line
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
+            lines = iter(lambda: file.readline(MAX_LINE_CHARS + 1), "")
+            for number, line in enumerate(lines, 1):
                 if not line.strip():
                     continue
                 if len(line) > MAX_LINE_CHARS:
                     raise UsageError(f"{path}, line {number}: longer than {MAX_LINE_CHARS:,} characters")
+                require_few_values(line, MAX_LINE_VALUES, f"{path}, line {number}")
                 try:
                     facts = mapping(from_json(line))
                 except ValueError as error:
@@ -126,10 +128,3 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise UsageError(f"{path}: no UTF-8 ({error.reason})") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def _at_ns(facts: dict[str, Any], named: LineFields, count: int) -> int:
-    at_ms = facts.get(named.time_ms)
-    if isinstance(at_ms, int | float) and not isinstance(at_ms, bool):
-        return int(at_ms * 1e6)
-    return count * ASSUMED_STEP_MS * 1_000_000

@@ -14,10 +14,14 @@ import pybase64
 from ..schema.errors import UsageError
 from ..session import Draft
 from ..session.fields import mapping, sequence, text_of
-from .imported import Importing
+from .imported import Importing, nanoseconds, require_few_values
 from .recorded import RecordedConnection
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
+MAX_VALUES = 10_000_000
+"""Of a file, with the commas in its texts."""
+
+MAX_SOCKETS = 1_000
 TEXT_OPCODE, BINARY_OPCODE = 1, 2
 """RFC 6455, section 11.8."""
 
@@ -31,13 +35,18 @@ def read_har(path: Path) -> list[Draft]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise UsageError(f"{path}: more than {MAX_FILE_BYTES:,} bytes: cut it into smaller files")
-        tree: Any = json.loads(path.read_bytes())
+        text = path.read_bytes().decode("utf-8-sig")
+        require_few_values(text, MAX_VALUES, str(path))
+        tree: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: no HAR file ({type(error).__name__}: {error})") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
     entries = [mapping(entry) for entry in sequence(mapping(mapping(tree).get("log")).get("entries"))]
-    found = [_session(path, entry) for entry in entries if "_webSocketMessages" in entry]
+    sockets = [entry for entry in entries if "_webSocketMessages" in entry]
+    if len(sockets) > MAX_SOCKETS:
+        raise UsageError(f"{path}: more than {MAX_SOCKETS:,} websockets: cut it into smaller files")
+    found = [_session(path, entry) for entry in sockets]
     if not found:
         raise UsageError(f"{path}: it holds no websocket; save it with messages, as Chrome's tools do")
     return found
@@ -62,9 +71,14 @@ def _session(path: Path, entry: dict[str, Any]) -> Draft:
     importing = Importing(path.name)
     request, response = mapping(entry.get("request")), mapping(entry.get("response"))
     messages = [mapping(message) for message in sequence(entry["_webSocketMessages"])]
-    begun_s = _unix(text_of(entry.get("startedDateTime"))) or min(
-        (float(message["time"]) for message in messages if _is_time(message.get("time"))), default=0.0
-    )
+    times = {
+        number: float(message["time"])
+        for number, message in enumerate(messages)
+        if nanoseconds(message.get("time"), 10**9, f"{path}, message {number} of a websocket") is not None
+    }
+    begun_s = _unix(text_of(entry.get("startedDateTime"))) or min(times.values(), default=0.0)
+    begun_ns = nanoseconds(begun_s, 10**9, f"{path}, when a websocket began")
+    assert begun_ns is not None
     headers = _headers(request)
     offered = [value for name, value in headers if name.lower() == "sec-websocket-protocol"]
     protocols = [one.strip() for value in offered for one in value.split(",")]
@@ -76,11 +90,11 @@ def _session(path: Path, entry: dict[str, Any]) -> Draft:
         answered = _headers(response)
         agreed = (value for name, value in answered if name.lower() == "sec-websocket-protocol")
         importing.opened(101, next(agreed, None), answered)
-    for message in messages:
-        if _is_time(message.get("time")):
-            importing.at(int((float(message["time"]) - begun_s) * 1e9))
+    for number, message in enumerate(messages):
+        if number in times:
+            importing.at(int((times[number] - begun_s) * 1e9))
         importing.frame(message.get("type") == "receive", _data(path, message))
-    return importing.draft(int(begun_s * 1e9))
+    return importing.draft(begun_ns)
 
 
 def _data(path: Path, message: dict[str, Any]) -> str | bytes:
@@ -145,10 +159,6 @@ def _entry(connection: RecordedConnection, began_ns: int) -> dict[str, Any]:
 
 
 _EMPTY: dict[str, Any] = {"cookies": [], "headersSize": -1, "bodySize": -1}
-
-
-def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _unix(text: str) -> float | None:

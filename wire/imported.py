@@ -8,6 +8,7 @@ from typing import Any
 
 from ..recorder import InMemory, Recorder
 from ..schema.entries import Kind
+from ..schema.errors import UsageError
 from ..session import Draft
 from .recorded import How
 from .socket_tap import SocketTap
@@ -15,6 +16,42 @@ from .socket_tap import SocketTap
 MAX_PENDING_BYTES = 512 * 1024 * 1024
 AT_ONCE = 1_000
 """Frames after which what was appended is taken out of the backlog."""
+
+
+MOST_NS = 1 << 62
+"""A time is no further from its beginning, in nanoseconds: 146 years."""
+
+
+def require_few_values(text: str, most: int, where: str) -> None:
+    """Before JSON is read: a value takes a hundred times the memory of its text.
+
+    Args:
+        most: commas and opening brackets.
+
+    Raises:
+        UsageError: there are more.
+    """
+    if sum(map(text.count, ",[{")) > most:
+        raise UsageError(f"{where}: more than {most:,} values: cut it into smaller files")
+
+
+def nanoseconds(value: Any, unit_ns: int, where: str) -> int | None:
+    """A time out of somebody's file; None where there is no number.
+
+    Args:
+        unit_ns: what it counts, in nanoseconds.
+        where: it stands, for the message.
+
+    Raises:
+        UsageError: it is no time that a log can hold.
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    if not -MOST_NS // unit_ns <= value <= MOST_NS // unit_ns:  # nor is it so of NaN
+        raise UsageError(
+            f"{where}: {str(value)[:40]} is no time that a log can hold: put it right, or leave it out"
+        )
+    return int(value * unit_ns)
 
 
 class _RecorderInMemory(InMemory, Recorder):

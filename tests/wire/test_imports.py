@@ -247,3 +247,62 @@ def test_frames_are_redacted_across_their_borders_and_can_be_played(tmp_path: Pa
 def test_a_redacted_recording_of_frames_verifies(tmp_path: Path) -> None:
     (less,) = redacted([spoken(tmp_path)], audio="silence")
     assert less == less.sealed()
+
+
+# --- hostile files ------------------------------------------------------------------------------------
+
+
+def socket(*messages: str, **facts: Any) -> str:
+    """A HAR file with a websocket, whose messages are JSON."""
+    rest = json.dumps(facts)[1:]
+    entry = f'{{"_webSocketMessages": [{", ".join(messages)}]{", " if facts else ""}{rest}'
+    return f'{{"log": {{"entries": [{entry}]}}}}'
+
+
+TIMES = ("1e400", "-1e400", "NaN", "1e30", "-1e30", "9" * 400)
+"""As JSON has them, or Python's."""
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_what_is_no_time_is_told(tmp_path: Path, time: str) -> None:
+    line = f'{{"dir": "server", "ms": {time}, "event": {{"type": "x"}}}}'
+    with pytest.raises(UsageError, match=r"line 2: .*is no time"):
+        read_frames(written(tmp_path / "a.jsonl", LINES[0], line))
+    line = f'{{"dir": "server", "id_unix": {time}, "event": {{"type": "x"}}}}'
+    with pytest.raises(UsageError, match=r"line 1: .*is no time"):
+        read_frames(written(tmp_path / "b.jsonl", line))
+    message = f'{{"type": "receive", "time": {time}, "opcode": 1, "data": "{{}}"}}'
+    (tmp_path / "a.har").write_text(socket(message))
+    with pytest.raises(UsageError, match=r"message 0 of a websocket: .*is no time"):
+        read_har(tmp_path / "a.har")
+
+
+@pytest.mark.parametrize("began", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_websocket_of_another_age(tmp_path: Path, began: str) -> None:
+    message = '{"type": "receive", "time": 1, "opcode": 1, "data": "{}"}'
+    (tmp_path / "a.har").write_text(socket(message, startedDateTime=began))
+    with pytest.raises(UsageError, match=r"when a websocket began: .*is no time"):
+        read_har(tmp_path / "a.har")
+
+
+def test_values_are_counted_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("realtape.wire.frame_files.MAX_LINE_VALUES", 100)
+    monkeypatch.setattr("realtape.wire.har.MAX_VALUES", 100)
+    monkeypatch.setattr("realtape.wire.har.MAX_SOCKETS", 3)
+    many = f"[{'{},' * 100}{{}}]"
+    with pytest.raises(UsageError, match="line 1: more than 100 values"):
+        read_frames(written(tmp_path / "a.jsonl", f'{{"dir": "server", "event": {{"a": {many}}}}}'))
+    (tmp_path / "a.har").write_text(f'{{"log": {{"entries": {many}}}}}')
+    with pytest.raises(UsageError, match="more than 100 values"):
+        read_har(tmp_path / "a.har")
+    (tmp_path / "b.har").write_text(json.dumps({"log": {"entries": [{"_webSocketMessages": []}] * 4}}))
+    with pytest.raises(UsageError, match="more than 3 websockets"):
+        read_har(tmp_path / "b.har")
+
+
+def test_a_line_is_read_no_further_than_it_may_be_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtape.wire.frame_files.MAX_LINE_CHARS", 1_000)
+    with pytest.raises(UsageError, match="line 2: longer than 1,000 characters"):
+        read_frames(written(tmp_path / "a.jsonl", LINES[0], "x" * 10_000))
