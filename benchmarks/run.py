@@ -47,9 +47,9 @@ bytes), in an environment of their own, a process for each run, of which the sta
 
 {file_size}
 
-A message that the SDK does not know is two entries, for the SDK makes an error event of it, with the whole message in
-it. An entry costs some 130 bytes beside its payload; and one whose payload is longer than some 900 bytes a page of 4 KiB, for SQLite puts what does not fit into a
-page of its own.
+A message that the SDK does not know is two entries, for the SDK makes an error event of it, with the whole
+message in it. An entry costs some 130 bytes beside its payload; and one whose payload is longer than some 900
+bytes a page of 4 KiB, for SQLite puts what does not fit into a page of its own.
 
 ## Memory
 
