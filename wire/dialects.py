@@ -56,6 +56,7 @@ class Dialect:
         client_ids: fields in which a client mints ids.
         clocked: type of a client's frame → fields that say how much was heard, which most clients know by a
             clock of their own.
+        speaks: types of the server's frames in whose `delta` is the model's audio, of their `item_id`.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Dialect:
     landmarks: frozenset[str] = frozenset()
     client_ids: tuple[str, ...] = ()
     clocked: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    speaks: frozenset[str] = frozenset()
 
     def type_of(self, message: Message | None) -> str:
         """A message's type; empty where it has none, or it is no message."""
@@ -153,6 +155,7 @@ OPENAI_REALTIME = Dialect(
     ),
     client_ids=_frame_ids(),
     clocked={"conversation.item.truncate": frozenset({"audio_end_ms"})},
+    speaks=frozenset({"response.output_audio.delta", "response.audio.delta"}),
 )
 """OpenAI's GA protocol; Azure's and xAI's are the same here."""
 

@@ -7,6 +7,7 @@ invariants. Times are integer nanoseconds of the caller's clock.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from ..replay import AudioMatching, ClientIds, Difference, PlaybackMatching
 from ..schema.codec import to_json
 from ..schema.frames import Frame
 from ..session.fields import mapping, text_of
+from ..session.sound import SoundFormats
 from .dialects import Message, message_in
 from .frame_rules import AS_RECORDED, FrameRules
 from .gates import Appended, Gate, gates_of
@@ -465,12 +467,35 @@ class ServerSide:
     def _is_by_its_clock(
         self, place: int, type: str, message: Message | None, differences: Sequence[Difference]
     ) -> bool:
-        """Whether a frame differs in nothing but what the client has by a clock; remembers that."""
+        """Whether a frame differs in nothing but what the client has by a clock, and that can be; remembers
+        it."""
         fields = self.connection.dialect.clocked.get(type, frozenset())
         if self._playback == "exact" or any(one.field not in fields for one in differences):
             return False
-        self._clocked[place] = {name: (message or {}).get(name) for name in fields}
+        said = {name: (message or {}).get(name) for name in fields}
+        if not all(self._can_be_heard(place, name, ms) for name, ms in said.items()):
+            return False
+        self._clocked[place] = said
         return True
+
+    def _can_be_heard(self, place: int, name: str, ms: object) -> bool:
+        """Whether the client may say that it heard so much of an item: not more than it was sent, which the
+        provider refuses; or it said so when this was recorded, too."""
+        if isinstance(ms, bool) or not isinstance(ms, int | float) or ms < 0:
+            return False
+        recorded = self._frames[place].message or {}
+        item_id, then = recorded.get("item_id"), recorded.get(name)
+        formats, sent_ms = SoundFormats(), 0.0
+        for frame in (self._frames[one] for one in self.delivered):
+            message = frame.message or {}
+            if frame.type in self.connection.dialect.speaks:
+                if message.get("item_id") == item_id:
+                    base64 = text_of(message.get("delta")).rstrip("=")
+                    sent_ms += formats.model.ms(len(base64) * 3 // 4)
+            else:
+                formats.tell(message)
+        within = not sent_ms or ms <= math.ceil(sent_ms)
+        return within or (isinstance(then, int | float) and then > sent_ms)
 
     def _echoed(self, place: int) -> WireFrame:
         """A frame with what the live client said by its clock, if it repeats that."""

@@ -341,6 +341,30 @@ def test_how_much_was_heard_is_by_the_clients_own_clock(playback: PlaybackMatchi
     assert all("880" in one.differences[0].recorded for one in side.findings)
 
 
+@pytest.mark.parametrize(
+    ("then", "ms", "kind"),
+    [
+        *((880, 0, "heard"), (880, 900, "heard"), (880, 901, "changed"), (880, -1, "changed")),
+        *((880, "8", "changed"), (950, 960, "heard")),
+    ],
+)
+def test_nobody_has_heard_more_than_was_sent(then: int, ms: Any, kind: str) -> None:
+    """The provider refuses such a truncate; a clock of one's own is no excuse."""
+    delta = {"type": "response.output_audio.delta", "delta": base64.b64encode(bytes(300 * 48)).decode()}
+    spoken: list[Said] = [("<", {**delta, "item_id": "item_1"})] * 3 + [("<", {**delta, "item_id": "item_2"})]
+    side = ServerSide(
+        connection([CREATED, *spoken, (">", cut("item_1", then))]),
+        ids_for(DIALECTS["openai-realtime"]),
+        0,
+        pace=0,
+        playback="tolerant",
+    )
+    while isinstance(side.next(0), SendFrame):
+        pass
+    side.receive(Frame(json.dumps({**cut("item_1", 880), "audio_end_ms": ms})), 1)
+    assert [one.kind for one in side.findings] == [kind]
+
+
 def test_another_item_that_is_cut_is_another_frame() -> None:
     side = ServerSide(connection(CUT), ids_for(DIALECTS["openai-realtime"]), 0, pace=0, playback="tolerant")
     live = {
