@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..schema import WIRE_FORMAT, UsageError
+from ..schema.codec import standard_json
 from ..session import Draft, Recording, Target, parse_target
 from ..session.fixture import write_fixture, written_aside
 from ..session.redaction import Replaced, replaced
@@ -283,7 +283,7 @@ def _write_har(drafts: list[Draft], path: Path) -> str:
         raise UsageError("it holds no frames: record with `realtape proxy`, or import frames")
     _require_new(path)
     tree = har_of(connections_of(drafts), drafts[0].header.started_ns)
-    with _written(path, json.dumps(tree, indent=1).encode()):
+    with _written(path, standard_json(tree, indent=1).encode()):
         return str(path)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
 from ..schema import UsageError
+from ..schema.codec import standard_json
 from ..session import Draft
 
 
@@ -55,7 +55,7 @@ def foreign_file(
     if path.suffix != suffix:
         raise UsageError(f"{path}: --{format} writes a {suffix} file; name it ….{suffix.removeprefix('.')}")
     if format is ForeignFormat.OTLP:
-        return json.dumps(otlp_of(drafts, semconv=semconv, profile=profile), indent=1).encode()
+        return standard_json(otlp_of(drafts, semconv=semconv, profile=profile), indent=1).encode()
     if format is ForeignFormat.PERFETTO:
         return perfetto_of(drafts)
     if format is ForeignFormat.MCAP:

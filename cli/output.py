@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import io
-import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,7 @@ from typing import Any, TextIO, cast
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from ..schema.codec import Secrets
+from ..schema.codec import Secrets, standard_json
 from ..session.words import short, visible
 
 MAX_NOTE = 1000
@@ -95,10 +94,9 @@ def put_now(line: str) -> None:
 
 def put_json(value: Any, *, indent: int | None = None) -> None:
     """A value to stdout as JSON, on one line if there is no `indent`; control characters are escaped."""
-    separators = (",", ":") if indent is None else None
     unicode = (sys.stdout.encoding or "ascii").lower().startswith("utf")
     tree = _secrets().scrub_tree(value)
-    text = json.dumps(tree, ensure_ascii=not unicode, separators=separators, indent=indent)
+    text = standard_json(tree, unicode=unicode, indent=indent)
     sys.stdout.write(visible(text, escape="\\u{:04x}".format, lines=True) + "\n")
 
 

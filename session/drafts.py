@@ -20,7 +20,7 @@ from typing import Any, cast
 
 from sqlalchemy.engine import Connection
 
-from ..schema.codec import Reference, bytes_in, from_json, references, to_json
+from ..schema.codec import Reference, bytes_in, finite, from_json, references, to_json
 from ..schema.entries import Entry, Header, SessionRecord, Status
 from ..schema.errors import CorruptRecordError, DecodingError, StoreBusyError, UsageError
 from ..schema.log import (
@@ -149,7 +149,11 @@ def tree_of(entry: Entry) -> Any:
 
 def with_tree(entry: Entry, tree: Any) -> Entry:
     """The entry with another payload; its digest is of no use any more."""
-    return entry._replace(payload=to_json(tree), digest=b"")
+    try:
+        text = to_json(tree)
+    except ValueError:  # another's log may hold a number that no float does
+        text = to_json(finite(tree))
+    return entry._replace(payload=text, digest=b"")
 
 
 def mapped(tree: Any, change: Callable[[Reference], Sequence[Any]]) -> Any:

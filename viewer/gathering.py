@@ -5,7 +5,6 @@ A session that is being recorded is read on where it was left; what was gathered
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any
 
 from ..lab.invariants import ALL, Watch
 from ..schema import CorruptRecordError, Entry, Flag, Status
-from ..schema.codec import REFERS
+from ..schema.codec import REFERS, standard_json
 from ..session import (
     Fold,
     Folder,
@@ -216,7 +215,7 @@ class Gathering:
         """Entries whole: in words, and every column as `realtape show --json` prints it."""
         session_id = self.source.header.id
         return [
-            [*_words(row_of(entry)), json.dumps(entry_columns(session_id, entry))]
+            [*_words(row_of(entry)), standard_json(entry_columns(session_id, entry))]
             for entry in self._some(number * ROW_ENTRIES, ROW_ENTRIES)
         ]
 
@@ -295,7 +294,7 @@ def is_number(text: str) -> bool:
 
 def _settings_facts(settings: SessionSettings) -> dict[str, Any]:
     """As JSON text: a page keeps its digits."""
-    return {"seq": settings.seq, "told_by": settings.told_by, "json": json.dumps(settings.fields)}
+    return {"seq": settings.seq, "told_by": settings.told_by, "json": standard_json(settings.fields)}
 
 
 def _words(row: Row) -> list[Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import json
 from typing import Any
 
 import pybase64
+
+from ..schema.codec import standard_json
 
 MAX_BLOCK_CHARS = 4 << 20
 """Of a block in the page: what a browser takes as one text without a stall."""
@@ -20,7 +21,7 @@ def packed(name: str, content: Any) -> bytes:
     if isinstance(content, bytes):
         data = gzip.compress(content, _LEVEL_OF_SOUND, mtime=0)
     else:
-        data = gzip.compress(json.dumps(content, separators=(",", ":")).encode(), 6, mtime=0)
+        data = gzip.compress(standard_json(content).encode(), 6, mtime=0)
     text = pybase64.b64encode(data)
     assert name.isascii()
     assert '"' not in name

@@ -8,7 +8,6 @@ by `Sec-Fetch-Site`. Which store is shown is decided when the server starts, and
 from __future__ import annotations
 
 import hmac
-import json
 import secrets
 import threading
 from collections import OrderedDict
@@ -23,6 +22,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from ..schema import WIRE_FORMAT, RealtapeError, SessionRecord, Status, UsageError
+from ..schema.codec import standard_json
 from ..schema.log import Address, fetch_headers, open_blocking
 from ..session import ListedSession, SessionFilter, listed, read_drafts, words
 from .entry_sources import DraftSource, EntrySource, StoreSource
@@ -208,7 +208,7 @@ def _page(title: str, head: dict[str, Any]) -> Response:
 
 
 def _json(tree: Any) -> Response:
-    return Response(json.dumps(tree), media_type="application/json")
+    return Response(standard_json(tree), media_type="application/json")
 
 
 async def _told(request: Request, error: Exception) -> Response:

@@ -4,7 +4,6 @@ language."""
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl as tls
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,7 +21,7 @@ from websockets.typing import Subprotocol
 
 from ..replay import AudioMatching, PlaybackMatching
 from ..schema import Frame, StoreLocation, UsageError
-from ..schema.codec import to_json
+from ..schema.codec import standard_json, to_json
 from ..session import Draft, Recording
 from .client_run import ClientRun, ClientRuns, ServedRecordings
 from .connections import connections_of
@@ -233,7 +232,8 @@ class ReplayServer:
     def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """What is answered over HTTP; None: a websocket is opened."""
         if urlsplit(request.path).path == REPORT_PATH:
-            response = connection.respond(HTTPStatus.OK, json.dumps(self.report().as_json(), indent=1) + "\n")
+            told = standard_json(self.report().as_json(), indent=1)
+            response = connection.respond(HTTPStatus.OK, told + "\n")
             del response.headers["Content-Type"]
             response.headers["Content-Type"] = "application/json"
             return response

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...schema import UsageError
+from ...schema.codec import standard_json
 from ...session import Draft
 from ...session.derived import derive_draft
 from .laid_sound import laid
@@ -60,7 +61,7 @@ def mcap_of(drafts: Sequence[Draft]) -> bytes:
             messages.append((at_ns, topics[piece.lane], message.SerializeToString(deterministic=True)))
         for at_ns, who, text in _words(draft):
             told = {"session": draft.header.id, "who": who, "text": text}
-            messages.append((started_ns + at_ns, words, json.dumps(told).encode()))
+            messages.append((started_ns + at_ns, words, standard_json(told).encode()))
     messages.sort(key=lambda one: one[0])
     for number, (at_ns, channel, data) in enumerate(messages):
         writer.add_message(channel, at_ns, data, at_ns, number)

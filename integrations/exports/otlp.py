@@ -7,11 +7,11 @@ URI (`realtape:SESSION/ITEM/INDEX`), and never inline.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from ...schema import UsageError
+from ...schema.codec import standard_json
 from ...session import Draft
 from ...session.derived import Derived, ResponseRecord, ToolRecord, TurnRecord, derive_draft
 from .span_names import PROFILES, SCHEMA_URL, SEMCONVS, Names
@@ -232,7 +232,7 @@ def _messages(role: str, turn: TurnRecord, uri: Any) -> str:
     parts: list[Json] = [{"type": "text", "content": turn.text}] if turn.text else []
     if turn.kind == "speech":
         parts.append({"type": "uri", "modality": "audio", "uri": uri(turn.item_id, 0)})
-    return json.dumps([{"role": role, "parts": parts}])
+    return standard_json([{"role": role, "parts": parts}])
 
 
 def _spoken(parts: Sequence[Any], response: ResponseRecord, uri: Any) -> str:
@@ -240,7 +240,7 @@ def _spoken(parts: Sequence[Any], response: ResponseRecord, uri: Any) -> str:
     for part in parts:
         told += [{"type": "text", "content": part.text}] if part.text else []
         told.append({"type": "uri", "modality": "audio", "uri": uri(part.item_id, part.content_index)})
-    return json.dumps([{"role": "assistant", "parts": told, "finish_reason": response.status}])
+    return standard_json([{"role": "assistant", "parts": told, "finish_reason": response.status}])
 
 
 def _attributes(said: Mapping[str, Any]) -> list[Json]:

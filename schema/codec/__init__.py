@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from .environment import is_no_word, secrets_of_environment
     from .equality import same
     from .flat_payloads import FlatPayloads
-    from .json_text import MAX_NESTING, from_json, require_flatness, require_nesting, to_json
+    from .json_text import (
+        MAX_NESTING,
+        finite,
+        from_json,
+        require_flatness,
+        require_nesting,
+        standard_json,
+        to_json,
+    )
     from .references import MAX_SIZE, REFERS, Reference, bytes_in, references
     from .secrets import Secrets, SecretsInUse, credentials_in
     from .snapshots import TEXT, Snapshot, unrecordable
@@ -51,6 +59,7 @@ __all__ = [
     "bytes_in",
     "credentials_in",
     "event_name",
+    "finite",
     "from_json",
     "harmless_url",
     "is_no_word",
@@ -63,6 +72,7 @@ __all__ = [
     "same",
     "secrets_of_environment",
     "sent_name",
+    "standard_json",
     "to_json",
     "unrecordable",
     "url_secrets",

@@ -7,6 +7,7 @@ in every version, in every thread, and below every caller.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, cast
@@ -28,6 +29,8 @@ _PAIR = re.compile("(?<=[\ud800-\udbff])(?=[\udc00-\udfff])")
 
 _STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _NO_BRACKETS = re.compile(r"[^][{}]+")
+_STRING_OR_CONSTANT = re.compile(rf"{_STRINGS.pattern}|-?Infinity|NaN", re.DOTALL)
+_CONSTANTS = {"Infinity": "1e999", "-Infinity": "-1e999", "NaN": "null"}
 
 written = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False
@@ -97,6 +100,36 @@ def to_json(tree: Any) -> str:
         EncodingError: a tagged object has a field whose name JSON would read back as another.
     """
     return escaped(tree, written(tree))
+
+
+def standard_json(tree: Any, *, unicode: bool = False, indent: int | None = None) -> str:
+    """A tree as JSON that every language reads: to show it, or for another program.
+
+    A number that no float holds, such as 1e999 in what a peer sent, is such a number again, and what is none
+    is null. (Python's own writer puts words there that only Python reads: one spoils a whole page.)
+
+    Args:
+        unicode: what is not ASCII stands as it is.
+        indent: on several lines; None: on one, without blanks.
+    """
+    separators = (",", ":") if indent is None else None
+    ascii = not unicode
+    try:
+        return json.dumps(tree, ensure_ascii=ascii, separators=separators, indent=indent, allow_nan=False)
+    except ValueError:
+        text = json.dumps(tree, ensure_ascii=ascii, separators=separators, indent=indent)
+        return _STRING_OR_CONSTANT.sub(lambda found: _CONSTANTS.get(found[0], found[0]), text)
+
+
+def finite(tree: Any) -> Any:
+    """A tree in which numbers that no float holds are tagged, as the codec does it: so it can be written."""
+    if isinstance(tree, float):
+        return tree if math.isfinite(tree) else {"$": "py:float", "text": repr(tree)}
+    if isinstance(tree, list):
+        return [finite(item) for item in cast("list[Any]", tree)]
+    if isinstance(tree, dict):
+        return {key: finite(item) for key, item in cast("dict[str, Any]", tree).items()}
+    return tree
 
 
 def quickly_written(tree: Any) -> str:

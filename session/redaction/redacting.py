@@ -10,7 +10,8 @@ from typing import Any
 
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.errors import UsageError
-from ..drafts import Draft, tree_of, with_tree
+from ..drafts import Draft, with_tree
+from ..fields import payload as payload_of
 from ..provenance import AudioRedaction, Redaction
 from ..sound import SoundFormats
 from .finding import DEFAULT, KINDS, Finder, Match
@@ -144,12 +145,12 @@ class _Session:
             self._texts.append(SearchedText(Joined(parts), key, True))
 
     def _read(self, entry: Entry) -> None:
-        payload = PayloadTexts(tree_of(entry), free=entry.kind in _FREE, frame=entry.kind in _FRAMES)
-        self._payloads.append(payload)
-        self._texts += payload.texts
-        for stream, view in payload.pieces:
+        texts = PayloadTexts(payload_of(entry), free=entry.kind in _FREE, frame=entry.kind in _FRAMES)
+        self._payloads.append(texts)
+        self._texts += texts.texts
+        for stream, view in texts.pieces:
             self._streams.setdefault((entry.kind, *stream), []).append(view)
-        for found in payload.bytes:
+        for found in texts.bytes:
             cell = None if found.audio else self._bytes.text(found.reference)
             if cell is not None:
                 self._texts.append(SearchedText(cell, "", True))
