@@ -80,6 +80,9 @@ class Flag(IntFlag):
     LOSSY = 8  # a value of an unknown class is kept as a description
     REWRITTEN = 16  # an echo of what the application sent, made to hold what it sends now (`realtape accept`)
 
+    # What is asked of every entry is answered as a number: to make a Flag of it takes twenty times as long.
+    __and__ = __rand__ = int.__and__
+
 
 class Status(StrEnum):
     """How a session ended, or that it has not."""

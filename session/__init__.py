@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .stimuli import Stimulus, is_reaction, is_stimulus, stimuli
     from .structure import Message, Response, Structure
     from .targets import Target, parse_store, parse_target
-    from .timeline import Row, entry_columns, row_of, seconds
+    from .timeline import Row, entry_columns, entry_json, row_of, seconds
     from .tool_calls import ToolAnswers, ToolCall, ToolCalls, tool_calls
     from .verifying import verified_batches
     from .wire_events import WireEvents, entries_with_events, with_events
@@ -109,6 +109,7 @@ __all__ = [
     "due",
     "entries_with_events",
     "entry_columns",
+    "entry_json",
     "erase",
     "format_of",
     "interruptions",

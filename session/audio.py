@@ -75,13 +75,13 @@ class ReceivedAudio:
     def read(self, entry: Entry) -> None:
         """The next entry; those of the sessions after this one may follow."""
         self.formats.read(entry)
-        given = audio_event(entry)
-        if given is not None:
-            self._add("event", *given)
+        if entry.kind == Kind.RECEIVED:  # of most others nothing more is asked
+            if (given := audio_event(entry)) is not None:
+                self._add("event", *given)
+            elif (message := server_message(entry)) is not None:
+                self._add_message("message", message)
         elif entry.kind == Kind.FRAME_IN:
             self._add_message("frame", frame_message(entry))
-        elif (message := server_message(entry)) is not None:
-            self._add_message("message", message)
 
     def has(self, part: Part) -> bool:
         """Whether any audio of it came."""

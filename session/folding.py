@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ..schema.codec import references
 from ..schema.entries import Entry, Kind
 from . import words
-from .fields import byte_count, facts_of, mapping, payload
+from .fields import byte_count, facts_of, mapping, payload_kept
 from .messages import SPOKEN_DELTAS
 from .notes import Notes
 from .timeline import Row, row_of, title_of
@@ -44,7 +44,7 @@ class Burst:
         """One more."""
         self.last = entry
         self.count += 1
-        facts = mapping(payload(entry))
+        facts = mapping(payload_kept(entry))
         if entry.type in ("audio", "send_audio"):
             self.byte_count += byte_count(facts.get("data", facts.get("audio"))) or 0
         elif entry.kind == Kind.FRAME_OUT:
@@ -79,7 +79,7 @@ class Burst:
 
     def _content(self) -> str:
         if self.first.type in ("audio", "send_audio"):
-            item = mapping(payload(self.first)).get("item_id")
+            item = mapping(payload_kept(self.first)).get("item_id")
             return f"{self.byte_count:,} bytes" + (f" of {item}" if item else "")
         if self.first.type in SPOKEN_DELTAS:
             return repr(self.text)
@@ -195,7 +195,7 @@ def _is_silent(entry: Entry) -> bool:
         return entry.payload == "{}"
     if entry.kind not in (Kind.SENT_DONE, Kind.CONNECTED, Kind.CLOSED):
         return False
-    facts = mapping(payload(entry))
+    facts = mapping(payload_kept(entry))
     return facts.get("outcome") == "returned" and facts.get("value") in (None, True)
 
 
@@ -203,12 +203,12 @@ def _sort_of(entry: Entry) -> Hashable:
     """What folds together; None for what stands alone."""
     if entry.kind == Kind.RECEIVED:
         if entry.type == "audio" or entry.type in SPOKEN_DELTAS:
-            return (entry.type, mapping(payload(entry)).get("item_id"))
+            return (entry.type, mapping(payload_kept(entry)).get("item_id"))
         return None
     if entry.kind == Kind.FRAME_OUT:  # of the client's, only audio comes in bursts
         return entry.type if '"at":[' in entry.payload else None
     if entry.kind == Kind.SENT:
-        commits = mapping(payload(entry)).get("commit")
+        commits = mapping(payload_kept(entry)).get("commit")
         return "send_audio" if entry.type == "send_audio" and not commits else None
     if entry.kind == Kind.PLAYBACK:
         # `observed` and interruptions are what somebody looks for.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..schema.codec import standard_json
 from ..schema.entries import Entry, Flag, Kind
 from . import words
 from .failures import is_failure
-from .fields import payload
+from .fields import payload, payload_kept
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,21 @@ def seconds(nanoseconds: int) -> str:
 
 def entry_columns(session_id: str, entry: Entry) -> dict[str, Any]:
     """Every column of an entry by its name, for JSON; its payload as a tree."""
-    columns: dict[str, Any] = {"session": session_id, **entry._asdict()}
+    columns = _columns(session_id, entry)
     columns["payload"] = payload(entry)
-    columns["digest"] = entry.digest.hex()
     return columns
+
+
+def entry_json(session_id: str, entry: Entry) -> str:
+    """The same as JSON, in which the payload stands as its own text: with its digits, and its escapes."""
+    text = entry.payload
+    if payload_kept(entry) == text or "NaN" in text or "Infinity" in text:  # it is no JSON, or may be none
+        return standard_json(entry_columns(session_id, entry))
+    columns = _columns(session_id, entry)
+    columns["payload"] = 0
+    before, name, after = standard_json(columns).rpartition('"payload":0')
+    return f"{before}{name[:-1]}{text}{after}"
+
+
+def _columns(session_id: str, entry: Entry) -> dict[str, Any]:
+    return {"session": session_id, **entry._asdict(), "digest": entry.digest.hex()}

@@ -15,7 +15,7 @@ from .fields import (
     frame_message_in,
     frame_pieces,
     mapping,
-    payload,
+    payload_kept,
     sequence,
     text_of,
     unwrapped,
@@ -78,7 +78,7 @@ def content(entry: Entry) -> str:
 
 def told(entry: Entry) -> str:
     """The same in full: as it was said."""
-    return _content(entry, payload(entry))
+    return _content(entry, payload_kept(entry))
 
 
 def playback(entry: Entry) -> str:

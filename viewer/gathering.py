@@ -21,7 +21,7 @@ from ..session import (
     Row,
     SessionSettings,
     State,
-    entry_columns,
+    entry_json,
     is_failure,
     row_of,
     words,
@@ -215,7 +215,7 @@ class Gathering:
         """Entries whole: in words, and every column as `realtape show --json` prints it."""
         session_id = self.source.header.id
         return [
-            [*_words(row_of(entry)), standard_json(entry_columns(session_id, entry))]
+            [*_words(row_of(entry)), entry_json(session_id, entry)]
             for entry in self._some(number * ROW_ENTRIES, ROW_ENTRIES)
         ]
 

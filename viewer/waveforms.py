@@ -52,12 +52,12 @@ def lowered(data: bytes, rate_hz: int) -> bytes:
     """PCM16 at 16 kHz, of a higher rate: each sample the mean of those that it is of. A little of what is
     above 8 kHz comes through, as noise."""
     samples = samples_of(data)
-    if rate_hz == 24_000:  # two of three; in strides, for a loop over samples takes a hundred times as long
+    if rate_hz == 24_000:  # two of three
         samples = samples[: len(samples) // 3 * 3]
         first, second, third = samples[0::3], samples[1::3], samples[2::3]
         made = array("h", bytes(len(first) * 4))
-        made[0::2] = array("h", [(2 * a + b) // 3 for a, b in zip(first, second, strict=True)])
-        made[1::2] = array("h", [(b + 2 * c) // 3 for b, c in zip(second, third, strict=True)])
+        made[0::2] = _thirds(first, second)
+        made[1::2] = _thirds(third, second)
     else:
         length = len(samples) * LOW_RATE_HZ // rate_hz
         ends = [place * rate_hz // LOW_RATE_HZ for place in range(length + 1)]
@@ -68,3 +68,30 @@ def lowered(data: bytes, rate_hz: int) -> bytes:
     if sys.byteorder == "big":
         made.byteswap()
     return made.tobytes()
+
+
+def _thirds(near: array[int], far: array[int]) -> array[int]:
+    """Two thirds of each sample, and a third of the other, to within 3 of 65,536.
+
+    All samples are digits of one long number, which is added and multiplied at once: a loop over samples
+    takes four times as long, and was a tenth of an hour's page. Every second of them at a time, for the sum
+    of three samples has 18 bits, and times 5461 (a third of 2^14) 30: two samples have room for that. They
+    are counted from 32,768 below, so none is negative; 40,960 leaves silence where it is, and rounds.
+    """
+    size = -(-len(near) // 2) * 4
+    below = int.from_bytes(b"\0\x80" * (size // 2), "little")
+    every_second = int.from_bytes(b"\xff\xff\0\0" * (size // 4), "little")
+    rounding = 40_960 * int.from_bytes(b"\1\0\0\0" * (size // 4), "little")
+    one, other = (int.from_bytes(_little(samples), "little") ^ below for samples in (near, far))
+    made = 0
+    for shift in (0, 16):
+        sums = 2 * (one >> shift & every_second) + (other >> shift & every_second)
+        made |= ((sums * 5461 + rounding) >> 14 & every_second) << shift
+    return samples_of((made ^ below).to_bytes(size, "little"))[: len(near)]
+
+
+def _little(samples: array[int]) -> bytes:
+    if sys.byteorder == "big":
+        samples = samples[:]
+        samples.byteswap()
+    return samples.tobytes()

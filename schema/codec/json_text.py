@@ -28,6 +28,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _PAIR = re.compile("(?<=[\ud800-\udbff])(?=[\udc00-\udfff])")
 
 _STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_decoded = json.JSONDecoder().decode
+
 _NO_BRACKETS = re.compile(r"[^][{}]+")
 _STRING_OR_CONSTANT = re.compile(rf"{_STRINGS.pattern}|-?Infinity|NaN", re.DOTALL)
 _CONSTANTS = {"Infinity": "1e999", "-Infinity": "-1e999", "NaN": "null"}
@@ -51,7 +53,9 @@ def from_json(text: str, nesting: int = MAX_NESTING) -> Any:
         ValueError: it is no JSON, nested deeper, or holds a number of more digits than Python reads.
     """
     require_nesting(text, nesting)
-    return json.loads(text)
+    if text.startswith("\ufeff"):
+        return json.loads(text)  # which says what is wrong
+    return _decoded(text)
 
 
 def require_nesting(text: str, nesting: int = MAX_NESTING) -> None:
@@ -112,12 +116,18 @@ def standard_json(tree: Any, *, unicode: bool = False, indent: int | None = None
         unicode: what is not ASCII stands as it is.
         indent: on several lines; None: on one, without blanks.
     """
+    if indent is None and not unicode:
+        try:
+            return to_ascii(tree)
+        except ValueError:  # it holds such a number
+            pass
     separators = (",", ":") if indent is None else None
-    ascii = not unicode
     try:
-        return json.dumps(tree, ensure_ascii=ascii, separators=separators, indent=indent, allow_nan=False)
+        return json.dumps(
+            tree, ensure_ascii=not unicode, separators=separators, indent=indent, allow_nan=False
+        )
     except ValueError:
-        text = json.dumps(tree, ensure_ascii=ascii, separators=separators, indent=indent)
+        text = json.dumps(tree, ensure_ascii=not unicode, separators=separators, indent=indent)
         return _STRING_OR_CONSTANT.sub(lambda found: _CONSTANTS.get(found[0], found[0]), text)
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -50,8 +50,10 @@ def without_nan(tree: Any) -> Any:
     if isinstance(tree, float) and tree != tree:
         return None
     if isinstance(tree, list):
-        return [without_nan(one) for one in tree]
-    return {key: without_nan(one) for key, one in tree.items()} if isinstance(tree, dict) else tree
+        return [without_nan(one) for one in cast("list[Any]", tree)]
+    if isinstance(tree, dict):
+        return {key: without_nan(one) for key, one in cast("dict[str, Any]", tree).items()}
+    return tree
 
 
 def beyond_floats() -> Draft:

@@ -475,6 +475,32 @@ def test_view_lists_sessions_and_opens_one_by_the_same_script(chromium: Any, add
         page.page.wait_for_function("() => realtape.page?.detail.place >= 0")
 
 
+def test_view_shows_any_entry_before_it_knows_the_index(chromium: Any, address: str) -> None:
+    """Rows are there at once, and what was chosen is shown when the index has come to it."""
+    with opened(chromium, address) as page:
+        page.page.get_by_label("Tool that was called").fill("departure")
+        page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 1")
+        page.page.locator(".sessions tbody a").click()
+        page.page.wait_for_function("() => realtape.page?.session?.length > 0")
+        held: list[Any] = []
+        page.page.route("**/block/0/index/*", lambda route: held.append(route))
+        page.page.goto(page.page.url.partition("#")[0])
+        page.page.wait_for_function("() => realtape.page?.list")
+        page.of("page.setAll(true)")
+        last = len(known_call()[0].entries) - 1
+        page.until(f"page.list.count === {last + 1} && document.querySelectorAll('.row .title').length > 3")
+        assert page.of("page.session.length") == 0
+        assert text_of(page, ".row .seq") == "0"
+        page.page.locator(".list").focus()
+        press(page, "End")
+        page.until(f"document.getElementById('row-{last}')?.querySelector('.seq').textContent === '{last}'")
+        assert text_of(page, ".said-aloud") == "Reading the index, 0 %"
+        for route in held:
+            route.continue_()
+        page.until(f"document.querySelector('.detail-seq')?.textContent === '#{last}'")
+        assert page.said == []
+
+
 def test_view_follows_a_session_while_it_is_recorded(chromium: Any, tmp_path: Path) -> None:
     path = tmp_path / "live.db"
     with live_session(path) as live, serving(path) as server:

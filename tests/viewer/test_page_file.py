@@ -8,18 +8,24 @@ import hashlib
 import json
 import re
 import sys
+from array import array
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from realtape.schema import UsageError
-from realtape.session import Draft, Recording
+from realtape.schema.codec import standard_json
+from realtape.session import Draft, Recording, entry_columns
 from realtape.session.derived import derive_draft
 from realtape.session.fixture import read_fixture
 from realtape.session.redaction import redacted
 from realtape.viewer import AudioKept, write_page
 from realtape.viewer.sound_codecs import codec_for
+from realtape.viewer.waveforms import lowered, samples_of
+from support.calls_to_see import odd_call
 from support.pages import blocks_of
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
@@ -65,6 +71,31 @@ def test_the_index_the_rows_and_the_lines_are_those_of_the_session(page: str) ->
     session = told(blocks, "0/session")
     assert session["lines"] == len(told(blocks, "0/lines/0"))
     assert session["id"] == draft.header.id
+
+
+def test_an_entry_stands_there_with_the_digits_of_the_log(tmp_path: Path) -> None:
+    """Every column, whatever is odd in it; a payload that is JSON by its very text."""
+    draft = odd_call()
+    write_page([draft], tmp_path / "page.html", store="calls.db")
+    rows = told(blocks_of((tmp_path / "page.html").read_text()), "0/rows/0")
+    for entry, row in zip(draft.entries, rows, strict=True):
+        columns = json.loads(row[-1])
+        assert columns == json.loads(standard_json(entry_columns(draft.header.id, entry)))
+        assert row[-1].count(entry.payload) == (columns["payload"] != entry.payload)
+    assert "[1e-400,-0,12345678901234567890]" in rows[-3][-1]
+
+
+@given(st.lists(st.integers(-(1 << 15), (1 << 15) - 1), max_size=40))
+@example([32767] * 9)
+@example([-32768] * 9)
+@example([0] * 5)
+def test_two_of_three_samples_are_means_of_those_that_they_are_of(samples: list[int]) -> None:
+    made = samples_of(lowered(array("h", samples).tobytes(), 24_000))
+    threes = [samples[place : place + 3] for place in range(0, len(samples) // 3 * 3, 3)]
+    means = [mean for a, b, c in threes for mean in ((2 * a + b) / 3, (b + 2 * c) / 3)]
+    assert len(made) == len(means)
+    assert all(abs(one - mean) <= 3 for one, mean in zip(made, means, strict=True))
+    assert not any(one for one, mean in zip(made, means, strict=True) if mean == 0)
 
 
 def test_what_the_session_comes_to_is_what_session_says(page: str) -> None:

@@ -221,8 +221,8 @@ function roleOf(session, place, otherwise) {
  */
 function entryOf(json) {
   // "payload" stands before "flags" and "digest", which are a number and hexadecimal.
-  const begin = json.indexOf(', "payload": ') + 13;
-  const end = json.lastIndexOf(', "flags": ');
+  const begin = json.indexOf(',"payload":') + 11;
+  const end = json.lastIndexOf(',"flags":');
   return { entry: JSON.parse(json.slice(0, begin) + "null" + json.slice(end)), payload: json.slice(begin, end) };
 }
 

@@ -106,7 +106,7 @@ class List {
   get count() {
     if (!this.session) return 0;
     if (this.mode === "found") return this.found.length;
-    return this.mode === "entries" ? this.session.length : this.session.facts.lines;
+    return this.mode === "entries" ? this.session.facts.entries : this.session.facts.lines;
   }
 
   /** The seq of a row, where it is known. @param {number} row */
@@ -120,7 +120,7 @@ class List {
   /** The last row that is not behind an entry. @param {number} seq */
   rowOf(seq) {
     let low = 0;
-    let high = this.mode === "lines" ? this.lineSeqs.length : this.count;
+    let high = { lines: this.lineSeqs.length, entries: this.session ? this.session.length : 0, found: this.found.length }[this.mode];
     while (low < high) {
       const middle = (low + high) >> 1;
       if (this.seqOf(middle) <= seq) low = middle + 1;
@@ -226,6 +226,7 @@ class List {
       const place = this.mode === "found" ? this.found[row] : row;
       if (place < session.length) [seq, atNs] = [session.seq.data[place], session.at.data[place]];
       told = session.rowNow(place);
+      if (told && seq < 0) [seq, atNs] = told.place;
       if (!told) void session.row(place).then(() => this.draw());
     }
     const chosen = seq >= 0 && this.rowOf(this.chosen) === row && this.chosen >= 0;
@@ -250,7 +251,7 @@ class List {
     );
     element.addEventListener("click", () => {
       this.active = row;
-      this.page.choose(session.placeOf(seq));
+      this.page.choose(this.mode === "entries" ? row : session.placeOf(seq));
     });
     return element;
   }
@@ -261,7 +262,8 @@ class List {
     this.active = Math.min(Math.max(this.active + by, 0), this.count - 1);
     const seq = this.seqOf(this.active);
     this.scrollTo(this.active);
-    if (seq >= 0) this.page.choose(this.session.placeOf(seq));
+    if (this.mode === "entries") this.page.choose(this.active);
+    else if (seq >= 0) this.page.choose(this.session.placeOf(seq));
     this.draw();
   }
 

@@ -77,6 +77,7 @@ class Page {
     this.paneButtons = [];
     /** @type {"entry" | "state"} */
     this.tab = "entry";
+    this.awaited = -1; // the place that was chosen before the index knew it
     /** @type {number | undefined} where a selection began */
     this.mark = undefined;
     this.typing = 0;
@@ -112,6 +113,7 @@ class Page {
   }
 
   indexed() {
+    if (this.awaited >= 0 && this.awaited < this.session.length) this.choose(this.awaited);
     this.list.draw();
     this.lanes.draw();
     this.showPlace();
@@ -467,6 +469,11 @@ class Page {
   /** @param {number} place @param {Session} [session] */
   choose(place, session = this.session) {
     if (place < 0) return;
+    if (place >= session.length) {
+      this.awaited = place; // the index was not read that far yet
+      return this.say(`Reading the index, ${Math.floor((session.length / session.facts.entries) * 100)} %`);
+    }
+    this.awaited = -1;
     const side = this.sides.find((one) => one.session === session);
     if (side && side !== this.side) this.showSide(side);
     const seq = session.seq.data[place];
@@ -511,7 +518,7 @@ class Page {
     await session.open();
     this.player.pause();
     this.player.ns = 0;
-    this.detail.place = -1;
+    this.detail.place = this.awaited = -1;
     this.side = new Side(session, "A", []);
     this.sides = [this.side];
     this.showSession(true);

@@ -5,6 +5,9 @@
 /** Marks of an entry in the index. */
 const MARK = { alarming: 1, sounds: 2, redacted: 4, assumed: 8, derived: 16 };
 
+/** Blocks of the index that are asked for at once. */
+const INDEX_AHEAD = 3;
+
 /** Numbers that grow in number. @template {Float64Array | Int32Array | Uint16Array | Uint8Array} T */
 class Column {
   /** @param {new (length: number) => T} kind */
@@ -110,8 +113,19 @@ class Session {
    */
   async readIndex(told) {
     const size = this.facts.sizes.index;
+    /** @type {Map<number, Promise<any>>} */
+    const asked = new Map();
     while (this.length < this.facts.entries) {
-      const block = await this.json(`index/${Math.floor(this.length / size)}`);
+      const number = Math.floor(this.length / size);
+      // The next are on their way while this one is taken in.
+      for (let one = number; one < number + INDEX_AHEAD && one * size < this.facts.entries; one++) {
+        if (asked.has(one)) continue;
+        const coming = this.json(`index/${one}`);
+        coming.catch(() => {}); // who waits for it is told
+        asked.set(one, coming);
+      }
+      const block = await asked.get(number);
+      asked.delete(number);
       const begin = this.length % size;
       const numbers = block.names.map((/** @type {string} */ name) => this.nameNumber(name));
       /** @param {number[]} values */
@@ -253,6 +267,12 @@ class EntryRow {
     this.alarming = alarming;
     /** @type {string} every column, as `realtape show --json` prints it; of a line there is none */
     this.json = json;
+  }
+
+  /** Its seq, and its instant: where the index was not read that far yet. */
+  get place() {
+    const [, seq, at] = /^\{"session":"[^"]*","seq":(\d+),"at_ns":(\d+),/.exec(this.json) || ["", "-1", "0"];
+    return [Number(seq), Number(at)];
   }
 }
 
