@@ -81,7 +81,7 @@ class Flag(IntFlag):
     REWRITTEN = 16  # an echo of what the application sent, made to hold what it sends now (`realtape accept`)
 
     # What is asked of every entry is answered as a number: to make a Flag of it takes twenty times as long.
-    __and__ = __rand__ = int.__and__
+    __and__ = __rand__ = int.__and__  # pyright: ignore[reportAssignmentType]
 
 
 class Status(StrEnum):

@@ -19,6 +19,7 @@ class Voiced:
         came_ns: when the first of its sound came.
         audible_ms: how much of it is silence before something can be heard, in milliseconds as the model
             counts them; None: nothing can, or the sound is not known.
+        counted: how many milliseconds the model counts of one.
         audible_ns: when it could be heard at the earliest: the sound in front of it takes its time.
         played_ns: when it was played, as the application told its tracker; None: it did not tell.
         assumed: nobody told; the recorder assumes that all is played as it comes.
@@ -27,6 +28,7 @@ class Voiced:
     seq: int
     came_ns: int
     audible_ms: float | None = None
+    counted: float = 1.0
     audible_ns: int | None = None
     played_ns: int | None = None
     assumed: bool = False
@@ -60,7 +62,8 @@ class ModelSound:
             return
         for begin_ms, _ in known.loudness.add(data, format):
             known.loudness = None
-            known.audible_ms = begin_ms * format.ms(1) / duration_ms(1, format)
+            known.counted = format.ms(1) / duration_ms(1, format)
+            known.audible_ms = begin_ms * known.counted
             known.audible_ns = max(entry.at_ns, known.came_ns + round(begin_ms * 1e6))
             return
 
@@ -75,7 +78,7 @@ class ModelSound:
         elif entry.flags & Flag.ASSUMED:
             known.assumed, known.played_ns = True, known.audible_ns
         else:
-            since_ms = entry.elapsed_ms - known.audible_ms
+            since_ms = (entry.elapsed_ms - known.audible_ms) / known.counted
             known.played_ns = max(entry.at_ns - round(since_ms * 1e6), known.seen_ns)
 
     def of(self, part: Part) -> Voiced | None:

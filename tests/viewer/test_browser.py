@@ -483,7 +483,11 @@ def test_view_shows_any_entry_before_it_knows_the_index(chromium: Any, address: 
         page.page.locator(".sessions tbody a").click()
         page.page.wait_for_function("() => realtape.page?.session?.length > 0")
         held: list[Any] = []
-        page.page.route("**/block/0/index/*", lambda route: held.append(route))
+
+        def hold(route: Any) -> None:
+            held.append(route)
+
+        page.page.route("**/block/0/index/*", hold)
         page.page.goto(page.page.url.partition("#")[0])
         page.page.wait_for_function("() => realtape.page?.list")
         page.of("page.setAll(true)")

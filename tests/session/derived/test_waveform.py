@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from realtape.schema.entries import Entry, Kind
 from realtape.session.derived import LatencyRecord, Loudness, TurnRecord, derive_draft
@@ -18,7 +18,13 @@ from support.hostile_texts import session
 
 MS = 1_000_000
 RIGHT_TO_MS = 20.0
-NAMES = {PCM16: "pcm16", G711_ULAW: "g711_ulaw", G711_ALAW: "g711_alaw"}
+RATES_HZ = (8_000, 16_000, 44_100, 48_000)
+NAMES = {
+    **{PCM16._replace(rate_hz=rate): f"audio/pcm;rate={rate}" for rate in RATES_HZ},
+    PCM16: "pcm16",
+    G711_ULAW: "g711_ulaw",
+    G711_ALAW: "g711_alaw",
+}
 
 
 def sound(format: SoundFormat, *spans: tuple[bool, int]) -> bytes:
@@ -43,6 +49,7 @@ class Talk:
     padding_ms: of silence in front of the answer.
     piece_ms: how long the pieces are in which the user's sound is sent.
     player_ms: how long the player waits before it plays.
+    report_ms: how often it reports.
     """
 
     before_ms: int
@@ -51,6 +58,7 @@ class Talk:
     padding_ms: int
     piece_ms: int
     player_ms: int
+    report_ms: int
     format: SoundFormat
 
 
@@ -92,8 +100,9 @@ def acted(talk: Talk) -> Draft:
     part = {"response_id": "r", "item_id": "a", "content_index": 0}
     told.append(raw(came, type="response.output_audio.delta", delta=reference, **part))
     played = came + talk.player_ms
-    for ms in range(20, talk.padding_ms + 300, 20):
-        told.append((played + ms, Kind.PLAYBACK, "application", {"ms": ms}))
+    for ms in range(talk.report_ms, talk.padding_ms + 300, talk.report_ms):  # as a tracker counts bytes
+        counted_ms = format.ms(format.rate_hz * ms // 1000 * format.sample_bytes)
+        told.append((played + ms, Kind.PLAYBACK, "application", {"ms": counted_ms}))
     told.sort(key=lambda one: one[0])
     draft = session(*(one[1:] for one in told))
     heard: tuple[str | None, float | None] = (None, None)
@@ -124,10 +133,14 @@ def acted(talk: Talk) -> Draft:
         padding_ms=st.integers(0, 300),
         piece_ms=st.sampled_from([10, 20, 40, 100, 200]),
         player_ms=st.integers(0, 150),
-        format=st.sampled_from([PCM16._replace(rate_hz=24_000), G711_ULAW, G711_ALAW]),
+        report_ms=st.sampled_from([10, 20, 100]),
+        format=st.sampled_from([*NAMES]),
     )
 )
-@settings(max_examples=6, deadline=None)
+@example(Talk(400, 300, 200, 250, 20, 60, 100, PCM16._replace(rate_hz=8_000)))
+@example(Talk(400, 300, 200, 250, 20, 60, 100, PCM16._replace(rate_hz=48_000)))
+@example(Talk(400, 300, 200, 250, 20, 60, 100, G711_ALAW))
+@settings(max_examples=4, deadline=None)
 def test_begins_ends_and_latency_are_right_to_twenty_milliseconds(talk: Talk) -> None:
     derived = derive_draft(acted(talk))
     (turn,), (wait,) = derived.turns, derived.latency
