@@ -119,13 +119,14 @@ class Chain:
 
     def grown(self, digest: bytes, kinds: Counter[str], latest_ns: int, gaps: int, status: Status) -> Self:
         """With more entries, and rows that say what was lost by a move."""
+        all_kinds = _sum(self.kinds, kinds)
         return replace(
             self,
             digest=digest,
             rows=self.rows + gaps + kinds.total(),
             count=self.count + kinds.total(),
-            kinds=self.kinds + kinds,
-            kept=self.kept + kinds,
+            kinds=all_kinds,
+            kept=all_kinds if not self.left else _sum(self.kept, kinds),
             latest_ns=max(self.latest_ns, latest_ns),
             status=status,
         )
@@ -145,3 +146,11 @@ class Chain:
             cause = self.row_of(cause)
             flags |= _CAUSE_LOST if cause is None else 0
         return entry._replace(seq=seq, cause=cause, of=None if of is None else self.row_of(of), flags=flags)
+
+
+def _sum(some: Counter[str], more: Counter[str]) -> Counter[str]:
+    """As `+`, several times as fast: each session's commit counts what it holds."""
+    total = Counter(some)
+    for kind, count in more.items():
+        total[kind] += count
+    return total

@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable
 from itertools import accumulate
 from typing import Any, cast
 
-from ..schema.codec import REDACTED, Secrets, from_json, to_json
+from ..schema.codec import MIN_BEGINNING, REDACTED, KnownTexts, Secrets, from_json, to_json
 from ..schema.entries import KIND, Entry, Flag, Kind
 from ..schema.log import Appended
 from .payloads import Pending
@@ -25,9 +25,6 @@ HOLD_SECONDS = 0.1
 
 MIN_LOOKS = 2
 """And so often it was looked for what follows: where the whole process stood still, nothing could follow."""
-
-MIN_BEGINNING = 6
-"""Characters of a secret's beginning; fewer may be the beginning of anything."""
 
 MAX_STREAMS = 64
 """Texts whose ends are remembered."""
@@ -73,18 +70,19 @@ class HeldBack:
         Args:
             hold: whether more may follow.
         """
-        forms = self._secrets.forms
+        known = self._secrets.known
+        forms = known.forms
         if not forms:
             return encoded
         waited = len(self.entries)
         entries, self.entries = [*self.entries, *encoded], []
         first, now = len(entries), self._clock()
         streams: dict[str, _Stream] = {}
-        for index, (kept, known) in enumerate(entries):
-            if known is None:
+        for index, (kept, piece_of) in enumerate(entries):
+            if piece_of is None:
                 piece = _piece_of(kept[KIND], kept[_PAYLOAD])
             else:
-                piece = self._name(kept, known[0]), known[1]
+                piece = self._name(kept, piece_of[0]), piece_of[1]
             if piece is not None:
                 name, text = piece
                 found = streams.get(name)
@@ -94,7 +92,7 @@ class HeldBack:
                 found[1].append(text)
         waits, self._waits = self._waits, {}
         for name, stream in streams.items():
-            begun = self._scrub(name, entries, stream, forms)
+            begun = self._scrub(name, entries, stream, known)
             if not hold or begun == len(entries):
                 continue
             since, looks = waits.get(name, (now, 0))
@@ -121,12 +119,13 @@ class HeldBack:
             name = self._names[kind, key] = f"{kind}" if piece is None else piece[0]
         return name
 
-    def _scrub(self, name: str, entries: list[Pending], stream: _Stream, forms: list[str]) -> int:
+    def _scrub(self, name: str, entries: list[Pending], stream: _Stream, known: KnownTexts) -> int:
         """Take out what is whole by now; returns from which entry on must wait."""
         before = self._ends.get(name, "")
         indexes, texts = stream
         changed = _without_rests(before, texts)
-        spans = _known_in(before + "".join(texts), forms)
+        joined = before + "".join(texts)
+        spans = _known_in(joined, known.forms) if known.stands_in(joined) else []
         for start, end in reversed(spans):
             ends = [*accumulate(map(len, texts), initial=len(before))]
             told = False
@@ -137,7 +136,9 @@ class HeldBack:
                     told = True
         for index, text in zip(indexes, texts, strict=True) if spans or changed else ():
             _change(entries, index, text)
-        begun = _beginning_in(before + "".join(texts), forms)
+        if spans or changed:
+            joined = before + "".join(texts)
+        begun = _beginning_in(joined, known.forms) if known.may_begin_in(joined) else None
         if begun is None:
             return len(entries)
         ends = [*accumulate(map(len, texts), initial=len(before))]

@@ -9,7 +9,17 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from operator import itemgetter
 from typing import Any, NamedTuple, Self, cast, overload
 
-from ..schema.codec import MAX_SIZE, TEXT, Codec, FlatPayloads, Reference, Secrets, Snapshot, unrecordable
+from ..schema.codec import (
+    MAX_SIZE,
+    TEXT,
+    Codec,
+    FlatPayloads,
+    KnownTexts,
+    Reference,
+    Secrets,
+    Snapshot,
+    unrecordable,
+)
 from ..schema.entries import Entry, Flag, text_column
 from ..schema.errors import EncodingError
 from ..schema.log import BLOB_FIELDS, Appended
@@ -31,6 +41,9 @@ RECENT_BYTES = 4
 KEPT_BYTES = 32
 MAX_KEPT_LENGTH = 16 * 1024
 """So many JSON texts of so many bytes a session remembers: what an exception says comes again with each."""
+
+MAX_COLUMNS = 256
+"""So many names of types and items a session remembers as they are written."""
 
 # As plain integers: an `enum.Flag` takes ten times as long to add up.
 _ASSUMED, _CAUSE_LOST = int(Flag.ASSUMED), int(Flag.CAUSE_LOST)
@@ -174,6 +187,7 @@ class EntryEncoder:
         self.started_ns = 0
         self._blobs: dict[Reference, bytes] = {}
         self._columns: dict[str, str | None] = {}
+        self._known: KnownTexts | None = None
         self._codec = codec
         self._secrets = secrets
         self._flat = FlatPayloads(codec.vocabulary, secrets, self._put)
@@ -182,7 +196,10 @@ class EntryEncoder:
 
     def begin(self) -> None:
         """A batch begins: secrets may have come since the last one."""
-        self._columns.clear()
+        known = self._secrets.known
+        if known is not self._known:
+            self._known = known
+            self._columns.clear()
 
     def entry(self, appended: tuple[Any, ...]) -> Pending:
         """The entry, with the payload of its snapshot. Raises nothing: what fails is a gap at its place."""
@@ -226,7 +243,9 @@ class EntryEncoder:
             return Pending.of(gap_instead(lost, f"the recorder failed: {name}"))
 
     def _column(self, text: str) -> str | None:
-        column = self._columns[text] = text_column(self._secrets.scrub(str(text)))
+        column = text_column(self._secrets.scrub(str(text)))
+        if len(self._columns) < MAX_COLUMNS:
+            self._columns[text] = column
         return column
 
     def _complain(self, error: BaseException) -> str:

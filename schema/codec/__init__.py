@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         to_json,
     )
     from .references import MAX_SIZE, REFERS, Reference, bytes_in, references
-    from .secrets import Secrets, SecretsInUse, credentials_in
+    from .secrets import MIN_BEGINNING, KnownTexts, Secrets, SecretsInUse, credentials_in
     from .snapshots import TEXT, Snapshot, unrecordable
     from .standard import PYTHON, STANDARD, event_name, received_name, register_interface, sent_name
     from .text_places import HARMLESS_HEADERS, place_under
@@ -39,6 +39,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_NESTING",
     "MAX_SIZE",
+    "MIN_BEGINNING",
     "ORIGIN",
     "PYTHON",
     "REDACTED",
@@ -48,6 +49,7 @@ __all__ = [
     "Codec",
     "Described",
     "FlatPayloads",
+    "KnownTexts",
     "RecordedError",
     "Reference",
     "Secrets",

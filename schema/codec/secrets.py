@@ -26,6 +26,9 @@ from .urls import find_in_url, url_secrets
 MIN_SECRET_LENGTH = 6
 """Shorter texts are no secrets, and scrubbing them would take ordinary words out of the log."""
 
+MIN_BEGINNING = 6
+"""Characters of a secret's beginning; fewer may be the beginning of anything."""
+
 MAX_CLEAN = 256
 MAX_CLEAN_LENGTH = 128
 """So many texts of so many characters are remembered to hold nothing: ids and names of types come again
@@ -65,6 +68,7 @@ class KnownTexts:
         known = dict.fromkeys(texts)
         self.stamp = stamp
         self.forms = sorted({form for text in known for form in forms_of(text)}, key=len)
+        self._beginnings = {form[:MIN_BEGINNING] for form in self.forms}
         self._shorter: dict[int, list[str]] = {}
         self._longest = len(self.forms[-1]) if self.forms else 0
         self.shortest = min([MIN_CREDENTIAL_LENGTH, *map(len, self.forms[:1])])
@@ -82,6 +86,11 @@ class KnownTexts:
     def stands_in(self, text: str) -> bool:
         """Whether one of the forms stands in a text."""
         return any(map(text.__contains__, self._no_longer_than(len(text))))
+
+    def may_begin_in(self, text: str) -> bool:
+        """Whether the end of a text may be the beginning of one of the forms, of MIN_BEGINNING characters or
+        more; False is certain."""
+        return any(map(text[1 - self._longest :].__contains__, self._beginnings))
 
     def _no_longer_than(self, length: int) -> list[str]:
         """The forms that a text of this length can hold."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from realtape.recorder import Recorder
-from realtape.recorder.held_back import HOLD_SECONDS, MIN_BEGINNING, HeldBack
+from realtape.recorder.held_back import HOLD_SECONDS, HeldBack
 from realtape.recorder.payloads import Pending
 from realtape.recorder.session_log import SessionLog
 from realtape.schema import (
@@ -23,7 +23,7 @@ from realtape.schema import (
     RealtimeModelRawServerEvent,
     RealtimeModelTranscriptDeltaEvent,
 )
-from realtape.schema.codec import REDACTED, STANDARD, Codec, FlatPayloads, Secrets
+from realtape.schema.codec import MIN_BEGINNING, REDACTED, STANDARD, Codec, FlatPayloads, Secrets
 from support.stored import at_once, begin, only
 
 KEY = 'sk-of/the "house"-0123456789'
