@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 from realtape.recorder import Recorder
+from realtape.recorder.session_log import Backlog
+from realtape.recorder.store import Store
+from realtape.recorder.upkeep import Upkeep
+from realtape.recorder.writer import Pace, Writer
 from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.schema import RealtimeModel, RealtimeModelAudioEvent, RealtimeModelTurnEndedEvent
 from realtape.schema.entries import Kind, Status
@@ -23,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from support.driven import DrivenRecorder
 from support.forked import in_child
 from support.models import EchoModel, Ignoring
-from support.postgresql import server
+from support.postgresql import own_server, server
 from support.scripted import Listening, Scripted, ScriptedModel
 from support.stored import begin, flushed, intact, mark, not_flushed, numbers, only, read, until
 
@@ -530,3 +534,35 @@ def test_commits_are_sealed_and_a_retention_is_applied(store: str):
         changed = fetch_sessions(connection)[0]
         with pytest.raises(CorruptRecordError, match="its status is 'failed', and 'closed' was sealed"):
             list(verified_batches(connection, changed, [SealKey("k" * 32)]))
+
+
+async def test_a_session_at_rest_outlives_a_server_that_is_down(caplog: pytest.LogCaptureFixture):
+    """Also where the writer looks after the store meanwhile, applies a retention, and has nothing to do."""
+
+    class Tending(Recorder):
+        def _new_writer(self, backlog: Backlog) -> Writer:
+            upkeep = Upkeep(self.address, Retention(older_than_s=3600), 0.05)
+            pace = Pace(park_after=0.05, tend_after=0.05, max_backoff=0.1)
+            return Writer(Store(self.address, upkeep=upkeep), backlog, pace)
+
+    with own_server() as running:
+        assert running is not None, "no PostgreSQL here: install it"
+        async with Tending(running.url) as recorder:
+            busy, idle = begin(recorder, "busy"), begin(recorder, "idle")
+            mark(busy, 0)
+            mark(idle, 0)
+            await recorder.flush()
+            await asyncio.to_thread(running.stop, "immediate")
+            await asyncio.sleep(0.5)
+            mark(busy, 1)
+            await until(lambda: "cannot write" in caplog.text)
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(running.start)
+            await flushed(recorder)
+            await asyncio.sleep(0.3)
+            mark(idle, 1)
+        found = {stored.label: stored for stored in await intact(running.url)}
+    assert {name: numbers(stored) for name, stored in found.items()} == {"busy": [0, 1], "idle": [0, 1]}
+    assert {stored.status for stored in found.values()} == {Status.CLOSED}
+    assert caplog.text.count("its retention cannot be applied") <= 1
+    assert "Traceback" not in caplog.text
