@@ -58,11 +58,18 @@ class HeldBack:
 
     def __init__(self, secrets: Secrets, clock: Callable[[], float] = time.monotonic) -> None:
         self.entries: list[Pending] = []
+        self._since: list[float] = []  # when each of them came
         self._secrets = secrets
         self._clock = clock
         self._waits: dict[str, tuple[float, int]] = {}  # of texts: since when, and how many looks in vain
         self._names: dict[Hashable, str] = {}
         self._ends: OrderedDict[str, str] = OrderedDict()  # of texts that were passed on
+
+    @property
+    def seconds(self) -> float:
+        """How long the oldest of those that wait has waited. From any thread."""
+        since = self._since[:1]
+        return max(self._clock() - since[0], 0.0) if since else 0.0
 
     def pass_on(self, encoded: list[Pending], *, hold: bool) -> list[Pending]:
         """What may be committed now, of what waited and of what was encoded just now.
@@ -106,6 +113,8 @@ class HeldBack:
             if len(self._ends) > MAX_STREAMS:
                 self._ends.popitem(last=False)
         self.entries = entries[first:]
+        if self.entries or waited:
+            self._since = [*self._since, *[now] * len(encoded)][first:]
         return entries[:first]
 
     def _name(self, kept: Appended, key: Hashable) -> str:

@@ -213,7 +213,7 @@ class Recorder:
             removed_sessions=writer.store.removed_sessions,
             commits=writer.commits,
             commit_seconds=writer.commit_seconds,
-            loss_window_seconds=writer.linger + writer.commit_seconds,
+            loss_window_seconds=writer.loss_window_seconds,
             failing_seconds=writer.failing_seconds,
             error=None if error is None else f"{error.problem}; {error.remedy}",
             closed=self._closed,

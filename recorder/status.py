@@ -25,7 +25,8 @@ class RecorderStatus:
         commits: made.
         commit_seconds: what the last one took.
         loss_window_seconds: how old an entry may be that the end of the machine would cost: the pause between
-            commits, and a commit. Longer while `error` says why nothing can be written.
+            commits, a commit, and what waits that may be the beginning of a secret. Longer while `error` says
+            why nothing can be written.
         failing_seconds: since when nothing could be written; 0 while it can.
         error: what is wrong, and what to do; None while nothing is.
         closed: whether it records no more.

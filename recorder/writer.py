@@ -200,6 +200,13 @@ class Writer:
         return 0.0 if since is None else time.monotonic() - since
 
     @property
+    def loss_window_seconds(self) -> float:
+        """How old an entry may be that the end of the machine would cost, while writing does not fail."""
+        with self._lock:
+            logs = list(self._logs)
+        return self.linger + self.commit_seconds + max((log.held.seconds for log in logs), default=0.0)
+
+    @property
     def error(self) -> StoreWriteError | None:
         """What is wrong now, or was lost for ever."""
         if self._failure is None and self.store.refused is None:

@@ -172,11 +172,31 @@ def test_one_that_is_said_slowly_is_waited_for() -> None:
     clock, secrets = Clock(), knowing(KEY)
     held = HeldBack(secrets, clock)
     passed: list[Pending] = []
+    assert held.seconds == 0
     for seq, piece in enumerate([KEY[:6], *KEY[6:]]):
         clock.now += HOLD_SECONDS - 0.01
+        assert held.seconds == pytest.approx(seq * (HOLD_SECONDS - 0.01))  # told by `loss_window_seconds`
         passed += held.pass_on([], hold=True)
         passed += held.pass_on([said(seq, piece, secrets)], hold=True)
     assert deltas(passed) == {"item_1": REDACTED}
+    assert held.seconds == 0
+
+
+def test_how_long_the_oldest_waits_is_told() -> None:
+    """Of those that are left when others went."""
+    clock, secrets = Clock(), knowing(KEY)
+    held = HeldBack(secrets, clock)
+    began = clock.now
+    held.pass_on([said(0, "no more, ", secrets), said(1, KEY[:8], secrets)], hold=True)
+    clock.now = began + 0.05
+    held.pass_on([said(2, KEY[8:10], secrets)], hold=True)
+    clock.now = began + 0.07
+    assert held.seconds == pytest.approx(0.07)
+    held.pass_on([said(3, f"{KEY[10:]}, {KEY[:7]}", secrets)], hold=True)
+    clock.now = began + 0.08
+    assert held.seconds == pytest.approx(0.01)
+    held.pass_on([], hold=False)
+    assert held.seconds == 0
 
 
 def test_of_two_that_begin_each_has_its_time() -> None:
