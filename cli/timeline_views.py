@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..schema import Kind
-from ..session import Row
+from ..session import Row, words
 from . import output
 
 BATCH_ROWS = 100
@@ -85,7 +85,8 @@ class PlainView:
         place = f"{seq:>{self._seq}}  {time:>{self._time}} {direction or ' '}"
         # A long title takes from the blanks of the column after it.
         what = f"{title:<{TITLE}}  {playback}"
-        output.put(f"{place} {what:<{TITLE + 2 + HEARD}}  {cause:<{self._cause}}  {content}".rstrip())
+        line = f"{place} {what:<{TITLE + 2 + HEARD}}  {cause:<{self._cause}}  {content}".rstrip()
+        output.put(words.visible(line))  # also a kind's name may have been forged
 
 
 class TerminalView:

@@ -23,7 +23,10 @@ def forge(store: Path) -> None:
             (EVIL, EVIL, json.dumps({"openai-agents": EVIL}), json.dumps({EVIL: EVIL})),
         )
         connection.execute(
-            "UPDATE entries SET type = coalesce(type, '') || ?, item_id = ? WHERE seq > 1", (EVIL,) * 2
+            "UPDATE entries SET type = coalesce(type, '') || ?, item_id = ?, "
+            "method = coalesce(method, '') || ?, kind = CASE seq % 3 WHEN 2 THEN kind || ? ELSE kind END "
+            "WHERE seq > 1",
+            (EVIL,) * 4,
         )
     reseal(store)
 
