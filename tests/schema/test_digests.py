@@ -10,7 +10,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from realtape.schema import Codec, Entry, Header, Kind
 from realtape.schema.codec import references
-from realtape.schema.log import entry_digest, header_digest
+from realtape.schema.log import (
+    Address,
+    Appended,
+    MemoryDatabase,
+    append_entries,
+    entry_digest,
+    fetch_entries,
+    header_digest,
+    insert_session,
+    open_for_writing,
+)
 from support.examples import VOCABULARY, Shelf
 from support.strategies import octets, texts
 
@@ -76,6 +86,42 @@ def broken_at(before: list[bytes], after: list[bytes]) -> int:
     first = next(at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b)
     assert all(a != b for a, b in zip(before[first:], after[first:], strict=False))
     return first
+
+
+bare: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({"type": maybe_text, "task": maybe_int})
+played: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {}, optional={name: COLUMNS[name] for name in ("item_id", "content_index", "elapsed_ms", "flags")}
+)
+whole: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {name: column for name, column in COLUMNS.items() if name != "seq"}
+)
+
+
+@given(st.lists(st.tuples(bare | played | whole, contents), min_size=1, max_size=6))
+def test_what_is_appended_is_read_as_it_was_with_the_digest_of_its_definition(
+    told: list[tuple[dict[str, Any], Any]],
+):
+    """However few columns an entry has: each statement writes what it leaves out."""
+    shelf = Shelf()
+    entries: list[Entry] = []
+    for seq, (columns, content) in enumerate(told):
+        payload = CODEC.encode(content, shelf.put).payload
+        entry = Entry(seq, seq, None, None, Kind.RECEIVED, payload=payload)
+        entries.append(entry._replace(**columns))
+    header = Header("appended", None, 0, "host", 1, "recorder", {}, {})
+    address = Address(None, None, MemoryDatabase("appended"))
+    with open_for_writing(address).connect() as connection:
+        key, first = insert_session(connection, header)
+        last = append_entries(connection, key, first, [appended(entry, shelf) for entry in entries])
+        stored = fetch_entries(connection, key, 0)
+    assert [entry._replace(digest=b"") for entry in stored] == entries
+    assert [entry.digest for entry in stored] == chain(header, entries, shelf.get)[1:]
+    assert stored[-1].digest == last
+
+
+def appended(entry: Entry, shelf: Shelf) -> Appended:
+    blobs = dict.fromkeys(references(entry.payload))
+    return (*entry, *(part for place in blobs for part in (*place, shelf.get(*place))))
 
 
 # --- what breaks it -------------------------------------------------------------------------------
