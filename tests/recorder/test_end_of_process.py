@@ -219,11 +219,12 @@ def test_the_child_writes_the_parent_closes_and_a_third_opens(path: Path):
     assert beside(path) == {"log.db"}
 
 
-@pytest.mark.parametrize("way", ["locked", "foreign"])
+@pytest.mark.parametrize("way", ["locked", "foreign", "reader"])
 def test_where_no_fork_would_be_safe_the_child_has_a_file_of_its_own(path: Path, way: str):
     """A commit that is held up is not waited for, or it never ended; what others hold open stays open."""
     program = f"""
 import sqlite3
+from realtape.session import Recording
 way = {way!r}
 recorder = Recorder(sys.argv[1])
 log = begin(recorder, "parent")
@@ -232,6 +233,10 @@ asyncio.run(recorder.flush())
 if way == "locked":
     holder = recorder._writer.store.lock
     holder.acquire()  # as a commit does
+elif way == "reader":
+    loop = asyncio.new_event_loop()
+    recording = loop.run_until_complete(Recording.open(sys.argv[1]))
+    loop.run_until_complete(recording.entries().__anext__())
 else:
     other = sqlite3.connect(sys.argv[1])
     other.execute("SELECT * FROM entries").fetchone()
@@ -245,6 +250,8 @@ if way == "locked":
 assert os.waitpid(pid, 0)[1] == 0
 mark(log, 2)
 asyncio.run(recorder.close())
+if way == "reader":
+    loop.run_until_complete(recording.close())
 print(pid)
 """
     done = run(program, path)
