@@ -20,7 +20,7 @@ from realtape.schema.log import SealKey, fetch_sessions, locate, open_blocking, 
 from realtape.schema.log.stores import open_for_changes
 from realtape.session import verified_batches
 from support.forging import reseal
-from support.stored import at_once, begin, intact, mark, only
+from support.stored import at_once, begin, beside, intact, mark, numbers, only
 from support.stores import sql
 
 pytestmark = pytest.mark.real_time
@@ -145,6 +145,33 @@ def test_what_is_removed_takes_its_seals_along(path: Path):
     with open_for_changes(locate(path)) as engine:
         assert remove_sessions(engine, [1], "selection")
     assert sql(path, "SELECT * FROM seals") == []
+
+
+@pytest.mark.parametrize("way", ["removed", "an older copy"])
+async def test_who_goes_on_in_another_file_seals_what_is_there(tmp_path: Path, way: str):
+    """From the session's begin, or from where the copy stood."""
+    path, backup = tmp_path / "log.db", tmp_path / "backup.db"
+    async with Recorder(path, seal_key="k" * 32) as recorder:
+        log = begin(recorder)
+        mark(log, 0, 1)
+        await recorder.flush()
+        with closing(sqlite3.connect(path)) as connection, closing(sqlite3.connect(backup)) as to:
+            connection.backup(to)
+        mark(log, 2, 3)
+        await recorder.flush()
+        if way == "removed":
+            for name in beside(path):
+                (tmp_path / name).unlink()
+        else:
+            backup.rename(path)
+        mark(log, 4)
+        await recorder.flush()
+        mark(log, 5)
+    stored = await only(path)
+    lost = [gap["lost"] for gap in stored.payloads(Kind.GAP)]
+    assert (lost, numbers(stored)) == (([4], [4, 5]) if way == "removed" else ([2], [0, 1, 4, 5]))
+    assert verify(path, [KEY]) == len(stored.entries)
+    assert "sealed with another key" in told(path, [OTHER])
 
 
 async def test_no_room_for_seals(path: Path, caplog: pytest.LogCaptureFixture):
