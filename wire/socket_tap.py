@@ -61,6 +61,8 @@ class SocketTap:
         self._socket: int | None = None
         self._dialect: Dialect = OPAQUE
         self._looked = 0
+        self._is_known = False  # no message says more of the dialect, whose types stand where they mostly do
+        self._filtered = bool(recorder.codec.filters)
 
     @classmethod
     def beginning(cls, recorder: Recorder, labels: dict[str, str], previous: Any = None) -> SocketTap:
@@ -182,7 +184,7 @@ class SocketTap:
             frame = Frame.of(injected.message)
             decoded = message_in(frame.text)
             self._learn(decoded)
-            told["frame"] = self._redacted(frame, decoded) if self._codec.filters else frame
+            told["frame"] = self._redacted(frame, decoded) if self._filtered else frame
         return self.append(Kind.FAULT, told, type=injected.toxic)
 
     def type_of(self, message: str | bytes) -> str:
@@ -211,26 +213,23 @@ class SocketTap:
         type = None
         decoded: Message | None = None
         if text is not None and text[:1] in _BEGINNINGS:
-            head = _HEAD.match(text)
+            head = _HEAD.match(text) if self._is_known else None
             telling = tells_of_credentials(text)
-            if head is None or telling or self._codec.filters or not self._is_known:
+            if head is None or telling or self._filtered:
                 decoded = message_in(text)
-            type = self._type(decoded) if head is None or not self._is_known else head[1]
+            type = self._type(decoded) if head is None else head[1]
             if telling:
                 self._learn(decoded)
-        value = self._redacted(frame, decoded) if self._codec.filters else frame
-        return self.append(kind, value, type=type)
-
-    @property
-    def _is_known(self) -> bool:
-        """Whether no further message says more of the dialect, whose types stand where they mostly do."""
-        return (self._looked >= LOOKED_AT or is_conclusive(self._dialect)) and not self._dialect.types
+        value = self._redacted(frame, decoded) if self._filtered else frame
+        return log.append(kind, value, type=type, connection=self._number)
 
     def _type(self, message: Message | None) -> str | None:
         if message is not None and self._looked < LOOKED_AT and not is_conclusive(self._dialect):
             self._looked += 1
             found = dialect_of([message])
             self._dialect = self._dialect if found is OPAQUE else found
+            conclusive = self._looked == LOOKED_AT or is_conclusive(self._dialect)
+            self._is_known = conclusive and not self._dialect.types
         return self._dialect.type_of(message) or None
 
     def _redacted(self, frame: Frame, message: Message | None) -> Any:
