@@ -1,4 +1,5 @@
-"""What a session comes to is the same wherever it is told: `stats`, SQL, the page, OTLP and Perfetto."""
+"""What a session comes to is the same wherever it is told: `stats`, SQL, the page, OTLP,
+Perfetto, MCAP and WAV."""
 
 from __future__ import annotations
 
@@ -7,12 +8,17 @@ import io
 import json
 import sqlite3
 import tempfile
+import wave
+from array import array
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pytest
+from foxglove_schemas_protobuf.RawAudio_pb2 import RawAudio
 from hypothesis import example, given, settings
+from mcap.reader import make_reader
 from perfetto.protos.perfetto.trace import perfetto_trace_pb2
 from realtape.cli import main
 from realtape.lab.strategies import sessions
@@ -57,6 +63,7 @@ def test_everybody_says_the_same(recording: Recording) -> None:
             page_agrees(folder, derived)
             otlp_agrees(folder, derived)
             perfetto_agrees(folder, one, derived)
+            sound_agrees(folder, derived)
 
 
 def stats_agree(store: Path, derived: Derived) -> None:
@@ -138,6 +145,43 @@ def perfetto_agrees(folder: Path, draft: Draft, derived: Derived) -> None:
     slices = dict(_slices(trace))
     for name, spans in wanted.items():
         assert sorted(slices.get(name, [])) == sorted(spans), name
+
+
+def sound_agrees(folder: Path, derived: Derived) -> None:
+    """MCAP and WAV hold of what was heard as much as is derived, and as the page shows; at the same place."""
+    realtape("export", folder / "calls.db", folder / "call.mcap", "--mcap", "--no-redact")
+    pieces: list[tuple[int, int, array[int]]] = []
+    said: list[tuple[str, str]] = []
+    for _, channel, message in make_reader(io.BytesIO((folder / "call.mcap").read_bytes())).iter_messages():
+        if channel.topic == "/said":
+            words = json.loads(message.data)
+            said.append((words["who"], words["text"]))
+        elif channel.topic == "/heard":
+            audio = RawAudio.FromString(message.data)
+            samples = array("h", audio.data)
+            pieces.append((message.log_time - derived.header.started_ns, audio.sample_rate, samples))
+    texts = [("user", one.text) for one in derived.turns] + [("model", one.text) for one in derived.heard]
+    assert sorted(said) == sorted(one for one in texts if one[1])
+    page = json.loads(blocks_of((folder / "page.html").read_text())["0/session"])
+    lane = page["sound"]["lanes"]["model"]
+    assert sum(len(one) for *_, one in pieces) == sum(one["heard"] or 0 for one in lane)
+    counted_ms = sum(len(one) / (8 if rate_hz == 8_000 else 24) for _, rate_hz, one in pieces)
+    heard = [
+        (one.heard_ms, one.generated_ms if one.given_ms is None else one.given_ms) for one in derived.heard
+    ]
+    wanted_ms = sum(min(heard_ms or 0.0, given_ms) for heard_ms, given_ms in heard)
+    assert counted_ms == pytest.approx(wanted_ms, abs=len(heard) + 0.001)
+    if pieces:
+        realtape("export", folder / "calls.db", folder / "heard.wav", "--heard-wav", "--no-redact")
+        with wave.open(str(folder / "heard.wav")) as file:
+            rate_hz, sound = file.getframerate(), array("h", file.readframes(file.getnframes()))
+        ends: list[int] = []
+        for at_ns, piece_hz, samples in pieces:
+            begin = round(at_ns * page["pace"] * rate_hz / 1e9)
+            ends.append(begin + len(samples) * rate_hz // piece_hz)
+            if {one for _, one, _ in pieces} == {rate_hz} and len(pieces) == 1:
+                assert sound[begin : ends[-1]] == samples
+        assert len(sound) == max(ends)
 
 
 def _end(told_ns: int | None, began_ns: int, otherwise_ns: int) -> int:
