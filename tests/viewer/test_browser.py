@@ -19,7 +19,7 @@ from realtape.session.fixture import read_fixture
 from realtape.session.redaction import redacted
 from realtape.viewer import AudioKept, write_comparison, write_page
 from realtape.viewer.waveforms import samples_of
-from support.browser import Opened, browser, opened
+from support.browser import Opened, opened
 from support.calls_to_see import (
     BEGIN_MS,
     HEARD_MS,
@@ -40,12 +40,6 @@ from support.view_socket import TOKEN, serving
 pytestmark = pytest.mark.browser
 
 FIXTURES = Path(__file__).parent.parent.parent / "fixtures"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Generator[Any]:
-    with browser() as process:
-        yield process
 
 
 @pytest.fixture(scope="module")

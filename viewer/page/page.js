@@ -139,8 +139,10 @@ class Page {
       this.typing = setTimeout(() => this.list.search(this.filterField.value), 150);
     });
     const words = make("section", "pane words-pane");
+    words.setAttribute("aria-label", "Conversation");
     fill(words, make("h2", "", "Conversation"), this.conversation.box);
     const list = make("section", "pane list-pane");
+    list.setAttribute("aria-label", "Entries");
     const listHead = make("div", "pane-head");
     fill(listHead, make("h2", "", "Entries"), this.filterField, this.allButton);
     fill(list, listHead, this.list.box, this.found);
@@ -204,6 +206,7 @@ class Page {
       const box = make("div", `mix ${lane}`);
       const mute = button("mute", name, `Hear it, or not (${number + 1})`, () => this.mute(lane));
       const solo = button("solo", "solo", `${name} alone (Shift ${number + 1})`, () => this.solo(lane));
+      solo.setAttribute("aria-label", `solo: ${name}`);
       const volume = make("input", "volume");
       volume.type = "range";
       volume.min = "0";
