@@ -6,7 +6,7 @@ import itertools
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, cast
 
@@ -33,6 +33,7 @@ _INSERT_BARE, _INSERT_PLAYED = (
 )
 """Of received events, with nothing else to tell of but what was heard: what stands in the statement costs a
 third less to insert than what is bound to it. The digest comes last in both."""
+_INSERT_SEGMENT = "INSERT INTO segments (session, segment, data) VALUES (?, ?, ?)"
 _ADVANCE_SESSION = (
     'UPDATE sessions SET status = ?, last_digest = ? WHERE "key" = ? AND id = ? AND last_digest = ?'
 )
@@ -121,10 +122,7 @@ def insert_entries(connection: Connection, key: int, entries: Sequence[Row]) -> 
     if isinstance(raw, sqlite3.Connection):
         # The driver's own: four times faster than Core's dictionaries, and the writer holds the interpreter's
         # lock meanwhile.
-        try:
-            raw.executemany(_INSERT_ENTRIES, [(key, *entry) for entry in entries])
-        except sqlite3.Error as error:
-            raise _wrapped(_INSERT_ENTRIES, error) from error
+        _driven(raw.executemany, _INSERT_ENTRIES, [(key, *entry) for entry in entries])
     else:
         rows = [{"session": key, **dict(zip(Entry._fields, entry, strict=True))} for entry in entries]
         connection.execute(insert(ENTRIES), rows)
@@ -166,15 +164,16 @@ def append_entries(connection: Connection, key: int, digest: bytes, entries: Seq
         else:
             rows.append((key, *entry[:_DIGEST], digest))
     for statement, rows in runs:
-        try:
-            raw.executemany(statement, rows)
-        except sqlite3.Error as error:
-            raise _wrapped(statement, error) from error
+        _driven(raw.executemany, statement, rows)
     return digest
 
 
 def insert_segment(connection: Connection, key: int, segment: int, data: bytes) -> None:
     """Append the bytes of one commit."""
+    raw = connection.connection.driver_connection
+    if isinstance(raw, sqlite3.Connection):  # each session's, in each commit: Core takes ten times as long
+        _driven(raw.execute, _INSERT_SEGMENT, (key, segment, data))
+        return
     connection.execute(insert(SEGMENTS).values(session=key, segment=segment, data=data))
 
 
@@ -185,9 +184,16 @@ def find_session(connection: Connection, session_id: str) -> tuple[int, bytes] |
     return None if row is None else (int(row.key), bytes(row.last_digest))
 
 
-def _wrapped(statement: str, error: sqlite3.Error) -> BaseException:
-    """As SQLAlchemy tells of an error of the driver; without what was to be written."""
-    return DBAPIError.instance(statement, None, error, sqlite3.Error, hide_parameters=True)
+def _driven(execute: Callable[[str, Any], sqlite3.Cursor], statement: str, values: Any) -> sqlite3.Cursor:
+    """What the driver does, past SQLAlchemy; its errors as SQLAlchemy tells of them, without what was to be
+    written."""
+    try:
+        return execute(statement, values)
+    except sqlite3.Error as error:
+        raise cast(
+            "BaseException",
+            DBAPIError.instance(statement, None, error, sqlite3.Error, hide_parameters=True),
+        ) from error
 
 
 def count_kinds(connection: Connection, key: int) -> tuple[Counter[str], int]:
@@ -213,11 +219,8 @@ def advance_session(
     """
     raw = connection.connection.driver_connection
     if isinstance(raw, sqlite3.Connection):
-        try:
-            done = raw.execute(_ADVANCE_SESSION, (str(status), after, key, session_id, before))
-        except sqlite3.Error as error:
-            raise _wrapped(_ADVANCE_SESSION, error) from error
-        return done.rowcount == 1
+        values = (str(status), after, key, session_id, before)
+        return _driven(raw.execute, _ADVANCE_SESSION, values).rowcount == 1
     found = update(SESSIONS).where(
         SESSIONS.c.key == key, SESSIONS.c.id == session_id, SESSIONS.c.last_digest == before
     )
