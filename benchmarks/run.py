@@ -11,6 +11,7 @@ import idle_session
 import proxying
 import recording
 import replaying
+import sweeping
 
 PAGE = Path(__file__).parent.parent / "docs/performance.md"
 _PAGE = """# Performance
@@ -86,6 +87,14 @@ that do not, and show the price.
 A heartbeat every minute, a question after 30 s of silence, a caller who speaks every 47.903 s; on virtual
 time, where it was recorded, too. From opening the file to the report, without the start of Python.
 
+## What a place of a sweep costs
+
+{sweep}
+
+A session of the SDK with a tool, a player and an interruption; most places are judged for three responses.
+What places have in common is replayed once. A place is a process that is forked, the variation, its replay
+into the application, and the rules.
+
 ## What a page costs
 
 [The page of a session](viewer.md#figures) has its own figures, which `benchmarks/viewing.py` measures in a
@@ -103,6 +112,7 @@ def main() -> None:
         proxy_memory="\n".join(asyncio.run(proxying.memory())),
         replay="\n".join(replaying.table()),
         idle_session="\n".join(idle_session.table()),
+        sweep="\n".join(sweeping.table()),
     )
     PAGE.write_text(page)
 

@@ -27,7 +27,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..lab.edits import Beginning, Interrupt, MoveInterruption, Sketch, tail
+from ..lab.edits import Beginning, Interrupt, MoveInterruption, Sketch, tail, work_out
 from ..lab.invariants import Invariant
 from ..replay import Application, VirtualLoop
 from ..schema import Entry
@@ -134,6 +134,7 @@ class Trunk(Staged):
         super().__init__(draft)
         self._beginning = Beginning(draft)
         self._beginning.prepare()
+        work_out(self._beginning.structure)
         self._due: dict[int, list[Branch]] = {}
         for branch in branches:
             self._due.setdefault(branch.seq, []).append(branch)

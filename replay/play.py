@@ -263,6 +263,8 @@ class Play:
         self._recording = WatchedRecording.again(recording, model.vocabulary)
         self.model = self._model = model(self._recording, **options)
         self._tell = tell
+        # At the beginning: what branches off a replay finds them there.
+        self._releases = {name: _release(name) for name in recording.header.versions}
         self._expect: Expectation = options.get("expect", "reactions")
         self._patience = options.get("patience", PATIENCE_SECONDS)
         self._stuck_after = options.get("stuck_after", STUCK_AFTER_SECONDS)
@@ -299,15 +301,14 @@ class Play:
         """What came of it, up to now."""
         lacks = tuple(_lacks_of(self._recording))
         error = self._error or self._model.escaped
-        recorded = dict(self._recording.header.versions)
         return Played(
             self._model.report,
             self._ending or "left",
             error,
             self._waited,
             lacks,
-            recorded,
-            {name: _release(name) for name in recorded},
+            dict(self._recording.header.versions),
+            dict(self._releases),
             self._model.depth,
         )
 

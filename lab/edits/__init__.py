@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
     from .messages import Delay, DelayResponse, Drop, Duplicate, Reorder, freedom, may_lack, may_repeat
     from .sketch import Beginning, Sketch
-    from .sweep import EVERY_MS, Swept, branches_at, promising, ranges, swept
+    from .sweep import EVERY_MS, Swept, branches_at, promising, ranges, swept, work_out
     from .tails import TAIL_TURNS, Tail, tail
     from .tools import FAILED, AnswerAfter, FailTool, SlowTool, answered, at_once
     from .variation import PATIENCE_SECONDS, Edit, derived_by, variation_settings, varied
@@ -72,6 +72,7 @@ __all__ = [
     "tail",
     "variation_settings",
     "varied",
+    "work_out",
 ]
 
 open_lazily(__name__)

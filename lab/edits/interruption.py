@@ -412,6 +412,15 @@ def _interrupt(sketch: Sketch, seq: int, burst: Burst, round: int, like: int | N
     _put_in(sketch, seq, burst, round, chosen[0] if chosen else None)
 
 
+def has_raw(structure: Structure) -> bool:
+    """Whether the session holds messages of the server as they came."""
+    return structure.once(_has_raw)
+
+
+def _has_raw(structure: Structure) -> bool:
+    return any(entry.type == RAW for entry in structure.draft.entries)
+
+
 def _put_in(sketch: Sketch, seq: int, burst: Burst, round: int, like: Interruption | None) -> None:
     structure = sketch.structure
     hearing = sketch.hearing(seq)
@@ -420,7 +429,7 @@ def _put_in(sketch: Sketch, seq: int, burst: Burst, round: int, like: Interrupti
     at_ns = max(burst[0], sketch.spots[seq - 1].entry.at_ns if seq else 0)
     user = f"{'item' if like is None else like.user_item_id}_again_{seq}"
     head = Entry(-1, at_ns, sketch.entry(max(0, seq - 1)).tick or 0, task, Kind.RECEIVED)
-    raw = any(entry.type == RAW for entry in structure.draft.entries)
+    raw = has_raw(structure)
     first: list[Entry] = []
     if raw:
         message = {"type": SPEECH_STARTED, "event_id": f"event_{user}", "audio_start_ms": 0, "item_id": user}

@@ -18,9 +18,11 @@ from .interruption import (
     MoveInterruption,
     Where,
     boundaries,
+    has_raw,
     heard_by,
     heard_places,
 )
+from .tails import ends_of
 
 EVERY_MS = 20
 """How far apart two places in what was heard are, unless somebody says otherwise."""
@@ -87,6 +89,12 @@ def branches_at(structure: Structure, place: Swept) -> int:
     here = heard_by(structure, where) if isinstance(where, Heard) else None
     seq = where.seq if isinstance(where, Boundary) else 0 if here is None else here.seq
     return min(seq, edit.seq) if isinstance(edit, MoveInterruption) else seq
+
+
+def work_out(structure: Structure) -> None:
+    """Work out what every place of a session asks about the whole of it: before processes branch off, each of
+    which would do it anew."""
+    _ = boundaries(structure), has_raw(structure), heard_by(structure, Heard("", 0)), ends_of(structure)
 
 
 def promising(

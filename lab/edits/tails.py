@@ -66,7 +66,12 @@ def _open(sketch: Sketch, ended: EndedEntries) -> set[int]:
     """What is open at the end of the beginning, and ends later."""
     assert sketch.beginning is not None
     first = sketch.beginning.passed
-    return {of for of, seq in sketch.structure.once(_ends) if of < first <= seq and of in ended}
+    return {of for of, seq in ends_of(sketch.structure) if of < first <= seq and of in ended}
+
+
+def ends_of(structure: Structure) -> list[tuple[int, int]]:
+    """Which entry of a session ends which: the numbers of that and of this."""
+    return structure.once(_ends)
 
 
 def _ends(structure: Structure) -> list[tuple[int, int]]:
