@@ -173,7 +173,7 @@ class Store:
                 # used again.
                 if self.address.path is not None and _file_at(self.address.path) is None:
                     self._lock.close()
-                elif any(self._goes_on(log) for log in list(self._chains)):  # at rest, it is still ours
+                elif any(self._goes_on(*one) for one in list(self._chains.items())):  # they rest, and are ours
                     with suppress(StoreError), store_errors(self.address):
                         self._opened()
             elif self._upkeep is not None and self._upkeep.is_due(now, idle=idle):
@@ -481,7 +481,7 @@ class Store:
     def _regain(self, connection: Connection) -> None:
         """Sessions that go on in what we have opened again are ours from the beginning, though they rest."""
         for log, chain in list(self._chains.items()):
-            place = find_session(connection, log.header.id) if self._goes_on(log) else None
+            place = find_session(connection, log.header.id) if self._goes_on(log, chain) else None
             if place is not None:
                 self._hold(connection, log, place[0], begun=False)
                 if place[1] == chain.digest:
@@ -489,8 +489,9 @@ class Store:
             else:
                 self._lock.release(connection, log)
 
-    def _goes_on(self, log: SessionLog) -> bool:
-        return log.status is Status.RECORDING and log not in self._given_up
+    def _goes_on(self, log: SessionLog, chain: Chain) -> bool:
+        """Whether it is ours: until its end is committed, not only until it has come."""
+        return chain.status is Status.RECORDING and log not in self._given_up
 
     def _let_go(self) -> None:
         """What we have open no longer lies at the path: what comes goes into what lies there now."""

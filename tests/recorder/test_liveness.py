@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from realtape.recorder import Recorder
 from realtape.schema.entries import Status
+from realtape.schema.log import fetch_sessions, locate, open_for_changes, remove_sessions
+from support.driven import DrivenRecorder
+from support.forked import in_child
 from support.stored import Stored, begin, beside, intact, mark, numbers
 
 pytestmark = pytest.mark.real_time
@@ -192,3 +195,31 @@ async def test_many_that_come_and_go_never_share_a_file_that_is_gone(path: Path)
     found: list[Stored] = await intact(path)
     assert {stored.status for stored in found} == {Status.CLOSED}
     assert beside(path) == {"log.db"}
+
+
+def test_a_session_is_its_recorders_until_its_end_is_committed(path: Path):
+    """Also where the file was opened again in between, as after a fork."""
+    recorder = DrivenRecorder(path)
+    ending, other = begin(recorder, "ending"), begin(recorder, "other")
+    mark(ending, 0)
+    mark(other, 0)
+    recorder.write()
+    mark(ending, 1)
+    ending.finish(Status.CLOSED)
+    assert in_child(lambda: True)
+    recorder.tend()
+
+    def prune() -> bool:
+        with open_for_changes(locate(path)) as engine:
+            with engine.connect() as connection:
+                keys = [one.key for one in fetch_sessions(connection)]
+            return remove_sessions(engine, keys[:1], "selection")
+
+    assert not in_child(prune)
+    recorder.write()
+    found = {stored.label: stored for stored in asyncio.run(intact(path))}
+    assert (numbers(found["ending"]), found["ending"].status) == ([0, 1], Status.CLOSED)
+    assert in_child(prune)  # now it is anybody's
+    recorder.close_blocking()
+    (stored,) = asyncio.run(intact(path))
+    assert (stored.label, numbers(stored)) == ("other", [0])
