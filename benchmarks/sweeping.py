@@ -29,7 +29,7 @@ from realtape.session import Recording
 
 SECONDS = (12, 120)
 MOST = 400
-"""So many places are tried at most, evenly spread."""
+"""So many places are tried at most, evenly spread: what they have in common weighs more then."""
 TURN_SECONDS = 2.4
 CHUNK_MS = 100
 CHUNK = bytes(24 * 2 * CHUNK_MS)
@@ -115,11 +115,12 @@ def swept_in_seconds(store: Path) -> tuple[int, float]:
     time of one in seconds."""
     draft = asyncio.run(Recording.open(store)).drafts()[0]
     places = promising(draft, [one for one in swept(draft) if one.edit is not None])
-    tried = places[:: -(-len(places) // MOST)]
+    step = -(-len(places) // MOST)
+    tried = places[::step]
     work = jobs_of(
         draft,
         tried,
-        turns=lambda at: None if at < FIRST else TAIL_TURNS,
+        turns=lambda at: None if at < FIRST // step else TAIL_TURNS,
         patience=PATIENCE_SECONDS,
         timeout=60.0,
         number=1,

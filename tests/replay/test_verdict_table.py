@@ -12,7 +12,7 @@ from realtape.replay import Played, replay, run
 from realtape.schema.log import fetch_sessions, locate, open_blocking
 from realtape.session import Recording
 from support.hand_overs import HAND_OVERS
-from support.shapes import SHAPES, TWO, Fault, Shaped, record_shape
+from support.shapes import PAIRS, SHAPES, Desk, Fault, Shaped, record_shape
 
 PAGE = (Path(__file__).parents[2] / "docs" / "replay.md").read_text()
 HEADING = "| application | " + " | ".join(Fault) + " |"
@@ -36,8 +36,9 @@ async def play(store: Path, shape: str, fault: Fault | None) -> list[Played]:
         ids = [one.header.id for one in fetch_sessions(connection)]
     recordings = [await Recording.open(store, id) for id in ids]
     faults = [fault, *[None] * (len(ids) - 1)]
+    desk = Desk()
     played = [
-        replay(one, Shaped(shape, how), on_divergence="collect")
+        replay(one, Shaped(shape, how, desk), on_divergence="collect")
         for one, how in zip(recordings, faults, strict=True)
     ]
     found = await asyncio.gather(*played)
@@ -79,8 +80,10 @@ def test_an_unchanged_application_never_diverges(tmp_path: Path, shape: str) -> 
     store = tmp_path / "log.db"
     record_shape(store, shape, real_time=True)
     for _ in range(20):
-        assert [one.verdict for one in run(play(store, shape, None))] == ["same"] * (2 if shape == TWO else 1)
+        assert [one.verdict for one in run(play(store, shape, None))] == ["same"] * (
+            2 if shape in PAIRS else 1
+        )
 
 
 def test_the_shapes_are_the_hand_overs() -> None:
-    assert set(SHAPES) - {TWO} == set(HAND_OVERS)
+    assert set(SHAPES) - set(PAIRS) == set(HAND_OVERS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -22,13 +24,15 @@ from realtape.schema import (
     RealtimePlaybackTracker,
 )
 
-from .hand_overs import ANSWER, HAND_OVERS, Hand
+from .hand_overs import ANSWER, HAND_OVERS, Answer, Hand
 from .scripted import Scripted, ScriptedModel
 
 ITEM = "item_1"
 CHUNK_MS = 100
 TWO = "two sessions at once in one process"
-SHAPES = (*HAND_OVERS, TWO)
+SHARED = "a queue and its worker, which two sessions share"
+PAIRS = (TWO, SHARED)
+SHAPES = (*HAND_OVERS, *PAIRS)
 
 
 class Fault(StrEnum):
@@ -40,16 +44,48 @@ class Fault(StrEnum):
     GOES_ON = "the player goes on"
 
 
+class Desk:
+    """What sessions of one process share: a queue, and a worker that is there as long as one of them."""
+
+    def __init__(self) -> None:
+        self._sessions = 0
+        self._worker: asyncio.Task[None] | None = None
+        self._answers: asyncio.Queue[Answer] | None = None
+
+    @asynccontextmanager
+    async def hand_over(self, answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+        """As one of `HAND_OVERS`."""
+        if self._answers is None:
+            self._answers = asyncio.Queue()
+            self._worker = asyncio.create_task(self._work(self._answers))
+        self._sessions += 1
+        answers = self._answers
+
+        async def hand() -> None:
+            answers.put_nowait(answer)
+
+        yield hand
+        self._sessions -= 1
+        if not self._sessions and self._worker is not None:
+            self._worker.cancel()
+
+    async def _work(self, answers: asyncio.Queue[Answer]) -> None:
+        while True:
+            await (await answers.get())()
+
+
 class Shaped(RealtimeModelListener):
     """Plays what it hears, answers a call of a tool, and asks, by some hand-over, when a sound is done.
 
     Args:
         shape: the hand-over.
         fault: what is changed; None: it does what was recorded.
+        desk: what it shares with another.
     """
 
-    def __init__(self, shape: str, fault: Fault | None = None) -> None:
+    def __init__(self, shape: str, fault: Fault | None = None, desk: Desk | None = None) -> None:
         self._shape = shape
+        self._desk = desk
         self._fault = fault
         self._tracker = RealtimePlaybackTracker()
         self._over = asyncio.Event()
@@ -66,7 +102,11 @@ class Shaped(RealtimeModelListener):
                 await model.send_event(RealtimeModelSendUserInput(user_input="Hello?"))
 
         self.model = model
-        hand_over = HAND_OVERS["`await` in the listener" if self._shape == TWO else self._shape]
+        if self._shape == SHARED:
+            assert self._desk is not None, "it is shared"
+            hand_over: Any = self._desk.hand_over
+        else:
+            hand_over = HAND_OVERS["`await` in the listener" if self._shape == TWO else self._shape]
         async with asyncio.TaskGroup() as group, hand_over(answer, group) as self.hand:
             await self._run(model)
 
@@ -142,9 +182,10 @@ def record_shape(store: Path, shape: str, *, real_time: bool = False) -> None:
 
     async def main() -> None:
         async with Recorder(store) as recorder:
-            count = 2 if shape == TWO else 1
+            count = 2 if shape in PAIRS else 1
             models = [recorder.wrap(Tracking(script)) for _ in range(count)]
-            await asyncio.gather(*(Shaped(shape)(model) for model in models))
+            desk = Desk()
+            await asyncio.gather(*(Shaped(shape, desk=desk)(model) for model in models))
 
     if real_time:
         asyncio.run(main())
