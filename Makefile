@@ -20,7 +20,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Those that pyproject.toml names. What cannot be tried is not claimed.
 PYTHONS := $(shell sed -n 's/^ *"Programming Language :: Python :: \(3\.[0-9]*\)",$$/\1/p' pyproject.toml)
 
-.PHONY: ready ready-oldest demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-browser screenshots test-sdk-suite test-clients bench damage check types script-types format clean
+.PHONY: ready ready-oldest demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-browser screenshots test-sdk-suite test-clients bench bench-viewing damage check types script-types format clean
 
 ready: $(READY)
 
@@ -109,6 +109,12 @@ test-clients: $(READY)
 # Measures, and writes docs/performance.md.
 bench: $(READY) build/peers/.ready
 	$(BIN)/python benchmarks/run.py
+
+# What a page and `view` cost, in Chromium: writes the figures of docs/viewer.md, in three minutes.
+bench-viewing: $(READY)
+	.ci/chromium
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
+	$(BIN)/python benchmarks/viewing.py
 
 # Others who record, to compare with: their dependencies are not ours.
 build/peers/.ready: pyproject.toml

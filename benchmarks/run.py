@@ -97,7 +97,7 @@ into the application, and the rules.
 
 ## What a page costs
 
-[The page of a session](viewer.md#figures) has its own figures, which `benchmarks/viewing.py` measures in a
+[The page of a session](viewer.md#figures) has its own figures, which `make bench-viewing` measures in a
 browser.
 """
 

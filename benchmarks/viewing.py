@@ -3,7 +3,7 @@
 
     python benchmarks/viewing.py [MINUTES …]
 
-It writes the section of `docs/viewer.md`, in about three minutes.
+It writes the section of `docs/viewer.md`, in about three minutes (`make bench-viewing`).
 """
 
 from __future__ import annotations
