@@ -82,6 +82,10 @@ FLAT = st.dictionaries(
 @example([{"type": "x", "delta": "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="}])
 @example([{"type": "a.text.delta", "delta": "QUJD" * 8}, {"type": "a.audio.delta", "delta": "QUJD" * 8}])
 @example([{"delta": "a" * 24, "audio": "b" * 24}, {"b": 1}, {}])
+@example(
+    [{"delta": "a", "n": 1}, {"delta": "b", "n": True}, {"delta": "c", "n": 1}, {"delta": "d", "n": 1.0}]
+)
+@example([{"delta": "a", "item_id": f"item_{number}"} for number in range(6)])
 def test_flat_payloads_are_those_that_are_encoded_with_care(told: list[dict[str, Any]]):
     secrets = Secrets()
     secrets.add(["sk-proj-0123456789abcdef"])
