@@ -173,7 +173,8 @@ class Store:
                 # used again.
                 if self.address.path is not None and _file_at(self.address.path) is None:
                     self._lock.close()
-                elif any(self._goes_on(*one) for one in list(self._chains.items())):  # they rest, and are ours
+                # At rest they are ours all the same.
+                elif any(self._goes_on(*one) for one in list(self._chains.items())):
                     with suppress(StoreError), store_errors(self.address):
                         self._opened()
             elif self._upkeep is not None and self._upkeep.is_due(now, idle=idle):

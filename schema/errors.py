@@ -117,7 +117,9 @@ class CorruptRecordError(RealtapeError):
 
     def __str__(self) -> str:
         place = "header" if self.seq is None else f"entry {self.seq}"
+        id = self.session_id
+        shown = id if id.isprintable() else ascii(id)[1:-1]  # a forged one is one line, too
         return (
-            f"session {self.session_id}, {place}: {self.problem}; "
+            f"session {shown}, {place}: {self.problem}; "
             "the entries before it are intact, what follows cannot be trusted"
         )

@@ -51,3 +51,15 @@ def test_they_are_shown_on_a_terminal(terminal: Realtape, store: Path) -> None:
     forge(store)
     for command in (["ls"], ["show"], ["replay"]):
         assert not obeyed(terminal(command[0], store, *command[1:], columns=400).out), command
+
+
+def test_they_are_shown_where_a_forged_session_is_told_of(realtape: Realtape, store: Path) -> None:
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE sessions SET id = '01' || ?", (EVIL,))
+    for command in (["verify"], ["check", "--junit", store.with_name("junit.xml")]):
+        ran = realtape(command[0], store, *command[1:])
+        assert ran.code == 3
+        assert not obeyed(ran.out + ran.err), command
+    told = store.with_name("junit.xml").read_text()
+    assert "the header was changed" in told
+    assert not obeyed(told)
