@@ -18,6 +18,7 @@ from realtape.session.fields import mapping, payload
 from realtape.session.fixture import read_fixture
 from realtape.session.redaction import redacted
 from realtape.viewer import AudioKept, write_comparison, write_page
+from realtape.viewer.gathering import INDEX_ENTRIES
 from realtape.viewer.waveforms import samples_of
 from support.browser import Opened, opened
 from support.calls_to_see import (
@@ -497,6 +498,24 @@ def test_view_shows_any_entry_before_it_knows_the_index(chromium: Any, address: 
             route.continue_()
         page.until(f"document.querySelector('.detail-seq')?.textContent === '#{last}'")
         assert page.said == []
+
+
+def test_view_follows_a_link_as_soon_as_the_index_has_come_to_it(chromium: Any, tmp_path: Path) -> None:
+    path = tmp_path / "long.db"
+    with live_session(path) as live, serving(path) as server:
+        live.append(2 * INDEX_ENTRIES)
+        address = f"http://127.0.0.1:{server.port}/{TOKEN}/{live.header.id}/"
+        with opened(chromium, address) as page:
+            page.until(f"page.session.length === {2 * INDEX_ENTRIES}")
+
+            def hold(route: Any) -> None:
+                """The second block of the index does not come."""
+
+            page.page.route("**/block/0/index/1", hold)
+            page.page.goto("about:blank")
+            page.page.goto(f"{address}#{live.header.id[:13]}/700")
+            page.page.wait_for_function("() => realtape.page?.detail.place === 700")
+            assert page.of("page.session.length") == INDEX_ENTRIES
 
 
 def test_view_follows_a_session_while_it_is_recorded(chromium: Any, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import json
 import re
 import sys
 from array import array
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,12 @@ from hypothesis import strategies as st
 from realtape.schema import UsageError
 from realtape.schema.codec import standard_json
 from realtape.session import Draft, Recording, entry_columns
-from realtape.session.derived import derive_draft, g711_samples
+from realtape.session.derived import derive_draft
 from realtape.session.fixture import read_fixture
 from realtape.session.redaction import redacted
-from realtape.session.sound import G711_ALAW, G711_ULAW, PCM16, SoundFormat
 from realtape.viewer import AudioKept, write_page
 from realtape.viewer.sound_codecs import codec_for
-from realtape.viewer.waveforms import lowered, peaks_of, samples_of
+from realtape.viewer.waveforms import lowered, samples_of
 from support.calls_to_see import odd_call
 from support.pages import blocks_of
 
@@ -85,23 +83,6 @@ def test_an_entry_stands_there_with_the_digits_of_the_log(tmp_path: Path) -> Non
         assert columns == json.loads(standard_json(entry_columns(draft.header.id, entry)))
         assert f'"payload":{entry.payload},' in row[-1] or columns["payload"] == entry.payload
     assert "[1e-400,-0,12345678901234567890]" in rows[-3][-1]
-
-
-@given(st.lists(st.integers(-(1 << 15), (1 << 15) - 1), max_size=200), st.sampled_from([4_000, 8_000]))
-def test_a_peak_is_the_lowest_and_the_highest_of_ten_milliseconds(samples: list[int], rate_hz: int) -> None:
-    def wanted(told: list[int]) -> list[int]:
-        count = rate_hz // 100
-        windows = [told[begin : begin + count] for begin in range(0, len(told), count)]
-        return [peak >> 8 for one in windows for peak in (min(one), max(one))]
-
-    def found(data: bytes, format: SoundFormat, table: Sequence[int] | None) -> list[int]:
-        return array("b", peaks_of(data, format._replace(rate_hz=rate_hz), table)).tolist()
-
-    pcm = array("h", samples).tobytes()
-    assert found(pcm, PCM16, None) == found(pcm + b"\x7f", PCM16, None) == wanted(samples)
-    for format in (G711_ULAW, G711_ALAW):
-        table, data = g711_samples(format.encoding), bytes(one & 255 for one in samples)
-        assert found(data, format, table) == wanted([table[byte] for byte in data])
 
 
 @given(st.lists(st.integers(-(1 << 15), (1 << 15) - 1), max_size=40))

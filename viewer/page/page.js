@@ -78,6 +78,7 @@ class Page {
     /** @type {"entry" | "state"} */
     this.tab = "entry";
     this.awaited = -1; // the place that was chosen before the index knew it
+    this.linking = true; // the address was not followed yet: the index has not come to what it names
     /** @type {number | undefined} where a selection began */
     this.mark = undefined;
     this.typing = 0;
@@ -114,6 +115,7 @@ class Page {
 
   indexed() {
     if (this.awaited >= 0 && this.awaited < this.session.length) this.choose(this.awaited);
+    if (this.linking && this.session.length && this.session.seq.data[this.session.length - 1] >= linked().seq) void this.followLink();
     this.list.draw();
     this.lanes.draw();
     this.showPlace();
@@ -538,6 +540,7 @@ class Page {
 
   /** What the address says: an entry, an instant, a speed. */
   async followLink() {
+    this.linking = false;
     const { id, seq } = linked();
     if (seq < 0) return;
     const named = this.head.sessions.find((/** @type {any} */ one) => isCalled(one, id));
@@ -654,7 +657,7 @@ async function start() {
     realtape.page = page;
     page.followTime();
     await page.readIndex();
-    await page.followLink();
+    if (page.linking) await page.followLink();
     if (!location.hash && head.front) page.goTo(page.problems.all[0] || { at_ns: 0, seq: null });
     if (head.served) void page.keepUp();
   } catch (error) {
