@@ -106,8 +106,8 @@ async def _speak(model: ScriptedRealtimeModel, turns: int) -> None:
 
 
 def _said(item: str, words: str) -> ev.RealtimeModelItemUpdatedEvent:
-    content = [items.AssistantAudio(transcript=words)]
-    return ev.RealtimeModelItemUpdatedEvent(items.AssistantMessageItem(item_id=item, content=content))
+    said = items.AssistantMessageItem(item_id=item, content=[items.AssistantAudio(transcript=words)])
+    return ev.RealtimeModelItemUpdatedEvent(said)
 
 
 def swept_in_seconds(store: Path) -> tuple[int, float]:

@@ -1,4 +1,5 @@
-"""`docs/cli.md` names every command and option that exists, and none that does not."""
+"""`docs/cli.md` names every command and option that exists, and none that does not; nor does any
+other page."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from realtape.cli.exit_codes import Exit
 from realtape.cli.filter_options import OPTIONS as FILTERS
 from realtape.schema import Kind
 
-PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "cli.md").read_text()
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 COMMANDS = all_commands()
 HEADING = re.compile(r"^## `realtape (\S+) ?([^`]*)`$", re.MULTILINE)
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
@@ -75,6 +78,28 @@ def test_the_exit_codes_are_those_that_there_are() -> None:
     assert [int(row) for row in rows] == sorted(Exit)
 
 
-def test_every_command_of_an_example_exists() -> None:
-    for command in re.findall(r"^\$ realtape (\S+)", PAGE, re.MULTILINE):
-        assert command in COMMANDS
+def examples(page: Path) -> list[tuple[str, str]]:
+    """What a page has one type, in blocks and in sentences: the command, and what follows it."""
+    text = page.read_text()
+    blocks = re.findall(r"^ *```\w*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    typed = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    typed += re.findall(r"`(realtape [^`\n]+)`", text)
+    found = (re.match(r" *(?:\$ )?(?:.*[;&] )?realtape (\S+)(.*)", line) for line in typed)
+    return [(one[1], re.split(r" [|>#;&] | -- ", one[2])[0]) for one in found if one is not None]
+
+
+NO_COMMANDS = {("format.md", "seal")}
+"""What only looks like one: the name under which a key is derived."""
+
+
+def test_every_command_of_an_example_exists_with_its_options() -> None:
+    count = 0
+    for page in PAGES:
+        for command, rest in examples(page):
+            if command.startswith("--") or (page.name, command) in NO_COMMANDS:
+                continue
+            assert command in COMMANDS, f"{page.name}: realtape {command}{rest}"
+            known = {name for one in COMMANDS[command].params for name in one.opts} | {"--help"}
+            assert {*OPTION.findall(rest)} <= known, f"{page.name}: realtape {command}{rest}"
+            count += 1
+    assert count > 100
