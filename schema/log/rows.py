@@ -33,6 +33,7 @@ _INSERT_BARE, _INSERT_PLAYED = (
 )
 """Of received events, with nothing else to tell of but what was heard: what stands in the statement costs a
 third less to insert than what is bound to it. The digest comes last in both."""
+_INSERT_SESSION = insert(SESSIONS).returning(SESSIONS.c.key)  # made once: values in it are looked at anew
 _INSERT_SEGMENT = "INSERT INTO segments (session, segment, data) VALUES (?, ?, ?)"
 _ADVANCE_SESSION = (
     'UPDATE sessions SET status = ?, last_digest = ? WHERE "key" = ? AND id = ? AND last_digest = ?'
@@ -112,7 +113,7 @@ def insert_session(connection: Connection, header: Header) -> tuple[int, bytes]:
         "first_digest": first,
         "last_digest": first,
     }
-    key = connection.execute(insert(SESSIONS).values(values).returning(SESSIONS.c.key)).scalar_one()
+    key = connection.execute(_INSERT_SESSION, values).scalar_one()
     return int(key), first
 
 
