@@ -14,9 +14,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.internal.conjecture import providers
 from realtape.replay import run
+from support.packages import PACKAGES, ROOT
 
-# What one of pytester's runs imports is forgotten after it, and SQLAlchemy's ORM cannot be imported twice.
-importlib.import_module("sqlalchemy.ext.asyncio")
 pytest_plugins = ["pytester"]
 if "REALTAPE_TEST_NOISE" in os.environ:  # `make test-noisy`
     pytest_plugins.append("support.noisy")
@@ -52,6 +51,22 @@ if settings().derandomize:
     known: Any = providers
     assert callable(known._get_local_constants), "this hypothesis finds its constants otherwise"
     known._get_local_constants = lambda: known._local_constants  # which are none
+
+
+@pytest.fixture(scope="session")
+def all_modules() -> None:
+    """What a run of pytester imports is forgotten after it, and imported again there are two of it: doors
+    would keep the one, and who asks the module have the other. So nothing is left for them to import."""
+    importlib.import_module("sqlalchemy.ext.asyncio")
+    for path in (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if parts[-1] != "__main__" and "pytest_plugin" not in parts:  # pytest imports its plugins itself
+            importlib.import_module(".".join(("realtape", *parts)).removesuffix(".__init__"))
+
+
+@pytest.fixture
+def pytester(all_modules: None, pytester: pytest.Pytester) -> pytest.Pytester:
+    return pytester
 
 
 # Of what is imported nothing goes again. Looking for what might costs a third of the SDK's import, and a good
