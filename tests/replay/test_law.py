@@ -24,6 +24,7 @@ from realtape.replay import ReplayModel, ReplayReport, run
 from realtape.schema import Kind
 from realtape.session import Recording
 from support.generated import (
+    REST_MS,
     GeneratedModel,
     Program,
     Provider,
@@ -80,6 +81,13 @@ def was_cut_off(stored: Stored) -> bool:
     return any(
         entry.kind == Kind.HANDLED and '"open"' in stored.content(entry.payload) for entry in stored.entries
     )
+
+
+def stood_still(stored: Stored) -> bool:
+    """Whether the machine did, so that something came when the application should have ended long before: its
+    replay ends in time, and never gets that."""
+    ends_ns = REST_MS / SPEED * 1e6
+    return any(entry.kind == Kind.RECEIVED and entry.at_ns >= ends_ns for entry in stored.entries)
 
 
 def check_identity(provider: Provider, program: Program) -> None:
