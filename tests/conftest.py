@@ -8,6 +8,7 @@ import importlib
 import inspect
 import os
 import signal
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -61,7 +62,8 @@ def all_modules() -> None:
     for path in (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))):
         parts = path.relative_to(ROOT).with_suffix("").parts
         if parts[-1] != "__main__" and "pytest_plugin" not in parts:  # pytest imports its plugins itself
-            importlib.import_module(".".join(("realtape", *parts)).removesuffix(".__init__"))
+            with suppress(ImportError):  # some need a newer SDK than the oldest; who asks for it hears of it
+                importlib.import_module(".".join(("realtape", *parts)).removesuffix(".__init__"))
 
 
 @pytest.fixture
