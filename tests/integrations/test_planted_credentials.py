@@ -31,6 +31,7 @@ from agents.realtime import (
 from agents.realtime.model_events import RealtimeModelRawServerEvent
 from realtape.cli import main
 from realtape.integrations.openai_agents import Recorder
+from support.releases import HAS_END_OF_STREAM
 from support.sdk_model import FakeRealtimeModel, Listener, rows
 
 KEY = "sk-known-4fT9/+qZ8w=xB7"
@@ -243,7 +244,7 @@ EXPORTS = {
     "fixture.zip": (),
     "whole.zip": ("--no-redact",),
     "test_it.py": ("--pytest", "--app", "planted_app:main"),
-    "scripted.py": ("--scripted",),
+    **({"scripted.py": ("--scripted",)} if HAS_END_OF_STREAM else {}),
     "spans.json": ("--otlp",),
     "openinference.json": ("--otlp", "--profile", "openinference"),
     "trace": ("--perfetto",),
