@@ -13,6 +13,7 @@ import re
 import shutil
 import sys
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -247,8 +248,7 @@ EXPORTS = {
     **({"scripted.py": ("--scripted",)} if HAS_END_OF_STREAM else {}),
     "spans.json": ("--otlp",),
     "openinference.json": ("--otlp", "--profile", "openinference"),
-    "trace": ("--perfetto",),
-    "lanes.mcap": ("--mcap",),
+    **({"trace": ("--perfetto",), "lanes.mcap": ("--mcap",)} if find_spec("mcap") else {}),  # an extra
     "page.html": ("--html",),
     "whole.html": ("--no-redact", "--html"),
 }
