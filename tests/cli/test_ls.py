@@ -56,7 +56,9 @@ def test_a_terminal_gets_short_ids_that_show_understands(
     record(store, sessions=3)
     ran = terminal("ls", store, columns=80, NO_COLOR="1")
     headings, rule, *rows = ran.lines
-    assert headings.split() == ["id", "started", "duration", "entries", "status", "previous"]
+    names = ["id", "started", "duration", "entries", "status", "previous"]
+    # Of three sessions that began in one millisecond the ids are longer: then a heading is cut.
+    assert all(name.startswith(shown) for name, shown in zip(names, headings.split(), strict=True))
     assert set(rule) == {"─"}
     assert all(len(line) <= 80 for line in ran.lines)
     whole = [one["id"] for one in json.loads(realtape("ls", store, "--json").out)]

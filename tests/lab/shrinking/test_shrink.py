@@ -248,8 +248,28 @@ def test_what_is_found_does_not_depend_on_how_many_are_asked_at_once(
         assert together.run() == found
 
 
+class OrderlyTrial(SlowTrial):
+    """Answers when another was asked after it and none before it is still to answer, until one is given up."""
+
+    def __init__(self, draft: Draft, ended: list[Draft], asked: list[OrderlyTrial]) -> None:
+        super().__init__(draft, refunds, ended)
+        self._asked = asked
+        asked.append(self)
+
+    def fails(self) -> bool:
+        for _ in range(100):  # who is asked alone waits no longer
+            if self._ended or (self._asked[0] is self and len(self._asked) > 1):
+                break
+            self._end.wait(0.002)
+        answer = self._fails(self._draft)
+        self._asked.remove(self)
+        return answer
+
+
 def test_what_is_asked_in_vain_is_given_up(session: Draft) -> None:
-    together, ended = hunt(session, refunds, 4)
+    ended: list[Draft] = []
+    asked: list[OrderlyTrial] = []
+    together = Hunt(Shrinking(session), lambda draft: OrderlyTrial(draft, ended, asked), jobs=4)
     together.run()
     assert ended
     assert together.runs > 5
