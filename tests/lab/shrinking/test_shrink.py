@@ -249,7 +249,7 @@ def test_what_is_found_does_not_depend_on_how_many_are_asked_at_once(
 
 
 class OrderlyTrial(SlowTrial):
-    """Answers when another was asked after it and none before it is still to answer, until one is given up."""
+    """Answers when another was asked after it and none before it is left, until one is given up."""
 
     def __init__(self, draft: Draft, ended: list[Draft], asked: list[OrderlyTrial]) -> None:
         super().__init__(draft, refunds, ended)
