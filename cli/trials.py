@@ -13,6 +13,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -72,6 +73,9 @@ class Commands:
         self._timeout = timeout
         self._numbers = itertools.count()
         self._trials: list[CommandTrial] = []
+        # Ctrl-C comes to the main thread: it must not come in between a process and who knows of it.
+        self._starting = ThreadPoolExecutor(1, "realtape-starting")
+        self._starting.submit(int).result()  # nor between a thread and its pool: the thread is there
         self._folder = Path(tempfile.mkdtemp(prefix="realtape-shrink-"))
 
     def __enter__(self) -> Self:
@@ -80,8 +84,9 @@ class Commands:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._starting.shutdown()
         for trial in self._trials:  # nobody waited for: we were interrupted
-            if trial.code is None:
+            if trial.is_running:
                 trial.end()
                 trial.fails()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -93,8 +98,9 @@ class Commands:
         store = folder / "candidate.db"
         write_drafts(locate(store), [self._original.derived("a candidate", draft.entries)])
         trial = CommandTrial(self._command, store, self._failure, self._timeout)
-        self._trials = [one for one in self._trials if one.code is None]
+        self._trials = [one for one in self._trials if one.is_running]
         self._trials.append(trial)
+        self._starting.submit(trial.start).result()
         return trial
 
 
@@ -111,14 +117,26 @@ class CommandTrial:
     ) -> None:
         self.code: int | None = None
         self.timed_out = False
+        self._command = command
         self._failure = failure
         self._store = store
+        self._timeout = timeout
         self._lock = threading.RLock()
         self._output = store.with_name("output").open("w+b")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._timer: threading.Timer | None = None
+
+    def start(self) -> None:
+        """Run it.
+
+        Raises:
+            UsageError: it cannot be run.
+        """
+        command = self._command
         try:
             self._process = subprocess.Popen(
                 command,
-                env={**os.environ, RECORDING: str(store)},
+                env={**os.environ, RECORDING: str(self._store)},
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=subprocess.STDOUT,
@@ -127,14 +145,19 @@ class CommandTrial:
         except OSError as error:
             self._output.close()
             raise UsageError(f"{command[0]} cannot be run: {error.strerror or error}; check it") from None
-        self._timer: threading.Timer | None = None
-        if timeout is not None:
-            self._timer = threading.Timer(timeout, self._time_out)
+        if self._timeout is not None:
+            self._timer = threading.Timer(self._timeout, self._time_out)
             self._timer.daemon = True
             self._timer.start()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and nobody has waited for its end."""
+        return self._process is not None and self.code is None
+
     def fails(self) -> bool:
         """Wait for its end; whether it failed as it should."""
+        assert self._process is not None, "it was started"
         _wait_for(self._process)
         if self._timer is not None:
             self._timer.cancel()
@@ -171,7 +194,7 @@ class CommandTrial:
         """Send a signal to the group of processes that is ours: its number is the first one's, and
         nobody else's as long as that one was not waited for."""
         with self._lock:
-            if self.code is None:
+            if self._process is not None and self.code is None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):  # all of them have ended
                     os.killpg(self._process.pid, number)
 

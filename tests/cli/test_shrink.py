@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from realtape.cli.trials import WantedFailure
+from realtape.cli.trials import Commands, WantedFailure
 from realtape.lab.shrinking.checks import problems
 from support.command_line import Ran, run_on_terminal, start
 from support.long_session import record_long
@@ -260,6 +263,33 @@ def test_ctrl_c_writes_the_best_so_far(tmp_path: Path, calls: Path) -> None:
     assert told.startswith(f"{out}: ")
     assert 60 <= entries_of(out) < WHOLE
     assert not list(tmp_path.glob("realtape-shrink-*"))
+
+
+def test_ctrl_c_does_not_come_between_a_process_and_who_ends_it(
+    calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (draft,) = drafts_of(calls)
+    started, came, popen = list[int](), threading.Event(), subprocess.Popen[bytes]
+
+    def interrupted(*args: Any, **facts: Any) -> subprocess.Popen[bytes]:
+        process = popen(*args, **facts)
+        started.append(process.pid)
+        os.kill(os.getpid(), signal.SIGINT)
+        came.wait(60)
+        return process
+
+    def search() -> None:
+        with Commands(["sleep", "60"], draft, WantedFailure(), None) as judge:
+            try:
+                judge(draft)
+            finally:
+                came.set()
+
+    monkeypatch.setattr("realtape.cli.trials.subprocess.Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search()
+    assert len(started) == 1
+    assert not _runs(started[0])
 
 
 def _hangs(log: Path) -> list[int]:
