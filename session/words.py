@@ -103,9 +103,10 @@ def short(text: str, limit: int = MAX_WORDS) -> str:
 
 
 def in_docstring(text: str, limit: int = MAX_WORDS) -> str:
-    """A short text for a line of a docstring: without what would end it, or what no file can hold."""
-    shown = short(text, limit).replace("\\", "/").replace('"""', "'''")
-    return shown.encode(errors="backslashreplace").decode()
+    """A short text for a line of a docstring: without what would end it, or what no file can hold. (Half a
+    surrogate pair is none that Python 3.13 reads there, not even escaped.)"""
+    shown = short(text, limit).encode(errors="backslashreplace").decode()
+    return shown.replace("\\", "/").replace('"""', "'''")
 
 
 def described(entry: Entry) -> str:

@@ -27,6 +27,10 @@ class Impatient(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.now
 
+    async def shutdown_default_executor(self, *_: Any) -> None:
+        """Of threads nobody knows how long they take: who waits for them waits without a timer."""
+        await super().shutdown_default_executor()
+
 
 class Jumping(selectors.DefaultSelector):
     def __init__(self, loop: Impatient) -> None:

@@ -140,6 +140,9 @@ def unhurt(main: Coroutine[Any, Any, None]) -> None:
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, left
 
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()  # what other tests have left
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         asyncio.run(watched())
