@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .recording import Recording, choose, choose_all
     from .recovery import Saved, Survey, survey, write_survey
     from .retention import Going, Retention, chains, kin
-    from .session_settings import SessionSettings
+    from .session_settings import SessionSettings, schemas_in
     from .sound import SoundFormat, SoundFormats, format_of
     from .speech import Speech
     from .staged import Staged
@@ -129,6 +129,7 @@ __all__ = [
     "read_drafts",
     "removals",
     "row_of",
+    "schemas_in",
     "seconds",
     "server_event",
     "state_at",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ..schema.entries import Entry, Kind
 from .fields import RAW, client_message, event_fields, facts_of, frame_message, mapping
@@ -78,3 +78,31 @@ class SettingsReader:
         if mapping(asked) and (before is None or before.told_by == "application"):
             known: Mapping[str, Any] = {} if before is None else before.fields
             self.settings = SessionSettings(seq, "application", {**known, **mapping(asked)})
+
+
+_SCHEMA = ("parameters", "params_json_schema")
+
+
+def tool_schemas(entries: Iterable[Entry]) -> dict[str, dict[str, Any]]:
+    """What a session tells of the arguments of its tools, by their names, as JSON schema: the latest."""
+    reader, known = SettingsReader(), None
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        reader.read(entry)
+        if reader.settings is not known:
+            known = reader.settings
+            found |= schemas_in(None if known is None else known.fields)
+    return found
+
+
+def schemas_in(settings: object) -> dict[str, dict[str, Any]]:
+    """The JSON schema of the arguments of each tool that settings name, as mappings or as the SDK's tools."""
+    told: Any = mapping(settings).get("tools")
+    found: dict[str, dict[str, Any]] = {}
+    for tool in cast("list[Any]", told) if isinstance(told, (list, tuple)) else ():
+        facts = mapping(tool)
+        name = facts.get("name", getattr(tool, "name", None))
+        schema = next((facts[one] for one in _SCHEMA if one in facts), getattr(tool, _SCHEMA[1], None))
+        if isinstance(name, str) and isinstance(schema, dict):
+            found[name] = cast("dict[str, Any]", schema)
+    return found

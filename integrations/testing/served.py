@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from ...lab.client import Client, Given, Step
 from ...provider import (
@@ -19,7 +19,7 @@ from ...provider import (
 )
 from ...schema import RealtimePlaybackTracker
 from ...schema.codec import Vocabulary
-from ...session.fields import mapping
+from ...session import schemas_in
 
 
 class ServedModel:
@@ -60,7 +60,7 @@ class ServedModel:
         self.connections += 1
         self.owed, self._appended = 0, b""
         self.tracker = options.get("playback_tracker")
-        self._learn_tools(options.get("initial_model_settings"))
+        self.schemas |= schemas_in(options.get("initial_model_settings"))
         self.server = ServerSession(self._settings, connection=self.connections)
         clock = asyncio.get_running_loop().time
         self.client = Client(self._vocabulary, self.tracker, lambda: round(clock() * 1e9))
@@ -89,7 +89,7 @@ class ServedModel:
             raise AssertionError("Not connected")
         if self.server is None:
             raise ConnectionResetError(104, "Connection reset by peer")
-        self._learn_tools(getattr(event, "session_settings", None))
+        self.schemas |= schemas_in(getattr(event, "session_settings", None))
         await self._do(self._connected.send(event))
 
     async def send_event_if(self, event: Any, send_if: Callable[[], bool]) -> bool:
@@ -113,17 +113,6 @@ class ServedModel:
         """The SDK's session calls this when it has done with a response."""
         if self.client is not None:
             self.client.retire(response_id)
-
-    def _learn_tools(self, settings: Any) -> None:
-        """What the application says of the arguments of its tools."""
-        told: Any = mapping(settings).get("tools")
-        tools = list(cast("list[Any]", told)) if isinstance(told, (list, tuple)) else []
-        for tool in tools:
-            facts = mapping(tool)
-            name = facts.get("name", getattr(tool, "name", None))
-            schema = facts.get("parameters", getattr(tool, "params_json_schema", None))
-            if isinstance(name, str) and isinstance(schema, dict):
-                self.schemas[name] = schema
 
     # --- for who directs the provider ---------------------------------------------------------------
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         interrupt_at,
     )
     from .messages import Delay, DelayResponse, Drop, Duplicate, Reorder, freedom, may_lack, may_repeat
+    from .other_calls import AGAIN, CallTwice, OtherArguments
+    from .questions import AskAgain, Silence, questions, quiet, repeatable
     from .sketch import Beginning, Sketch
     from .sweep import EVERY_MS, Swept, branches_at, promising, ranges, swept, work_out
     from .tails import TAIL_TURNS, Tail, tail
@@ -27,13 +29,16 @@ if TYPE_CHECKING:
     from .variation import PATIENCE_SECONDS, Edit, derived_by, variation_settings, varied
 
 __all__ = [
+    "AGAIN",
     "EVERY_MS",
     "FAILED",
     "PATIENCE_SECONDS",
     "TAIL_TURNS",
     "AnswerAfter",
+    "AskAgain",
     "Beginning",
     "Boundary",
+    "CallTwice",
     "Delay",
     "DelayResponse",
     "Disconnect",
@@ -46,7 +51,9 @@ __all__ = [
     "Interrupt",
     "MergeDeltas",
     "MoveInterruption",
+    "OtherArguments",
     "Reorder",
+    "Silence",
     "Sketch",
     "SlowTool",
     "SplitDelta",
@@ -66,7 +73,10 @@ __all__ = [
     "may_lack",
     "may_repeat",
     "promising",
+    "questions",
+    "quiet",
     "ranges",
+    "repeatable",
     "size",
     "swept",
     "tail",

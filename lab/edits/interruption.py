@@ -271,10 +271,13 @@ def _advance(sketch: Sketch, seq: int, burst: Burst, round: int, moved: Interrup
     sketch.drop([*between, *said])
     shift, number = burst[0] - old[0], burst[1]
     tail: list[Spot] = []
+    over = hang_up(structure)
     for spot in sketch.spots:
         if spot.seq < moved.seq or spot.seq >= len(sketch.source.entries):
             continue
         tail.append(spot)
+        if spot.seq >= over:
+            continue
         if spot.burst == old:
             spot.put(burst, max(round, round + spot.round - old_round))
         else:
@@ -288,6 +291,26 @@ def _advance(sketch: Sketch, seq: int, burst: Burst, round: int, moved: Interrup
     how = "turn_detected" if sketch.entry(moved.seq).kind == Kind.RECEIVED else "client_cancelled"
     for response in active:
         cut_off(sketch, response, seq, how, behind=of_message[-1].seq, burst=burst, round=round)
+
+
+def hang_up(structure: Structure) -> int:
+    """The entry with which the end of a session begins, if nothing in it brought that about: the user hangs
+    up, or the connection ends. One behind the last, where there is none."""
+    return structure.once(_hang_up)
+
+
+def _hang_up(structure: Structure) -> int:
+    entries = structure.draft.entries
+    return next((entry.seq for entry in entries if _ends_session(entry)), len(entries))
+
+
+def _ends_session(entry: Entry) -> bool:
+    if entry.kind == Kind.CLOSE:
+        return entry.cause is None
+    if entry.kind != Kind.RECEIVED or entry.cause is not None:  # it is of a send, or of a close
+        return False
+    lost = entry.type == "connection_status" and facts_of(entry).get("status") == "disconnected"
+    return lost or entry.type in ("end_of_stream", "exception")
 
 
 def _begins(structure: Structure, response: Response, seq: int, moved: Interruption) -> bool:

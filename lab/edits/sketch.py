@@ -9,7 +9,7 @@ caused, what the provider sent in answer, and the playing of what was not receiv
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise, zip_longest
 from operator import is_not
@@ -151,6 +151,32 @@ class Sketch:
         """A burst of its own, at an instant."""
         self._next += 1
         return at_ns, self._next
+
+    def postpone(self, seq: int, by_ns: int) -> None:
+        """All from an entry on comes later by so much, in bursts of its own."""
+        for spot in self.spots:
+            if FRESH > spot.seq >= seq:
+                spot.put((spot.burst[0] + by_ns, FRESH + spot.burst[1]), spot.round)
+
+    def repeat(self, seqs: Collection[int], seq: int, change: Callable[[Entry], Entry]) -> None:
+        """These entries happen once more before the entry `seq`, at their distances; all from that on comes
+        as much later.
+
+        Args:
+            seqs: the first of them is where it begins.
+            change: makes of each another one.
+        """
+        again = [spot for spot in self.spots if spot.seq in seqs]
+        index = self.index(seq)
+        until_ns = self.spots[index].burst[0] if index < len(self.spots) else again[-1].burst[0] + 1_000
+        by_ns = max(1_000, until_ns - again[0].burst[0])
+        self.postpone(seq, by_ns)
+        spots = [dataclasses.replace(spot) for spot in again]
+        for spot in spots:
+            spot.put((spot.burst[0] + by_ns, FRESH + spot.burst[1]), spot.round)
+        numbers = self.insert(index, [change(spot.entry) for spot in spots], (0, 0), 0)
+        for spot, new in zip(spots, self.spots[index : index + len(numbers)], strict=True):
+            new.burst, new.round = spot.burst, spot.round
 
     def delay(self, by_ns: Mapping[int, int]) -> None:
         """Some entries come later, and what hangs on them: see `timing.delayed`."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import contextlib
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from hypothesis import strategies as st
@@ -11,12 +13,16 @@ from ...schema.errors import UsageError
 from ...session.drafts import Draft
 from ...session.interruptions import interruptions
 from ...session.recording import Recording
+from ...session.session_settings import tool_schemas
 from ...session.structure import Structure
 from ..edits import (
+    AGAIN,
     FAILED,
     PATIENCE_SECONDS,
     AnswerAfter,
+    AskAgain,
     Boundary,
+    CallTwice,
     Delay,
     DelayResponse,
     Disconnect,
@@ -29,7 +35,9 @@ from ..edits import (
     Interrupt,
     MergeDeltas,
     MoveInterruption,
+    OtherArguments,
     Reorder,
+    Silence,
     SlowTool,
     SplitDelta,
     answered,
@@ -43,11 +51,26 @@ from ..edits import (
     heard_places,
     may_lack,
     may_repeat,
+    quiet,
+    repeatable,
     size,
 )
+from .json_schemas import fitting
 
 Kind = Literal[
-    "delay", "drop", "duplicate", "reorder", "split", "merge", "truncate", "interrupt", "tools", "disconnect"
+    "delay",
+    "drop",
+    "duplicate",
+    "reorder",
+    "split",
+    "merge",
+    "truncate",
+    "interrupt",
+    "tools",
+    "calls",
+    "repeat",
+    "silence",
+    "disconnect",
 ]
 ALL: tuple[Kind, ...] = get_args(Kind)
 """The kinds of edits, the simplest first: that is the order in which they shrink."""
@@ -74,8 +97,16 @@ class Variation(Recording):
         return f"Variation({', '.join(map(repr, self.edits))})"
 
 
+Arguments = Mapping[str, st.SearchStrategy[Any]]
+"""By the name of a tool: what it is called with, as JSON has it."""
+
+
 def variations(
-    recording: Recording | Draft, *, kinds: Collection[Kind] = ALL, max_edits: int = 3
+    recording: Recording | Draft,
+    *,
+    kinds: Collection[Kind] = ALL,
+    max_edits: int = 3,
+    arguments: Arguments | None = None,
 ) -> st.SearchStrategy[Variation]:
     """Neighbours of a recording: sessions that could have happened, too. Blocking: it is read at once, whole.
 
@@ -86,6 +117,9 @@ def variations(
         recording: open, or a draft. Of sessions that followed one another on a model object, the first.
         kinds: of edits, see `ALL`.
         max_edits: how many there may be in one variation.
+        arguments: by the name of a tool, what else it is called with. Of one that is not named: what fits the
+            schema that the session tells of it; where it tells none that `fitting` knows, only what was
+            recorded.
 
     Raises:
         UsageError: no such kind, or less than no edits.
@@ -97,16 +131,30 @@ def variations(
     if max_edits < 0:
         raise UsageError(f"max_edits={max_edits}: from 0 up")
     draft = recording if isinstance(recording, Draft) else recording.drafts()[0]
-    return _variations(draft, [kind for kind in ALL if kind in kinds], max_edits)
+    chosen = {**(_told(draft) if "calls" in kinds else {}), **(arguments or {})}
+    return _variations(draft, [kind for kind in ALL if kind in kinds], max_edits, chosen)
+
+
+def _told(draft: Draft) -> dict[str, st.SearchStrategy[Any]]:
+    """What fits the schemas of a session's tools, as far as these are known."""
+    found: dict[str, st.SearchStrategy[Any]] = {}
+    for name, schema in tool_schemas(draft.entries).items():
+        with contextlib.suppress(UsageError):
+            strategy = fitting(schema)
+            strategy.validate()  # what it refers to is known, too
+            found[name] = strategy
+    return found
 
 
 @st.composite
-def _variations(draw: Callable[..., Any], draft: Draft, kinds: Sequence[Kind], max_edits: int) -> Variation:
+def _variations(
+    draw: Callable[..., Any], draft: Draft, kinds: Sequence[Kind], max_edits: int, arguments: Arguments
+) -> Variation:
     edits: list[Edit] = []
     changed = draft
     for _ in range(draw(st.integers(0, max_edits))):
         structure = Structure(changed)
-        possible = [choice for kind in kinds for choice in _CHOICES[kind](structure)]
+        possible = [choice for kind in kinds for choice in _choices(kind, structure, arguments)]
         if not possible:
             break
         edit = draw(draw(st.sampled_from(possible)))
@@ -226,8 +274,31 @@ def _patience(structure: Structure) -> dict[str, int]:
     return found
 
 
+def _calls(structure: Structure, arguments: Arguments) -> Choices:
+    others: Choices = [
+        st.builds(OtherArguments, st.just(one.call_id), arguments[one.name].map(json.dumps))
+        for one in structure.calls
+        if one.name in arguments
+    ]
+    made = {one.call_id for one in structure.calls}
+    once = [one.call_id for one in answered(structure) if one.call_id + AGAIN not in made]
+    return [*others, *_from(once, CallTwice)]
+
+
+def _repeats(structure: Structure) -> Choices:
+    return _from(list(repeatable(structure)), AskAgain)
+
+
+def _silences(structure: Structure) -> Choices:
+    return _from(quiet(structure), Silence, st.integers(0, MAX_DELAY_MS))
+
+
 def _disconnections(structure: Structure) -> Choices:
     return _from(boundaries(structure), Disconnect, st.booleans())
+
+
+def _choices(kind: Kind, structure: Structure, arguments: Arguments) -> Choices:
+    return _calls(structure, arguments) if kind == "calls" else _CHOICES[kind](structure)
 
 
 _CHOICES: dict[Kind, Callable[[Structure], Choices]] = {
@@ -240,5 +311,7 @@ _CHOICES: dict[Kind, Callable[[Structure], Choices]] = {
     "truncate": _truncations,
     "interrupt": _interruptions,
     "tools": _tools,
+    "repeat": _repeats,
+    "silence": _silences,
     "disconnect": _disconnections,
 }

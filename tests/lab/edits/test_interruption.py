@@ -260,3 +260,30 @@ def test_what_was_heard_is_the_trackers() -> None:
 @given(variations(overlapping(), kinds=["interrupt"], max_edits=1))
 def test_an_edit_that_does_not_fit_is_not_drawn(variation: Variation) -> None:
     assert len(variation.edits) <= 1
+
+
+# --- the end of the session ------------------------------------------------------------------------------
+
+
+def test_the_user_does_not_hang_up_earlier_because_he_broke_in_earlier() -> None:
+    """A tool's answer that came before he hung up comes before that still, or is missed."""
+    call = received("function_call", name="look_up", call_id="call_1", arguments="{}", id="item_1")
+    data = bytes_tree((0, 0, 48_000))
+    output = to_json({"$": "send_tool_output", "tool_call": {"call_id": "call_1"}, "output": "9:15"})
+    entries = (
+        received("turn_started", response_id="resp_1"),
+        received("audio", item_id="said", content_index=0, response_id="resp_1", data=data),
+        call,
+        received("turn_ended", response_id="resp_1"),
+        Entry(0, 0, 0, 1, Kind.SENT, "send_tool_output", "send_event", cause=2, payload=output),
+        Entry(0, 0, 0, 1, Kind.SENT_DONE, None, "send_event", of=4, payload='{"outcome":"returned"}'),
+        received("audio_interrupted", item_id="said", content_index=0),
+        received("turn_started", response_id="resp_2"),
+        Entry(0, 0, 0, 0, Kind.CLOSE, None, "close"),
+    )
+    whole = draft(*entries, segments={0: bytes(48_000)}, step_ns=400_000_000)
+    (moved,) = interruptions(Structure(whole))
+    made = varied(whole, [MoveInterruption(moved.seq, Boundary(3))])
+    types = [entry.type or entry.kind for entry in made.entries]
+    assert types.index("audio_interrupted") < types.index("send_tool_output") < types.index("close")
+    assert made.entries[-1].at_ns == whole.entries[-1].at_ns
