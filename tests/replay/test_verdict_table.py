@@ -4,7 +4,6 @@ without a remark, and nothing that is unchanged diverges; `docs/replay.md` has t
 from __future__ import annotations
 
 import asyncio
-import re
 from pathlib import Path
 
 import pytest
@@ -12,22 +11,8 @@ from realtape.replay import Played, replay, run
 from realtape.schema.log import fetch_sessions, locate, open_blocking
 from realtape.session import Recording
 from support.hand_overs import HAND_OVERS
-from support.shapes import PAIRS, SHAPES, Desk, Fault, Shaped, record_shape
-
-PAGE = (Path(__file__).parents[2] / "docs" / "replay.md").read_text()
-HEADING = "| application | " + " | ".join(Fault) + " |"
-WORDS = {
-    "same, but 1 send of unknown origin was not checked": "unchecked",
-    "same, but what was heard differs at": "heard",
-    "diverged": "diverged",
-}
-
-
-def told_by_page() -> dict[str, list[str]]:
-    """Each row of the page's table: what is said of each fault."""
-    table = PAGE[PAGE.index(HEADING) :].partition("\n\n")[0].splitlines()[2:]
-    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table]
-    return {row[0]: row[1:] for row in cells}
+from support.shapes import APPROVED, PAIRS, SHAPES, Desk, Fault, Shaped, record_shape
+from support.verdicts import told_by_page, word
 
 
 async def play(store: Path, shape: str, fault: Fault | None) -> list[Played]:
@@ -47,14 +32,8 @@ async def play(store: Path, shape: str, fault: Fault | None) -> list[Played]:
     return [*found]
 
 
-def word(played: Played) -> str:
-    """The verdict, in a word of the page's."""
-    text = str(played.report)
-    return next((short for words, short in WORDS.items() if text.startswith(words)), text)
-
-
 def test_the_page_has_a_row_for_each_shape() -> None:
-    assert set(told_by_page()) == set(SHAPES)
+    assert set(told_by_page()) == {*SHAPES, *APPROVED}
     assert len(SHAPES) >= 25
 
 

@@ -395,6 +395,27 @@ async def _from_thread(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerat
     thread.join()
 
 
+@_row("a transport of its own: frames to its other end, and what that says is sent")
+async def _transport(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    there, here = asyncio.StreamReader(), asyncio.StreamReader()
+
+    async def other_end() -> None:
+        await there.readline()
+        here.feed_data(b"say it\n")
+
+    async def reads() -> None:
+        await here.readline()
+        await answer()
+
+    group.create_task(other_end())
+    group.create_task(reads())
+
+    async def hand() -> None:
+        there.feed_data(b"audio_done\n")
+
+    yield hand
+
+
 class Asks(RealtimeModelListener):
     """Connects, types a line by itself, and asks by some hand-over whenever the sound of an answer is done;
     closes when a second turn begins.

@@ -32,6 +32,11 @@ CHUNK_MS = 100
 TWO = "two sessions at once in one process"
 SHARED = "a queue and its worker, which two sessions share"
 PAIRS = (TWO, SHARED)
+APPROVED = (
+    "the SDK's session: a tool that asks, and is approved by the `async for`",
+    "the SDK's session: a tool that asks, and is approved by a supervisor behind a queue",
+)
+"""Of these `tests/integrations/test_approved_tools.py` has the applications."""
 SHAPES = (*HAND_OVERS, *PAIRS)
 
 
