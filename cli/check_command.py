@@ -53,6 +53,10 @@ def check(
     clocks: play_options.Clocks = False,
     strict: play_options.Strict = False,
     stuck_after: play_options.StuckAfter = PATIENCE_SECONDS,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option("--rule", metavar="MODULE:NAME", help="A rule that each has to keep; may be repeated."),
+    ] = None,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.001, help="Real time for one recording.")
     ] = TIMEOUT_SECONDS,
@@ -116,7 +120,7 @@ def check(
     ]
     results: list[Checked] = []
     try:
-        done = _in_order(corpus, _checked(corpus, wishes, pages, app, jobs, timeout))
+        done = _in_order(corpus, _checked(corpus, wishes, pages, (app, tuple(rules or ())), jobs, timeout))
         with contextlib.closing(done):
             for result in done:
                 results.append(result)
@@ -167,7 +171,7 @@ def _checked(
     corpus: Sequence[CorpusMember],
     wishes: Sequence[Wish],
     pages: Sequence[Path | None],
-    app: str | None,
+    setup: tuple[str | None, tuple[str, ...]],
     jobs: int | None,
     timeout: float,
 ) -> Generator[tuple[int, Checked]]:
@@ -181,7 +185,7 @@ def _checked(
         return
     number = min(jobs or os.cpu_count() or 1, len(readable))
     work = [(corpus[place].name, wishes[place], pages[place]) for place in readable]
-    with Workers[tuple[str, Wish, Path | None], Checked](prepare, app, number, timeout) as workers:
+    with Workers[tuple[str, Wish, Path | None], Checked](prepare, setup, number, timeout) as workers:
         for done, result in workers.results(work):
             name = corpus[readable[done]].name
             assert not isinstance(result, PartlyDone), "a recording is checked in one piece"

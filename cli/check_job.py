@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ..integrations.soundness import recorded_replay
+from ..lab import invariants
+from ..lab.invariants import Invariant
 from ..schema import RealtapeError
-from ..session import Draft
+from ..session import Draft, Recording
 from . import output
 from .derived import read_session, write_pair
 from .exit_codes import Exit, exit_of
-from .user_code import ApplicationError, load_application, traceback_of
+from .user_code import ApplicationError, load_application, load_rule, traceback_of
 from .wish import Wish, exit_of_played, play
 
 MAX_PRINTED = 1 << 20
@@ -67,29 +71,33 @@ Job: TypeAlias = tuple[str, Wish, Path | None]
 """A recording's name, how it is replayed, and where a page is to lie if it is not the same."""
 
 
-def prepare(app: str | None) -> Callable[[Job], Checked]:
-    """Load the application, and answer what checks a recording with it.
+def prepare(setup: tuple[str | None, tuple[str, ...]]) -> Callable[[Job], Checked]:
+    """Load the application, and rules of the user's own; answer what checks a recording with them.
 
     Args:
-        app: `module:callable`; None to answer each recording from itself.
+        setup: `module:callable`, or None to answer each recording from itself; and the rules' names.
 
     Raises:
         UsageError: it is not there.
-        Unloadable: its module raises.
+        Unloadable: a module raises.
     """
+    app, named = setup
     try:
         application = None if app is None else load_application(app)
+        rules = tuple(map(load_rule, named))
     except ApplicationError as error:
         raise Unloadable(traceback_of(error.cause)) from None
-    return lambda job: check_one(job[0], replace(job[1], application=application), job[2])
+    return lambda job: check_one(job[0], replace(job[1], application=application), job[2], rules)
 
 
-def check_one(name: str, wish: Wish, page: Path | None) -> Checked:
+def check_one(name: str, wish: Wish, page: Path | None, rules: Sequence[Invariant] = ()) -> Checked:
     """Replay one recording; raises nothing of what may come of that."""
     began = time.perf_counter()
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _logged_to(printed):
         checked = _check(name, wish, page)
+        if rules and checked.report is not None:
+            checked = _ruled(checked, wish, rules)
     said = output.scrubbed(printed.getvalue()[:MAX_PRINTED])
     return replace(checked, printed=said, seconds=time.perf_counter() - began)
 
@@ -112,6 +120,25 @@ def _check(name: str, wish: Wish, page: Path | None) -> Checked:
         remark=played.report.remark,
         page=link,
     )
+
+
+def _ruled(checked: Checked, wish: Wish, rules: Sequence[Invariant]) -> Checked:
+    """The same, held against rules: what the application does, in a replay of its own that is recorded; or
+    what the recording says, where there is none."""
+    drafts = asyncio.run(_recorded(wish))
+    if wish.application is not None:
+        _, drafts = recorded_replay(drafts, wish.application, **wish.options())
+    broken = invariants.check(drafts, rules).violations
+    if not broken:
+        return checked
+    problem = checked.problem or f"{broken[0].invariant}: {broken[0].summary}"
+    text = "\n".join([checked.text, *map(str, broken)])
+    return replace(checked, exit=Exit.DIVERGED, problem=output.scrubbed(problem), text=output.scrubbed(text))
+
+
+async def _recorded(wish: Wish) -> list[Draft]:
+    async with await Recording.open(wish.target.store, wish.target.session) as recording:
+        return recording.drafts()
 
 
 def _page(path: Path, wish: Wish) -> str:

@@ -98,6 +98,20 @@ def test_another_application_diverges_with_its_reports(realtape: Realtape, corpu
     assert "3 recordings: 3 diverged" in ran.out
 
 
+def test_rules_of_ones_own_are_kept_by_what_the_application_does(realtape: Realtape, corpus: Path) -> None:
+    rule = ("--rule", "support.telephone:on_platform_4", "--jobs", 1)
+    assert realtape("check", corpus, *rule).code == 0, "the recordings keep it"
+    assert realtape("check", corpus, "--app", APP, *rule).code == 0
+    lenient = ("--app", "support.telephone:other", "--expect", "none")
+    ran = realtape("check", corpus / "one.db", *lenient, *rule, "--json")
+    (told,) = json.loads(ran.out)["results"]
+    assert (ran.code, told["verdict"]) == (1, "diverged")
+    ran = realtape("check", corpus / "one.db", *lenient, *rule)
+    assert "  from another\n    rule:     trains leave from platform 4\n" in ran.out
+    ran = realtape("check", corpus, "--rule", "support.telephone:app")
+    assert (ran.code, "no rule; make one with" in ran.out + ran.err) == (2, True)
+
+
 def test_what_cannot_be_replayed_is_an_error_of_its_own(realtape: Realtape, corpus: Path) -> None:
     (corpus / "empty.db").touch()
     (corpus / "notes.db").write_text("nothing of ours, whatever it is " * 40)

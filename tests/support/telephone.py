@@ -8,13 +8,15 @@ import contextlib
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from realtape.lab.invariants import Found, rule
 from realtape.recorder import Recorder
 from realtape.replay import run
 from realtape.schema import (
+    Entry,
     RealtimeModel,
     RealtimeModelAudioEvent,
     RealtimeModelAudioInterruptedEvent,
@@ -293,3 +295,11 @@ def record(
                     await app(model, url, platform)
 
     run(main())
+
+
+@rule("trains leave from platform 4")
+def on_platform_4(entries: Sequence[Entry]) -> Iterator[Found]:
+    """A rule: `--rule support.telephone:on_platform_4`."""
+    for entry in entries:
+        if entry.type == "send_tool_output" and "platform 4" not in entry.payload:
+            yield Found("from another", (entry.seq,))
