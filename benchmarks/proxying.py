@@ -2,7 +2,9 @@
 
 Each stands in a process of its own, between an echo and clients in this one. Two figures for each: the
 processor time of the thread whose loop carries the messages, which depends least on who else is on the
-machine, and what a round trip takes longer than without anything in between.
+machine, and what a round trip takes longer than without anything in between. At the pace of calls that is
+latency; where each client sends as soon as it has its answer, all wait for the processor, and it is
+throughput.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,14 +33,24 @@ from websockets.exceptions import ConnectionClosed
 MIDDLES = ("forwarder", "proxy", "recording")
 """Bare websockets; ours with `REALTAPE_DISABLED=1`; ours."""
 
+PACED = ((1, 0.02), (50, 0.1), (200, 0.4))
+"""Connections, and seconds between two messages of one, each the audio of so long."""
+
+PACED_SECONDS = 3.0
 CONNECTIONS = (1, 50, 200)
 ROUND_TRIPS = 2_000
 """Of all connections together, in each turn."""
 
 TURNS = 5
-AUDIO = base64.b64encode(os.urandom(4_800)).decode()
-DELTA = json.dumps({"type": "response.output_audio.delta", "item_id": "item_1", "delta": AUDIO})
 LONG_MINUTES = 10
+
+
+def _delta(seconds: float) -> str:
+    audio = base64.b64encode(os.urandom(int(seconds * 24_000) * 2)).decode()
+    return json.dumps({"type": "response.output_audio.delta", "item_id": "item_1", "delta": audio})
+
+
+DELTA = _delta(0.1)
 
 
 @dataclass(frozen=True)
@@ -142,6 +154,27 @@ async def _talk(clients: list[ClientConnection], round_trips: int) -> float:
     return (time.perf_counter() - began) / (round_trips // len(clients))
 
 
+async def _call(clients: list[ClientConnection], pause_s: float, seconds: float) -> list[float]:
+    """Seconds of each round trip, in order of length: each client sends at its own moments, evenly spread,
+    whatever the others do."""
+    took: list[float] = []
+    delta, begin = _delta(pause_s), time.perf_counter() + pause_s
+
+    async def one(client: ClientConnection, due: float) -> None:
+        while due < begin + seconds:
+            await asyncio.sleep(max(due - time.perf_counter(), 0))
+            sent = time.perf_counter()
+            await client.send(delta)
+            await client.recv()
+            took.append(time.perf_counter() - sent)
+            due += pause_s
+
+    await asyncio.gather(
+        *(one(each, begin + pause_s * number / len(clients)) for number, each in enumerate(clients))
+    )
+    return sorted(took)
+
+
 async def _echo(server: ServerConnection) -> None:
     async for message in server:
         await server.send(message)
@@ -181,14 +214,62 @@ async def _compared(count: int, round_trips: int, turns: int) -> dict[str, tuple
                             (took_s - bare_s) * 1e6,
                         )
                     )
-    return {
-        kind: tuple(statistics.median(one[place] for one in each) for place in range(3))  # pyright: ignore[reportReturnType]
-        for kind, each in found.items()
-    }
+    return {kind: _medians(each) for kind, each in found.items()}
+
+
+async def _called(
+    count: int, pause_s: float, seconds: float, turns: int
+) -> dict[str, tuple[float, float, float]]:
+    """Kind, or `direct` → µs of the loop's thread, of a round trip, and of the one in a hundred that is
+    longest; medians of the turns. All stand at once, and are called in turn."""
+    found: dict[str, list[tuple[float, float, float]]] = {kind: [] for kind in ("direct", *MIDDLES)}
+    async with AsyncExitStack() as stack:
+        upstream = await stack.enter_async_context(_echoing())
+        direct = await stack.enter_async_context(_clients(upstream, count))
+        standing: list[tuple[str, Middle | None, list[ClientConnection]]] = [("direct", None, direct)]
+        for kind in MIDDLES:
+            middle = await stack.enter_async_context(_middle(kind, upstream))
+            standing.append((kind, middle, await stack.enter_async_context(_clients(middle.url, count))))
+        for turn in range(turns + 1):
+            for kind, middle, clients in standing:
+                before = None if middle is None else await middle.spent()
+                took = await _call(clients, pause_s, seconds if turn else pause_s)  # first what is done once
+                loop_s = 0.0
+                if before is not None and middle is not None:
+                    loop_s = ((await middle.spent()).loop_s - before.loop_s) / len(took)
+                if turn:
+                    times = (loop_s, statistics.median(took), took[len(took) * 99 // 100])
+                    found[kind].append((times[0] * 1e6, times[1] * 1e6, times[2] * 1e6))
+    return {kind: _medians(each) for kind, each in found.items()}
+
+
+def _medians(each: list[tuple[float, float, float]]) -> tuple[float, float, float]:
+    first, second, third = zip(*each, strict=True)
+    return statistics.median(first), statistics.median(second), statistics.median(third)
+
+
+async def paced(seconds: float = PACED_SECONDS, turns: int = TURNS) -> list[str]:
+    """The rows of the page, at the pace of calls."""
+    lines = [
+        "| connections, and of each a message every | between | its loop, µs | × | a round trip, µs "
+        "| the longest of 100 | added, µs | × |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for count, pause_s in PACED:
+        found = await _called(count, pause_s, seconds, turns)
+        _, direct, longest = found.pop("direct")
+        bare_loop, bare, _ = found["forwarder"]
+        head = f"| {count}, {pause_s * 1000:,.0f} ms |"
+        lines.append(f"{head} nothing | | | {direct:,.0f} | {longest:,.0f} | | |")
+        for kind, (loop, took, longest) in found.items():
+            added = f"{took - direct:,.0f} | {(took - direct) / (bare - direct):.2f}"
+            cells = f"{loop:,.0f} | {loop / bare_loop:.2f} | {took:,.0f} | {longest:,.0f} | {added}"
+            lines.append(f"{head} {kind} | {cells} |")
+    return lines
 
 
 async def table(round_trips: int = ROUND_TRIPS, turns: int = TURNS) -> list[str]:
-    """The rows of the page."""
+    """The rows of the page, where all clients send as soon as they can."""
     lines = [
         "| connections | between | its loop, µs | × | all threads, µs | added to a round trip, µs | × |",
         "|---:|---|---:|---:|---:|---:|---:|",
@@ -219,5 +300,5 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         asyncio.run(_stand_between(*sys.argv[1:]))
     else:
-        for line in (*asyncio.run(table()), "", *asyncio.run(memory())):
+        for line in (*asyncio.run(paced()), "", *asyncio.run(table()), "", *asyncio.run(memory())):
             print(line)  # noqa: T201

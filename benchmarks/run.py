@@ -61,12 +61,21 @@ audio of one.
 
 ## What the recording proxy adds
 
-{proxy}
+{proxy_paced}
 
 A forwarder of bare `websockets`, our proxy with `REALTAPE_DISABLED=1`, and our proxy as it is: each in a
-process of its own, between an echo and clients that send 4,800 bytes of audio and get them back, all
-connections at once. Of a round trip: processor time of the thread that carries the messages, and of all; what
-the round trip takes longer. × is of the forwarder's. Beside the loop the writer encodes and commits.
+process of its own, between an echo and clients that send at the pace of calls, each at its own moments, the
+audio of the time since, and get it back. × is of the forwarder's. The loop's is the processor time of the
+thread that carries the messages, of a round trip; what a round trip takes is the median, and says something
+where the cores are free: beside the loop the writer encodes and commits, and who else is on the machine keeps
+either waiting.
+
+{proxy}
+
+The same, where each client sends 4,800 bytes of audio again as soon as it has its answer, all connections at
+once. Of one connection that is what a message takes. Of many it is throughput and no call's latency: all the
+processor there is goes into it, and what a round trip takes is the processor time of everything that is done
+meanwhile, the writer's included, times the connections.
 
 {proxy_memory}
 
@@ -110,6 +119,7 @@ def main() -> None:
         python=platform.python_version(),
         cores=os.cpu_count(),
         **{name: "\n".join(lines) for name, lines in asyncio.run(recording.tables()).items()},
+        proxy_paced="\n".join(asyncio.run(proxying.paced())),
         proxy="\n".join(asyncio.run(proxying.table())),
         proxy_memory="\n".join(asyncio.run(proxying.memory())),
         replay="\n".join(replaying.table()),

@@ -19,6 +19,7 @@ from ..schema.codec import MIN_BEGINNING, REDACTED, KnownTexts, Secrets, from_js
 from ..schema.entries import KIND, Entry, Flag, Kind
 from ..schema.log import Appended
 from .payloads import Pending
+from .turns import give_way
 
 HOLD_SECONDS = 0.1
 """So long an entry is held back, at most, since its text went on: a model may say a secret slowly."""
@@ -36,6 +37,7 @@ _DELTA = re.compile(r'"delta":"([^"\\]*(?:\\.[^"\\]*)*)"')
 _VARYING = re.compile(r'"(delta|event_id|obfuscation)":"([^"\\]*(?:\\.[^"\\]*)*)",?')
 
 _FRAMES = frozenset({Kind.FRAME_IN, Kind.FRAME_OUT})
+_CUT = '{"$":"base64"'
 # Of a message on a socket, whoever wrote it; Gemini's transcriptions have a `text`.
 _HAS_DELTA_WITHIN = re.compile(r'\\"(?:delta|text)\\":\s?\\"')
 _DELTA_WITHIN = re.compile(r'"(?:delta|text)":\s?"([^"\\]*(?:\\.[^"\\]*)*)"')
@@ -86,6 +88,7 @@ class HeldBack:
         first, now = len(entries), self._clock()
         streams: dict[str, _Stream] = {}
         for index, (kept, piece_of) in enumerate(entries):
+            give_way()
             if piece_of is None:
                 piece = _piece_of(kept[KIND], kept[_PAYLOAD])
             else:
@@ -177,7 +180,7 @@ def _piece_of(kind: str, payload: str) -> tuple[str, str] | None:
 
 def _message_of(payload: str) -> str | None:
     """A frame's text, if it may hold a piece of one and is kept in one."""
-    if _HAS_DELTA_WITHIN.search(payload) is None:
+    if _CUT in payload or _HAS_DELTA_WITHIN.search(payload) is None:
         return None
     pieces = cast("list[Any]", from_json(payload).get("pieces") or [])
     return pieces[0] if len(pieces) == 1 and type(pieces[0]) is str else None

@@ -15,7 +15,7 @@ import pybase64
 
 Opcode = Literal["text", "binary"]
 
-MIN_CUT_CHARS = 24
+MIN_BASE64_LENGTH = 24
 """Shorter base64 stays in the text."""
 
 _BEFORE_BASE64 = re.compile(r'"(?:delta|audio|data|payload)"\s*:\s*"(?=[A-Za-z0-9+/]{24})')
@@ -82,24 +82,34 @@ class Frame:
 def cut(text: str) -> list[str | Base64]:
     """The text in pieces, which joined are the very text."""
     pieces: list[str | Base64] = []
-    done = 0
-    for found in _BEFORE_BASE64.finditer(text):
-        begin = found.end()
+    done = at = 0
+    while (found := _BEFORE_BASE64.search(text, at)) is not None:
+        begin = at = found.end()
         end = text.find('"', begin)
-        if begin < done or end - begin < MIN_CUT_CHARS or (end - begin) % 4:
+        if end < 0 or (text.startswith('"delta"', found.start()) and _of_text_delta(text, begin, end)):
             continue
-        if text.startswith('"delta"', found.start()) and _of_text_delta(text, begin, end):
-            continue
-        base64 = text[begin:end]
-        try:
-            data = pybase64.b64decode(base64, validate=True)
-        except ValueError:
-            continue
-        if pybase64.b64encode_as_string(data) == base64:
+        data = base64_bytes(text[begin:end])
+        if data is not None:
             pieces += [text[done:begin], Base64(data)]
-            done = end
+            done = at = end
     pieces.append(text[done:])
     return pieces
+
+
+def base64_bytes(text: str) -> bytes | None:
+    """The bytes of which this is base64, to the last character; None of any other text, and of short ones."""
+    if len(text) < MIN_BASE64_LENGTH or len(text) % 4 or not text.isascii():
+        return None
+    try:
+        data = pybase64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    # All but the last characters were looked at. Those must be what is written of the last bytes.
+    last = len(data) % 3 or 3
+    written = pybase64.b64encode_as_string(data[-last:])
+    if len(data) - last != (len(text) - 4) // 4 * 3 or text[-4:] != written:
+        return None
+    return data
 
 
 def _of_text_delta(text: str, begin: int, end: int) -> bool:

@@ -274,7 +274,7 @@ def tells_of_credentials(text: str) -> bool:
     """Whether a name in it is one of those under which they stand. Where there is no quote between the ends
     of a long message there is no name either, but base64, through which a search takes longer than all
     else."""
-    if len(text) > 4 * _END_CHARS and text.find('"', _END_CHARS, -_END_CHARS) < 0:
+    if len(text) > 2 * _END_CHARS and text.find('"', _END_CHARS, -_END_CHARS) < 0:
         tail = text.find('"', -_END_CHARS)
         text = text[: text.rfind('"', 0, _END_CHARS) + 1] + (text[tail:] if tail > 0 else "")
     return any(map(text.__contains__, _TELLING)) and _CREDENTIALS_WITHIN.search(text) is not None

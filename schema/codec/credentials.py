@@ -204,7 +204,8 @@ _SIGNS = {
     for sign in ("-", "_", ".", ":", "=", "/", "")
 }
 
-is_id = re.compile(r"(?:event|resp|item|call|msg|conv|sess|rs|fc)_[A-Za-z0-9]+").fullmatch
+ID = "(?:event|resp|item|call|msg|conv|sess|rs|fc)_[A-Za-z0-9]+"
+is_id = re.compile(ID).fullmatch
 """Whether a text is an id of the provider's: no shape looks like one."""
 
 

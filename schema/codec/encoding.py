@@ -15,11 +15,10 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-import pybase64
 from pydantic import BaseModel
 
 from ..errors import EncodingError
-from ..frames import Base64, is_text_delta
+from ..frames import MIN_BASE64_LENGTH, Base64, base64_bytes, is_text_delta
 from .described import Described, RecordedError
 from .inspection import (
     dict_get,
@@ -49,7 +48,6 @@ MAX_VALUES = 200_000
 BASE64_KEYS = frozenset({"delta", "audio"})
 """Where the realtime protocol carries base64 audio: `*.audio.delta`, `input_audio_buffer.append`."""
 
-MIN_BASE64_LENGTH = 24
 INT64 = 1 << 63
 _SHALLOW = 16  # of what is deeper, another writer than Python's would use up a small stack
 
@@ -451,22 +449,6 @@ class Encoding:
 
 def _stays_text(key: str, type: object) -> bool:
     return key == "delta" and is_text_delta(type)
-
-
-def base64_bytes(text: str) -> bytes | None:
-    """The bytes of which this is base64, to the last character; None of any other text, and of short ones."""
-    if len(text) < MIN_BASE64_LENGTH or len(text) % 4 or not text.isascii():
-        return None
-    try:
-        data = pybase64.b64decode(text, validate=True)
-    except ValueError:
-        return None
-    # All but the last characters were looked at. Those must be what is written of the last bytes.
-    last = len(data) % 3 or 3
-    written = pybase64.b64encode_as_string(data[-last:])
-    if len(data) - last != (len(text) - 4) // 4 * 3 or text[-4:] != written:
-        return None
-    return data
 
 
 _Method = Callable[[Any, Any], Any]

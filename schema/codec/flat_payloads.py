@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
-from ..frames import is_text_delta
-from .encoding import BASE64_KEYS, INT64, MIN_BASE64_LENGTH, base64_bytes
+from ..frames import MIN_BASE64_LENGTH, Frame, base64_bytes, cut, is_text_delta
+from .encoding import BASE64_KEYS, INT64
 from .json_text import to_json
 from .references import Reference
 from .secrets import KnownTexts, Secrets
-from .vocabulary import Vocabulary, Word
+from .vocabulary import FRAME, Vocabulary, Word
 
 MAX_KEYS = 64
 MAX_SHAPES = 256
@@ -97,8 +97,10 @@ class FlatPayloads:
         self._quoted: dict[str, str] = {}
 
     def payload(self, form: int, data: tuple[Any, ...]) -> FlatPayload | None:
-        """Of the fields of a registered dataclass, the first of which may be a flat dictionary; None where
-        that is to be encoded with care."""
+        """Of the fields of a registered dataclass, the first of which may be a flat dictionary, or of a
+        frame; None where that is to be encoded with care."""
+        if form == _FRAME_FORM:
+            return self._frame(*data)
         known = self._secrets.known
         if known is not self._known:  # what is clean, and which keys are, may be other ones
             self._known, self._quoted = known, known.quoted
@@ -141,6 +143,24 @@ class FlatPayloads:
         if delta_at is None or values[delta_at].__class__ is not str:
             return written, None
         return written, (pattern, values[delta_at])
+
+    def _frame(
+        self, message: str | bytes, opcode: str, suspended: bool | None, redacted: bool
+    ) -> FlatPayload | None:
+        """A text, cut at its base64: what else stands in it is known from the last one, but for its ids."""
+        if redacted or message.__class__ is not str:
+            return None
+        pieces: list[Any] = cut(cast("str", message))
+        written: list[str] = []
+        for piece in pieces:  # first all that may be declined
+            text = self._secrets.quoted_message(piece) if piece.__class__ is str else ""
+            if text is None:
+                return None
+            written.append(text)
+        for number in range(1, len(pieces), 2):  # every other one is base64
+            written[number] = f'{{"$":"base64","at":[{_at(self._put(pieces[number].data))}]}}'
+        gave_way = "" if suspended is None else f',"suspended":{"true" if suspended else "false"}'
+        return f'{{"$":"{FRAME}","opcode":"{opcode}","pieces":[{",".join(written)}]{gave_way}}}', None
 
     def _written(self, value: Any) -> str | None:
         """One value as JSON; None where that takes a closer look."""
@@ -227,6 +247,9 @@ def _shape(word: Word, nested: tuple[str, ...] | None, bytes_at: list[int]) -> F
         return None
     places = _first(audio), _first(delta), _first(type)
     return FlatShape(tuple(before), after, *places, frozenset(varying), itemgetter(*others))
+
+
+_FRAME_FORM = id(Frame)
 
 
 def _first(places: list[int]) -> int | None:

@@ -12,12 +12,13 @@ import re
 import weakref
 from bisect import bisect_right
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pybase64
 
-from .credentials import MIN_CREDENTIAL_LENGTH, REDACTED, find_credentials, is_id
+from .credentials import ID, MIN_CREDENTIAL_LENGTH, REDACTED, find_credentials, is_id
 from .environment import secrets_of_environment
 from .json_text import quickly_quoted
 from .text_places import TextPlace, changed, is_telling, place_of
@@ -34,6 +35,9 @@ MAX_CLEAN_LENGTH = 128
 """So many texts of so many characters are remembered to hold nothing: ids and names of types come again
 with every delta."""
 
+MAX_CLEAN_MESSAGE = 1024
+"""And so many pieces of messages, of so many characters."""
+
 MAX_TEXT_BYTES = 1 << 20
 """Bytes that are UTF-8 are sought through as a text, if they are so few."""
 
@@ -42,6 +46,9 @@ _OF_TOOL = re.compile(r"function_?(?:call|response)|mcp_call|tool_?(?:call|respo
 
 MAX_TOKEN_BYTES = 384
 """What is longer, and passes for base64, is sound: no token has more than 512 characters without a dot."""
+
+_IDS, _AN_ID = re.compile(f'"{ID}"'), f'"item_{"0" * 32}"'
+"""A name before it makes a credential of the one where it makes one of any."""
 
 _LIKE_BASE64 = re.compile(r"[A-Za-z0-9+/]+")
 _SILENCE = b"\0\0\0\0"
@@ -62,6 +69,7 @@ class KnownTexts:
         forms: the shortest first.
         in_base64: those that a text may hold which passes for base64.
         quoted: texts that hold nothing of it, as JSON.
+        clean_messages: pieces of messages that hold nothing of it, with one id in the place of each.
     """
 
     def __init__(self, texts: Iterable[str] = (), stamp: tuple[int, ...] = ()) -> None:
@@ -78,19 +86,33 @@ class KnownTexts:
         self.clean: set[str] = set()
         self.clean_keys: set[str] = set()
         self.quoted: dict[str, str] = {}
+        self.clean_messages: set[str] = set()
 
     def within(self, text: str) -> list[str]:
         """The forms that stand in a text, the shortest first."""
-        return [form for form in self._no_longer_than(len(text)) if form in text]
+        return [form for form in self._possible(text) if form in text]
 
     def stands_in(self, text: str) -> bool:
         """Whether one of the forms stands in a text."""
-        return any(map(text.__contains__, self._no_longer_than(len(text))))
+        return any(map(text.__contains__, self._possible(text)))
 
     def may_begin_in(self, text: str) -> bool:
         """Whether the end of a text may be the beginning of one of the forms, of MIN_BEGINNING characters or
         more; False is certain."""
-        return any(map(text[1 - self._longest :].__contains__, self._beginnings))
+        return self._has_beginning(text[1 - self._longest :])
+
+    def _possible(self, text: str) -> list[str]:
+        """The forms that may stand in a text."""
+        forms = self._no_longer_than(len(text))
+        return forms if len(forms) < len(text) or self._has_beginning(text) else []
+
+    def _has_beginning(self, text: str) -> bool:
+        """Whether the beginning of one of the forms stands in a text. They are sought in it; or, where they
+        are many, for each has a dozen forms and all sessions' are sought, what stands in it among them."""
+        if len(self._beginnings) < len(text):
+            return any(map(text.__contains__, self._beginnings))
+        places = range(len(text) - MIN_BEGINNING + 1)
+        return not self._beginnings.isdisjoint([text[at : at + MIN_BEGINNING] for at in places])
 
     def _no_longer_than(self, length: int) -> list[str]:
         """The forms that a text of this length can hold."""
@@ -171,11 +193,18 @@ class Secrets:
         return self._made
 
     def _know_again(self) -> None:
-        among = self._among
-        stamp = (self._stamp, 0 if among is None else among.stamp, *(other._stamp for other in self._others))
+        among, others = self._among, self._others
+        among_stamp, others_stamps = 0 if among is None else among.stamp, [one._stamp for one in others]
+        if among is not None and among.has(self):  # then all that are among these know the same
+            stamp = (0, among_stamp, *map(id, others), *others_stamps)
+            if among.made.stamp != stamp:
+                among.made = KnownTexts(_own_of(*others, *among.members()), stamp)
+            self._made = among.made
+            return
+        stamp = (self._stamp, among_stamp, *others_stamps)
         if self._made.stamp != stamp:
-            beside = self._others if among is None else (*self._others, *among.members())
-            self._made = KnownTexts((text for each in (self, *beside) for text in each.own), stamp)
+            members = [] if among is None else among.members()
+            self._made = KnownTexts(_own_of(self, *others, *members), stamp)
 
     def spans(self, text: str, place: TextPlace = TextPlace.FREE) -> list[tuple[int, int]]:
         """Where secrets stand in a text: (start, end) in order, none within another.
@@ -271,6 +300,22 @@ class Secrets:
             known.quoted[text] = written
         return written
 
+    def quoted_message(self, text: str) -> str | None:
+        """As `quoted`, of a piece of a message on a socket: such a one comes again with other ids in it."""
+        known = self.known
+        if len(text) >= known.shortest:
+            if known.stands_in(text):
+                return None
+            alike = _IDS.sub(_AN_ID, text)
+            if alike not in known.clean_messages:
+                if place_of(text) is not None or self.spans(alike):
+                    return None
+                _remember(known.clean_messages, alike, MAX_CLEAN_MESSAGE)
+        try:
+            return quickly_quoted(text)
+        except ValueError:  # a lone surrogate
+            return None
+
     def _is_clean(self, text: str, known: KnownTexts) -> bool:
         if len(text) < known.shortest:
             return True
@@ -311,10 +356,12 @@ class SecretsInUse:
 
     Attributes:
         stamp: changes with what is known.
+        made: what each of these knows; for one with others than the last, made anew.
     """
 
     def __init__(self) -> None:
         self.stamp = 0
+        self.made = KnownTexts()
         self._members: dict[int, weakref.ref[Secrets]] = {}
 
     def join(self, secrets: Secrets) -> None:
@@ -325,6 +372,10 @@ class SecretsInUse:
     def part(self, secrets: Secrets) -> None:
         """They are not among these any longer."""
         self._forget(id(secrets))
+
+    def has(self, secrets: Secrets) -> bool:
+        """Whether they are among these."""
+        return id(secrets) in self._members
 
     def members(self) -> list[Secrets]:
         """All that are among these."""
@@ -352,7 +403,8 @@ def credentials_in(tree: Any) -> list[str]:
     return found
 
 
-def forms_of(text: str) -> set[str]:
+@lru_cache(maxsize=1024)
+def forms_of(text: str) -> frozenset[str]:
     """A secret as it is, and in every common encoding."""
     data = text.encode("utf-8", "surrogatepass")
     written = {text, *_in_json(text)}
@@ -364,7 +416,7 @@ def forms_of(text: str) -> set[str]:
     for form in written:
         forms |= _in_base64(form.encode("utf-8", "surrogatepass"))
     forms |= {data.hex(), data.hex().upper()}
-    return {form for form in forms if len(form) >= MIN_SECRET_LENGTH}
+    return frozenset(form for form in forms if len(form) >= MIN_SECRET_LENGTH)
 
 
 def _in_url(text: str) -> str:
@@ -406,8 +458,12 @@ def _decoded(data: bytes) -> str | None:
         return None
 
 
-def _remember(clean: set[str], text: str) -> None:
-    if len(text) <= MAX_CLEAN_LENGTH:
+def _own_of(*each: Secrets) -> Iterable[str]:
+    return (text for one in each for text in one.own)
+
+
+def _remember(clean: set[str], text: str, max_length: int = MAX_CLEAN_LENGTH) -> None:
+    if len(text) <= max_length:
         if len(clean) >= MAX_CLEAN:
             clean.clear()
         clean.add(text)

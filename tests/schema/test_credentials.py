@@ -238,6 +238,20 @@ def test_what_others_know_is_sought_as_long_as_they_are_among_us() -> None:
     assert other.scrub(text) == f"the-key-of-the-one, {REDACTED}"
 
 
+def test_all_who_are_among_us_know_the_same_which_is_made_once() -> None:
+    in_use = SecretsInUse()
+    each = [Secrets(among=in_use) for _ in range(40)]
+    for number, one in enumerate(each):
+        one.add([f"key-of-caller-{number:02}"])
+    assert len({id(one.known) for one in each}) == 1
+    assert {one.scrub("it is key-of-caller-07") for one in each} == {f"it is {REDACTED}"}
+    each[7].leave()
+    assert {one.scrub("it is key-of-caller-07") for one in each} == {
+        f"it is {REDACTED}",
+        "it is key-of-caller-07",
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "value", "found"),
     [

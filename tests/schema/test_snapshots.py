@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from realtape.integrations.openai_agents.vocabulary import VOCABULARY
-from realtape.schema import Codec, EncodingError, RealtimeModelRawServerEvent
+from realtape.schema import Codec, EncodingError, Frame, RealtimeModelRawServerEvent
 from realtape.schema.codec import FlatPayloads, Secrets
 from realtape.schema.codec.json_text import quickly_written, to_json
 from support.changing import changed
@@ -106,6 +107,67 @@ def test_flat_payloads_are_those_that_are_encoded_with_care(told: list[dict[str,
             encoded = SDK.encode_snapshot(snapshot, put, secrets)
             assert found == (encoded.payload, bytes(held))
             assert (encoded.redacted, encoded.lossy) == (False, False)
+
+
+IDS = st.sampled_from(
+    ["event_1", "item_0123456789abcdefghi", "resp_AKIA0123456789ABCDEF", "sk-proj-0123456789abcdef"]
+)
+
+
+def message(told: dict[str, str], audio: bytes) -> str:
+    return json.dumps({**told, "delta": base64.b64encode(audio).decode()})
+
+
+MESSAGES = st.builds(
+    message,
+    st.dictionaries(
+        st.sampled_from(["type", "event_id", "item_id", "token", "api_key", "password", "é"]),
+        st.one_of(IDS, IDS, st.sampled_from(["response.output_audio.delta", "a.text.delta", "\ud800"])),
+    ),
+    st.binary(max_size=60),
+)
+
+
+@given(
+    st.lists(st.tuples(MESSAGES | st.text(), st.sampled_from([None, True, False])), min_size=1, max_size=4)
+)
+@example(
+    [('{"event_id": "event_1", "delta": "QUJD"}', None), ('{"event_id": "sk-proj-0123456789abcdef"}', None)]
+)
+@example([('{"item_id": "event_1"}', None), ('{"api_key": "event_1"}', None)])
+def test_so_are_frames(told: list[tuple[str, bool | None]]) -> None:
+    secrets = Secrets()
+    secrets.add(["sk-proj-0123456789abcdef", *(f"another-key-{number}" for number in range(30))])
+    held = bytearray()
+
+    def put(data: bytes) -> tuple[int, int, int]:
+        held.extend(data)
+        return (0, len(held) - len(data), len(data))
+
+    flat_payloads = FlatPayloads(SDK.vocabulary, secrets, put)
+    for message, suspended in [*told, *told]:
+        snapshot: Any = SDK.snapshots.take(Frame.of(message, suspended=suspended))
+        held.clear()
+        flat = flat_payloads.payload(*snapshot[:2])
+        if flat is not None:
+            found = flat[0], bytes(held)
+            held.clear()
+            encoded = SDK.encode_snapshot(snapshot, put, secrets)
+            assert found == (encoded.payload, bytes(held))
+            assert (encoded.redacted, encoded.lossy) == (False, False)
+
+
+def test_a_frame_that_differs_in_its_ids_alone_is_known() -> None:
+    flat_payloads = FlatPayloads(SDK.vocabulary, Secrets(), lambda data: (0, 0, len(data)))
+
+    def payload(event: str) -> str | None:
+        told = {"type": "response.output_audio.delta", "event_id": event, "delta": "QUJD" * 8}
+        flat = flat_payloads.payload(*SDK.snapshots.take(Frame.of(json.dumps(told)))[:2])
+        return None if flat is None else flat[0]
+
+    first, second = payload("event_1"), payload("event_2")
+    assert first is not None
+    assert second == first.replace("event_1", "event_2")
 
 
 def test_a_delta_says_which_text_it_is_a_piece_of():
