@@ -23,7 +23,7 @@ from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as listen
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
@@ -53,6 +53,14 @@ _NOT_PASSED = frozenset(
 )
 """Headers of one leg (RFC 9110, section 7.6.1), and those that are ours. `Sec-WebSocket-…` are the
 libraries'."""
+
+
+class _Dial(connect):
+    """Follows no redirect: it is an answer like any other, and a key may be in any header."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """The library's: where to dial next, or what to raise."""
+        return exc
 
 
 @dataclass(slots=True)
@@ -220,9 +228,10 @@ class RecordingProxy:
         path, run = _without_run(path, request.headers.get(RUN_HEADER))
         url = self._url_of(path)
         offered = [
-            name.strip()
+            name
             for value in request.headers.get_all("Sec-WebSocket-Protocol")
-            for name in value.split(",")
+            for name in map(str.strip, value.split(","))
+            if name  # a list may have empty elements (RFC 9110, section 5.6.1.2)
         ]
         tap = self._tap(path, request.headers, run)
         tap.opening(
@@ -237,11 +246,14 @@ class RecordingProxy:
             upstream = await self._dial(url, request.headers, offered)
         except InvalidStatus as refused:
             return _mirrored(tap, refused.response)
-        except (OSError, TimeoutError, InvalidHandshake, InvalidURI, EOFError) as error:
+        except (OSError, TimeoutError, WebSocketException, EOFError) as error:
             tap.failed(error=error)
             return connection.respond(
                 HTTPStatus.BAD_GATEWAY, f"The provider cannot be reached: {type(error).__name__}.\n"
             )
+        except ValueError as error:  # a subprotocol that is none, a path that is not ASCII
+            tap.failed(error=error)
+            return connection.respond(HTTPStatus.BAD_REQUEST, "No provider can be asked that.\n")
         except asyncio.CancelledError as error:
             tap.failed(error=error)
             raise
@@ -262,7 +274,7 @@ class RecordingProxy:
             if name.lower() not in _NOT_PASSED and not name.lower().startswith("sec-websocket-")
         ]
         options: dict[str, Any] = {} if self._upstream_ssl is None else {"ssl": self._upstream_ssl}
-        leg = await connect(
+        leg = await _Dial(
             url,
             create_connection=ProviderLeg,
             additional_headers=passed,

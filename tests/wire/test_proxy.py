@@ -53,6 +53,18 @@ async def session(store: Path) -> list[tuple[Entry, Any]]:
         return [pair async for pair in recording.values()]
 
 
+async def answered(url: str, path: str, *lines: str) -> bytes:
+    """How a handshake is answered that a library's client would not make."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    asked = (f"GET {path} HTTP/1.1", "Host: here", "Connection: Upgrade", "Upgrade: websocket", *lines)
+    key = ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==", "", "")
+    writer.write("\r\n".join((*asked, *key)).encode())
+    answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
 def framed(entries: list[tuple[Entry, Any]], kind: Kind) -> list[str | bytes]:
     return [value.message for entry, value in entries if entry.kind == kind]
 
@@ -173,6 +185,25 @@ async def test_a_refused_handshake_is_mirrored_and_recorded(store: Path) -> None
     assert (connection.refusal.status, connection.refusal.body) == (401, '{"error": "no such key"}')
 
 
+async def test_a_redirect_is_mirrored_and_no_key_goes_where_it_points(store: Path) -> None:
+    asked: list[Request] = []
+
+    def elsewhere(server: ServerConnection, request: Request) -> None:
+        asked.append(request)
+
+    def redirect(server: ServerConnection, request: Request) -> Response:
+        response = server.respond(307, "")
+        response.headers["Location"] = other.replace("ws://127.0.0.1", "ws://localhost")
+        return response
+
+    async with upstream(process_request=elsewhere) as other, upstream(process_request=redirect) as there:
+        async with proxy(there, store) as url:
+            answer = await answered(url, "/", "api-key: k")
+    assert answer.startswith(b"HTTP/1.1 307 ")
+    assert b"\r\nLocation: ws://localhost:" in answer
+    assert not asked
+
+
 async def test_a_provider_that_is_not_there_is_told_and_recorded(store: Path) -> None:
     async with proxy("ws://127.0.0.1:9", store) as url:
         with pytest.raises(InvalidStatus) as refused:
@@ -180,6 +211,24 @@ async def test_a_provider_that_is_not_there_is_told_and_recorded(store: Path) ->
         assert refused.value.response.status_code == 502
     failed = next(value for entry, value in await session(store) if entry.kind == Kind.SOCKET_FAILED)
     assert isinstance(failed["raised"], OSError)
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "status"),
+    [
+        ("/", "Sec-WebSocket-Protocol: ,realtime,,", 101),
+        ("/", "Sec-WebSocket-Protocol: a b, {}", 400),
+        ("/ü", "X-A: a", 400),
+    ],
+)
+async def test_what_only_a_bare_client_asks_is_answered_and_recorded(
+    store: Path, path: str, line: str, status: int
+) -> None:
+    async with upstream() as there, proxy(there, store) as url:
+        answer = await answered(url, path, line)
+    assert answer.split()[1] == str(status).encode()
+    kinds = [entry.kind for entry, _ in await session(store)]
+    assert kinds[:2] == [Kind.SOCKET, Kind.SOCKET_OPENED if status == 101 else Kind.SOCKET_FAILED]
 
 
 async def test_headers_and_subprotocols_pass_and_no_credential_is_recorded(store: Path) -> None:
