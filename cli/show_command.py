@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from ..schema import WIRE_FORMAT, CorruptRecordError, Entry, Kind, SessionRecord, UsageError
-from ..schema.log import open_for_reading, read
+from ..schema.log import open_blocking
 from ..session import (
     EVERY,
     NOTED,
@@ -45,6 +45,9 @@ from .timeline_views import Link, PlainView, TerminalView, TimelineView
 _MAX_SAID = 100_000
 """Characters of a line of a conversation."""
 
+
+_NEW_SEGMENT = 1 << 40
+"""No recording has a segment of this number."""
 
 _LANES_WIDTH = 110
 """Columns of lanes that go into a pipe."""
@@ -170,7 +173,7 @@ def show(
     if wanted == EVERY:
         return asyncio.run(_show(words, selection, as_json))
     code = Exit.SAME
-    for one in asyncio.run(_fitting(words, wanted)):
+    for one in _fitting(words, wanted):
         if isinstance(one, CorruptRecordError):
             output.note(str(one))
             code = Exit.INCOMPLETE
@@ -189,14 +192,15 @@ def _message_type(entry: Entry) -> str | None:
     return text_of((server_message(entry) or {}).get("type")) or None
 
 
-async def _fitting(target: Target, wanted: SessionFilter) -> list[SessionRecord | CorruptRecordError]:
+def _fitting(target: Target, wanted: SessionFilter) -> list[SessionRecord | CorruptRecordError]:
     address = located(target.store)
-    async with open_for_reading(address) as connection:
-        return await read(connection, fitting, address, wanted)
+    with open_blocking(address) as connection:
+        return fitting(connection, address, wanted)
 
 
 async def _show(target: Target, selection: Selection, as_json: bool) -> int:
-    recording: Recording | None = await Recording.open(target.store, target.session)
+    # The loop is there for who follows; nobody else is on it, and what does not block is long to import.
+    recording: Recording | None = Recording.open_blocking(target.store, target.session)
     shown = set[str]()
     while recording is not None and recording.header.id not in shown:
         shown.add(recording.header.id)
@@ -217,7 +221,7 @@ async def _show_session(recording: Recording, selection: Selection, as_json: boo
             if is_meant and selection.contains(f"{entry.kind} {entry.type or ''}", words.told(entry)):
                 output.put_json(entry_columns(recording.header.id, entry))
     else:
-        view = await _view(recording, selection.page)
+        view = _view(recording, selection.page)
         view.begin(_title(recording))
         view.end(await _show_rows(recording, selection, view))
         learned = recording.origins
@@ -265,7 +269,7 @@ async def _show_conversation(recording: Recording, selection: Selection, as_json
 async def _show_rows(recording: Recording, selection: Selection, view: TimelineView) -> str:
     """Fill the view; returns a sentence on what it does not show."""
     notes = Notes()
-    for entry in await recording.before(selection.first.seq or 0, NOTED):
+    for entry in recording.before_blocking(selection.first.seq or 0, NOTED):
         notes.read(entry)
     folder = Folder(notes) if selection.folds else None
     shown = 0
@@ -298,9 +302,13 @@ async def _show_rows(recording: Recording, selection: Selection, view: TimelineV
 async def _entries(
     recording: Recording, selection: Selection, on_wait: Callable[[], object]
 ) -> AsyncIterator[Entry]:
-    """As `_read`; of frames also the events that they come to, unless entries are picked, or awaited."""
-    if recording.header.format < WIRE_FORMAT or not selection.folds or selection.follow:
+    """As `_read`; of frames also the events that they come to, unless entries are picked."""
+    if recording.header.format < WIRE_FORMAT or not selection.folds:
         async for entry in _read(recording, selection, on_wait):
+            yield entry
+        return
+    if selection.follow:
+        async for entry in _followed(recording, selection, on_wait):
             yield entry
         return
     from ..session import entries_with_events  # of frames only
@@ -311,23 +319,45 @@ async def _entries(
         yield entry
 
 
+async def _followed(
+    recording: Recording, selection: Selection, on_wait: Callable[[], object]
+) -> AsyncIterator[Entry]:
+    """What comes, of frames with the events that they come to; from the first on, which those need."""
+    from ..session import FrameEvents
+
+    events, has_own = FrameEvents(recording.bytes_at, _NEW_SEGMENT), False
+    async for entry in _read(recording, dataclasses.replace(selection, first=Bound()), on_wait):
+        has_own = has_own or entry.kind in (Kind.CONNECT, Kind.RECEIVED)
+        if has_own:  # recorded at the model's interface, and below
+            yield entry
+            continue
+        recording.load_blocking(entry)
+        for one in events.of(entry):
+            yield one
+
+
 async def _read(
     recording: Recording, selection: Selection, on_wait: Callable[[], object]
 ) -> AsyncIterator[Entry]:
     """The entries up to the last that is asked for; before the first, those that may be needed to find it."""
     first = selection.first.seq or 0
-    coming = recording.follow(first, on_wait=on_wait) if selection.follow else recording.entries(first)
-    async with aclosing(coming):
+    if not selection.follow:
+        for entry in recording.entries_blocking(first):
+            if selection.last.is_before(entry):
+                return
+            yield entry
+        return
+    async with aclosing(recording.follow(first, on_wait=on_wait)) as coming:
         async for entry in coming:
             if selection.last.is_before(entry):
                 return
             yield entry
 
 
-async def _view(recording: Recording, page: str | None) -> TimelineView:
+def _view(recording: Recording, page: str | None) -> TimelineView:
     last_seq, last_time = max(recording.length - 1, 0), seconds(0)
     with suppress(CorruptRecordError):  # what comes before it is shown all the same
-        async for entry in recording.entries(last_seq):
+        for entry in recording.entries_blocking(last_seq):
             last_time = seconds(entry.at_ns)
     link = None if page is None else _links_into(page, recording.header.id)
     console = output.console(sys.stdout)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .timeline import Row, entry_columns, entry_json, row_of, seconds
     from .tool_calls import ToolAnswers, ToolCall, ToolCalls, tool_calls
     from .verifying import verified_batches
-    from .wire_events import WireEvents, entries_with_events, with_events
+    from .wire_events import FrameEvents, WireEvents, entries_with_events, with_events
 
 __all__ = [
     "EVERY",
@@ -55,6 +55,7 @@ __all__ = [
     "Erasure",
     "Fold",
     "Folder",
+    "FrameEvents",
     "Going",
     "HeardAudio",
     "HeardSoFar",

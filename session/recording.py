@@ -113,9 +113,7 @@ class Recording:
         Raises:
             StoreError: the store cannot be read, or has no such session; see `schema/errors.py`.
         """
-        if session_id is None and not isinstance(store, URL):
-            target = parse_target(os.fsdecode(store))
-            store, session_id = target.store, target.session
+        store, session_id = _meant(store, session_id)
         if is_fixture(store):
             with clock_held():
                 address, first_id = await asyncio.to_thread(read_into_memory, store)
@@ -123,6 +121,17 @@ class Recording:
             address, first_id = locate(store), None
         async with open_for_reading(address) as connection:
             session = choose(address, await read(connection, fetch_headers), session_id or first_id)
+        return cls(address, session, vocabulary)
+
+    @classmethod
+    def open_blocking(
+        cls, store: StoreLocation, session_id: str | None = None, *, vocabulary: Vocabulary | None = None
+    ) -> Self:
+        """As `open`, for who has no event loop, or has it to himself."""
+        store, session_id = _meant(store, session_id)
+        address, first_id = read_into_memory(store) if is_fixture(store) else (locate(store), None)
+        with open_blocking(address) as connection:
+            session = choose(address, fetch_headers(connection), session_id or first_id)
         return cls(address, session, vocabulary)
 
     @classmethod
@@ -307,9 +316,28 @@ class Recording:
             with store_errors(self._address):
                 await read(connection, self._payloads.load, self._session.key, [entry.payload])
 
+    def load_blocking(self, entry: Entry) -> None:
+        """As `load`, blocking. Opens the store for this alone, as `batch`."""
+        if self._payloads.lacking([entry.payload]):
+            with open_blocking(self._address) as connection, store_errors(self._address):
+                self._payloads.load(connection, self._session.key, [entry.payload])
+
     def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
         """Bytes of a segment that is in memory: those of the entry decoded last are."""
         return self._payloads.bytes_at(segment, offset, length)
+
+    # --- reading, for who may wait for the disk ---------------------------------------------------------
+
+    def entries_blocking(self, first: int = 0) -> Iterator[Entry]:
+        """As `entries`."""
+        with store_errors(self._address):
+            for batch in entry_batches(self._connected_blocking(), self._session.key, first):
+                yield from batch
+
+    def before_blocking(self, seq: int, types: Collection[str]) -> list[Entry]:
+        """As `before`."""
+        with store_errors(self._address):
+            return fetch_of_types(self._connected_blocking(), self._session.key, types, seq)
 
     # --- reading, for a replay --------------------------------------------------------------------------
 
@@ -410,6 +438,14 @@ class Recording:
         with open_blocking(self._address) as connection, store_errors(self._address):
             sessions = fetch_sessions(connection)
         return next((one.status for one in sessions if one.header.id == self.header.id), self.status)
+
+
+def _meant(store: StoreLocation, session_id: str | None) -> tuple[StoreLocation, str | None]:
+    """Which store, and which session of it."""
+    if session_id is not None or isinstance(store, URL):
+        return store, session_id
+    target = parse_target(os.fsdecode(store))
+    return target.store, target.session
 
 
 def choose(

@@ -8,7 +8,7 @@ frames is what comes of them here; what the user had heard is not known.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import pybase64
@@ -226,7 +226,7 @@ def entries_with_events(draft: Draft) -> Iterator[Entry]:
         CorruptRecordError: bytes are missing.
     """
     if lacks_events(draft):
-        deriving = _Deriving(draft)
+        deriving = FrameEvents(draft.bytes_at, max(draft.segments, default=-1) + 1)
         for entry in draft.entries:
             yield from deriving.of(entry)
     else:
@@ -241,7 +241,7 @@ def with_events(draft: Draft) -> Draft:
     """
     if not lacks_events(draft):
         return draft
-    deriving = _Deriving(draft)
+    deriving = FrameEvents(draft.bytes_at, max(draft.segments, default=-1) + 1)
     entries: list[Entry] = []
     for entry in draft.entries:
         own, *made = deriving.of(entry)
@@ -252,13 +252,23 @@ def with_events(draft: Draft) -> Draft:
     return dataclasses.replace(draft, segments=segments).derived(DERIVED, entries)
 
 
-class _Deriving:
-    """Makes entries of events. Audio that lies in the frame is not kept once more."""
+class FrameEvents:
+    """Is told the entries of a session of frames in order, and makes entries of the events that they come to.
+    Audio that lies in the frame is not kept once more.
 
-    def __init__(self, draft: Draft) -> None:
-        self.segment = max(draft.segments, default=-1) + 1
+    Args:
+        bytes_at: gives the bytes to which a frame refers.
+        segment: the number of a segment of new bytes.
+
+    Attributes:
+        segment: the same.
+        data: the new bytes.
+    """
+
+    def __init__(self, bytes_at: Callable[[int, int, int], bytes], segment: int) -> None:
+        self.segment = segment
         self.data = bytearray()
-        self._draft = draft
+        self._bytes_at = bytes_at
         self._codec = Codec(STANDARD)
         self._connections: dict[int | None, WireEvents] = {}
         self._known: dict[bytes, Reference] = {}
@@ -279,11 +289,11 @@ class _Deriving:
                 yield derived
 
     def _message(self, entry: Entry) -> dict[str, Any] | None:
-        found = {self._draft.bytes_at(*place): place for place in references(entry.payload)}
+        found = {self._bytes_at(*place): place for place in references(entry.payload)}
         self._known = found
         if not frame_message(entry):
             return None
-        value = self._codec.decode(entry.payload, self._draft.bytes_at).value
+        value = self._codec.decode(entry.payload, self._bytes_at).value
         text = value.text if isinstance(value, Frame) else "".join(sequence(value))
         try:
             return mapping(from_json(text or ""))

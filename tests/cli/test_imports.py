@@ -19,6 +19,9 @@ def test_frames_in_shown_and_out_as_har_and_in_again(realtape: Realtape, tmp_pat
     done = realtape("import", "--frames", "--direction-field", "from", tmp_path / "a.jsonl", store)
     assert (done.code, done.lines[-1]) == (0, f"{len(TURN) + 2} entries written to {store}")
     assert "frame_out" in realtape("show", store).out
+    for options in ((), ("--conversation",), ("--from", "3")):
+        shown = realtape("show", store, *options)
+        assert realtape("show", store, "--follow", *options) == shown, "with the events of frames, too"
     har = tmp_path / "calls.har"
     assert realtape("export", store, har, "--har", "--no-redact").code == 0
     assert realtape("export", store, har, "--har").code == 2, "what exists is left as it is"

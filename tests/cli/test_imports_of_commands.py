@@ -78,7 +78,7 @@ def test_what_the_help_and_ls_import() -> None:
 def test_what_show_and_verify_import() -> None:
     shown = loaded("show", FIXTURES / "demo-format-1.db")
     assert of_cli(shown) == OF_SHOW
-    assert not shown & (NEVER | OF_DECODING)
+    assert not shown & (NEVER | OF_DECODING | OF_EVENT_LOOPS)
     assert not loaded("verify", FIXTURES / "demo-format-1.db") & NEVER
 
 
