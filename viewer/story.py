@@ -66,17 +66,18 @@ def _said(derived: Derived, lanes: Lanes) -> list[dict[str, Any]]:
         if one.part is not None:
             begin_ns, _ = places.get(one.part, (one.begin_ns, 0))
             places[one.part] = begin_ns, one.until_ns
-    sounds = {one.response_id for one in derived.heard}
     began = {one.response_id: one for one in derived.responses}
     for turn in derived.turns:
         # Milliseconds of sound are no milliseconds of the clock, where that is not the speed of speech.
         begin_ns = (turn.began_ns if real_time else turn.told_began_ns or turn.began_ns) or 0
         end_ns = (turn.ended_ns if real_time else turn.told_ended_ns or turn.ended_ns) or begin_ns
         said.append(_utterance("user", turn.text, begin_ns, end_ns, turn.seq, turn=turn.number))
-        silent = [began[one] for one in turn.response_ids if one in began]
-        if turn.answer and silent and not sounds.intersection(turn.response_ids):  # it was written
-            end_ns = silent[-1].ended_ns or silent[-1].began_ns
-            said.append(_utterance("model", turn.answer, silent[0].began_ns, end_ns, silent[0].seq))
+    sounding = {one.response_id for one in derived.heard}
+    for response in derived.responses:  # those that are written, or sound elsewhere, as over WebRTC
+        text = derived.said.get(response.seq)
+        if text and response.response_id not in sounding and not response.out_of_band:
+            begin_ns = response.began_ns
+            said.append(_utterance("model", text, begin_ns, response.ended_ns or begin_ns, response.seq))
     for one in derived.heard:
         place = places.get((one.item_id, one.content_index))
         response = began.get(one.response_id)

@@ -6,7 +6,7 @@ What the page, the statistics, the tables in the store and the exports show is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pybase64
@@ -49,6 +49,7 @@ class Derived:
         duration_ns: when the last of them was appended, in nanoseconds since the session began.
         connections, turns, responses, tools, heard, interruptions, latency: one for each; see their classes.
         tokens: of all responses together; None where none tells.
+        said: what each response says, by its seq; nothing of one that says nothing.
     """
 
     header: Header
@@ -63,6 +64,7 @@ class Derived:
     interruptions: tuple[InterruptionRecord, ...]
     latency: tuple[LatencyRecord, ...]
     tokens: TokenCounts | None
+    said: Mapping[int, str]
 
 
 class _ReadConnection:
@@ -144,7 +146,11 @@ class Derivation:
             interruptions=self._interruptions.records(self._response_of, self._lost),
             latency=waits,
             tokens=sum(told[1:], told[0]) if told else None,
+            said={one.seq: text for one in responses if (text := self._said(one.items))},
         )
+
+    def _said(self, items: Iterable[str]) -> str:
+        return " ".join(text for item in items if (text := self._transcripts.said(item)))
 
     def _tools(self) -> tuple[ToolRecord, ...]:
         found = [one for each in self._read_connections.values() for one in each.tools.records()]
@@ -203,7 +209,7 @@ class Derivation:
                 **turn.record,
                 text=turn.said or self._transcripts.said(turn.record["item_id"]),
                 response_ids=tuple(one.response_id for one in own),
-                answer=" ".join(text for item in items if (text := self._transcripts.said(item))),
+                answer=self._said(items),
             )
             calls = {call for one in own for call in one.calls}
             voices = self._model_sound.of_items(items)

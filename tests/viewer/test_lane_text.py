@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from array import array
+from pathlib import Path
+from typing import Any
 
 from realtape.session import SoundFormat
 from realtape.session.derived.loudness import g711_samples
 from realtape.viewer import lane_text
 from realtape.viewer.waveforms import peaks_of
+from realtape.wire import read_frames
 from support.calls_to_see import BEGIN_MS, HEARD_MS, LENGTH_MS, hostile_call, known_call
 
 
@@ -30,6 +34,28 @@ def test_nothing_is_wider_than_it_may_be_and_nothing_is_obeyed() -> None:
             assert all(len(line) <= max(width, 31) for line in lines)
             assert not re.search("[\x00-\x1f\u202e]", "".join(lines))
     assert "·" in "".join(lane_text(hostile_call(), 110)), "nobody tells how much of it was heard"
+
+
+def test_what_is_said_without_sound_is_there_whoever_asked_for_it(tmp_path: Path) -> None:
+    """A greeting that nobody asked for, of which the sound takes another way than the messages."""
+    item: dict[str, Any] = {"id": "item_1", "type": "message", "role": "assistant", "content": []}
+    messages: list[dict[str, Any]] = [
+        {"type": "session.created", "session": {"id": "sess_1", "type": "realtime"}},
+        {"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}},
+        {"type": "response.output_item.added", "response_id": "resp_1", "item": item},
+        {
+            **{"type": "response.output_audio_transcript.done", "response_id": "resp_1"},
+            **{"item_id": "item_1", "content_index": 0, "transcript": "Hello, this is the kiosk."},
+        },
+        {
+            "type": "response.done",
+            "response": {"id": "resp_1", "status": "completed", "output": [{**item, "status": "completed"}]},
+        },
+    ]
+    path = tmp_path / "call.jsonl"
+    path.write_text("".join(json.dumps({"dir": "server", "event": one}) + "\n" for one in messages))
+    (said,) = [line for line in lane_text(read_frames(path), 110) if line.startswith("model said")]
+    assert said.endswith("│Hello, this is the kiosk.")
 
 
 def test_a_peak_is_the_lowest_and_the_highest_sample_of_its_time() -> None:
