@@ -52,6 +52,7 @@ def check(
     redactor: play_options.Redactors = None,
     clocks: play_options.Clocks = False,
     strict: play_options.Strict = False,
+    origins: play_options.OriginsFile = None,
     stuck_after: play_options.StuckAfter = PATIENCE_SECONDS,
     rules: Annotated[
         list[str] | None,
@@ -114,6 +115,7 @@ def check(
             playback_ms=playback_ms,
             redactors=tuple(redactor or ()),
             clocks=clocks,
+            origins=origins,
             depth=depth,
         )
         for one in corpus

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ from ..session import (
     keep_origins,
     parse_target,
     unknown_calls,
+    write_origins,
 )
 from ..session.fixture import is_fixture, read_fixture, rewrite_origins
 from . import output, play_options
@@ -41,18 +43,21 @@ def learn(
         str | None,
         typer.Option(metavar="SEQ,SEQ…", help="These sends are the user's, by the numbers of their entries."),
     ] = None,
+    origins: play_options.OriginsFile = None,
 ) -> int:
     """Replay a recording five times into the application that was recorded, and keep what it does by itself.
 
     A send without a cause that comes again in each run is a reaction from now on, and must come.
     """
-    for draft in learn_into(parse_target(target), app, _numbers(user)):
+    for draft in learn_into(parse_target(target), app, _numbers(user), origins):
         output.put(told(draft))
     return Exit.SAME
 
 
-def learn_into(words: Target, app: str, user: Collection[int] = ()) -> list[Draft]:
-    """Learn, and keep it beside the recording.
+def learn_into(
+    words: Target, app: str, user: Collection[int] = (), origins: Path | None = None
+) -> list[Draft]:
+    """Learn, and keep it beside the recording, or in a file of its own.
 
     Raises:
         UsageError: the application is not the one that was recorded; or such a call is none.
@@ -62,7 +67,9 @@ def learn_into(words: Target, app: str, user: Collection[int] = ()) -> list[Draf
     wish = Wish(words, load_application(app), collect=True, learned=False)
     drafts = asyncio.run(_drafts(words.store, words.session))
     learned = origins_of(drafts, app, wish.application, lambda: play(wish), user)
-    if is_fixture(words.store):
+    if origins is not None:
+        write_origins(origins, {one.header.id: one.origins for one in learned if one.origins is not None})
+    elif is_fixture(words.store):
         by_id = {draft.header.id: draft.origins for draft in learned}
         whole = [
             replace(one, origins=by_id.get(one.header.id, one.origins)) for one in read_fixture(words.store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -53,6 +54,15 @@ Depth = Annotated[
 Redactors = Annotated[
     list[str] | None,
     typer.Option(metavar="MODULE:NAME", help="A redactor of the recorder's: what is sent passes it, too."),
+]
+
+OriginsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--origins",
+        metavar="FILE",
+        help="Where what was learned of stores that are only read is kept.",
+    ),
 ]
 
 Clocks = Annotated[

@@ -44,6 +44,7 @@ def replay(
     redactor: play_options.Redactors = None,
     clocks: play_options.Clocks = False,
     strict: play_options.Strict = False,
+    origins: play_options.OriginsFile = None,
     collect: Annotated[
         bool, typer.Option("--collect", help="Report every divergence instead of ending at the first.")
     ] = False,
@@ -102,6 +103,7 @@ def replay(
                 playback_ms=playback_ms,
                 redactors=tuple(redactor or ()),
                 clocks=clocks,
+                origins=origins,
                 depth="interface" if interactive and depth == "auto" else depth,
                 faults=tuple(faults_in(fault)) if fault else (),
                 fault_seed=fault_seed,

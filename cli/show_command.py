@@ -29,13 +29,14 @@ from ..session import (
     Target,
     entry_columns,
     parse_target,
+    read_origins,
     row_of,
     seconds,
     words,
 )
 from ..session.fields import server_message, text_of
 from ..session.fixture import located
-from . import output
+from . import output, play_options
 from .bounds import Bound, parse_bound
 from .exit_codes import Exit
 from .filter_options import filtered, fitting, refuse_both
@@ -65,6 +66,7 @@ class Selection:
         follow: wait for what is still to be recorded.
         lanes: draw the sound only.
         page: into which each entry's number is a link; a file, or what `view` printed.
+        origins: a file that keeps what was learned.
     """
 
     kinds: frozenset[str] = frozenset()
@@ -78,6 +80,7 @@ class Selection:
     follow: bool = False
     lanes: bool = False
     page: str | None = None
+    origins: Path | None = None
 
     @property
     def folds(self) -> bool:
@@ -141,6 +144,7 @@ def show(
         str | None,
         typer.Option(metavar="PAGE", help="Link each entry into this page: a file, or what `view` printed."),
     ] = None,
+    origins: play_options.OriginsFile = None,
     wanted: SessionFilter = EVERY,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one entry a line, with every column.")
@@ -159,12 +163,13 @@ def show(
         follow,
         lanes,
         page,
+        origins,
     )
     if page is not None:
         _require_page(page)
         if as_json or conversation:
             raise UsageError("--page links the entries of a timeline: leave --json and --conversation out")
-    if lanes and (as_json or selection != Selection(lanes=True)):
+    if lanes and (as_json or selection != Selection(lanes=True, origins=origins)):
         raise UsageError("--lanes draws whole sessions: leave the other options out")
     if conversation and (kind or type or everything):
         raise UsageError("--conversation is what was said and done, and no entries: leave the others out")
@@ -201,6 +206,8 @@ def _fitting(target: Target, wanted: SessionFilter) -> list[SessionRecord | Corr
 async def _show(target: Target, selection: Selection, as_json: bool) -> int:
     # The loop is there for who follows; nobody else is on it, and what does not block is long to import.
     recording: Recording | None = Recording.open_blocking(target.store, target.session)
+    if selection.origins is not None:
+        recording.kept_origins = read_origins(selection.origins)
     shown = set[str]()
     while recording is not None and recording.header.id not in shown:
         shown.add(recording.header.id)

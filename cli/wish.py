@@ -27,7 +27,7 @@ from ..replay import (
 )
 from ..schema import UsageError
 from ..schema.log import fetch_headers, open_blocking
-from ..session import Draft, Recording, Target, choose
+from ..session import Draft, Recording, Target, choose, read_origins
 from ..session.fixture import located
 from . import output
 from .exit_codes import Exit
@@ -48,6 +48,7 @@ class Wish:
         audio, playback, playback_ms: as of `ReplayModel`.
         redactors: names of those that the recorder had.
         clocks: the clocks of the process follow the recording.
+        origins: a file that keeps what was learned, of a store that is only read.
         depth: `interface`, `wire`, or `auto`: the deepest that can be played whole.
         faults, fault_seed: that are injected below the interface.
     """
@@ -67,6 +68,7 @@ class Wish:
     playback_ms: float | None = None
     redactors: tuple[str, ...] = ()
     clocks: bool = False
+    origins: Path | None = None
     depth: str = "auto"
     faults: tuple[Any, ...] = ()
     fault_seed: int = 0
@@ -135,6 +137,8 @@ def _began_ns(target: Target) -> int:
 
 async def _play(wish: Wish, on_play: Callable[[Play], object], kept: list[Draft] | None) -> Played:
     async with await Recording.open(wish.target.store, wish.target.session) as recording:
+        if wish.origins is not None:
+            recording.kept_origins = read_origins(wish.origins)
         if wish.depth not in ("auto", "interface", "wire"):
             raise UsageError(f"--depth {wish.depth}: auto, interface or wire")
         depth: Depth | None = None if wish.depth == "auto" else wish.depth

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .folding import Folder
     from .interruptions import Interruption, interruptions
     from .lanes import LaneName, Lanes, LanesReader, SoundPiece, Stretch
-    from .learned import RUNS, Origins
+    from .learned import RUNS, Origins, read_origins, write_origins
     from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, interrupts, server_event
     from .notes import NOTED, Notes
     from .origins import Origin, origin_of, reactions, unknown_calls
@@ -128,6 +128,7 @@ __all__ = [
     "parse_target",
     "reactions",
     "read_drafts",
+    "read_origins",
     "removals",
     "row_of",
     "schemas_in",
@@ -142,6 +143,7 @@ __all__ = [
     "verified_batches",
     "with_events",
     "write_drafts",
+    "write_origins",
     "write_survey",
 ]
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
+
+from ..schema.errors import UsageError
 
 RUNS = 5
 """So often the recorded application is replayed to learn what it does by itself."""
@@ -88,6 +92,40 @@ class Origins:
             ValueError: it did not.
         """
         return cls.of(json.loads(text))
+
+
+def read_origins(path: Path) -> dict[str, Origins]:
+    """What a file keeps that `write_origins` wrote, by the ids of sessions; nothing where there is none yet.
+
+    Raises:
+        UsageError: it cannot be read, or is something else.
+    """
+    try:
+        facts = json.loads(path.read_bytes())
+        if type(facts) is not dict:
+            raise ValueError("not an object of sessions")
+        return {id: Origins.of(told) for id, told in cast("dict[str, Any]", facts).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: what was learned cannot be read ({error}); name another file") from error
+
+
+def write_origins(path: Path, found: Mapping[str, Origins]) -> None:
+    """Keep what was learned of sessions in a file, beside what it keeps of others: for a store that is only
+    read. It is whole at any moment.
+
+    Raises:
+        UsageError: it cannot be written, or is something else.
+    """
+    kept = {id: one.facts() for id, one in sorted({**read_origins(path), **found}.items())}
+    beside = path.with_name(f"{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); name another file") from error
 
 
 def _numbers(name: str, value: Any) -> frozenset[int]:

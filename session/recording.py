@@ -8,8 +8,9 @@ event loop depends on how long the disk took.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from types import TracebackType
@@ -76,6 +77,8 @@ class Recording:
         status: how the session ended.
         length: number of entries.
         staged: gives the entries one by one, instead of a store.
+        kept_origins: what was learned of sessions, by their ids, and is kept elsewhere (`read_origins`): it
+            goes before what the store keeps.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Recording:
         staged: Staged | None = None,
     ) -> None:
         self.staged = staged
+        self.kept_origins: Mapping[str, Origins] = {}
         self._address = address
         self._session = session
         self._payloads = Payloads(session.header.id, vocabulary)
@@ -163,7 +167,9 @@ class Recording:
     @classmethod
     def again(cls, recording: Recording, vocabulary: Vocabulary) -> Self:
         """The same session once more, decoded with a vocabulary and read on a connection of its own."""
-        return cls(recording._address, recording._session, vocabulary, recording.staged)
+        again = cls(recording._address, recording._session, vocabulary, recording.staged)
+        again.kept_origins = recording.kept_origins
+        return again
 
     @property
     def header(self) -> Header:
@@ -226,7 +232,9 @@ class Recording:
             sessions = fetch_sessions(connection)
         for session in sessions:
             if session.header.previous_session == self.header.id:
-                return type(self)(self._address, session, self.codec.vocabulary)
+                found = type(self)(self._address, session, self.codec.vocabulary)
+                found.kept_origins = self.kept_origins
+                return found
         return None
 
     def drafts(self, *, damaged: bool = False) -> list[Draft]:
@@ -240,7 +248,12 @@ class Recording:
         """
         if self.staged is not None:
             return [self.staged.draft]
-        return read_drafts(self._address, self.header.id, damaged=damaged)
+        found = read_drafts(self._address, self.header.id, damaged=damaged)
+        kept = [self._kept(one.header.id, one.last_digest) for one in found]
+        return [
+            one if origins is None else dataclasses.replace(one, origins=origins)
+            for one, origins in zip(found, kept, strict=True)
+        ]
 
     # --- reading, for who shares an event loop with others --------------------------------------------
 
@@ -408,6 +421,8 @@ class Recording:
         """
         if self.staged is not None:
             return self.staged.draft.origins
+        if (kept := self._kept(self.header.id, self._session.last_digest)) is not None:
+            return kept
         with store_errors(self._address):
             return learned_of(self._connected_blocking(), self._session)
 
@@ -423,6 +438,11 @@ class Recording:
                 pass
 
     # --- helpers ----------------------------------------------------------------------------------------
+
+    def _kept(self, session_id: str, last_digest: bytes) -> Origins | None:
+        """What is kept elsewhere of a session, if that is about this very chain."""
+        found = self.kept_origins.get(session_id)
+        return found if found is not None and found.head == last_digest.hex() else None
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None:

@@ -25,7 +25,7 @@ OF_HELP = {
 
 OF_LS = OF_HELP | {"filter_options", "ls_command", "quantities"}
 
-OF_SHOW = OF_LS | {"bounds", "show_command", "timeline_views"}
+OF_SHOW = OF_LS | {"bounds", "play_options", "show_command", "timeline_views"}
 
 NEVER = {
     *("agents", "hypothesis", "openai", "pytest", "websockets", "sqlalchemy.dialects.postgresql"),

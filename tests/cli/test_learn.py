@@ -63,6 +63,30 @@ def test_what_never_came_stays_unknown_until_it_is_confirmed(realtape: Realtape,
     assert "left out: 1 thing that the user did" in quiet.out
 
 
+def test_of_a_store_that_is_only_read_it_is_kept_in_a_file_that_the_settings_name(
+    realtape: Realtape, asked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = Path(shutil.copy(asked, tmp_path / "log.db"))
+    other = Path(shutil.copy(asked, tmp_path / "other.db"))
+    (tmp_path / "pyproject.toml").write_text('[tool.realtape]\norigins = "learned/origins.json"\n')
+    before = store.read_bytes()
+    assert "3 reactions" in realtape("learn", store, *ASKS).out
+    assert store.read_bytes() == before
+    assert realtape("replay", store, *ASKS_NOTHING).code == 1
+    assert realtape("check", store, *ASKS_NOTHING, "--jobs", 1).code == 1
+    assert "origins: learned with support.hand_overs:asks (" in realtape("show", store).out
+    file = tmp_path / "learned" / "origins.json"
+    told = json.loads(file.read_text())
+    (session,) = told
+    told[session]["head"] = "0" * 64
+    file.write_text(json.dumps(told))
+    assert realtape("replay", other, *ASKS_NOTHING).out.startswith(REMARK), "void for another chain"
+    file.write_text("[]")
+    ran = realtape("replay", store, *ASKS)
+    assert (ran.code, "what was learned cannot be read (not an object of sessions)" in ran.err) == (2, True)
+
+
 def test_what_somebody_expects_goes_before_what_was_learned(realtape: Realtape, place: Path) -> None:
     realtape("learn", place, *ASKS)
     ran = realtape("replay", place, *ASKS_NOTHING, "--expect", "5=user")
