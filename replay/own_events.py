@@ -3,14 +3,11 @@ stands for an event that this release of the interface does not know."""
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Any
 
 from ..schema.codec import Vocabulary
 from ..schema.entries import Entry, Kind
 from .terms.steps import Step
-
-_type = attrgetter("type")
 
 OWN_SEQ = -1
 """Marks a step that no recording holds."""
@@ -45,7 +42,7 @@ def exception_event(vocabulary: Vocabulary, error: Exception) -> Any:
 
 def deliverable(vocabulary: Vocabulary, value: Any) -> Any:
     """A decoded event as the listeners get it: one of an unknown type comes as `other`."""
-    if isinstance(getattr(value, "type", None), str):
+    if _names_type(type(value)) or isinstance(getattr(value, "type", None), str):
         return value
     word = vocabulary.word_named("other")
     assert word is not None, "every vocabulary is made on top of the standard one"
@@ -54,8 +51,9 @@ def deliverable(vocabulary: Vocabulary, value: Any) -> Any:
 
 def deliverables(vocabulary: Vocabulary, values: list[Any]) -> list[Any]:
     """As `deliverable`, of many."""
-    try:
-        "".join(map(_type, values))  # the quickest way to ask whether all have one, and a text
-    except (AttributeError, TypeError):
-        return [deliverable(vocabulary, value) for value in values]
-    return values
+    classes: set[Any] = set(map(type, values))  # few, and mostly such as name the type themselves
+    return values if all(map(_names_type, classes)) else [deliverable(vocabulary, one) for one in values]
+
+
+def _names_type(cls: Any) -> bool:
+    return isinstance(getattr(cls, "type", None), str)

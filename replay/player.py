@@ -36,10 +36,15 @@ _cause: contextvars.ContextVar[tuple[int, int] | None] = contextvars.ContextVar(
 
 @dataclass(eq=False, slots=True)
 class Giving:
-    """A task that gives events to the listeners: which one just now."""
+    """A task that gives events to the listeners: which one just now, alone or out of a run."""
 
-    seq: int
+    what: Step | Run
     task: asyncio.Task[Any] | None
+
+    @property
+    def seq(self) -> int:
+        """Its number."""
+        return self.what.last if isinstance(self.what, Run) else self.what.seq
 
 
 @dataclass(eq=False)
@@ -455,7 +460,7 @@ class Player:
         following: Deliver | None = act
         while following is not None:
             what, outcome = following.step, RETURNED
-            giving = Giving(what.seq, task)
+            giving = Giving(what, task)
             self._givings.append(giving)
             token = _cause.set(None)
             try:
@@ -488,7 +493,7 @@ class Player:
             following = self._handled(what, outcome, acting, None if in_call else task)
 
     async def _give_one(self, step: Step, giving: Giving) -> None:
-        giving.seq = step.seq
+        giving.what = step
         _cause.set((id(self), step.seq))
         if not self._listeners and self.core.listeners > 0 and not self._stopped:
             self._verdicts.unheard(step)
@@ -508,9 +513,8 @@ class Player:
         here = id(self)
         begin, first = run.given - 1, run.end - len(run.rows)
         while True:
-            for at, event in enumerate(run.values[begin : run.round_end], begin):
-                run.given = at + 1
-                giving.seq = seq = first + at
+            for seq, event in enumerate(run.values[begin : run.round_end], first + begin):
+                run.last = seq
                 _cause.set((here, seq))
                 live = ids.live_value(event) if renames else event
                 if len(listeners) == 1:  # no copy of them is needed

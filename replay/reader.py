@@ -6,7 +6,7 @@ from typing import Any
 
 from ..schema.entries import CALL_ENDS, PAYLOAD, TASK, Kind, Status
 from ..schema.errors import RealtapeError
-from ..schema.log import Row, entry_of
+from ..schema.log import Row, RowBatch, entry_of
 from ..session.recording import Recording
 from .core.machine import ReplayCore
 from .own_events import deliverable, deliverables
@@ -50,20 +50,21 @@ class Reader:
             if portion is None:
                 self._end()
                 return
-            rows, values = portion
-            for begin, end, rounds in alike(rows):
-                self._feed(rows[begin:end], values[begin:end], [0, *(one - begin for one in rounds)])
+            batch, values = portion
+            for begin, end, rounds in alike(batch):
+                begins = [0, *(one - begin for one in rounds)]
+                self._feed(batch.part(begin, end), values[begin:end], begins)
         except RealtapeError as error:
             self._core.feed_no_more(error)
 
-    def _feed(self, rows: list[Row], values: list[Any], begins: list[int]) -> None:
+    def _feed(self, batch: RowBatch, values: list[Any], begins: list[int]) -> None:
         """Entries that are alike: as a run, or one by one.
 
         Args:
             begins: where among them rounds begin.
         """
-        core = self._core
-        if may_run(rows, self._ended) and not core.is_inside_call(rows[0][TASK]):
+        core, rows = self._core, batch.rows
+        if may_run(batch, self._ended) and not core.is_inside_call(rows[0][TASK]):
             if self._mints:
                 for row in rows:
                     core.matching.received(row[PAYLOAD])

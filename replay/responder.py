@@ -235,8 +235,8 @@ class Responder(RealtimeModelListener):
     # --- making calls -------------------------------------------------------------------------------
 
     def _first(self) -> Answer:
-        for rows, values in Recording.stream_rows(self._recording):  # which nobody watches
-            entry, value = entry_of(rows[0]), values[0]
+        for batch, values in Recording.stream_rows(self._recording):  # which nobody watches
+            entry, value = entry_of(batch.rows[0]), values[0]
             if entry.kind == Kind.CONNECT:
                 answer = Answer(entry, value)
                 self._open_by_seq[entry.seq] = answer

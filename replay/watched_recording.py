@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, TypeVar, cast
 
 from ..schema.codec import Vocabulary
 from ..schema.entries import Entry, Kind, SessionRecord
-from ..schema.log import Address, Row, entry_of
+from ..schema.log import Address, RowBatch, entry_of
 from ..session.recording import Recording
 from ..session.staged import Staged
 from .own_events import deliverable
@@ -70,20 +70,20 @@ class WatchedRecording(Recording):
             self._passed(entry)
             yield entry
 
-    def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
+    def stream_rows(self) -> Iterator[tuple[RowBatch, list[Any]]]:
         """As of any recording; the watcher gets each before the caller."""
-        for rows, values in super().stream_rows():
+        for batch, values in super().stream_rows():
             if self.watcher is None and self.on_entry is None:
-                self.position = entry_of(rows[-1]).seq + 1
-                yield rows, values
+                self.position = entry_of(batch.rows[-1]).seq + 1
+                yield batch, values
                 continue
-            for number, entry in enumerate(map(entry_of, rows)):
+            for number, entry in enumerate(map(entry_of, batch.rows)):
                 self._passed(entry)
                 if entry.kind == Kind.RECEIVED:
                     values[number] = deliverable(self.codec.vocabulary, values[number])
                 if self.watcher is not None:
                     self.watcher.read(entry, values[number])
-            yield rows, values
+            yield batch, values
         if self.watcher is not None:
             self.watcher.read_all()
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
@@ -14,7 +13,15 @@ from sqlalchemy.engine import Connection
 from ..schema.codec import REFERS, bytes_in, references
 from ..schema.entries import PAYLOAD, SEQ, Entry
 from ..schema.errors import CorruptRecordError, DecodingError
-from ..schema.log import Address, DigestChain, Row, entry_of, fetch_segment, row_batches, store_errors
+from ..schema.log import (
+    Address,
+    DigestChain,
+    RowBatch,
+    entry_of,
+    fetch_segment,
+    row_batches,
+    store_errors,
+)
 
 if TYPE_CHECKING:
     from ..schema.codec import Codec, Vocabulary
@@ -25,8 +32,6 @@ SEGMENTS_IN_MEMORY = 8
 AT_ONCE_ENTRIES = 256
 AT_ONCE_BYTES = 1 << 20
 """How much is decoded in one go: a millisecond's work."""
-
-_payload_of = itemgetter(PAYLOAD)
 
 
 class Payloads:
@@ -97,21 +102,21 @@ class Payloads:
         """
         return self._decoded(entry, self.bytes_at)
 
-    def values(self, rows: Sequence[Row]) -> list[Any]:
+    def values(self, batch: RowBatch) -> list[Any]:
         """The decoded payloads of some entries, in one go where that can be done.
 
         Raises:
             CorruptRecordError: one cannot be decoded, or its bytes are missing.
         """
-        decoded = self.codec.decode_all(list(map(_payload_of, rows)), self.bytes_at)
+        decoded = self.codec.decode_all(batch.column(PAYLOAD), self.bytes_at)
         if decoded is None:
-            return [self.value(entry_of(row)) for row in rows]
+            return [self.value(entry_of(row)) for row in batch.rows]
         self.notes |= decoded[1]
         return decoded[0]
 
     def one_by_one(
         self, entries: Iterable[Entry], bytes_at: Callable[[int, int, int], bytes]
-    ) -> Iterator[tuple[list[Row], list[Any]]]:
+    ) -> Iterator[tuple[RowBatch, list[Any]]]:
         """Entries with their decoded payloads, each when it is asked for.
 
         Args:
@@ -121,7 +126,7 @@ class Payloads:
             CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
         """
         for entry in entries:
-            yield [entry], [self._decoded(entry, bytes_at)]
+            yield RowBatch([entry]), [self._decoded(entry, bytes_at)]
 
     def _decoded(self, entry: Entry, bytes_at: Callable[[int, int, int], bytes]) -> Any:
         try:
@@ -133,7 +138,7 @@ class Payloads:
 
     def stream(
         self, connection: Connection, address: Address, key: int, chain: Callable[[], DigestChain] | None
-    ) -> Iterator[tuple[list[Row], list[Any]]]:
+    ) -> Iterator[tuple[RowBatch, list[Any]]]:
         """All rows of a session with their decoded payloads, as many at a time as are decoded in one go;
         blocking. Before what cannot be read come those that can.
 
@@ -148,36 +153,39 @@ class Payloads:
         held = None if chain is None else chain()
         with store_errors(address):
             for batch in row_batches(connection, key, bare=True):
-                for rows, refers in _cut(batch):
+                for part, refers in _cut(batch):
                     if refers:
-                        self.load(connection, key, list(map(_payload_of, rows)))
+                        self.load(connection, key, part.column(PAYLOAD))
                     try:
                         if held is not None:
-                            held.follow(rows)
-                        values = self.values(rows)
+                            held.follow(part.rows)
+                        values = self.values(part)
                     except CorruptRecordError as error:
-                        whole = [row for row in rows if error.seq is not None and row[SEQ] < error.seq]
-                        if whole:
+                        whole = part.part(
+                            0, 0 if error.seq is None else max(0, error.seq - part.rows[0][SEQ])
+                        )
+                        if whole.rows:
                             yield whole, self.values(whole)
                         raise
-                    yield rows, values
+                    yield part, values
         if held is not None:
             held.end()
 
 
-def _cut(batch: list[Row]) -> Iterator[tuple[list[Row], bool]]:
+def _cut(batch: RowBatch) -> Iterator[tuple[RowBatch, bool]]:
     """Cut a batch so that what is decoded in one go stays small; and whether any of it refers to bytes."""
-    text = "".join(map(_payload_of, batch))
+    payloads = batch.column(PAYLOAD)
+    text = "".join(payloads)
     if len(text) <= AT_ONCE_BYTES and REFERS not in text:
-        for begin in range(0, len(batch), AT_ONCE_ENTRIES):
-            yield batch[begin : begin + AT_ONCE_ENTRIES], False
+        for begin in range(0, len(payloads), AT_ONCE_ENTRIES):
+            yield batch.part(begin, min(begin + AT_ONCE_ENTRIES, len(payloads))), False
         return
     begin, size = 0, 0
-    for number, payload in enumerate(map(_payload_of, batch)):
+    for number, payload in enumerate(payloads):
         weight = len(payload) + sum(length for _, _, length in references(payload))
         if number > begin and (size + weight > AT_ONCE_BYTES or number - begin >= AT_ONCE_ENTRIES):
-            yield batch[begin:number], True
+            yield batch.part(begin, number), True
             begin, size = number, 0
         size += weight
-    if begin < len(batch):
-        yield batch[begin:], True
+    if begin < len(payloads):
+        yield batch.part(begin, len(payloads)), True

@@ -29,6 +29,11 @@ class Place(NamedTuple):
     round: int
     timed: bool = False
 
+    def later(self, rounds: int) -> Place:
+        """So many rounds on in the same burst."""
+        place: Place = _new(Place, (self.ns, self.burst, self.round + rounds, False))
+        return place
+
 
 MAX_ROUNDS = 1 << 20
 """So many rounds in which something else ran are waited for in a whole recording: a forged one may claim any
@@ -54,9 +59,9 @@ class Numbering:
         if self._tick is None:
             self._last = Place(at_ns, 0, self._rounds(tick))
         elif 0 <= passed < SETTLED_TICKS:
-            self._last = _new(Place, (last.ns, last.burst, last.round + passed, False))
+            self._last = last.later(passed)
         elif passed >= LONG_TICKS:
-            self._last = Place(last.ns, last.burst, last.round + self._rounds(passed - LONG_TICKS))
+            self._last = last.later(self._rounds(passed - LONG_TICKS))
         else:
             self._last = Place(at_ns, last.burst + 1, self._rounds(passed - SETTLED_TICKS))
         self._tick = tick
@@ -66,8 +71,7 @@ class Numbering:
         """What was shown last goes on in its burst, round by round, up to one that has this tick."""
         assert self._tick is not None, "it was shown one"
         if tick != self._tick:
-            last = self._last
-            self._last = Place(last.ns, last.burst, last.round + tick - self._tick)
+            self._last = self._last.later(tick - self._tick)
             self._tick = tick
 
     def _rounds(self, claimed: int) -> int:

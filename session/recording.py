@@ -25,7 +25,7 @@ from ..schema.log import (
     Address,
     DigestChain,
     MemoryDatabase,
-    Row,
+    RowBatch,
     StoreLocation,
     entry_batches,
     entry_of,
@@ -360,14 +360,14 @@ class Recording:
         Raises:
             CorruptRecordError: a payload cannot be decoded, or its bytes are missing.
         """
-        for rows, values in self.stream_rows():
-            yield from zip(map(entry_of, rows), values, strict=True)
+        for batch, values in self.stream_rows():
+            yield from zip(map(entry_of, batch.rows), values, strict=True)
 
     def broken_off(self, error: Exception) -> None:
         """A replay has come to where this cannot be read any further."""
 
-    def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
-        """All entries, some at a time: their rows, and their decoded payloads; blocking.
+    def stream_rows(self) -> Iterator[tuple[RowBatch, list[Any]]]:
+        """All entries, some at a time, and their decoded payloads; blocking.
 
         Before what cannot be read, or was changed, come those that can. What is in the memory of this process
         was held against its digests when it came there.

@@ -7,13 +7,13 @@ becomes a step only where somebody looks at it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, islice
 from operator import itemgetter, ne
-from typing import Any, cast
+from typing import Any
 
 from ...schema.entries import AT_NS, CAUSE, KIND, OF, SEQ, SETTLED_TICKS, TASK, TICK, TYPE, Kind
-from ...schema.log import BARE_FIELDS, Row, entry_of
+from ...schema.log import BARE_FIELDS, Row, RowBatch, entry_of
 from ...session.ended import EndedEntries
 from ...session.messages import TURN_STARTED
 from ...session.places import Numbering, Place
@@ -26,9 +26,6 @@ MIN_RUN = 2
 """Fewer events are sooner given one by one."""
 
 _alike = itemgetter(TASK, KIND, CAUSE, OF)
-_tick = itemgetter(TICK)
-_type = itemgetter(TYPE)
-_new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 
 
 class Run:
@@ -45,7 +42,7 @@ class Run:
         seq, place: of the first that lies here.
         approached: the model's side has set out on that.
         at: where in `rows` that is.
-        given: so many of `rows` were given to the listeners, or are steps.
+        last: of those that were given to the listeners, or are steps; before the first of all there is none.
         round_end: where in `rows` the round ends that is being given.
         current: the one that was given last, once somebody has looked.
     """
@@ -59,7 +56,7 @@ class Run:
         "at",
         "current",
         "end",
-        "given",
+        "last",
         "place",
         "round_end",
         "rows",
@@ -86,15 +83,20 @@ class Run:
         self.round_end = self._begins[1]
         self.approached = False
         self.at = 0
-        self.given = 0
+        self.last = self.seq - 1
         self.current: Step | None = None
 
     def __len__(self) -> int:
         return len(self.rows) - self.at
 
+    @property
+    def given(self) -> int:
+        """So many of `rows` were given to the listeners, or are steps."""
+        return self.last - self.end + len(self.rows) + 1
+
     def begin(self) -> None:
         """The first of them is given."""
-        self.given = self.at + 1
+        self.last = self.seq
         self.approached = False
 
     @property
@@ -115,16 +117,13 @@ class Run:
 
     def _place(self, number: int) -> Place:
         """Where in time one of its rounds is: all are of one burst."""
-        first, rows = self._first, self.rows
-        passed = rows[self._begins[number]][TICK] - rows[0][TICK]
-        place: Place = _new(Place, (first.ns, first.burst, first.round + passed, False))
-        return place
+        return self._first.later(self.rows[self._begins[number]][TICK] - self.rows[0][TICK])
 
     def step(self) -> Step:
         """The first of them becomes a step."""
         step = self._step(self.at, self.place)
         step.approached, self.approached = self.approached, False
-        self.given = self.at + 1
+        self.last = self.seq
         self._pass()
         return step
 
@@ -139,7 +138,7 @@ class Run:
         rest = Run.__new__(Run)
         rest.rows, rest.values, rest.task, rest.end = self.rows, self.values, self.task, self.end
         rest._begins, rest._first, rest._next = self._begins, self._first, None
-        rest._round, rest.round_end, rest.given = self._round, self.round_end, self.given
+        rest._round, rest.round_end, rest.last = self._round, self.round_end, self.last
         rest.approached, rest.current = False, None
         rest._pass()
         return rest
@@ -159,22 +158,32 @@ class Run:
         self.place = self._place(self._round)
 
 
-def alike(rows: list[Row]) -> Iterator[tuple[int, int, list[int]]]:
-    """Where to cut rows, so that they are alike in task and kind, and in what caused and what they end,
+def alike(batch: RowBatch) -> Iterator[tuple[int, int, list[int]]]:
+    """Where to cut entries, so that they are alike in task and kind, and in what caused and what they end,
     and of one burst: where each part begins, where it ends, and where in it another round begins."""
-    keys = [row[TASK] if len(row) == BARE_FIELDS else _alike(row) for row in rows]
-    ticks = list(map(_tick, rows))
-    inner = range(1, len(rows))
-    cuts = set(compress(inner, map(ne, keys, islice(keys, 1, None))))
+    ticks = batch.column(TICK)
+    keys: Sequence[Any] = (
+        batch.column(TASK)
+        if batch.columns
+        else [row[TASK] if len(row) == BARE_FIELDS else _alike(row) for row in batch.rows]
+    )
+    cuts = set(_changes(keys))
     begin = 0
     rounds: list[int] = []
-    for end in sorted(cuts.union(compress(inner, map(ne, ticks, islice(ticks, 1, None))))):
+    for end in sorted(cuts.union(_changes(ticks))):
         if end in cuts or not _is_soon(ticks[end - 1], ticks[end]):
             yield begin, end, rounds
             begin, rounds = end, []
         else:
             rounds.append(end)
-    yield begin, len(rows), rounds
+    yield begin, len(ticks), rounds
+
+
+def _changes(values: Sequence[Any]) -> Iterable[int]:
+    """Where another value comes than the one before."""
+    if values.count(values[0]) == len(values):  # the quickest way to ask
+        return ()
+    return compress(range(1, len(values)), map(ne, values, islice(values, 1, None)))
 
 
 def _is_soon(tick: int | None, next_tick: int | None) -> bool:
@@ -182,9 +191,10 @@ def _is_soon(tick: int | None, next_tick: int | None) -> bool:
     return tick is not None and next_tick is not None and 0 < next_tick - tick < SETTLED_TICKS
 
 
-def may_run(rows: list[Row], ended: EndedEntries) -> bool:
-    """Whether rows that are alike may lie together as a run: what nothing caused, what nothing ended, of
+def may_run(batch: RowBatch, ended: EndedEntries) -> bool:
+    """Whether entries that are alike may lie together as a run: what nothing caused, what nothing ended, of
     which nobody takes notice."""
+    rows = batch.rows
     first = rows[0]
     if len(rows) <= MIN_RUN or first[TICK] is None:
         return False
@@ -192,4 +202,4 @@ def may_run(rows: list[Row], ended: EndedEntries) -> bool:
         return False
     if rows[-1][SEQ] - first[SEQ] != len(rows) - 1 or ended.any_of(first[SEQ], len(rows)):
         return False
-    return TELLING_TYPES.isdisjoint(map(_type, rows))
+    return TELLING_TYPES.isdisjoint(batch.column(TYPE))

@@ -117,19 +117,21 @@ class Decoding:
     def _flat(self, text: str) -> list[Any]:
         """As `value`, of a list of objects that hold no other: these need not be built from within."""
         self._size = 0
-        name, word, set_fields = None, None, None
+        name: str | None = None
+        keys: tuple[Any, ...] = ()
+        cls: type[Any] = object
+        set_fields: Callable[[Any, _Tree], None] | None = None
         values: list[Any] = []
         try:
             for tree in _plain(text):
-                if tree.get("$") != name:  # mostly as the one before
-                    name = tree.get("$")
-                    word = self._word_named(name)
-                    set_fields = None if word is None else word.set_fields
-                if word is None or set_fields is None or tree.keys() != word.bare_keys:
-                    values.append(self._object(tree))
-                    continue
+                if (*tree,) != keys or tree["$"] != name:  # mostly as the one before
+                    word = self._word_named(tree.get("$"))
+                    if word is None or word.set_fields is None or tree.keys() != word.bare_keys:
+                        values.append(self._object(tree))
+                        continue
+                    name, keys, cls, set_fields = tree["$"], (*tree,), word.cls, word.set_fields
                 del tree["$"]
-                value = _new(word.cls)
+                value = _new(cls)
                 set_fields(value, tree)
                 values.append(value)
         except (DecodingError, StoreError, CorruptRecordError):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .rows import (
         BARE_FIELDS,
         Row,
+        RowBatch,
         advance_session,
         append_entries,
         count_kinds,
@@ -79,6 +80,7 @@ __all__ = [
     "RecordPlace",
     "Remains",
     "Row",
+    "RowBatch",
     "SealKey",
     "SealedChain",
     "StoreLocation",

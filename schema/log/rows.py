@@ -7,8 +7,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from operator import itemgetter
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection
@@ -76,13 +75,36 @@ _MIDWAY = "None"
 """A recorder wrote so in the middle of a large batch, once; where it stands it died there."""
 
 _RECEIVED, _NOTHING = Kind.RECEIVED.value, (None,) * 7
-_is_bare = itemgetter(-1)
 _ROW_TYPES = [*ENTRY_TYPES.values()]
 _BARE_TYPES = [*(ENTRY_TYPES[name] for name in _BARE_COLUMNS), ENTRY_TYPES["digest"] | {type(None)}]
 
 Row = tuple[Any, ...]
 """The fields of an `Entry`, in its order; or BARE_FIELDS of a received event that has nothing but these.
 `entry_of` it where they are asked for by name."""
+
+
+class RowBatch(NamedTuple):
+    """Entries of a session, one after another, as they were read.
+
+    Attributes:
+        rows: of each.
+        columns: the same field by field, where all have BARE_FIELDS: what is asked of all of them is sooner
+            asked of a column.
+    """
+
+    rows: list[Row]
+    columns: list[tuple[Any, ...]] | None = None
+
+    def part(self, begin: int, end: int) -> RowBatch:
+        """Some of them."""
+        if end - begin == len(self.rows):
+            return self
+        columns = self.columns and [column[begin:end] for column in self.columns]
+        return RowBatch(self.rows[begin:end], columns)
+
+    def column(self, field: int) -> Sequence[Any]:
+        """What they have in a field that all rows have."""
+        return [row[field] for row in self.rows] if self.columns is None else self.columns[field]
 
 
 def entry_of(row: Row) -> Entry:
@@ -321,9 +343,9 @@ def fetch_durations(connection: Connection) -> dict[int, int]:
     return {key: at_ns for key, at_ns in rows if type(key) is int and type(at_ns) is int}
 
 
-def fetch_rows(connection: Connection, key: int, first: int, *, bare: bool = False) -> list[Row]:
-    """READ_BATCH entries of a session from `first` on, as rows. Fewer where it ends, and before what is
-    not an entry as we write them, which then raises.
+def fetch_batch(connection: Connection, key: int, first: int, *, bare: bool = False) -> RowBatch:
+    """READ_BATCH entries of a session from `first` on. Fewer where it ends, and before what is not an entry
+    as we write them, which then raises.
 
     Args:
         bare: received events that have nothing but BARE_FIELDS may come as these: twice as fast.
@@ -334,34 +356,39 @@ def fetch_rows(connection: Connection, key: int, first: int, *, bare: bool = Fal
     if connection.dialect.name != "sqlite":
         query = select(*_ENTRY_COLUMNS).where(ENTRIES.c.session == key, ENTRIES.c.seq >= first)
         found: Any = connection.execute(query.order_by(ENTRIES.c.seq).limit(READ_BATCH))
-        return _consecutive(connection, key, list(map(tuple, found)), first)
+        return RowBatch(_consecutive(connection, key, list(map(tuple, found)), first))
     try:
-        rows = _bare_rows(connection, key, first) if bare else _whole_rows(connection, key, first)
+        batch = _bare_batch(connection, key, first) if bare else _whole_batch(connection, key, first)
     except REFUSALS as error:
         if damage_of(error) is None:
             raise
-        rows = None
-    if rows is None or [row[SEQ] for row in rows] != list(range(first, first + len(rows))):
-        return [*read_entries(connection, key, first, READ_BATCH)]
-    return rows
+        batch = None
+    if batch is None or (*batch.column(SEQ),) != tuple(range(first, first + len(batch.rows))):
+        return RowBatch([*read_entries(connection, key, first, READ_BATCH)])
+    return batch
 
 
-def _whole_rows(connection: Connection, key: int, first: int) -> list[Row] | None:
+def _whole_batch(connection: Connection, key: int, first: int) -> RowBatch | None:
     rows = _rows(connection, _SELECT_ENTRIES, (key, first))
-    return rows if fit(_ROW_TYPES, rows) else None
+    return RowBatch(rows) if fit(_ROW_TYPES, [*zip(*rows, strict=True)]) else None
 
 
-def _bare_rows(connection: Connection, key: int, first: int) -> list[Row] | None:
+def _bare_batch(connection: Connection, key: int, first: int) -> RowBatch | None:
     rows = _rows(connection, _SELECT_BARE, (key, first))
-    if not fit(_BARE_TYPES, rows):
+    columns = [*zip(*rows, strict=True)]
+    if not fit(_BARE_TYPES, columns):
         return None
-    if all(map(_is_bare, rows)):
-        return rows
+    if not rows:
+        return RowBatch([])
+    if None not in columns[-1]:
+        return RowBatch(rows, columns)
     found = _rows(connection, _SELECT_OTHERS, (key, rows[0][SEQ], rows[-1][SEQ]))
     others = {row[SEQ]: row for row in found}
-    if not fit(_ROW_TYPES, found) or any(not row[-1] and row[SEQ] not in others for row in rows):
+    if not fit(_ROW_TYPES, [*zip(*found, strict=True)]):
         return None
-    return [row if row[-1] else others[row[SEQ]] for row in rows]
+    if any(row[-1] is None and row[SEQ] not in others for row in rows):
+        return None
+    return RowBatch([others[row[SEQ]] if row[-1] is None else row for row in rows])
 
 
 def _rows(connection: Connection, query: str, parameters: tuple[int, ...]) -> list[Row]:
@@ -382,27 +409,28 @@ def _consecutive(connection: Connection, key: int, rows: list[Row], first: int) 
 
 def fetch_entries(connection: Connection, key: int, first: int) -> list[Entry]:
     """READ_BATCH entries of a session from `first` on; fewer where it ends."""
-    return list(map(Entry._make, fetch_rows(connection, key, first)))
+    return list(map(Entry._make, fetch_batch(connection, key, first).rows))
 
 
 def row_batches(
     connection: Connection, key: int, first: int = 0, *, bare: bool = False
-) -> Generator[list[Row]]:
+) -> Generator[RowBatch]:
     """The entries of a session from `first` on, READ_BATCH in memory at a time.
 
     Args:
-        bare: as in `fetch_rows`, for as long as there are enough such.
+        bare: as in `fetch_batch`, for as long as there are enough such.
     """
-    while rows := fetch_rows(connection, key, first, bare=bare):
-        bare = bare and sum(map(len, rows)) < _MOSTLY_BARE * len(rows)
-        yield rows
+    while rows := (batch := fetch_batch(connection, key, first, bare=bare)).rows:
+        if batch.columns is None:
+            bare = bare and sum(map(len, rows)) < _MOSTLY_BARE * len(rows)
+        yield batch
         first = rows[-1][SEQ] + 1
 
 
 def entry_batches(connection: Connection, key: int, first: int = 0) -> Generator[list[Entry]]:
     """As `row_batches`, each row an entry."""
-    for rows in row_batches(connection, key, first):
-        yield list(map(Entry._make, rows))
+    for batch in row_batches(connection, key, first):
+        yield list(map(Entry._make, batch.rows))
 
 
 def fetch_segment(connection: Connection, key: int, segment: int) -> bytes | None:
@@ -463,7 +491,7 @@ def fetch_of_types(connection: Connection, key: int, types: Collection[str], bef
         if damage_of(error) is None:
             raise
         return []
-    return [*map(Entry._make, rows)] if fit(_ROW_TYPES, rows) else []
+    return [*map(Entry._make, rows)] if fit(_ROW_TYPES, [*zip(*rows, strict=True)]) else []
 
 
 def _header(row: Sequence[Any]) -> SessionRecord | CorruptRecordError:

@@ -70,9 +70,8 @@ def misfit(types: Mapping[str, frozenset[type]], row: Sequence[Any]) -> str | No
     return None
 
 
-def fit(types: Iterable[frozenset[type]], rows: Sequence[Sequence[Any]]) -> bool:
-    """Whether all rows are of these types."""
-    columns = zip(*rows, strict=True)
+def fit(types: Iterable[frozenset[type]], columns: Sequence[Sequence[Any]]) -> bool:
+    """Whether all that stands in these columns is of these types; there are none where there are no rows."""
     return all(allowed.issuperset(map(type, column)) for allowed, column in zip(types, columns, strict=False))
 
 

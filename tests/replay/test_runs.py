@@ -132,7 +132,7 @@ async def test_ordinary_bursts_lie_together(tmp_path: Path) -> None:
                     core.arrived(act)
                 case Deliver(Run() as events):
                     lengths.append(len(events))
-                    events.given = len(events.rows)
+                    events.last = events.end - 1
                     core.handled(core.given_last(events), RETURNED)
                 case Deliver(Step() as step):
                     core.handled(step, RETURNED)
@@ -158,7 +158,7 @@ async def test_in_the_midst_of_a_run_as_much_is_in_memory_as_ever(tmp_path: Path
         while core.next_to_read < len(items):
             match core.next(runs=True):
                 case Deliver(Run() as events):
-                    events.given = len(events.rows)
+                    events.last = events.end - 1
                     reader.fill()
                     if core.next_to_read < len(items):  # else there is no more
                         ahead.append(core.next_to_read - core.cursor)

@@ -61,7 +61,7 @@ def test_what_is_spare_is_what_can_be_passed_before_more_is_needed() -> None:
     made.advance()
     assert made.spare == 9 - LOOK_AHEAD // 2
     assert isinstance(made.head, Run)
-    made.head.given = 4
+    made.head.last = 4
     last = made.interrupt(made.head)
     assert (last.seq, made.cursor, made.spare) == (4, 4, 6 - LOOK_AHEAD // 2)
     assert made.passed_ns == 30
@@ -75,13 +75,13 @@ def test_what_is_spare_is_what_can_be_passed_before_more_is_needed() -> None:
 def test_what_was_passed_of_an_interrupted_run_is_remembered() -> None:
     long = run(0, PASSED * 3)
     made = window(long)
-    long.given = PASSED * 2 + 1
+    long.last = PASSED * 2
     made.interrupt(long)
     assert [one.seq for one in made.around(PASSED * 2, 4)] == list(range(PASSED * 2 - 4, PASSED * 2 + 5))
     assert made.around(PASSED * 2)[0].seq == PASSED
     short = run(0, 4)
     made = window(short)
-    short.given = 4
+    short.last = 3
     last = made.interrupt(short)  # nothing of it is left
     assert (made.head, made.second, made.cursor) == (last, None, 3)
 

@@ -11,7 +11,7 @@ from realtape.replay import run
 from realtape.schema import Kind, RealtimeModelRawServerEvent, RealtimeModelTranscriptDeltaEvent
 from realtape.schema.codec import STANDARD, Codec
 from realtape.schema.log import BARE_FIELDS, entry_of, fetch_entries, fetch_sessions, locate, open_blocking
-from realtape.schema.log.rows import fetch_rows
+from realtape.schema.log.rows import fetch_batch
 
 DELTA = '{"$":"transcript_delta","item_id":"i","delta":"%s","response_id":"r","type":"transcript_delta"}'
 
@@ -33,7 +33,7 @@ def test_bare_rows_are_the_same_entries_but_for_their_digests(tmp_path: Path) ->
     run(record(store))
     with open_blocking(locate(store)) as connection:
         key = fetch_sessions(connection)[0].key
-        rows = fetch_rows(connection, key, 1, bare=True)
+        rows = fetch_batch(connection, key, 1, bare=True).rows
         entries = fetch_entries(connection, key, 1)
     assert [len(row) == BARE_FIELDS for row in rows] == [False, False, False, True, True, False, True]
     assert [entry_of(row)._replace(digest=b"") for row in rows] == [

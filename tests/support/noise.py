@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from realtape.schema.log import RowBatch
 from realtape.session import Recording
 
 LONGEST_SECONDS = 0.005
@@ -38,9 +39,9 @@ class NoisyRecording(Recording):
 
     noise = SILENCE
 
-    def stream_rows(self) -> Iterator[tuple[list[Any], list[Any]]]:
+    def stream_rows(self) -> Iterator[tuple[RowBatch, list[Any]]]:
         """As ever, and late."""
-        for rows, values in super().stream_rows():
-            for _ in rows:
+        for batch, values in super().stream_rows():
+            for _ in batch.rows:
                 self.noise()
-            yield rows, values
+            yield batch, values

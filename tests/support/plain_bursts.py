@@ -22,7 +22,7 @@ from realtape.schema import (
     RealtimeModelTurnStartedEvent,
 )
 from realtape.schema.clocks import Round
-from realtape.schema.log import Row
+from realtape.schema.log import RowBatch
 from realtape.session import Recording
 
 Item = Literal["delta", "raw", "turn", "other task", "handled", "sent", "round", "rounds", "pause"]
@@ -205,11 +205,11 @@ def facts(model: ReplayModel) -> dict[str, Any]:
 class OneByOne(Recording):
     """A recording that is read an entry at a time: so none of its events lie together as a run."""
 
-    def stream_rows(self) -> Iterator[tuple[list[Row], list[Any]]]:
+    def stream_rows(self) -> Iterator[tuple[RowBatch, list[Any]]]:
         """As of any recording."""
-        for rows, values in super().stream_rows():
-            for row, value in zip(rows, values, strict=True):
-                yield [row], [value]
+        for batch, values in super().stream_rows():
+            for row, value in zip(batch.rows, values, strict=True):
+                yield RowBatch([row]), [value]
 
 
 async def replay(
