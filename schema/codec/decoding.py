@@ -117,10 +117,10 @@ class Decoding:
     def _flat(self, text: str) -> list[Any]:
         """As `value`, of a list of objects that hold no other: these need not be built from within."""
         self._size = 0
-        name: str | None = None
-        keys: tuple[Any, ...] = ()
-        cls: type[Any] = object
-        set_fields: Callable[[Any, _Tree], None] | None = None
+        name: Any = None
+        keys: tuple[Any, ...] = (name,)  # as no tree has
+        cls: Any = None
+        set_fields: Any = None
         values: list[Any] = []
         try:
             for tree in _plain(text):
