@@ -72,12 +72,9 @@ def _said(derived: Derived, lanes: Lanes) -> list[dict[str, Any]]:
         begin_ns = (turn.began_ns if real_time else turn.told_began_ns or turn.began_ns) or 0
         end_ns = (turn.ended_ns if real_time else turn.told_ended_ns or turn.ended_ns) or begin_ns
         said.append(_utterance("user", turn.text, begin_ns, end_ns, turn.seq, turn=turn.number))
-    sounding = {one.response_id for one in derived.heard}
-    for response in derived.responses:  # those that are written, or sound elsewhere, as over WebRTC
-        text = derived.said.get(response.seq)
-        if text and response.response_id not in sounding and not response.out_of_band:
-            begin_ns = response.began_ns
-            said.append(_utterance("model", text, begin_ns, response.ended_ns or begin_ns, response.seq))
+    for response, text in derived.written:
+        begin_ns = response.began_ns
+        said.append(_utterance("model", text, begin_ns, response.ended_ns or begin_ns, response.seq))
     for one in derived.heard:
         place = places.get((one.item_id, one.content_index))
         response = began.get(one.response_id)

@@ -73,6 +73,7 @@ def _words(draft: Draft) -> list[tuple[int, str, str]]:
     derived = derive_draft(draft)
     began = {one.response_id: one.began_ns for one in derived.responses}
     said = [(turn.began_ns or 0, "user", turn.text) for turn in derived.turns if turn.text]
+    said += [(response.began_ns, "model", text) for response, text in derived.written]
     return said + [
         (began.get(part.response_id, 0), "model", part.text) for part in derived.heard if part.text
     ]

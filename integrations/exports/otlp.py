@@ -123,6 +123,7 @@ class _Spans:
         tokens = one.tokens
         parts = [part for part in self._derived.heard if part.item_id in one.items]
         texts = [part.text for part in parts]
+        written = "" if parts else self._derived.said.get(one.seq, "")
         said: Json = {
             **self._told(
                 operation="chat",
@@ -131,7 +132,7 @@ class _Spans:
                 conversation=self._id,
                 model=one.model,
                 response=one.response_id,
-                output_type="speech" if parts else None,
+                output_type="speech" if parts else "text" if written else None,
                 finish_reasons=[one.status],
             ),
             "realtape.asked_by": one.asked_by,
@@ -144,8 +145,8 @@ class _Spans:
             said |= self._told(**{name: getattr(tokens, field) for field, name in told.items()})
         said |= self._told(
             input_messages=_messages("user", turn, self._uri) if turn is not None else None,
-            output_messages=_spoken(parts, one, self._uri) if parts else None,
-            output_value=" ".join(texts) if texts else None,
+            output_messages=_spoken(parts, written, one, self._uri) if parts or written else None,
+            output_value=" ".join(texts) if texts else written or None,
             output_audio=self._uri(parts[0].item_id, parts[0].content_index) if parts else None,
             output_transcript=" ".join(texts) if texts else None,
         )
@@ -235,8 +236,8 @@ def _messages(role: str, turn: TurnRecord, uri: Any) -> str:
     return standard_json([{"role": role, "parts": parts}])
 
 
-def _spoken(parts: Sequence[Any], response: ResponseRecord, uri: Any) -> str:
-    told: list[Json] = []
+def _spoken(parts: Sequence[Any], written: str, response: ResponseRecord, uri: Any) -> str:
+    told: list[Json] = [{"type": "text", "content": written}] if written else []
     for part in parts:
         told += [{"type": "text", "content": part.text}] if part.text else []
         told.append({"type": "uri", "modality": "audio", "uri": uri(part.item_id, part.content_index)})

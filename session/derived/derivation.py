@@ -66,6 +66,17 @@ class Derived:
     tokens: TokenCounts | None
     said: Mapping[int, str]
 
+    @property
+    def written(self) -> list[tuple[ResponseRecord, str]]:
+        """What is said to the user and does not sound here: it is written, or its sound takes another way, as
+        over WebRTC."""
+        sounding = {one.response_id for one in self.heard}
+        return [
+            (one, self.said[one.seq])
+            for one in self.responses
+            if one.seq in self.said and one.response_id not in sounding and not one.out_of_band
+        ]
+
 
 class _ReadConnection:
     """What is read of one connection."""

@@ -21,6 +21,7 @@ from realtape.schema.log import locate
 from realtape.session.derived import Derived, derive_draft
 from realtape.session.drafts import write_drafts
 from realtape.session.fixture import read_fixture
+from support.calls_to_see import GREETING, spoken_elsewhere
 from support.command_line import Ran
 from support.depths import renamed
 from support.golden import FIXTURES
@@ -195,6 +196,26 @@ def test_mcap_has_the_lanes_as_raw_audio(exported: Exported) -> None:
     assert sorted(words) == sorted(
         [*(one.text for one in derived().turns), *(one.text for one in derived().heard)]
     )
+
+
+def test_what_is_said_without_sound_is_told(tmp_path: Path, exported: Exported) -> None:
+    store = tmp_path / "greeted"
+    write_drafts(locate(f"{store}.db"), [spoken_elsewhere(tmp_path)])
+    (response,) = [
+        one for one in spans(exported("g.json", "--otlp", target=Path(f"{store}.db"))) if one.name == "chat"
+    ]
+    facts = said(response)
+    assert facts["gen_ai.output.type"] == "text"
+    assert [one["parts"] for one in json.loads(facts["gen_ai.output.messages"])] == [
+        [{"type": "text", "content": GREETING}]
+    ]
+    data = exported("g.mcap", "--mcap", target=Path(f"{store}.db"))
+    words = [
+        json.loads(one.data)["text"]
+        for _, channel, one in make_reader(io.BytesIO(data)).iter_messages()
+        if channel.topic == "/said"
+    ]
+    assert words == [GREETING]
 
 
 def test_wav_has_the_user_left_and_the_model_right(exported: Exported) -> None:

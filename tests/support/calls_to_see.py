@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import sys
 from array import array
+from pathlib import Path
+from typing import Any
 
 from realtape.schema import Kind
 from realtape.schema.codec import to_json
 from realtape.schema.entries import Entry, Status
 from realtape.session.drafts import Draft
+from realtape.wire import read_frames
 from support.fixtures import audio, header, numbered, raw, received, sent, spoken
 
 MS = 1_000_000
@@ -24,6 +28,9 @@ HOSTILE = (
     "javascript:window.hacked=4"
 )
 """What a caller, a tool, a provider or an operator may say, and no page may do."""
+
+
+GREETING = "Hello, this is the kiosk."
 
 
 def tone(ms: int, hertz: float, loudness: float = 0.5) -> bytes:
@@ -210,3 +217,24 @@ def odd_call() -> Draft:
     named = {one[:200]: one for one in ODD_TEXTS}
     told = dataclasses.replace(header(**named), host="__proto__", source="constructor", versions=named)
     return Draft(told, Status.CLOSED, numbered(*entries, step_ns=20 * MS), {0: tone(100, 200)}).sealed()
+
+
+def spoken_elsewhere(folder: Path) -> Draft:
+    """A greeting that nobody asked for, of which the sound takes another way than the messages."""
+    item: dict[str, Any] = {"id": "item_1", "type": "message", "role": "assistant", "content": []}
+    messages: list[dict[str, Any]] = [
+        {"type": "session.created", "session": {"id": "sess_1", "type": "realtime"}},
+        {"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}},
+        {"type": "response.output_item.added", "response_id": "resp_1", "item": item},
+        {
+            **{"type": "response.output_audio_transcript.done", "response_id": "resp_1"},
+            **{"item_id": "item_1", "content_index": 0, "transcript": GREETING},
+        },
+        {
+            "type": "response.done",
+            "response": {"id": "resp_1", "status": "completed", "output": [{**item, "status": "completed"}]},
+        },
+    ]
+    path = folder / "call.jsonl"
+    path.write_text("".join(json.dumps({"dir": "server", "event": one}) + "\n" for one in messages))
+    return read_frames(path)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from array import array
 from pathlib import Path
-from typing import Any
 
 from realtape.session import SoundFormat
 from realtape.session.derived.loudness import g711_samples
 from realtape.viewer import lane_text
 from realtape.viewer.waveforms import peaks_of
-from realtape.wire import read_frames
-from support.calls_to_see import BEGIN_MS, HEARD_MS, LENGTH_MS, hostile_call, known_call
+from support.calls_to_see import (
+    BEGIN_MS,
+    GREETING,
+    HEARD_MS,
+    LENGTH_MS,
+    hostile_call,
+    known_call,
+    spoken_elsewhere,
+)
 
 
 def test_columns_are_where_the_sound_was_and_what_was_cut_is_hatched() -> None:
@@ -37,25 +42,9 @@ def test_nothing_is_wider_than_it_may_be_and_nothing_is_obeyed() -> None:
 
 
 def test_what_is_said_without_sound_is_there_whoever_asked_for_it(tmp_path: Path) -> None:
-    """A greeting that nobody asked for, of which the sound takes another way than the messages."""
-    item: dict[str, Any] = {"id": "item_1", "type": "message", "role": "assistant", "content": []}
-    messages: list[dict[str, Any]] = [
-        {"type": "session.created", "session": {"id": "sess_1", "type": "realtime"}},
-        {"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}},
-        {"type": "response.output_item.added", "response_id": "resp_1", "item": item},
-        {
-            **{"type": "response.output_audio_transcript.done", "response_id": "resp_1"},
-            **{"item_id": "item_1", "content_index": 0, "transcript": "Hello, this is the kiosk."},
-        },
-        {
-            "type": "response.done",
-            "response": {"id": "resp_1", "status": "completed", "output": [{**item, "status": "completed"}]},
-        },
-    ]
-    path = tmp_path / "call.jsonl"
-    path.write_text("".join(json.dumps({"dir": "server", "event": one}) + "\n" for one in messages))
-    (said,) = [line for line in lane_text(read_frames(path), 110) if line.startswith("model said")]
-    assert said.endswith("│Hello, this is the kiosk.")
+    lines = lane_text(spoken_elsewhere(tmp_path), 110)
+    (said,) = [line for line in lines if line.startswith("model said")]
+    assert said.endswith(f"│{GREETING}")
 
 
 def test_a_peak_is_the_lowest_and_the_highest_sample_of_its_time() -> None:
