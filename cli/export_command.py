@@ -74,6 +74,10 @@ def export(
         list[str] | None,
         typer.Option(metavar="DE", help="Replace telephone numbers of this country's plan; may be repeated."),
     ] = None,
+    keep_word: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help="Leave this number, address or word; may be repeated."),
+    ] = None,
     only_this_session: Annotated[
         bool,
         typer.Option("--only-this-session", help="Leave out the sessions that followed it."),
@@ -127,7 +131,7 @@ def export(
     ] = False,
 ) -> int:
     """Write a recording as a fixture, without e-mail addresses, phone and card numbers, and credentials."""
-    redaction = _redaction(no_redact, word, pattern, region)
+    redaction = _redaction(no_redact, word, pattern, region, keep_word)
     if as_html is not None:
         if place is not None or as_pytest or as_scripted or as_har or app is not None:
             raise UsageError("--html FILE is written in place of DIR, and of what other options write")
@@ -212,7 +216,11 @@ def _write_html(
 
 
 def _redaction(
-    no_redact: bool, words: list[str] | None, patterns: list[str] | None, regions: list[str] | None
+    no_redact: bool,
+    words: list[str] | None,
+    patterns: list[str] | None,
+    regions: list[str] | None,
+    keep: list[str] | None,
 ) -> dict[str, Any] | None:
     """What is to be replaced beyond what is found by itself; None: nothing is."""
     if no_redact:
@@ -223,7 +231,7 @@ def _redaction(
         if not (name and mark and pattern):
             raise UsageError(f"--pattern {own}: give it a name, and a regular expression: order=AB-[0-9]+")
         extra.append((name, pattern))
-    return {"words": words or (), "extra": extra, "regions": regions or ()}
+    return {"words": words or (), "extra": extra, "regions": regions or (), "keep": keep or ()}
 
 
 def _tell(taken: Replaced, audio: AudioChoice | None) -> None:

@@ -16,7 +16,7 @@ Expect = Annotated[
     typer.Option(
         metavar="WHAT",
         help="Which recorded sends must come again: reactions, all, none; or of one, by number or type: "
-        "341=user, send_user_input=reaction; may be repeated.",
+        "341=user, send_user_input=reaction; may be repeated; or MODULE:NAME of a function that decides.",
     ),
 ]
 

@@ -11,13 +11,12 @@ from typing import Any, cast
 
 from ..integrations.accepting import RecordedReplay
 from ..integrations.classes import class_at, replay_class
-from ..integrations.replay_settings import client_ids_of, matchers_of, redactors_of
+from ..integrations.replay_settings import client_ids_of, expect_of, matchers_of, redactors_of
 from ..replay import (
     PATIENCE_SECONDS,
     Application,
     Depth,
     Expectation,
-    Expected,
     Play,
     Played,
     ReplayBase,
@@ -106,9 +105,7 @@ def expectation_of(told: Sequence[str]) -> Expectation:
     words = [one for one in told if "=" not in one]
     if len(words) > 1 or (decisions and words not in ([], ["reactions"])):
         raise UsageError(f"--expect {' '.join(told)}: one word, or decisions on single sends beside it")
-    expect: Any = decisions or (words[0] if words else "reactions")
-    Expected(expect)  # which says what is wrong with it
-    return expect
+    return expect_of(decisions or (words[0] if words else "reactions"))
 
 
 def play(

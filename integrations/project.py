@@ -26,6 +26,7 @@ SHARED = (
     "clocks",
     "expect",
     "jobs",
+    "keep-word",
     "matchers",
     "origins",
     "pattern",
@@ -69,6 +70,7 @@ class Project:
         told = {
             "words": _texts(self.shared.get("word", ())),
             "regions": _texts(self.shared.get("region", ())),
+            "keep": _texts(self.shared.get("keep-word", ())),
         }
         found: dict[str, Any] = {name: value for name, value in told.items() if value}
         return found | ({"extra": dict(cast("Mapping[str, Any]", patterns))} if patterns else {})

@@ -22,8 +22,7 @@ def replay_options(project: Project) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for name, value in project.shared.items():
         if name == "expect":
-            options[name] = value
-            Expected(value)
+            options[name] = expect_of(value)
         elif name == "stuck-after":
             options["patience"] = value
         elif name in ("audio", "strict", "playback"):
@@ -37,6 +36,18 @@ def replay_options(project: Project) -> dict[str, Any]:
         elif name == "client-ids":
             options["client_ids"] = client_ids_of(value)
     return options
+
+
+def expect_of(told: Any) -> Any:
+    """Which sends must come again, as a setting says it: in a word, by a table of decisions, or by the name
+    of a function of an entry (`module:name`).
+
+    Raises:
+        UsageError: that is no expectation, or nothing of that name.
+    """
+    expect: Any = named("expect", told) if isinstance(told, str) and ":" in told else told
+    Expected(expect)  # which says what is wrong with it
+    return expect
 
 
 def matchers_of(told: Any) -> Any:

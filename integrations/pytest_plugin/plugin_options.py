@@ -147,7 +147,7 @@ def _redaction(value: object, project: Mapping[str, Any]) -> Mapping[str, Any] |
         return project if value else None
     if not isinstance(value, Mapping) or "audio" in value:
         raise pytest.UsageError(
-            f"redact={value!r}: True, False, or arguments of `redacted`: kinds, extra, words, regions"
+            f"redact={value!r}: True, False, or arguments of `redacted`: kinds, extra, words, regions, keep"
         )
     return {**project, **cast("Mapping[str, Any]", value)}
 

@@ -68,6 +68,7 @@ class Finder:
         extra: further kinds: name → regular expression.
         words: to be found in any case and spelling.
         regions: countries by whose plans telephone numbers are found, too.
+        keep: values that stay, in any case and spelling, whatever they look like; but no credentials.
 
     Raises:
         UsageError: a kind is not known, or a regular expression is none, or matches nothing at all.
@@ -79,6 +80,7 @@ class Finder:
         extra: Mapping[str, str | re.Pattern[str]] | None = None,
         words: Iterable[str] = (),
         regions: Sequence[str] = (),
+        keep: Iterable[str] = (),
     ) -> None:
         self.kinds = tuple(dict.fromkeys(kinds))
         for kind in self.kinds:
@@ -97,6 +99,9 @@ class Finder:
             raise UsageError("an empty word would be everywhere: name another")
         if sought:
             self.own[WORD] = OwnPattern(WORD, "|".join(map(_spellings, sought)), re.IGNORECASE)
+        kept = sorted({word.strip() for word in keep} - {""})
+        self._kept = re.compile("|".join(map(_spellings, kept)) or "(?!)", re.IGNORECASE)
+        self._kept_digits = {digits for word in kept if (digits := _digits_of(word))}
         self._secrets = Secrets.of_environment() if CREDENTIAL in self.kinds else None
         self._known: dict[str, re.Pattern[str]] = {}
         self._known_digits: dict[str, str] = {}  # digits → kind
@@ -146,9 +151,15 @@ class Finder:
                 for level in levels[depth:0:-1]:
                     assert isinstance(level, Unescaped | Folded)
                     place = (level.start_of(place[0]), level.start_of(place[1]))
-                if start < end and taken.take(place):
+                if start < end and taken.take(place) and not self._stays(kind, levels[depth].text[start:end]):
                     found.append(Match(kind, levels[depth], start, end))
         return found
+
+    def _stays(self, kind: str, value: str) -> bool:
+        if kind in self.own or kind == CREDENTIAL:
+            return False
+        is_number = kind in NUMBERS and _digits_of(value) in self._kept_digits
+        return is_number or self._kept.fullmatch(value) is not None
 
     def _spans(self, text: str, key: str, numbers: bool) -> Iterator[tuple[str, int, int]]:
         for kind, own in self.own.items():
@@ -205,6 +216,10 @@ class Finder:
                         break
                     if digits in self._known_digits:
                         yield self._known_digits[digits], start, end
+
+
+def _digits_of(text: str) -> str:
+    return "".join(_GROUP.findall(text))
 
 
 _PARTS = re.compile(r"[\s_-]+")

@@ -63,6 +63,7 @@ def replaced(
     extra: Mapping[str, str | re.Pattern[str]] | Iterable[tuple[str, str | re.Pattern[str]]] = (),
     words: Iterable[str] = (),
     regions: Sequence[str] = (),
+    keep: Iterable[str] = (),
 ) -> Replaced:
     """Recordings in which stand-ins are where values of people were; with a chain of their own.
 
@@ -78,6 +79,7 @@ def replaced(
         extra: further kinds: name → regular expression.
         words: to be found in any case, whatever stands around them.
         regions: countries (`DE`) by whose numbering plans telephone numbers are found, too; with that extra.
+        keep: values that stay, in any case and spelling: a hotline that is everybody's. No credentials.
 
     Raises:
         UsageError: a kind is not known, a regular expression is none, or matches nothing at all.
@@ -85,7 +87,7 @@ def replaced(
     """
     if audio not in ("keep", "silence", "drop"):
         raise UsageError(f"audio={audio!r}: keep, silence or drop it")
-    finder = Finder(kinds, dict(extra), words, regions)
+    finder = Finder(kinds, dict(extra), words, regions, keep)
     before = [Redaction.told_by(draft.header.source) for draft in drafts]
     stay = set(finder.names).intersection(*(one.counts if one else () for one in before)) if before else ()
     stand_ins = StandIns(stay)

@@ -102,6 +102,10 @@ matchers = {{ send_tool_output = {rules} }}
     assert (ran.code, ran.lines[-1].split(";")[0]) == (0, "2 recordings: 2 same")
     ran = realtape("check", "--jobs", 1, "--app", "support.telephone:other")
     assert (ran.code, "2 diverged" in ran.lines[-1]) == (1, True)
+    project(settings.replace('{ send_user_input = "user" }', '"support.telephone:typed_by_the_user"'))
+    assert realtape("check", "--jobs", 1).code == 0
+    ran = realtape("check", "--jobs", 1, "--expect", "support.telephone:nobody")
+    assert (ran.code, "'support.telephone:nobody' is not there" in ran.err) == (2, True)
     project("")
     ran = realtape("check")
     assert (ran.code, "say where the recordings are" in ran.err) == (2, True)

@@ -297,6 +297,11 @@ def record(
     run(main())
 
 
+def typed_by_the_user(entry: Entry) -> bool | None:
+    """`--expect support.telephone:typed_by_the_user`."""
+    return False if entry.type == "send_user_input" else None
+
+
 @rule("trains leave from platform 4")
 def on_platform_4(entries: Sequence[Entry]) -> Iterator[Found]:
     """A rule: `--rule support.telephone:on_platform_4`."""

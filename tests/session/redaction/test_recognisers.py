@@ -279,6 +279,14 @@ def test_own_patterns_and_words_are_found_and_the_longest_value_wins() -> None:
     assert found("ada@example.org and +14155550132", kinds=["phone"]) == [("phone", "+14155550132")]
 
 
+def test_what_is_to_stay_stays_in_any_spelling_but_no_credential() -> None:
+    keep = ["+49 30 1234567", "Service@Example.org", "sk-live-0123456789abcdef0123456789"]
+    text = "call +49 (30) 123 45 67 or +14155550132, write service@example.org or ada@example.org"
+    assert found(text, keep=keep[:2]) == [("email", "ada@example.org"), ("phone", "+14155550132")]
+    assert found("service@example.org", keep=keep, words=["service@example.org"]) != []
+    assert [kind for kind, _ in found(f"Authorization: Bearer {keep[2]}", keep=keep)] == ["credential"]
+
+
 @pytest.mark.parametrize(
     "options",
     [
