@@ -47,9 +47,6 @@ _MAX_SAID = 100_000
 """Characters of a line of a conversation."""
 
 
-_NEW_SEGMENT = 1 << 40
-"""No recording has a segment of this number."""
-
 _LANES_WIDTH = 110
 """Columns of lanes that go into a pipe."""
 
@@ -332,13 +329,10 @@ async def _followed(
     """What comes, of frames with the events that they come to; from the first on, which those need."""
     from ..session import FrameEvents
 
-    events, has_own = FrameEvents(recording.bytes_at, _NEW_SEGMENT), False
+    events = FrameEvents(recording.bytes_at)
     async for entry in _read(recording, dataclasses.replace(selection, first=Bound()), on_wait):
-        has_own = has_own or entry.kind in (Kind.CONNECT, Kind.RECEIVED)
-        if has_own:  # recorded at the model's interface, and below
-            yield entry
-            continue
-        recording.load_blocking(entry)
+        if events.wants(entry):
+            recording.load_blocking(entry)
         for one in events.of(entry):
             yield one
 

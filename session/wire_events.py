@@ -253,30 +253,38 @@ def with_events(draft: Draft) -> Draft:
 
 
 class FrameEvents:
-    """Is told the entries of a session of frames in order, and makes entries of the events that they come to.
-    Audio that lies in the frame is not kept once more.
+    """Is told the entries of a session of frames in order, and makes entries of the events that they come to;
+    where the session turns out to have events of its own, none. Audio that lies in the frame is not kept once
+    more.
 
     Args:
         bytes_at: gives the bytes to which a frame refers.
-        segment: the number of a segment of new bytes.
+        segment: the number of a segment of new bytes; as it stands, one that no recording has.
 
     Attributes:
         segment: the same.
         data: the new bytes.
     """
 
-    def __init__(self, bytes_at: Callable[[int, int, int], bytes], segment: int) -> None:
+    def __init__(self, bytes_at: Callable[[int, int, int], bytes], segment: int = 1 << 40) -> None:
         self.segment = segment
+        self._has_own = False
         self.data = bytearray()
         self._bytes_at = bytes_at
         self._codec = Codec(STANDARD)
         self._connections: dict[int | None, WireEvents] = {}
         self._known: dict[bytes, Reference] = {}
 
+    def wants(self, entry: Entry) -> bool:
+        """Whether bytes to which the next entry refers may be asked for."""
+        # At the model's interface, and below: the connecting is recorded first.
+        self._has_own = self._has_own or entry.kind in (Kind.CONNECT, Kind.RECEIVED)
+        return not self._has_own and entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT)
+
     def of(self, entry: Entry) -> Iterator[Entry]:
         """An entry, and what comes of it."""
         yield entry
-        if entry.kind not in (Kind.FRAME_IN, Kind.FRAME_OUT):
+        if not self.wants(entry):
             return
         reading = self._connections.setdefault(entry.connection, WireEvents())
         message = self._message(entry)

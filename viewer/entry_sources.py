@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Protocol
 
-from ..schema import DecodingError, Entry, Header, RealtapeError, SessionRecord, Status
+from ..schema import CorruptRecordError, DecodingError, Entry, Header, RealtapeError, SessionRecord, Status
 from ..schema.log import Address, entry_batches, fetch_headers, fetch_segment, open_blocking
-from ..session import Draft, entries_with_events
+from ..session import Draft, FrameEvents, entries_with_events
 
 SEGMENTS_IN_MEMORY = 64
 
@@ -126,6 +126,47 @@ class StoreSource:
         if offset + length > len(data):
             raise DecodingError(f"segment {segment} is shorter than what refers to it")
         return data[offset : offset + length]
+
+
+class FrameSource(StoreSource):
+    """A session of frames, followed by what they come to: those entries stay in memory, and bytes do not."""
+
+    def __init__(self, address: Address, record: SessionRecord) -> None:
+        super().__init__(address, record)
+        self._events = FrameEvents(super().bytes_at)
+        self._entries: list[Entry] = []
+        self._read = 0  # of those that the store has
+        self._broken: CorruptRecordError | None = None
+
+    def state(self) -> tuple[int, Status]:
+        """With what the frames come to that the store has by now."""
+        length, status = super().state()
+        if self._read < length and self._broken is None:
+            try:
+                for entry in super().entries(self._read):
+                    self._read = entry.seq + 1
+                    self._add(entry)
+            except CorruptRecordError as error:  # those before it come first
+                self._broken = error
+        return len(self._entries), status
+
+    def entries(self, first: int) -> Iterator[Entry]:
+        """From a place on, as far as `state` said."""
+        yield from islice(self._entries, first, None)
+        if self._broken is not None:
+            raise self._broken
+
+    def bytes_at(self, segment: int, offset: int, length: int) -> bytes:
+        """Of the store, or of what a frame comes to."""
+        if segment == self._events.segment:
+            return bytes(self._events.data[offset : offset + length])
+        return super().bytes_at(segment, offset, length)
+
+    def _add(self, entry: Entry) -> None:
+        try:
+            self._entries += self._events.of(entry)
+        except DecodingError:  # its bytes are missing: it stands for itself
+            pass
 
 
 class _Version:

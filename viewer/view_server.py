@@ -24,8 +24,8 @@ from starlette.routing import Route
 from ..schema import WIRE_FORMAT, RealtapeError, SessionRecord, Status, UsageError
 from ..schema.codec import standard_json
 from ..schema.log import Address, fetch_headers, open_blocking
-from ..session import ListedSession, SessionFilter, listed, read_drafts, words
-from .entry_sources import DraftSource, EntrySource, StoreSource
+from ..session import ListedSession, SessionFilter, listed, words
+from .entry_sources import EntrySource, FrameSource, StoreSource
 from .gathering import Gathering
 from .packed_blocks import packed
 from .page_file import redaction_notes
@@ -80,10 +80,8 @@ class _Views:
             return self._opened[session_id]
 
     def _source(self, record: SessionRecord) -> EntrySource:
-        """What only holds frames is read whole, for events are made of them."""
-        if record.header.format >= WIRE_FORMAT and record.status != Status.RECORDING:
-            return DraftSource(read_drafts(self.address, record.header.id)[0])
-        return StoreSource(self.address, record)
+        of_frames = record.header.format >= WIRE_FORMAT
+        return (FrameSource if of_frames else StoreSource)(self.address, record)
 
 
 def view_application(address: Address, store: str, port: int, token: str) -> App:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from realtape.schema import CorruptRecordError, Entry
+from realtape.recorder import Recorder
+from realtape.schema import CorruptRecordError, Entry, SessionRecord, Status
+from realtape.schema.log import fetch_headers, locate, open_blocking
 from realtape.session import Draft
-from realtape.viewer.entry_sources import DraftSource
+from realtape.session.drafts import write_drafts
+from realtape.session.fixture import read_fixture
+from realtape.viewer.entry_sources import DraftSource, EntrySource, FrameSource
 from realtape.viewer.gathering import Gathering
 from realtape.viewer.session_sound import SessionSound
+from realtape.wire.socket_tap import SocketTap
 from support.calls_to_see import hostile_call, known_call
+from support.depths import framed
+from support.golden import FIXTURES
 
 
 class Damaged(DraftSource):
@@ -30,7 +38,7 @@ class Damaged(DraftSource):
             yield entry
 
 
-def gathered(source: DraftSource) -> Gathering:
+def gathered(source: EntrySource) -> Gathering:
     return Gathering("0", source, SessionSound())
 
 
@@ -67,3 +75,46 @@ def test_what_cannot_be_read_ends_it_and_is_told(at: int) -> None:
     assert "changed after it was appended" in problem["text"]
     assert problem["seq"] == at
     assert len(blocks["index/0"]["at"] if at else []) == at
+
+
+def recorded(store: Path) -> SessionRecord:
+    """The one session of a store, as it stands."""
+    with open_blocking(locate(store)) as connection:
+        (record,) = fetch_headers(connection)
+    assert isinstance(record, SessionRecord)
+    return record
+
+
+def test_frames_of_a_store_come_to_what_they_come_to_in_memory(tmp_path: Path) -> None:
+    draft = framed(read_fixture(FIXTURES / "demo")[0]).sealed()
+    write_drafts(locate(tmp_path / "calls.db"), [draft])
+    found = gathered(FrameSource(locate(tmp_path / "calls.db"), recorded(tmp_path / "calls.db")))
+    whole = gathered(DraftSource(draft))
+    assert found.advance()
+    assert whole.advance()
+    assert found.session()["entries"] > len(draft.entries)
+    assert blocks_of(found) == blocks_of(whole)
+
+
+async def test_frames_are_followed_by_what_they_come_to_while_they_come(tmp_path: Path) -> None:
+    said = {
+        "type": "response.output_text.delta",
+        "response_id": "resp_1",
+        "item_id": "item_1",
+        "delta": "Hel",
+    }
+    async with Recorder(tmp_path / "calls.db") as recorder:
+        tap = SocketTap.beginning(recorder, {})
+        tap.opening("wss://api.example/v1/realtime", [], [], by="proxy")
+        await recorder.flush()
+        found = gathered(FrameSource(locate(tmp_path / "calls.db"), recorded(tmp_path / "calls.db")))
+        entries = list[int]()
+        for _ in range(3):
+            tap.frame_in(json.dumps(said))
+            await recorder.flush()
+            assert found.advance()
+            entries.append(found.standing()["entries"])
+        assert found.standing()["status"] == Status.RECORDING
+        found.source.close()
+        tap.over()
+    assert entries == [4, 7, 10], "each frame, its raw event, and a piece of text"
