@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import Connection
 
-from ..schema.codec import REFERS, bytes_in, references
+from ..schema.codec import BRACKET, REFERS, bytes_in, references
 from ..schema.entries import PAYLOAD, SEQ, Entry
 from ..schema.errors import CorruptRecordError, DecodingError
 from ..schema.log import (
@@ -176,7 +176,7 @@ def _cut(batch: RowBatch) -> Iterator[tuple[RowBatch, bool]]:
     """Cut a batch so that what is decoded in one go stays small; and whether any of it refers to bytes."""
     payloads = batch.column(PAYLOAD)
     text = "".join(payloads)
-    if len(text) <= AT_ONCE_BYTES and REFERS not in text:
+    if len(text) <= AT_ONCE_BYTES and not (BRACKET in text and REFERS in text):
         for begin in range(0, len(payloads), AT_ONCE_ENTRIES):
             yield batch.part(begin, min(begin + AT_ONCE_ENTRIES, len(payloads))), False
         return

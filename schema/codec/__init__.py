@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         standard_json,
         to_json,
     )
-    from .references import MAX_SIZE, REFERS, Reference, bytes_in, references
+    from .references import BRACKET, MAX_SIZE, REFERS, Reference, bytes_in, references
     from .secrets import MIN_BEGINNING, KnownTexts, Secrets, SecretsInUse, credentials_in
     from .snapshots import TEXT, Snapshot, unrecordable
     from .standard import PYTHON, STANDARD, event_name, received_name, register_interface, sent_name
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .vocabulary import State, Vocabulary
 
 __all__ = [
+    "BRACKET",
     "HARMLESS_HEADERS",
     "MAX_DEPTH",
     "MAX_NESTING",

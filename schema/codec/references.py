@@ -13,6 +13,9 @@ Reference = tuple[int, int, int]
 REFERS = '"at":['
 """In every payload that refers to bytes, and in few others."""
 
+BRACKET = REFERS[-1]
+"""Where this is not, that is not, either; and a single character is found ten times as fast."""
+
 MAX_SIZE = 1 << 27
 """Payloads of more characters and bytes are refused: 128 Mi, each counted as often as it is met."""
 

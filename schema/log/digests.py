@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..codec import MAX_SIZE, REFERS, references
+from ..codec import BRACKET, MAX_SIZE, REFERS, references
 from ..entries import Entry, Header
 from ..errors import DecodingError
 
@@ -126,7 +126,8 @@ def intact_until(
                     )
                 text = f"[{seq},{at_ns},{_NULL if tick is None else tick},{middle}{payload}"
                 hashed = _sha256(previous + text.encode())
-                digest = _with_bytes(hashed, payload, get) if REFERS in payload else hashed.digest()
+                refers = BRACKET in payload and REFERS in payload
+                digest = _with_bytes(hashed, payload, get) if refers else hashed.digest()
             if digest != recorded or seq != number:
                 return number
             previous = recorded
