@@ -201,24 +201,33 @@ class EntryEncoder:
             self._known = known
             self._columns.clear()
 
-    def entry(self, appended: tuple[Any, ...]) -> Pending:
-        """The entry, with the payload of its snapshot. Raises nothing: what fails is a gap at its place."""
-        seq, at_ns, tick, task, kind, type, method, cause, of, connection, played, form, data, size = appended
-        item_id, content_index, elapsed_ms, assumed = played
+    def entry(self, appended: tuple[Any, ...], dictionary: dict[str, Any] | None) -> Pending:
+        """The entry, with the payload of its snapshot. Raises nothing: what fails is a gap at its place.
+
+        Args:
+            appended: as the session's log has it.
+            dictionary: the snapshot's, which that has apart.
+        """
+        # fmt: off
+        (
+            seq, at_ns, tick, task, kind, type, method, cause, of, connection,
+            item_id, content_index, elapsed_ms, since_ns, assumed, form, size, *held,
+        ) = appended
+        # fmt: on
         flags = _ASSUMED if assumed and item_id is not None else 0
         if cause is not None and cause < 0:
             cause, flags = None, flags | _CAUSE_LOST if cause == LOST else flags
         if of == LOST:
             of = None
         try:
-            if elapsed_ms.__class__ is Playing:
-                elapsed_ms = elapsed_ms.elapsed_ms(self.started_ns + at_ns)
+            if since_ns is not None:
+                elapsed_ms = Playing(since_ns, elapsed_ms).elapsed_ms(self.started_ns + at_ns)
             flat, piece = None, None
-            if data.__class__ is tuple and size < MAX_SIZE and not self._filtered and form > TEXT:
+            if (form > TEXT or form < 0) and size < MAX_SIZE and not self._filtered:
                 self._blobs, self._scrubbed = {}, False
-                flat = self._flat.payload(form, data)
+                flat = self._flat.payload(form, dictionary, held)
             if flat is None:
-                payload, more = self._encode((form, data, size))
+                payload, more = self._encode((form, size, dictionary, tuple(held)))
             else:
                 payload, piece = flat
                 more = _REDACTED if self._scrubbed else 0

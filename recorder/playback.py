@@ -42,6 +42,12 @@ Playback = tuple[str | None, int | None, float | Playing | None, bool]
 """(item id, content index, elapsed milliseconds, assumed)."""
 
 NO_PLAYBACK: Playback = (None, None, None, False)
+
+Columns = tuple[str | None, int | None, float | None, int | None, bool]
+"""The same of plain parts, as an entry that waits holds them: of what plays by itself its limit in
+milliseconds, and since when."""
+
+NO_COLUMNS: Columns = (None, None, None, None, False)
 _MAX_INT = (1 << 31) - 1  # of an integer column on PostgreSQL
 
 
@@ -51,7 +57,7 @@ class PlaybackColumns:
     def __init__(self) -> None:
         self._item: tuple[Any, str | None] = (None, None)  # most states tell of the same item
 
-    def of(self, state: Playback) -> Playback:
+    def of(self, state: Playback) -> Columns:
         """The state, as columns. Raises what converting the tracker's own objects raises."""
         item_id, content_index, elapsed_ms, assumed = state
         item = self._item
@@ -61,11 +67,14 @@ class PlaybackColumns:
             content_index = int(content_index)
             if abs(content_index) > _MAX_INT:
                 content_index = None
-        if elapsed_ms is not None and not isinstance(elapsed_ms, Playing):
+        since_ns = None
+        if isinstance(elapsed_ms, Playing):
+            since_ns, elapsed_ms = elapsed_ms
+        elif elapsed_ms is not None:
             elapsed_ms = float(elapsed_ms) + 0.0  # SQLite stores -0.0 as 0.0
             if not math.isfinite(elapsed_ms):
                 elapsed_ms = None
-        return (item[1], content_index, elapsed_ms, assumed)
+        return (item[1], content_index, elapsed_ms, since_ns, assumed)
 
 
 class TrackerTap:

@@ -26,7 +26,7 @@ from .ctrl_c import may_be_ctrl_c
 from .gaps import OVERLOAD, Loss
 from .held_back import HeldBack
 from .payloads import PLACE_COLUMNS, EntryEncoder, KeptEntries, Pending
-from .playback import NO_PLAYBACK, Playback, PlaybackColumns
+from .playback import NO_COLUMNS, Playback, PlaybackColumns
 from .turns import give_way
 
 logger = logging.getLogger("realtape.recorder")
@@ -60,8 +60,12 @@ _numbers = itertools.count(1)
 
 Appended = tuple[Any, ...]
 """An entry that is numbered and not encoded yet: its place, which is the first PLACE_COLUMNS of an `Entry`
-(LOST stands for what is not there any more); the playback state; and the snapshot of its value: form, data
-and size. Of immutable parts, where that can be: the garbage collector forgets such a tuple."""
+(LOST stands for what is not there any more); the columns of the playback state; and of the `Snapshot` of its
+value the form, the size, and what it holds. The snapshot's dictionary comes behind it in the list of these.
+Of immutable parts, where that can be, and none a tuple: the garbage collector forgets it."""
+
+_FORM = PLACE_COLUMNS + len(NO_COLUMNS)
+_SIZE = _FORM + 1
 
 
 @dataclass(slots=True)
@@ -70,7 +74,7 @@ class Batch:
 
     Attributes:
         log: the session.
-        appended: in order, not encoded yet.
+        appended: in order, not encoded yet; behind an entry the dictionary of its snapshot.
         entries: in order, encoded.
         segment: number of the segment row that `parts` become, if there are any.
         parts: the segment's bytes, in pieces.
@@ -82,7 +86,7 @@ class Batch:
     """
 
     log: SessionLog
-    appended: list[Appended]
+    appended: list[Any]
     status: Status
     weight_bytes: int
     lost: int
@@ -111,14 +115,17 @@ class Batch:
         encoded: list[Pending] = []
         encoder, until = self.log.encoder, time.perf_counter() + limit_seconds
         encoder.begin()
-        for appended in self.appended:
+        taken, waiting = 0, iter(self.appended)
+        for appended in waiting:
             if encoded and (self.ready_bytes >= limit_bytes or time.perf_counter() > until):
                 break
-            encoded.append(encoder.entry(appended))
-            self.ready_bytes += appended[-1] + ENTRY_OVERHEAD_BYTES
+            dictionary = next(waiting) if appended[_FORM] < 0 else None
+            taken += 1 if dictionary is None else 2
+            encoded.append(encoder.entry(appended, dictionary))
+            self.ready_bytes += appended[_SIZE] + ENTRY_OVERHEAD_BYTES
             if gives_way:
                 give_way()
-        del self.appended[: len(encoded)]
+        del self.appended[:taken]
         hold = bool(self.appended) or (hold and self.status is Status.RECORDING)
         self.entries = KeptEntries(self.log.held.pass_on(encoded, hold=hold))
         self.ready = True
@@ -206,7 +213,7 @@ class SessionLog:
         self.number = next(_numbers)
         self.status = Status.RECORDING
         self._playback: Callable[[], Playback] | None = None
-        self._played = NO_PLAYBACK  # as columns
+        self._played = NO_COLUMNS
         self._ask_at_ns = _NEVER_NS
         self.secrets = secrets
         self.clock = clock
@@ -226,7 +233,7 @@ class SessionLog:
         self._started = False
         self._started_ns = _NEVER_NS  # by the clock, at the first entry
         self._latest_ns = 0
-        self._pending: list[Appended] = []
+        self._pending: list[Any] = []  # `Appended`, and their dictionaries
         self._weight_bytes = 0
         self._held_bytes = 0  # more, of which the backlog does not know yet
         self._touched = False
@@ -314,17 +321,21 @@ class SessionLog:
                             tick, task = places.here()
                         if self._loss is not None:
                             self._append_gap(at_ns, tick, task)
-                        form, data, size = self._take(value)
+                        form, size, dictionary, held = self._take(value)
                         seq = self.count
                         # fmt: off
-                        self._pending.append((
+                        appended = (
                             seq, at_ns, tick, task, kind._value_, type, method, cause, of, connection,
-                            self._played, form, data, size,
-                        ))
+                            *self._played, form, size, *held,
+                        )
                         # fmt: on
+                        if dictionary is None:
+                            self._pending.append(appended)
+                        else:
+                            self._pending += (appended, dictionary)  # at once: Ctrl-C parts them not
                         self.count = seq + 1
-                        self._held_bytes = held = self._held_bytes + size + ENTRY_OVERHEAD_BYTES
-                        if held > backlog.step_bytes:
+                        self._held_bytes = held_bytes = self._held_bytes + size + ENTRY_OVERHEAD_BYTES
+                        if held_bytes > backlog.step_bytes:
                             self._hold()
                 finally:
                     self._busy = False
@@ -345,7 +356,7 @@ class SessionLog:
 
     @playback.setter
     def playback(self, playback: Callable[[], Playback] | None) -> None:
-        self._playback, self._played = playback, NO_PLAYBACK
+        self._playback, self._played = playback, NO_COLUMNS
         self._ask_at_ns = _NEVER_NS if playback is None else 0
 
     def _ask(self, now_ns: int) -> None:
@@ -359,7 +370,7 @@ class SessionLog:
         except BaseException as error:  # see above
             if may_be_ctrl_c(error):
                 raise
-            self._played = NO_PLAYBACK
+            self._played = NO_COLUMNS
             logger.debug("the playback state cannot be read: %s", error.__class__.__name__)
         took_ns = self.clock() - now_ns
         if took_ns * SLOW_READS > SAMPLE_NS:
@@ -372,7 +383,7 @@ class SessionLog:
         except BaseException as error:  # what came as an event may hold anything
             if may_be_ctrl_c(error):
                 raise
-            self._played = NO_PLAYBACK
+            self._played = NO_COLUMNS
 
     def played(self, method: str, value: dict[str, Any], state: Playback) -> None:
         """Append a call on the tracker, and the state after it."""
@@ -381,7 +392,7 @@ class SessionLog:
         except BaseException as error:  # the tracker's own objects may raise anything
             if may_be_ctrl_c(error):
                 raise
-            self._played = NO_PLAYBACK
+            self._played = NO_COLUMNS
         frame = causes.current(self.number)
         who = "application" if frame is None or frame.inside is None else "model"
         self.append(Kind.PLAYBACK, value, type=who, method=method)
@@ -494,7 +505,7 @@ class SessionLog:
         assert loss is not None
         self._lost_told += loss.count
         gap = loss.gap(self.count, at_ns, tick, task)
-        self._pending.append((*gap[:PLACE_COLUMNS], NO_PLAYBACK, TEXT, gap.payload, len(gap.payload)))
+        self._pending.append((*gap[:PLACE_COLUMNS], *NO_COLUMNS, TEXT, len(gap.payload), gap.payload))
         self.count += 1
         self._held_bytes += len(gap.payload) + ENTRY_OVERHEAD_BYTES
 

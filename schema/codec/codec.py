@@ -14,7 +14,7 @@ from .json_text import escaped, quickly_written, to_json, written
 from .raised import text_of
 from .references import MAX_SIZE, Reference
 from .secrets import Secrets
-from .snapshots import PLAIN, TEXT, TREE, Snapshot, Snapshots
+from .snapshots import FIELDS, PLAIN, TEXT, TREE, Snapshot, Snapshots, fields_of
 from .text_places import TextPlace, changed
 from .vocabulary import FRAME, Vocabulary
 
@@ -80,35 +80,36 @@ class Codec:
         self, snapshot: Snapshot, put: Callable[[bytes], Reference], secrets: Secrets | None = None
     ) -> Encoded:
         """As `encode`, of a value as it was when the snapshot was taken."""
-        form, data, size = snapshot
+        form, size, _, held = snapshot
         if form == TEXT:
-            return Encoded(data, False, False)
+            return Encoded(held[0], False, False)
         encoding = Encoding(self.vocabulary, put)
         if form == TREE:
-            encoding.simple, encoding.lossy = False, data.lossy
-        elif type(data) is tuple and size < MAX_SIZE:
-            word = self.vocabulary.by_class[form]
+            encoding.simple, encoding.lossy = False, held[0].lossy
+        elif form != PLAIN and form != FIELDS and size < MAX_SIZE:
+            cls, fields = fields_of(snapshot)
+            word = self.vocabulary.by_class[cls]
             if word.shape != "custom":
                 return self._encoded(
                     encoding,
-                    lambda: encoding.plain_fields(word, data) or self._tree(encoding, form, data, put),
+                    lambda: encoding.plain_fields(word, fields) or self._tree(encoding, snapshot, put),
                     secrets,
                 )
-        return self._encoded(encoding, lambda: self._tree(encoding, form, data, put), secrets)
+        return self._encoded(encoding, lambda: self._tree(encoding, snapshot, put), secrets)
 
-    def _tree(self, encoding: Encoding, form: int, data: Any, put: Callable[[bytes], Reference]) -> Any:
+    def _tree(self, encoding: Encoding, snapshot: Snapshot, put: Callable[[bytes], Reference]) -> Any:
+        form, _, _, held = snapshot
         if form == TREE:
-            for place, held in data.blanks:
-                place[:] = put(held)
-            return data.tree
-        if type(data) is bytes:
-            data = marshal.loads(data)
+            for place, data in held[0].blanks:
+                place[:] = put(data)
+            return held[0].tree
         if form == PLAIN:
-            return encoding.payload_tree(data)
-        word = self.vocabulary.by_class[form]
+            return encoding.payload_tree(marshal.loads(held[0]))
+        cls, fields = fields_of(snapshot)
+        word = self.vocabulary.by_class[cls]
         if word.shape == "custom":
-            return encoding.payload_tree(word.cls(*data))
-        return encoding.checked(encoding.fields(word, zip(word.fields, data, strict=True)))
+            return encoding.payload_tree(word.cls(*fields))
+        return encoding.checked(encoding.fields(word, zip(word.fields, fields, strict=True)))
 
     def _encoded(self, encoding: Encoding, make: Callable[[], Any], secrets: Secrets | None) -> Encoded:
         try:

@@ -9,7 +9,7 @@ secret, there is none here: that is encoded with care.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, cast
@@ -96,30 +96,29 @@ class FlatPayloads:
         self._known: KnownTexts | None = None
         self._quoted: dict[str, str] = {}
 
-    def payload(self, form: int, data: tuple[Any, ...]) -> FlatPayload | None:
-        """Of the fields of a registered dataclass, the first of which may be a flat dictionary, or of a
-        frame; None where that is to be encoded with care."""
+    def payload(self, form: int, first: dict[str, Any] | None, others: Sequence[Any]) -> FlatPayload | None:
+        """Of a snapshot's form, and the fields that it holds, or of a frame's; None where that is to be encoded
+        with care."""
         if form == _FRAME_FORM:
-            return self._frame(*data)
+            return self._frame(*others)
         known = self._secrets.known
         if known is not self._known:  # what is clean, and which keys are, may be other ones
             self._known, self._quoted = known, known.quoted
             self._shapes.clear()
-        first: Any = data[0]
-        if first.__class__ is dict:
-            key: Any = (form, *first)
-            values = (*first.values(), *data[1:])
+        if first is None:
+            key, values = form, others
         else:
-            key, values = form, data
+            key: Any = (form, *first)
+            values = (*first.values(), *others)
         shape = self._shapes.get(key)
         if shape is None:
-            shape = self._new_shape(key, form, first, values)
+            shape = self._new_shape(key, form, values)
             if shape is None:
                 return None
-        others = shape.others(values)
-        pattern = shape.patterns.get(others)
+        same = shape.others(values)
+        pattern = shape.patterns.get(same)
         if pattern is None:
-            pattern = self._new_pattern(shape, others, values)
+            pattern = self._new_pattern(shape, same, values)
             if pattern is None:
                 return None
         else:
@@ -175,17 +174,17 @@ class FlatPayloads:
             return "true" if value else "false"
         return f'{{"$":"py:bytes","at":[{_at(self._put(value))}]}}' if cls is bytes else None
 
-    def _new_shape(self, key: Any, form: int, first: Any, values: tuple[Any, ...]) -> FlatShape | None:
+    def _new_shape(self, key: Any, form: int, values: Sequence[Any]) -> FlatShape | None:
         if key in self._shapes or len(self._shapes) >= MAX_SHAPES:
             return None
-        word, shape = self._words[form], None
-        nested: tuple[str, ...] | None = tuple(first) if first.__class__ is dict else None
+        shape = None
+        word, nested = (self._words[~form], key[1:]) if form < 0 else (self._words[form], None)
         if word.shape == "dataclass" and word.version == 1 and self._secrets.clean_keys(nested or ()):
             shape = _shape(word, nested, [at for at, value in enumerate(values) if value.__class__ is bytes])
         self._shapes[key] = shape
         return shape
 
-    def _new_pattern(self, shape: FlatShape, others: Hashable, values: tuple[Any, ...]) -> Pattern | None:
+    def _new_pattern(self, shape: FlatShape, others: Hashable, values: Sequence[Any]) -> Pattern | None:
         """How values are written that have the others in common with these; None where one of these takes a
         closer look."""
         lead, rest, written = "", list[tuple[int, str]](), ""

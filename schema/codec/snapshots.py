@@ -18,9 +18,10 @@ from .encoding import MAX_DEPTH, MAX_SIZE, MAX_VALUES, Encoding
 from .inspection import qualified
 from .vocabulary import Vocabulary
 
-PLAIN, TREE, TEXT = 0, 1, 2
-"""Forms of a snapshot: a plain value; a tree that was made at once; a payload that is finished. Any other
-form is the identity of a registered dataclass, whose fields are held."""
+PLAIN, FIELDS, TREE, TEXT = 0, 1, 2, 3
+"""Forms of a snapshot: a plain value, written by `marshal`; the same of a registered dataclass: its identity,
+and its fields; a tree that was made at once; a payload that is finished. Any other form is the identity of a
+registered dataclass, whose fields are held; inverted (`~`), where the first of them is a flat dictionary."""
 
 _class_of: Callable[[Any], type[Any]] = type
 _ATOMS = frozenset({int, type(None), bool, float})
@@ -28,9 +29,10 @@ _MARSHAL = 2  # the last version that writes everything where it stands, and loo
 _VALUE_COST = MAX_SIZE // MAX_VALUES
 
 
-Snapshot = tuple[int, Any, int]
-"""A value as it was: its form (PLAIN, TREE, TEXT, or a class's identity); its data (bytes that `marshal`
-wrote, the fields of a dataclass, a `Tree`, or a text); and how much that holds, in characters and bytes."""
+Snapshot = tuple[int, int, dict[str, Any] | None, tuple[Any, ...]]
+"""A value as it was: its form; how much it holds, in characters and bytes; the flat dictionary that is its
+first field, or None; and its other fields, or the one thing that is held: bytes that `marshal` wrote, a
+`Tree`, or a text. The dictionary is apart, for no garbage collector ever forgets a tuple that holds one."""
 
 
 class Tree(NamedTuple):
@@ -75,43 +77,45 @@ class Snapshots:
             held = word.getter(value)
         except Exception:  # noqa: BLE001 - a field that was never set, or one that is no plain attribute
             return self._at_once(value)
-        size, flat = 0, None
-        if type(held[0]) is dict:
-            flat = held[0].copy()  # in one step, whatever other threads do to it
+        size, first, flat = 0, held[0], None
+        if _class_of(first) is dict:
+            flat = first.copy()  # in one step, whatever other threads do to it
             for key, item in flat.items():
                 cls = _class_of(item)
                 if cls is str:
                     size += len(item)
                 elif cls is not int and item is not None and cls is not bool:
-                    return self._marshalled(form, held, value)
+                    return self._marshalled(FIELDS, (form, held), value)
                 if type(key) is not str:
-                    return self._marshalled(form, held, value)
-            held = (flat, held[1]) if len(held) == 2 else (flat, *held[1:])
+                    return self._marshalled(FIELDS, (form, held), value)
+            held, form = held[1:], ~form
         for item in held:
             cls = _class_of(item)
             if cls is str or cls is bytes:
                 size += len(item)
-            elif item is not flat and cls not in _ATOMS:
-                return self._marshalled(form, held, value)
-        return form, held, size
+            elif cls not in _ATOMS:
+                if flat is not None:
+                    held, form = (flat, *held), ~form
+                return self._marshalled(FIELDS, (form, held), value)
+        return form, size, flat, held
 
     def class_of(self, snapshot: Snapshot) -> type[Any]:
         """The class of the value that a snapshot was taken of."""
-        form, data, _ = snapshot
+        form, _, _, held = snapshot
         if form == TREE:
-            return data.cls
+            return held[0].cls
         if form in (PLAIN, TEXT):
-            value: Any = marshal.loads(data) if form == PLAIN else data
+            value: Any = marshal.loads(held[0]) if form == PLAIN else held[0]
             return _class_of(value)
-        return self._words[form].cls
+        return self._words[fields_of(snapshot)[0]].cls
 
     def _marshalled(self, form: int, held: Any, value: Any) -> Snapshot:
         try:
-            _measured((held,), 0, 0)
+            _measured(held if form == FIELDS else (held,), 0, 0)
             data = marshal.dumps(held, _MARSHAL)
         except (RuntimeError, ValueError):  # not plain, or another thread is changing it
             return self._at_once(value)
-        return form, data, len(data)
+        return form, len(data), None, (data,)
 
     def _at_once(self, value: Any) -> Snapshot:
         cls = _class_of(value)
@@ -119,8 +123,16 @@ class Snapshots:
         try:
             tree = encoding.payload_tree(value)
         except Exception as error:  # noqa: BLE001 - the value is the application's, and may do anything
-            return TREE, Tree(unrecordable(cls, error), [], True, cls), _VALUE_COST
-        return TREE, Tree(tree, encoding.blanks, encoding.lossy, cls), encoding.weight
+            return TREE, _VALUE_COST, None, (Tree(unrecordable(cls, error), [], True, cls),)
+        return TREE, encoding.weight, None, (Tree(tree, encoding.blanks, encoding.lossy, cls),)
+
+
+def fields_of(snapshot: Snapshot) -> tuple[int, tuple[Any, ...]]:
+    """The identity of the dataclass of which a snapshot holds the fields, and these."""
+    form, _, flat, held = snapshot
+    if form == FIELDS:
+        return marshal.loads(held[0])
+    return (form, held) if flat is None else (~form, (flat, *held))
 
 
 def _measured(items: Iterable[Any], total: int, depth: int) -> int:

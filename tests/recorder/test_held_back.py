@@ -38,9 +38,9 @@ def knowing(*texts: str) -> Secrets:
 
 def said(seq: int, text: str, secrets: Secrets, item: str = "item_1") -> Pending:
     event = RealtimeModelTranscriptDeltaEvent(item_id=item, delta=text, response_id="resp_1")
-    form, data, _ = CODEC.snapshots.take(event)
+    form, _, first, others = CODEC.snapshots.take(event)
     # Encoded quickly or with care: of one text some may be this, and some that.
-    flat = FlatPayloads(STANDARD, secrets, nowhere).payload(form, data) if seq % 3 else None
+    flat = FlatPayloads(STANDARD, secrets, nowhere).payload(form, first, others) if seq % 3 else None
     payload, piece = flat or (CODEC.encode(event, nowhere, secrets).payload, None)
     entry = Entry(seq, 0, None, None, Kind.RECEIVED, "transcript_delta", payload=payload)
     return Pending.of(entry, piece=piece)

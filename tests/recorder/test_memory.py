@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gc
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from realtape.integrations.openai_agents import Recorder
+from realtape.integrations.openai_agents.vocabulary import VOCABULARY
 from realtape.recorder.payloads import KeptEntries, Pending
 from realtape.schema.entries import Entry, Kind
+from support.stored import at_once, begin
 
 PROGRAM = Path(__file__).parent / "programs" / "fill.py"
 
@@ -39,3 +43,24 @@ def test_what_waits_for_its_commit_does_not_wake_the_garbage_collector():
     assert kept[3] == Pending.of(entry)
     gc.collect(0)
     assert not any(gc.is_tracked(plain) for plain in kept.plain)
+
+
+async def test_what_was_appended_does_not_either(tmp_path: Path):
+    """What waits to be encoded is forgotten the first time that the collector comes: a tuple that held a
+    dictionary would be kept for ever, and count among what lives for long."""
+    message = '{"type":"response.output_audio_transcript.delta","delta":" word","output_index":0,"item":null}'
+    events = [
+        VOCABULARY.make("raw_server_event", data=json.loads(message)),
+        VOCABULARY.make("transcript_delta", item_id="item_1", delta=" word", response_id="resp_1"),
+        VOCABULARY.make("audio", data=b"1234", response_id="resp_1", item_id="item_1", content_index=0),
+    ]
+    async with Recorder(tmp_path / "log.db") as recorder:
+        log = begin(recorder)
+        with at_once(log):
+            gc.collect()  # what all entries have in common is forgotten
+            for event in events:
+                log.append(Kind.RECEIVED, event, type=event.type)
+            gc.collect(0)
+            waiting = list(log._pending)  # pyright: ignore[reportPrivateUsage]
+            assert len(waiting) == len(events) + 1
+            assert not any(map(gc.is_tracked, waiting))

@@ -127,7 +127,7 @@ def test_a_frame_is_held_as_it_is_and_cut_later() -> None:
     codec, segments = Codec(STANDARD), Segments()
     frame = Frame(json.dumps({"type": "x", "delta": BASE64}), suspended=True, redacted=True)
     snapshot = codec.snapshots.take(frame)
-    assert snapshot[1] == (frame.data, "text", True, True)
+    assert snapshot[3] == (frame.data, "text", True, True)
     encoded = codec.encode_snapshot(snapshot, segments.put)
     assert encoded.redacted
     assert encoded == codec.encode(frame, Segments().put)
