@@ -204,7 +204,11 @@ _SIGNS = {
     for sign in ("-", "_", ".", ":", "=", "/", "")
 }
 
-ID = "(?:event|resp|item|call|msg|conv|sess|rs|fc)_[A-Za-z0-9]+"
+_ID = "(?:event|resp|item|call|msg|conv|sess|rs|fc)_"
+_SHAPED = "|".join(word for word in (*_SIGNS[""], *_WORDS_ALWAYS) if word.isalnum())
+ID, UNSHAPED_ID = f"{_ID}[A-Za-z0-9]+", f"{_ID}(?!{_SHAPED})[A-Za-z0-9]+"
+"""An id of the provider's; and one in which no shape can be found, where it stands in a longer text."""
+
 is_id = re.compile(ID).fullmatch
 """Whether a text is an id of the provider's: no shape looks like one."""
 

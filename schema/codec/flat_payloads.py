@@ -97,8 +97,8 @@ class FlatPayloads:
         self._quoted: dict[str, str] = {}
 
     def payload(self, form: int, first: dict[str, Any] | None, others: Sequence[Any]) -> FlatPayload | None:
-        """Of a snapshot's form, and the fields that it holds, or of a frame's; None where that is to be encoded
-        with care."""
+        """Of the form of a snapshot, and the fields that it holds, a frame's too; None where that is to be
+        encoded with care."""
         if form == _FRAME_FORM:
             return self._frame(*others)
         known = self._secrets.known

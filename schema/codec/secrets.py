@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 
 import pybase64
 
-from .credentials import ID, MIN_CREDENTIAL_LENGTH, REDACTED, find_credentials, is_id
+from .credentials import MIN_CREDENTIAL_LENGTH, REDACTED, UNSHAPED_ID, find_credentials, is_id
 from .environment import secrets_of_environment
 from .json_text import quickly_quoted
 from .text_places import TextPlace, changed, is_telling, place_of
@@ -47,7 +47,7 @@ _OF_TOOL = re.compile(r"function_?(?:call|response)|mcp_call|tool_?(?:call|respo
 MAX_TOKEN_BYTES = 384
 """What is longer, and passes for base64, is sound: no token has more than 512 characters without a dot."""
 
-_IDS, _AN_ID = re.compile(f'"{ID}"'), f'"item_{"0" * 32}"'
+_IDS, _AN_ID = re.compile(f'"{UNSHAPED_ID}"'), f'"item_{"0" * 32}"'
 """A name before it makes a credential of the one where it makes one of any."""
 
 _LIKE_BASE64 = re.compile(r"[A-Za-z0-9+/]+")

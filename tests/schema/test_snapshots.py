@@ -135,6 +135,7 @@ MESSAGES = st.builds(
     [('{"event_id": "event_1", "delta": "QUJD"}', None), ('{"event_id": "sk-proj-0123456789abcdef"}', None)]
 )
 @example([('{"item_id": "event_1"}', None), ('{"api_key": "event_1"}', None)])
+@example([('{"item_id": "resp_AKIA0123456789ABCDEF", "delta": ""}', None)])
 def test_so_are_frames(told: list[tuple[str, bool | None]]) -> None:
     secrets = Secrets()
     secrets.add(["sk-proj-0123456789abcdef", *(f"another-key-{number}" for number in range(30))])
@@ -146,9 +147,9 @@ def test_so_are_frames(told: list[tuple[str, bool | None]]) -> None:
 
     flat_payloads = FlatPayloads(SDK.vocabulary, secrets, put)
     for message, suspended in [*told, *told]:
-        snapshot: Any = SDK.snapshots.take(Frame.of(message, suspended=suspended))
+        snapshot = SDK.snapshots.take(Frame.of(message, suspended=suspended))
         held.clear()
-        flat = flat_payloads.payload(*snapshot[:2])
+        flat = flat_payloads.payload(snapshot[0], *snapshot[2:])
         if flat is not None:
             found = flat[0], bytes(held)
             held.clear()
@@ -162,7 +163,8 @@ def test_a_frame_that_differs_in_its_ids_alone_is_known() -> None:
 
     def payload(event: str) -> str | None:
         told = {"type": "response.output_audio.delta", "event_id": event, "delta": "QUJD" * 8}
-        flat = flat_payloads.payload(*SDK.snapshots.take(Frame.of(json.dumps(told)))[:2])
+        form, _, first, others = SDK.snapshots.take(Frame.of(json.dumps(told)))
+        flat = flat_payloads.payload(form, first, others)
         return None if flat is None else flat[0]
 
     first, second = payload("event_1"), payload("event_2")
