@@ -7,6 +7,7 @@ parts, a full buffer, an end) goes through the library's queue, to a task that w
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,12 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
+
+DEAD_S = 60, 10, 6
+"""A peer from which nothing has come for so many seconds is asked by the system whether it is there, at such
+intervals, so many times. No ping of ours: who waits for a slow reader reads no pong."""
+
+_KEPT_ALIVE = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
 
 Record = Callable[[str | bytes], object]
 """Told each message; raises nothing."""
@@ -55,6 +62,17 @@ class _Leg(_Base):
                     return None
         finally:
             self._onward = None
+
+    def connection_made(self, transport: Any) -> None:
+        """The library's. Of a host that vanished without a word the system tells after two minutes, as of an
+        end without a close frame; else its connection, and the other side's, would be open for ever."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("socket")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in zip(_KEPT_ALIVE, DEAD_S, strict=True):
+            option = getattr(socket, name, None)  # not every system has each
+            if option is not None:
+                peer.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def process_event(self, event: Any) -> None:
         """The library's, for each frame that comes, in the round in which it was read."""

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import socket
 import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from realtape.recorder import Recorder
 from realtape.schema import Entry, Flag, Frame, Kind, Status, UsageError
 from realtape.session import Recording
 from realtape.wire import connections_of, proxy, serve
+from realtape.wire.legs import ClientLeg, ProviderLeg
 from support.provider_sockets import PACE
 from support.wire_sockets import PATIENCE_S, rest_of, say, talk
 from support.wire_talk import TURN, data_of
@@ -349,6 +351,19 @@ async def test_a_slow_reader_holds_up_its_own_connection_and_nothing_piles_up(st
                 await asyncio.sleep(0.1)
             assert sent < 400, "who sends is held up by who does not read"
             client.transport.abort()
+
+
+async def test_the_system_looks_after_hosts_that_vanish_without_a_word() -> None:
+    kept: list[int] = []
+
+    async def looks(leg: Any) -> None:
+        kept.append(leg.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+
+    async with upstream(looks, create_connection=ClientLeg) as there:
+        async with connect(there, create_connection=ProviderLeg) as leg:
+            await looks(leg)
+            await leg.wait_closed()
+    assert kept == [1, 1]
 
 
 async def test_a_client_that_vanishes_in_the_handshake_leaves_nothing_open(store: Path) -> None:
