@@ -8,6 +8,8 @@ Against the session that was recorded, on a plain event loop, these differ, and 
 
 - Sleeps are exact on virtual time and tools in threads take none of it. So what the application does by
   itself between two sends (a tool begins, a guardrail trips) may come earlier among the model's events.
+- So is it with the second connection, which comes sooner behind the close of the first one: of what the
+  player does meanwhile, some is not reached.
 - The SDK cancels tools in the order of a set of tasks, which on a plain loop is another in every run.
 """
 
@@ -83,7 +85,8 @@ def check(recorded: Recorded, lines: Sequence[str]) -> None:
     report = json.loads(told.pop())
     assert report["finished"]
     assert not report["diverged"]
-    assert (report["early"], report["unsent"], report["unplayed"]) == ([], 0, 0)
+    assert (report["early"], report["unsent"]) == ([], 0)
+    assert report["unplayed"] <= recorded.behind_close
     assert happened(told) == INGREDIENTS
     live, again = tracks(recorded.lines), tracks(told)
     assert live.keys() == again.keys()

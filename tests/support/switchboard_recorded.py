@@ -17,6 +17,7 @@ from typing import Any
 from agents.realtime import OpenAIRealtimeWebSocketModel
 from realtape.integrations.openai_agents import Recorder
 from realtape.provider import LocalProvider
+from realtape.schema import Kind
 
 from .noise import SILENCE
 from .stored import read
@@ -49,11 +50,14 @@ class Recorded:
     Attributes:
         store: with both connections.
         session: id of the first.
+        behind_close: so many entries stand behind the first session's close: what the player did while the
+            application made the second connection, which takes time of this machine, and none of a replay.
         lines: what the application told while it was recorded.
     """
 
     store: Path
     session: str
+    behind_close: int
     lines: Sequence[str]
 
 
@@ -76,7 +80,8 @@ def recorded() -> Recorded:
     assert happened(lines) == INGREDIENTS
     first, second = asyncio.run(read(store))
     assert second.record.header.previous_session == first.record.header.id
-    return Recorded(store, first.record.header.id, lines)
+    closed = next(entry.seq for entry in reversed(first.entries) if entry.kind == Kind.CLOSED)
+    return Recorded(store, first.record.header.id, len(first.entries) - 1 - closed, lines)
 
 
 async def _record(store: Path, lines: list[str]) -> None:
