@@ -17,11 +17,13 @@ from .interruption import (
     Interrupt,
     MoveInterruption,
     Where,
+    arrive,
     boundaries,
     has_raw,
     heard_by,
     heard_places,
 )
+from .sketch import Beginning, Sketch
 from .tails import ends_of
 
 EVERY_MS = 20
@@ -47,7 +49,8 @@ def swept(draft: Draft, *, interruption: int | None = None, every_ms: int = EVER
     """The places of a sweep, first the session as it is.
 
     Up to where the interruption was, and later in the sound that it interrupted, it is moved. Elsewhere the
-    user interrupts once more. In a session without an interruption, one is put in everywhere.
+    user interrupts once more. In a session without an interruption, one is put in everywhere. Of places that
+    come to the same there is one.
 
     Args:
         interruption: seq of the interruption; None: the first one.
@@ -56,7 +59,8 @@ def swept(draft: Draft, *, interruption: int | None = None, every_ms: int = EVER
     Raises:
         UsageError: there is no such interruption, or nothing in the session that could be interrupted.
     """
-    structure = Structure(draft)
+    beginning = Beginning(draft)
+    structure = beginning.structure
     found = interruptions(structure)
     chosen = found[0] if found else None
     if interruption is not None:
@@ -76,10 +80,26 @@ def swept(draft: Draft, *, interruption: int | None = None, every_ms: int = EVER
             f"session {draft.header.id}: the server says nothing in it that could be interrupted"
         )
     edits = [_edit(structure, chosen, where) for where in places]
+    different: dict[object, tuple[Where, Interrupt | MoveInterruption | None]] = {}
+    for where, edit in zip(places, edits, strict=True):
+        come_to = _comes_to(beginning, where, edit)
+        different.pop(come_to, None)  # what was heard says more than the number of an entry
+        different[come_to] = (where, edit)
     return [
         Swept(0, None, None),
-        *(Swept(number, *one) for number, one in enumerate(zip(places, edits, strict=True), 1)),
+        *(Swept(number, *one) for number, one in enumerate(different.values(), 1)),
     ]
+
+
+def _comes_to(
+    beginning: Beginning, where: Where, edit: Interrupt | MoveInterruption | None
+) -> tuple[object, ...]:
+    """The same of two places only if the same comes of both: `before #28` may be where 0 ms were heard."""
+    sketch = Sketch(beginning.draft, beginning)
+    at = arrive(sketch, where)
+    if edit is None or len(sketch.spots) != len(beginning.spots):  # a call of the player was cut there
+        return (where,)
+    return (type(edit), getattr(edit, "like", None), *at)
 
 
 def branches_at(structure: Structure, place: Swept) -> int:

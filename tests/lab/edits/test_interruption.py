@@ -262,6 +262,18 @@ def test_an_edit_that_does_not_fit_is_not_drawn(variation: Variation) -> None:
     assert len(variation.edits) <= 1
 
 
+def test_of_places_that_come_to_the_same_a_sweep_tries_one() -> None:
+    """A player that reports every 20 ms is where a sweep wants to be every 20 ms."""
+    places = [one for one in swept(_DEMO) if one.edit is not None]
+    assert [one.number for one in places] == sorted(one.number for one in places)
+    assert not [one for one in places if one.where == Boundary(33)], "that is where 100 ms were heard"
+    assert [one for one in places if one.where == Heard("item_0002", 100)]
+    some = {tuple(varied(_DEMO, [one.edit]).entries): one for one in places[::25] if one.edit is not None}
+    assert len(some) == len(places[::25])
+    every = len([*boundaries(Structure(_DEMO)), *heard_places(Structure(_DEMO), 20)])
+    assert len(places) < 0.75 * every
+
+
 # --- the end of the session ------------------------------------------------------------------------------
 
 
