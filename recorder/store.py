@@ -540,12 +540,14 @@ class Store:
         self._files = {}
         if self.address.path is None or files.get("") != _file_at(self.address.path):
             return
+        if not self._lock.is_last():
+            return  # whoever records into it still, or closes it later, comes to that
         for _ in range(SETTLE_TRIES):
             try:
                 with store_errors(self.address):
                     settle(self.address)
             except StoreBusyError:
-                # Perhaps somebody else who is about to settle, and finds us in the way.
+                # A reader; or somebody without a lock, who is about to settle and finds us in the way.
                 time.sleep(random.uniform(0.005, 0.03))
             except StoreError as error:
                 logger.warning("%s: left with its -wal file (%s)", self.address, error.problem)

@@ -81,19 +81,30 @@ class Lock:
             return
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_unlock_shared({}, {})".format(*place)))
-        elif self._file is not None:
+        elif self._file is not None and place not in self._held.values():  # a key that was not committed
             _ask(self._file, _SET, fcntl.F_UNLCK, place[1])
+
+    def is_last(self) -> bool:
+        """Let go of all; whether nobody else uses the file, and then nobody does before we have closed it. Of
+        several who ask at once one is the last."""
+        self._held.clear()
+        if self._file is None:
+            return True
+        try:
+            _ask(self._file, _SET, fcntl.F_UNLCK, 0, 0)  # who was forked and did not let go holds it, too
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # where it fails, we use it no more
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of all, and remove the file if nobody else uses it."""
-        self._held.clear()
+        is_last = self.is_last()
         file, self._file = self._file, None
         if file is None:
             return
-        with suppress(OSError):  # somebody else uses it, or its folder may not be written any more
-            _ask(file, _SET, fcntl.F_UNLCK, 0, 0)  # whoever was forked and did not let go of it holds it, too
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _same_file(file, self._path):
+        with suppress(OSError):  # its folder may not be written any more
+            if is_last and _same_file(file, self._path):
                 os.unlink(self._path)
         os.close(file)
 
@@ -151,7 +162,8 @@ def mark_interrupted(connection: Connection) -> None:
     """Give sessions whose recorder is dead their status."""
     dead = _dead(connection, _going_on(connection))
     if dead:
-        connection.execute(update(SESSIONS).where(SESSIONS.c.key.in_(dead)).values(status=Status.INTERRUPTED))
+        still = SESSIONS.c.key.in_(dead), SESSIONS.c.status == Status.RECORDING
+        connection.execute(update(SESSIONS).where(*still).values(status=Status.INTERRUPTED))
 
 
 # --- asking -----------------------------------------------------------------------------------------
@@ -164,7 +176,8 @@ def _going_on(connection: Connection) -> list[tuple[int, str, int, int]]:
 
 
 def _dead(connection: Connection, sessions: Iterable[tuple[int, str, int, int]]) -> set[int]:
-    """Keys of those whose recorder is known to be gone."""
+    """Keys of those whose recorder is known to be gone, and that have not ended meanwhile: a lock is let go
+    once the end is committed."""
     going_on = list(sessions)
     if not going_on:
         return set()
@@ -176,7 +189,11 @@ def _dead(connection: Connection, sessions: Iterable[tuple[int, str, int, int]])
         )
     dead = {key for key, host, pid, began in going_on if key not in locked and _is_dead(host, pid, began)}
     asked = [one[0] for one in going_on if one[0] in locked]
-    return dead | (set(asked) - _held(connection, asked) if asked else set())
+    dead |= set(asked) - _held(connection, asked) if asked else set()
+    if not dead:
+        return dead
+    still = select(SESSIONS.c.key).where(SESSIONS.c.status == Status.RECORDING)
+    return dead.intersection(connection.execute(still).scalars())
 
 
 def _held(connection: Connection, keys: list[int]) -> set[int]:

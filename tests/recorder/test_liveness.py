@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from realtape.recorder import Recorder
 from realtape.schema.entries import Status
-from realtape.schema.log import fetch_sessions, locate, open_for_changes, remove_sessions
+from realtape.schema.log import Lock, fetch_sessions, liveness, locate, open_for_changes, remove_sessions
+from sqlalchemy.engine import Connection
 from support.driven import DrivenRecorder
 from support.forked import in_child
 from support.stored import Stored, begin, beside, intact, mark, numbers
@@ -223,3 +224,62 @@ def test_a_session_is_its_recorders_until_its_end_is_committed(path: Path):
     recorder.close_blocking()
     (stored,) = asyncio.run(intact(path))
     assert (stored.label, numbers(stored)) == ("other", [0])
+
+
+def test_a_session_that_ends_while_others_ask_was_not_interrupted(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its lock is let go between the question which sessions go on and the one whose locks are held."""
+    recorder = DrivenRecorder(path)
+    ending = begin(recorder, "ending")
+    mark(ending, 0)
+    recorder.write()
+    held = liveness._held
+
+    def held_later(connection: Connection, keys: list[int]) -> set[int]:
+        if ending.status is Status.RECORDING:
+            ending.finish(Status.CLOSED)
+            recorder.write()
+        return held(connection, keys)
+
+    monkeypatch.setattr(liveness, "_held", held_later)
+    other = DrivenRecorder(path)  # gives those their status whose recorders are gone
+    mark(begin(other, "other"), 0)
+    other.write()
+    found = {stored.label: stored.status for stored in asyncio.run(intact(path))}
+    assert ending.status is not Status.RECORDING
+    assert found == {"ending": Status.CLOSED, "other": Status.RECORDING}
+    other.close_blocking()
+    recorder.close_blocking()
+
+
+def test_a_key_that_was_not_committed_may_be_another_sessions(path: Path):
+    """Keys of a transaction that was taken back are given anew, in the order in which sessions come then."""
+    recorder = DrivenRecorder(path)
+    mark(begin(recorder, "first"), 0)
+    recorder.write()
+    lock = Lock()
+    with open_for_changes(locate(path)) as engine, engine.begin() as connection:
+        for owner, key in (("one", 5), ("two", 6), ("two", 5), ("one", 6)):
+            lock.hold(connection, owner, key, begun=False)
+        assert liveness._held(connection, [5, 6, 7]) == {5, 6}
+        lock.release(connection, "one")
+        assert liveness._held(connection, [5, 6, 7]) == {5}
+    lock.close()
+    recorder.close_blocking()
+
+
+def test_of_those_who_leave_one_is_the_last(path: Path):
+    recorder = DrivenRecorder(path)
+    mark(begin(recorder, "first"), 0)
+    recorder.write()
+    locks = [Lock(), Lock()]
+    with open_for_changes(locate(path)) as engine, engine.begin() as connection:
+        for lock in locks:
+            lock.hold(connection, lock, 5, begun=False)
+    recorder.close_blocking()
+    assert path.read_bytes()[18:20] == b"\2\2"  # whoever is the last makes it a file that stands for itself
+    assert [lock.is_last() for lock in locks] == [False, True]
+    for lock in locks:
+        lock.close()
+    assert not path.with_name("log.db-live").exists()
