@@ -161,6 +161,7 @@ def sound_agrees(folder: Path, derived: Derived) -> None:
             samples = array("h", audio.data)
             pieces.append((message.log_time - derived.header.started_ns, audio.sample_rate, samples))
     texts = [("user", one.text) for one in derived.turns] + [("model", one.text) for one in derived.heard]
+    texts += [("model", text) for _, text in derived.written]
     assert sorted(said) == sorted(one for one in texts if one[1])
     page = json.loads(blocks_of((folder / "page.html").read_text())["0/session"])
     lane = page["sound"]["lanes"]["model"]
