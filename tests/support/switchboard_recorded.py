@@ -22,7 +22,7 @@ from realtape.schema import Kind
 from .noise import SILENCE
 from .stored import read
 from .switchboard import ARCHIVES, script
-from .switchboard_run import Switchboard
+from .switchboard_run import ITS_ERROR, Switchboard
 
 PACE = 0.1
 """Seconds that a second of audio takes."""
@@ -33,14 +33,15 @@ INGREDIENTS = {
     "handoff": 2,
     "guardrail_tripped": 1,
     "tool_approval_required": 2,
-    "error": 1,
+    f"error {ITS_ERROR}": 1,
     "raised": 1,
     "archive begins": ARCHIVES,
     "archive is cancelled": ARCHIVES,
     "history": 2,
 }
 """What must have happened, and how often. How often the sound was cut off depends on the machine: on one that
-stands still for a tenth of a second the user speaks when all has been heard."""
+stands still for a tenth of a second the user speaks when all has been heard; and so does whether a response that
+the model cancels has just ended, which the provider answers with an error."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,11 @@ def happened(lines: Sequence[str]) -> dict[str, int]:
     counts = Counter[str]()
     for line in lines:
         told: dict[str, Any] = json.loads(line)
-        counts[told["event"]["type"] if told["what"] == "event" else told["what"]] += 1
+        name: str = told["what"]
+        if name == "event":
+            event = told["event"]
+            name = f"error {event['error']['code']}" if event["type"] == "error" else event["type"]
+        counts[name] += 1
     return {name: counts[name] for name in INGREDIENTS}
 
 

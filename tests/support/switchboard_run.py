@@ -29,7 +29,8 @@ from .switchboard import ARCHIVES, agents
 
 TURN_DETECTION: Any = {"type": "server_vad", "interrupt_response": True}
 BAD_MESSAGE = {"type": "conversation.item.delete", "other_data": {"item_id": "item_nobody_knows"}}
-"""The provider answers with an error: there is no such item."""
+ITS_ERROR = "item_not_found"
+"""The code of the provider's answer: there is no such item."""
 
 
 class Switchboard(RealtimeModelListener):
@@ -106,7 +107,7 @@ class Switchboard(RealtimeModelListener):
                     self._turns += 1
                 case "tool_start":
                     self._tools += 1
-                case "error":
+                case "error" if event.error.code == ITS_ERROR:
                     self._errors += 1
                 case "tool_approval_required":
                     self._group.create_task(self._decide(session, event.call_id, event.arguments))
