@@ -40,8 +40,8 @@ INGREDIENTS = {
     "history": 2,
 }
 """What must have happened, and how often. How often the sound was cut off depends on the machine: on one that
-stands still for a tenth of a second the user speaks when all has been heard; and so does whether a response that
-the model cancels has just ended, which the provider answers with an error."""
+stands still for a tenth of a second the user speaks when all has been heard; and so does whether a response
+that the model cancels has just ended, which the provider answers with an error."""
 
 
 @dataclass(frozen=True)
