@@ -47,6 +47,36 @@ class Bound:
         return self.at_ns is not None and entry.at_ns > self.at_ns
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """From a place on, and up to one; both are in it."""
+
+    first: Bound = Bound()
+    last: Bound = Bound()
+
+    def holds(self, entry: Placed) -> bool:
+        """Whether the entry lies in it."""
+        return not (self.first.is_after(entry) or self.last.is_before(entry))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything lies in it."""
+        return self == WHOLE
+
+
+WHOLE = Stretch()
+"""From the beginning to the end."""
+
+
+def parse_stretch(first: str | None, last: str | None) -> Stretch:
+    """What `--from` and `--to` say.
+
+    Raises:
+        UsageError: one of them is no place.
+    """
+    return Stretch(parse_bound("--from", first), parse_bound("--to", last))
+
+
 def parse_bound(option: str, text: str | None) -> Bound:
     """What `120`, `1.5s` or `1500ms` means; no bound where there is no text.
 

@@ -17,6 +17,7 @@ from ..replay import PATIENCE_SECONDS
 from ..schema import UsageError
 from ..session import EVERY, SessionFilter
 from . import output, play_options
+from .bounds import parse_stretch
 from .check_job import Checked, Unloadable, died, prepare
 from .corpus import CorpusMember, find
 from .derived import refuse_existing
@@ -83,6 +84,8 @@ def check(
         float | None,
         typer.Option("--time", metavar="SECONDS", min=0.001, help="No longer than this; the rest is told."),
     ] = None,
+    first: play_options.First = None,
+    last: play_options.Last = None,
     wanted: SessionFilter = EVERY,
     verbose: Annotated[bool, typer.Option("--verbose", help="Name those that are the same, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
@@ -92,6 +95,7 @@ def check(
     Reports each that is not the same, and a summary. Every divergence is collected.
     """
     began = time.perf_counter()
+    stretch = parse_stretch(first, last)
     if not recordings:
         raise UsageError("say where the recordings are: DIR, or `recordings` in [tool.realtape]")
     found = find(recordings, wanted)
@@ -117,6 +121,7 @@ def check(
             clocks=clocks,
             origins=origins,
             depth=depth,
+            stretch=stretch,
         )
         for one in corpus
     ]

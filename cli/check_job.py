@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +15,11 @@ from typing import Any, TypeAlias
 
 from ..integrations.soundness import recorded_replay
 from ..lab import invariants
-from ..lab.invariants import Invariant
+from ..lab.invariants import Invariant, Violation
 from ..schema import RealtapeError
 from ..session import Draft, Recording
 from . import output
+from .bounds import Bound, Stretch
 from .derived import read_session, write_pair
 from .exit_codes import Exit, exit_of
 from .user_code import ApplicationError, load_application, load_rule, traceback_of
@@ -125,15 +127,35 @@ def _check(name: str, wish: Wish, page: Path | None) -> Checked:
 def _ruled(checked: Checked, wish: Wish, rules: Sequence[Invariant]) -> Checked:
     """The same, held against rules: what the application does, in a replay of its own that is recorded; or
     what the recording says, where there is none."""
-    drafts = asyncio.run(_recorded(wish))
+    recorded = drafts = asyncio.run(_recorded(wish))
     if wish.application is not None:
-        _, drafts = recorded_replay(drafts, wish.application, **wish.options())
-    broken = invariants.check(drafts, rules).violations
+        _, drafts = recorded_replay(recorded, wish.application, **wish.options())
+    broken = _within(wish.stretch, recorded, drafts, invariants.check(drafts, rules).violations)
     if not broken:
         return checked
     problem = checked.problem or f"{broken[0].invariant}: {broken[0].summary}"
     text = "\n".join([checked.text, *map(str, broken)])
     return replace(checked, exit=Exit.DIVERGED, problem=output.scrubbed(problem), text=output.scrubbed(text))
+
+
+def _within(
+    stretch: Stretch, recorded: Sequence[Draft], replayed: Sequence[Draft], found: Sequence[Violation]
+) -> list[Violation]:
+    """What breaks a rule in a stretch of the recording: of what was replayed the numbers are others, and the
+    times the same."""
+    spans: dict[str, tuple[float, float]] = {}
+    for draft, live in zip(recorded, replayed, strict=False):
+        at_ns = [one.at_ns for one in draft.entries if stretch.holds(one)]
+        first = min(at_ns, default=math.inf) if stretch.first != Bound() else 0
+        last = max(at_ns, default=-math.inf) if stretch.last != Bound() else math.inf
+        spans[live.header.id] = (first, last)
+    entries = {draft.header.id: draft.entries for draft in replayed}
+
+    def counts(one: Violation) -> bool:
+        first, last = spans.get(one.session, (0, math.inf))
+        return first <= entries[one.session][one.seqs[-1]].at_ns <= last
+
+    return [one for one in found if not one.seqs or counts(one)]
 
 
 async def _recorded(wish: Wish) -> list[Draft]:

@@ -83,3 +83,13 @@ StuckAfter = Annotated[
         help="Virtual time after which what is waited for is missing, where timers go on.",
     ),
 ]
+
+First = Annotated[
+    str | None,
+    typer.Option("--from", metavar="PLACE", help="Begin at an entry (120) or a time (1.5s, 1500ms)."),
+]
+
+Last = Annotated[
+    str | None,
+    typer.Option("--to", metavar="PLACE", help="End with an entry, or at a time."),
+]

@@ -121,13 +121,8 @@ def show(
         str | None,
         typer.Option(metavar="PATTERN", help="Only what contains this regular expression, in any case."),
     ] = None,
-    first: Annotated[
-        str | None,
-        typer.Option("--from", metavar="PLACE", help="Begin at an entry (120) or a time (1.5s, 1500ms)."),
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="PLACE", help="End with an entry, or at a time.")
-    ] = None,
+    first: play_options.First = None,
+    last: play_options.Last = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Every entry on a line of its own: fold nothing, leave out nothing.")
     ] = False,

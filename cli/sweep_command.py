@@ -28,6 +28,7 @@ from ..schema import UsageError
 from ..session import Draft, Recording, Target, parse_target
 from ..session.fixture import write_fixture
 from . import output, play_options
+from .bounds import parse_stretch
 from .check_job import Unloadable
 from .exit_codes import Exit
 from .sweep_job import FIRST, Answer, Job, Swing, jobs_of, prepare, variation
@@ -75,12 +76,8 @@ def sweep(
     every: Annotated[
         int, typer.Option(metavar="MS", min=1, help="Milliseconds of audio from place to place.")
     ] = EVERY_MS,
-    start: Annotated[
-        float | None, typer.Option("--from", metavar="SECONDS", min=0.0, help="Only places from here on.")
-    ] = None,
-    end: Annotated[
-        float | None, typer.Option("--to", metavar="SECONDS", min=0.0, help="Only places up to here.")
-    ] = None,
+    first: play_options.First = None,
+    last: play_options.Last = None,
     most: Annotated[
         int | None, typer.Option("--max", metavar="N", min=1, help="So many places, the most promising.")
     ] = None,
@@ -125,12 +122,13 @@ def sweep(
     Reports each kind of failure with its places. The smallest recording of each is kept as a fixture.
     """
     began = time.perf_counter()
+    stretch = parse_stretch(first, last)
     drafts = asyncio.run(_drafts(parse_target(target)))
     places = [Swept(0, None, None)]
     if not as_is:
         places = swept(drafts[0], interruption=interruption, every_ms=every)
         places = [one for one in places if one.edit is not None or one.where is None]
-        places = promising(drafts[0], places, start=start, end=end)[:most]
+        places = promising(drafts[0], places, stretch.holds)[:most]
     setup = (app, tuple(drafts), tuple(rules or ()))
     number = min(jobs or os.cpu_count() or 1, max(1, len(places) // 8))
     sweeping = Sweeping(setup, number)

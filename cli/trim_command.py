@@ -9,10 +9,10 @@ import typer
 
 from ..lab import carrying, trimmed
 from ..replay import Application, replay, run
-from ..schema import Entry, UsageError
+from ..schema import UsageError
 from ..session import Draft, Recording, parse_target
 from . import output, play_options
-from .bounds import parse_bound
+from .bounds import parse_stretch
 from .derived import read_session, refuse_existing, replayed, write
 from .user_code import load_application
 from .wish import replay_model
@@ -26,13 +26,8 @@ def trim(
             metavar="OUT", help="Where to: a new store (*.db), or a new fixture (a folder, or *.zip)."
         ),
     ],
-    first: Annotated[
-        str | None,
-        typer.Option("--from", metavar="PLACE", help="Begin at an entry (120) or a time (1.5s, 1500ms)."),
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="PLACE", help="End with an entry, or at a time.")
-    ] = None,
+    first: play_options.First = None,
+    last: play_options.Last = None,
     app: Annotated[
         str | None,
         typer.Option(
@@ -49,21 +44,18 @@ def trim(
     The session's beginning stays, responses that are under way stay from their beginning, and so does
     all that the stretch speaks of. The result is replayed before it is written. Nothing is redacted.
     """
-    begin, end = parse_bound("--from", first), parse_bound("--to", last)
-    if first is None and last is None:
+    stretch = parse_stretch(first, last)
+    if stretch.is_whole:
         raise UsageError("that is the whole session: say where to cut, with --from or --to")
     refuse_existing(out)
     draft, followed = read_session(parse_target(target), damaged=damaged)
     how = f"trimmed to {first or 'the beginning'} - {last or 'the end'}"
 
-    def wanted(entry: Entry) -> bool:
-        return not (begin.is_after(entry) or end.is_before(entry))
-
-    found = trimmed(draft, wanted, how=how)
-    first_seq = next(entry.seq for entry in draft.entries if wanted(entry))
+    found = trimmed(draft, stretch.holds, how=how)
+    first_seq = next(entry.seq for entry in draft.entries if stretch.holds(entry))
     if app is not None:
         asked, application = found, load_application(app)
-        found = carrying(draft, asked, wanted, lambda one: _is_same(one, application), how=how)
+        found = carrying(draft, asked, stretch.holds, lambda one: _is_same(one, application), how=how)
         if found is None:
             raise UsageError(
                 f"{app} does otherwise in every stretch that ends there; replay the whole with it first"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ from ..schema.log import fetch_headers, open_blocking
 from ..session import Draft, Recording, Target, choose, read_origins
 from ..session.fixture import located
 from . import output
+from .bounds import WHOLE, Bound, Stretch
 from .exit_codes import Exit
 
 
@@ -50,6 +51,7 @@ class Wish:
         origins: a file that keeps what was learned, of a store that is only read.
         depth: `interface`, `wire`, or `auto`: the deepest that can be played whole.
         faults, fault_seed: that are injected below the interface.
+        stretch: only what is otherwise in it counts.
     """
 
     target: Target
@@ -71,6 +73,7 @@ class Wish:
     depth: str = "auto"
     faults: tuple[Any, ...] = ()
     fault_seed: int = 0
+    stretch: Stretch = WHOLE
 
     def options(self) -> ReplayOptions:
         """As arguments of a `ReplayModel`.
@@ -149,7 +152,28 @@ async def _play(wish: Wish, on_play: Callable[[Play], object], kept: list[Draft]
                 await play.perform(wish.application)
             else:
                 await _recorded(play, wish.application, kept)
-        return play.played()
+        played = play.played()
+        if wish.stretch.is_whole:
+            return played
+        held = _held(wish.stretch, recording.drafts())
+        end, last = wish.stretch.last == Bound(), max(held)
+        report = played.report.within(lambda seq: seq in held or (end and seq > last), end=end)
+        return replace(played, report=report)
+
+
+def _held(stretch: Stretch, drafts: Sequence[Draft]) -> set[int]:
+    """The numbers of the entries that lie in a stretch; of several sessions, those of all.
+
+    Raises:
+        UsageError: there are none.
+    """
+    held = {one.seq for draft in drafts for one in draft.entries if stretch.holds(one)}
+    if not held:
+        raise UsageError(
+            f"nothing of session {drafts[0].header.id} lies between --from and --to: it has "
+            f"{len(drafts[0].entries)} entries, in {drafts[0].entries[-1].at_ns / 1e9:.3f} s"
+        )
+    return held
 
 
 async def _recorded(play: Play, application: Application, kept: list[Draft]) -> None:

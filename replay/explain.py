@@ -216,12 +216,12 @@ def exhausted(core: ReplayCore | None, connections: int) -> Divergence:
     )
 
 
-def changed(core: ReplayCore, found: tuple[Difference, ...]) -> Divergence:
-    """Settings differ, and that was to diverge."""
+def changed(core: ReplayCore, seq: int, found: tuple[Difference, ...]) -> Divergence:
+    """Settings differ from those of an entry, and that was to diverge."""
     summary = "the settings differ from the recorded ones, which `strict` does not allow"
     first = found[0]
     headline = f"settings: {first.field}: {first.recorded} → {first.live}"
-    return _divergence(core, "settings", summary, headline=headline, differences=found)
+    return _divergence(core, "settings", summary, headline=headline, seq=seq, differences=found)
 
 
 def unchecked(core: ReplayCore, found: Sequence[Unchecked]) -> Divergence:
@@ -378,7 +378,8 @@ def _candidate(core: ReplayCore, call: RecordedCall, key: str) -> Candidate:
 
 def _divergence(core: ReplayCore, kind: Any, summary: str, **facts: Any) -> Divergence:
     spoken = core.recent.spoken()
-    return Divergence(kind, summary, core.turn, spoken.speaker, spoken.words, **facts)
+    here, _ = core.played()
+    return Divergence(kind, summary, core.turn, spoken.speaker, spoken.words, here=here, **facts)
 
 
 def _between(core: ReplayCore, recorded: str, live: str) -> tuple[Difference, ...]:

@@ -158,7 +158,7 @@ class Verdicts:
             raise
         self._report.changes += found
         if found and self._strict:
-            self.diverge(explain.changed(self.core, found))
+            self.diverge(explain.changed(self.core, recorded.seq, found))
 
     def unheard(self, step: Step) -> None:
         """An event was delivered, and there is nobody to hear it, where there was when it was recorded."""

@@ -3,8 +3,9 @@ was heard."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...schema.entries import Kind
 from ...schema.errors import UsageError
@@ -117,22 +118,32 @@ def work_out(structure: Structure) -> None:
     _ = boundaries(structure), has_raw(structure), heard_by(structure, Heard("", 0)), ends_of(structure)
 
 
+class Instant(NamedTuple):
+    """Where in a session the interruption of a place comes.
+
+    Attributes:
+        seq: before this entry, or in what it reports.
+        at_ns: nanoseconds since the session began.
+    """
+
+    seq: int
+    at_ns: int
+
+
 def promising(
-    draft: Draft, places: Sequence[Swept], *, start: float | None = None, end: float | None = None
+    draft: Draft, places: Sequence[Swept], wanted: Callable[[Instant], bool] = lambda instant: True
 ) -> list[Swept]:
     """The places of a sweep in the order in which they should be tried, the session as it is first: of those
     that are far apart before their neighbours, those at which a tool call is open before the others.
 
     Args:
-        start, end: seconds since the session began: only the places between them; None: all.
+        wanted: says which places of the session count.
     """
     structure = Structure(draft)
-    at_ns = {one.number: _instant_ns(structure, one) for one in places}
     busy = [(call.seq, call.outputs[0] if call.outputs else len(draft.entries)) for call in structure.calls]
 
     def is_chosen(place: Swept) -> bool:
-        at_s = at_ns[place.number] / 1e9
-        return place.where is None or ((start is None or at_s >= start) and (end is None or at_s <= end))
+        return place.where is None or wanted(_instant(structure, place.where))
 
     def rank(place: Swept) -> tuple[int, int, int]:
         if place.where is None:
@@ -145,14 +156,13 @@ def promising(
     return sorted(filter(is_chosen, places), key=rank)
 
 
-def _instant_ns(structure: Structure, place: Swept) -> int:
-    """When the interruption comes there, in nanoseconds since the session began."""
-    entries, where = structure.draft.entries, place.where
-    if where is None:
-        return 0
+def _instant(structure: Structure, where: Where) -> Instant:
+    entries = structure.draft.entries
     if isinstance(where, Boundary):
-        return entries[min(where.seq, len(entries) - 1)].at_ns
-    return entries[_first_heard(structure, where)].at_ns + round(where.ms * 1e6)
+        return Instant(where.seq, entries[min(where.seq, len(entries) - 1)].at_ns)
+    first = _first_heard(structure, where)
+    here = heard_by(structure, where)
+    return Instant(first if here is None else here.seq, entries[first].at_ns + round(where.ms * 1e6))
 
 
 def ranges(places: Iterable[Swept]) -> list[str]:

@@ -75,6 +75,7 @@ class Divergence:
         expected: what the recording holds there, in words.
         actual: what came, in words.
         seq: the recorded entry concerned, if there is one.
+        here: the first recorded entry that had not happened then, where that is known.
         differences: the fields that differ, against `nearest`, or against `expected`.
         nearest: of a call that the recording does not hold: the one most like it.
         open_calls: of a changed tool output: the other tools that owed an answer then, in words.
@@ -101,6 +102,7 @@ class Divergence:
     around: tuple[str, ...] = ()
     waited: Waited | None = None
     headline: str = ""
+    here: int | None = None
 
     def __str__(self) -> str:
         lines = [self.headline, f"  what:     {self.summary}"] if self.headline else [self.summary]

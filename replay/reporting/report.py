@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .divergence import Difference, Divergence, DivergenceError, Waited
@@ -95,6 +96,7 @@ class ReplayReport:
         recorded_seconds: how long what was played took when it was recorded.
         wall_seconds: how long it took now.
         redacted: what was taken out of what was played, in words.
+        outside: divergences that do not count, for they are outside of what is looked at (`within`).
     """
 
     recordings: tuple[str, ...] = ()
@@ -124,6 +126,7 @@ class ReplayReport:
     recorded_seconds: float = 0.0
     wall_seconds: float = 0.0
     redacted: str = ""
+    outside: int = 0
 
     @property
     def places(self) -> list[tuple[int | None, str]]:
@@ -157,12 +160,41 @@ class ReplayReport:
             found.append(f"what was heard differs at {_count(len(self.heard), 'place')}")
         if self.unread:
             found.append(f"none of the {_count(self.unread, 'event')} of its session was read")
+        if self.outside:
+            was = _was(self.outside)
+            found.append(f"{_count(self.outside, 'divergence')} outside of the stretch {was} not counted")
         return ", and ".join(found)
 
     @property
     def times_real_time(self) -> float | None:
         """How many times faster than when it was recorded; None where no time passed."""
         return self.recorded_seconds / self.wall_seconds if self.wall_seconds > 0 else None
+
+    def within(self, counts: Callable[[int], bool], *, end: bool) -> ReplayReport:
+        """The same of a stretch alone: what was found elsewhere is no divergence, and is counted.
+
+        Args:
+            counts: says whether the number of a recorded entry, or one behind the last, is in the stretch.
+            end: so is the recording's end: a further connection has no entry.
+        """
+        unchecked = tuple(one for one in self.unchecked if counts(one.seq))
+        heard = tuple(one for one in self.heard if counts(one.seq))
+        unreported = tuple(seq for seq in self.unreported if counts(seq))
+        of_many = {"unchecked": bool(unchecked), "playback": bool(heard or unreported)}
+
+        def is_in(one: Divergence) -> bool:
+            place = one.here if one.seq is None or one.kind == "unexpected" else one.seq
+            return of_many.get(one.kind, end if place is None else counts(place))
+
+        divergences = tuple(filter(is_in, self.divergences))
+        return replace(
+            self,
+            divergences=divergences,
+            unchecked=unchecked,
+            heard=heard,
+            unreported=unreported,
+            outside=len(self.divergences) - len(divergences),
+        )
 
     def raise_for_divergence(self) -> None:
         """Raise the first divergence, if there is one.
@@ -192,6 +224,8 @@ class ReplayReport:
         facts = asdict(self)
         if not self.redacted:
             del facts["redacted"]
+        if not self.outside:
+            del facts["outside"]
         facts["verdict"] = self.verdict
         facts["remark"] = self.remark
         facts["diverged"] = self.diverged

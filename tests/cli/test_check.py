@@ -112,6 +112,33 @@ def test_rules_of_ones_own_are_kept_by_what_the_application_does(realtape: Realt
     assert (ran.code, "no rule; make one with" in ran.out + ran.err) == (2, True)
 
 
+def test_only_a_stretch_of_each_recording_counts(realtape: Realtape, corpus: Path) -> None:
+    """The other platform is #25, at 20 ms: before it and behind it that is told, and does not count."""
+    one = ("check", corpus / "one.db", "--jobs", 1, "--app", "support.telephone:other")
+    outside = (
+        "same        " + str(corpus / "one.db") + ": but 1 divergence outside of the stretch was not counted"
+    )
+    for first, last in (("26", "46"), ("0", "24"), ("0", "15ms"), ("25ms", "1s")):
+        ran = realtape(*one, "--from", first, "--to", last)
+        assert (ran.code, ran.lines[0]) == (0, outside), (first, last)
+    for stretch in (
+        ("--from", 25),
+        ("--to", 25),
+        ("--from", "20ms", "--to", "20ms"),
+        ("--from", "#25", "--to", 25),
+    ):
+        ran = realtape(*one, *stretch)
+        assert (ran.code, "(#25): output: 'platform 4' → 'platform 5'" in ran.out) == (1, True), stretch
+    ran = realtape(*one, "--from", 47)
+    assert (ran.code, "lies between --from and --to: it has 47 entries" in ran.out) == (2, True)
+    rule = ("--expect", "none", "--rule", "support.telephone:on_platform_4")
+    assert realtape(*one, *rule, "--to", "15ms").code == realtape(*one, *rule, "--from", "25ms").code == 0
+    assert realtape(*one, *rule, "--from", 25, "--to", 25).code == 1
+    silent = ("check", corpus / "one.db", "--jobs", 1, "--app", "support.telephone:silent", "--strict")
+    assert realtape(*silent, "--from", 3).code == 0
+    assert realtape(*silent, "--to", 2).code == 1
+
+
 def test_what_cannot_be_replayed_is_an_error_of_its_own(realtape: Realtape, corpus: Path) -> None:
     (corpus / "empty.db").touch()
     (corpus / "notes.db").write_text("nothing of ours, whatever it is " * 40)

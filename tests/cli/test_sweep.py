@@ -145,7 +145,10 @@ def test_the_most_promising_places_come_first() -> None:
     assert sorted(order, key=lambda one: one.number) == places
     first = [one.number for one in order[1:20]]
     assert all(number % 16 == 0 for number in first)
-    some = promising(_DEMO, places, start=0.2, end=0.4)
+    numbered = promising(_DEMO, places, lambda one: 60 <= one.seq <= 80)
+    assert {one.where.seq for one in numbered if isinstance(one.where, Boundary)} <= set(range(60, 81))
+    assert any(isinstance(one.where, Heard) for one in numbered)
+    some = promising(_DEMO, places, lambda one: 0.2e9 <= one.at_ns <= 0.4e9)
     assert some[0].where is None
     assert 0 < len(some) < len(places) / 2
     assert all(
