@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,11 +12,11 @@ from ..integrations.accepting import Change, change_of, redacted_again
 from ..replay import PATIENCE_SECONDS
 from ..schema import UsageError
 from ..schema.log import locate
-from ..session import Draft, Recording, Target, parse_target, write_drafts
+from ..session import Draft, Target, parse_target, write_drafts
 from ..session.fixture import is_fixture, read_fixture, replace_fixture, write_fixture
 from ..session.redaction import Redaction
 from . import output, play_options
-from .derived import refuse_existing, write_store
+from .derived import read_chain, refuse_existing, write_store
 from .exit_codes import Exit
 from .user_code import load_application
 from .wish import Wish, expectation_of
@@ -45,6 +44,7 @@ def accept(
     playback: play_options.Playback = "tolerant",
     playback_ms: play_options.PlaybackMs = None,
     stuck_after: play_options.StuckAfter = PATIENCE_SECONDS,
+    origins: play_options.OriginsFile = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print the differences as JSON, and ask nobody: only --yes accepts."),
@@ -70,7 +70,7 @@ def accept(
         playback_ms=playback_ms,
     )
     assert wish.application is not None, "it was loaded just now"
-    drafts = asyncio.run(_drafts(words))
+    drafts = read_chain(words, origins=origins)
     if into is None and is_fixture(words.store) and len(drafts) < len(read_fixture(words.store)):
         raise UsageError(f"{target}: a fixture is accepted whole: leave out #{words.session}, or name --into")
     change = change_of(drafts, wish.application, app, **wish.options())
@@ -137,8 +137,3 @@ def _put(drafts: list[Draft], words: Target, into: Path | None) -> str:
     else:
         write_drafts(locate(words.store), drafts)
     return words.store
-
-
-async def _drafts(words: Target) -> list[Draft]:
-    async with await Recording.open(words.store, words.session) as recording:
-        return recording.drafts()

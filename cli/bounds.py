@@ -48,7 +48,7 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Bounds:
     """From a place on, and up to one; both are in it."""
 
     first: Bound = Bound()
@@ -64,17 +64,17 @@ class Stretch:
         return self == WHOLE
 
 
-WHOLE = Stretch()
+WHOLE = Bounds()
 """From the beginning to the end."""
 
 
-def parse_stretch(first: str | None, last: str | None) -> Stretch:
+def parse_bounds(first: str | None, last: str | None) -> Bounds:
     """What `--from` and `--to` say.
 
     Raises:
         UsageError: one of them is no place.
     """
-    return Stretch(parse_bound("--from", first), parse_bound("--to", last))
+    return Bounds(parse_bound("--from", first), parse_bound("--to", last))
 
 
 def parse_bound(option: str, text: str | None) -> Bound:

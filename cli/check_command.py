@@ -17,7 +17,7 @@ from ..replay import PATIENCE_SECONDS
 from ..schema import UsageError
 from ..session import EVERY, SessionFilter
 from . import output, play_options
-from .bounds import parse_stretch
+from .bounds import parse_bounds
 from .check_job import Checked, Unloadable, died, prepare
 from .corpus import CorpusMember, find
 from .derived import refuse_existing
@@ -95,7 +95,7 @@ def check(
     Reports each that is not the same, and a summary. Every divergence is collected.
     """
     began = time.perf_counter()
-    stretch = parse_stretch(first, last)
+    stretch = parse_bounds(first, last)
     if not recordings:
         raise UsageError("say where the recordings are: DIR, or `recordings` in [tool.realtape]")
     found = find(recordings, wanted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import io
 import logging
@@ -17,10 +16,10 @@ from ..integrations.soundness import recorded_replay
 from ..lab import invariants
 from ..lab.invariants import Invariant, Violation
 from ..schema import RealtapeError
-from ..session import Draft, Recording
+from ..session import Draft
 from . import output
-from .bounds import Bound, Stretch
-from .derived import read_session, write_pair
+from .bounds import Bound, Bounds
+from .derived import read_chain, read_session, write_pair
 from .exit_codes import Exit, exit_of
 from .user_code import ApplicationError, load_application, load_rule, traceback_of
 from .wish import Wish, exit_of_played, play
@@ -127,7 +126,7 @@ def _check(name: str, wish: Wish, page: Path | None) -> Checked:
 def _ruled(checked: Checked, wish: Wish, rules: Sequence[Invariant]) -> Checked:
     """The same, held against rules: what the application does, in a replay of its own that is recorded; or
     what the recording says, where there is none."""
-    recorded = drafts = asyncio.run(_recorded(wish))
+    recorded = drafts = read_chain(wish.target)
     if wish.application is not None:
         _, drafts = recorded_replay(recorded, wish.application, **wish.options())
     broken = _within(wish.stretch, recorded, drafts, invariants.check(drafts, rules).violations)
@@ -139,7 +138,7 @@ def _ruled(checked: Checked, wish: Wish, rules: Sequence[Invariant]) -> Checked:
 
 
 def _within(
-    stretch: Stretch, recorded: Sequence[Draft], replayed: Sequence[Draft], found: Sequence[Violation]
+    stretch: Bounds, recorded: Sequence[Draft], replayed: Sequence[Draft], found: Sequence[Violation]
 ) -> list[Violation]:
     """What breaks a rule in a stretch of the recording: of what was replayed the numbers are others, and the
     times the same."""
@@ -156,11 +155,6 @@ def _within(
         return first <= entries[one.session][one.seqs[-1]].at_ns <= last
 
     return [one for one in found if not one.seqs or counts(one)]
-
-
-async def _recorded(wish: Wish) -> list[Draft]:
-    async with await Recording.open(wish.target.store, wish.target.session) as recording:
-        return recording.drafts()
 
 
 def _page(path: Path, wish: Wish) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -24,13 +23,18 @@ LINKS = 5
 
 def read_session(target: Target, *, damaged: bool = False) -> tuple[Draft, bool]:
     """One session whole, and whether others followed it on the same model object."""
-
-    async def read() -> list[Draft]:
-        async with await Recording.open(target.store, target.session) as recording:
-            return recording.drafts(damaged=damaged)
-
-    drafts = asyncio.run(read())
+    drafts = read_chain(target, damaged=damaged)
     return drafts[0], len(drafts) > 1
+
+
+def read_chain(target: Target, *, origins: Path | None = None, damaged: bool = False) -> list[Draft]:
+    """A session whole, and those that followed it on the same model object.
+
+    Args:
+        origins: a file that keeps what was learned of them.
+        damaged: of one that was damaged take the entries before that.
+    """
+    return Recording.open_blocking(target.store, target.session, origins=origins).drafts(damaged=damaged)
 
 
 def refuse_existing(path: Path) -> None:

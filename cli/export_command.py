@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..schema import WIRE_FORMAT, UsageError
+from ..schema import WIRE_FORMAT, RealtapeError, UsageError
 from ..schema.codec import standard_json
-from ..session import Draft, Recording, Target, parse_target
+from ..session import Draft, Recording, Target, parse_target, unknown_calls
 from ..session.fixture import write_fixture, written_aside
 from ..session.redaction import Replaced, replaced
 from ..wire import connections_of, har_of
 from . import output, play_options
+from .derived import read_chain
 from .exit_codes import Exit
 from .foreign_formats import foreign_file, foreign_format
 from .learn_command import learn_into, told
 from .pytest_file import pytest_file
+from .user_code import ApplicationError
 
 if TYPE_CHECKING:
     from ..integrations.openai_agents.scripted import ScriptedSource
@@ -126,6 +128,7 @@ def export(
     as_heard_wav: Annotated[
         bool, typer.Option("--heard-wav", help="DIR is a new .wav file: what was heard of the model, alone.")
     ] = False,
+    origins: play_options.OriginsFile = None,
     damaged: Annotated[
         bool, typer.Option("--damaged", help="Of a damaged session take the entries before the damage.")
     ] = False,
@@ -135,7 +138,9 @@ def export(
     if as_html is not None:
         if place is not None or as_pytest or as_scripted or as_har or app is not None:
             raise UsageError("--html FILE is written in place of DIR, and of what other options write")
-        return _write_html(_chosen(target, damaged, only_this_session), as_html, audio, redaction, target)
+        return _write_html(
+            _chosen(target, None, damaged, only_this_session), as_html, audio, redaction, target
+        )
     if place is None:
         raise UsageError("say where to: DIR, or --html FILE")
     if audio in (AudioChoice.LOW, AudioChoice.FLAC, AudioChoice.OPUS):
@@ -155,8 +160,8 @@ def export(
         raise UsageError("--pytest needs --app MODULE:CALLABLE")
     if (as_scripted or as_har or other is not None) and app is not None:
         raise UsageError("--app is for a fixture, or a test: other files learn nothing")
-    drafts = _chosen(target, damaged, only_this_session)
-    taken = None
+    drafts = _chosen(target, origins, damaged, only_this_session)
+    taken, fixture = None, place
     if redaction is not None:
         taken = replaced(drafts, audio=(audio or AudioChoice.KEEP).value, **redaction)
         drafts = taken.drafts
@@ -167,7 +172,7 @@ def export(
     elif as_scripted:
         written = _write_scripted(drafts, place)
     elif as_pytest and app is not None:
-        written = _write_test(drafts, place, app, audio is not AudioChoice.DROP)
+        written, fixture = _write_test(drafts, place, app, audio is not AudioChoice.DROP)
     else:
         write_fixture(drafts, place, audio_files=audio is not AudioChoice.DROP)
         written = str(place)
@@ -176,14 +181,32 @@ def export(
     output.put(f"session {drafts[0].header.id}{more}: {count} entries written to {written}")
     if taken is not None:
         _tell(taken, audio)
-    if app is not None and not as_pytest:
-        for draft in learn_into(Target(str(place), None), app):
-            output.put(told(draft))
+    if app is not None:
+        _learn(drafts, fixture, app, tested=as_pytest)
     return Exit.SAME
 
 
-def _chosen(target: str, damaged: bool, only_this_session: bool) -> list[Draft]:
-    drafts = asyncio.run(_drafts(parse_target(target), damaged))
+def _learn(drafts: list[Draft], fixture: Path, app: str, *, tested: bool) -> None:
+    """Learn what the application does by itself, and keep it in the fixture. What somebody has said of the
+    user's calls stays.
+
+    Args:
+        tested: the fixture is a test's, which may be of an application that does otherwise by now.
+    """
+    if tested and not any(unknown_calls(one.entries) for one in drafts):
+        return
+    user = frozenset[int]() if drafts[0].origins is None else drafts[0].origins.user
+    try:
+        for draft in learn_into(Target(str(fixture), None), app, user):
+            output.put(told(draft))
+    except (RealtapeError, ApplicationError) as error:
+        if not tested:
+            raise
+        output.note(f"nothing was learned: {error}")
+
+
+def _chosen(target: str, origins: Path | None, damaged: bool, only_this_session: bool) -> list[Draft]:
+    drafts = read_chain(parse_target(target), origins=origins, damaged=damaged)
     return drafts[:1] if only_this_session else drafts
 
 
@@ -243,8 +266,8 @@ def _tell(taken: Replaced, audio: AudioChoice | None) -> None:
         output.note("what was said aloud is kept as it is, these values too: --audio silence takes it out")
 
 
-def _write_test(drafts: list[Draft], path: Path, app: str, audio_files: bool) -> str:
-    """A test file, and the fixture where the plugin looks for it."""
+def _write_test(drafts: list[Draft], path: Path, app: str, audio_files: bool) -> tuple[str, Path]:
+    """A test file, and the fixture where the plugin looks for it; both in words, and the fixture's place."""
     file = pytest_file(drafts, app)
     if path.suffix != ".py" or not path.name.startswith("test_"):
         raise UsageError(f"{path}: pytest would not find it; name it test_….py")
@@ -252,7 +275,7 @@ def _write_test(drafts: list[Draft], path: Path, app: str, audio_files: bool) ->
     fixture = path.parent / "recordings" / path.stem / file.test
     with _written(path, file.text.encode()):
         write_fixture(drafts, fixture, audio_files=audio_files)
-    return f"{path} and {fixture}"
+    return f"{path} and {fixture}", fixture
 
 
 def _write_scripted(drafts: list[Draft], path: Path) -> str:
@@ -313,8 +336,3 @@ def _written(path: Path, data: bytes) -> Generator[None]:
     with written_aside(path) as aside:
         aside.write_bytes(data)
         yield
-
-
-async def _drafts(target: Target, damaged: bool) -> list[Draft]:
-    async with await Recording.open(target.store, target.session) as recording:
-        return recording.drafts(damaged=damaged)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,6 @@ from ..schema.log import locate
 from ..session import (
     RUNS,
     Draft,
-    Recording,
     Target,
     keep_origins,
     parse_target,
@@ -26,6 +24,7 @@ from ..session import (
 )
 from ..session.fixture import is_fixture, read_fixture, rewrite_origins
 from . import output, play_options
+from .derived import read_chain
 from .exit_codes import Exit
 from .user_code import load_application
 from .wish import Wish, play
@@ -65,7 +64,7 @@ def learn_into(
         StoreError: it cannot be written there.
     """
     wish = Wish(words, load_application(app), collect=True, learned=False)
-    drafts = asyncio.run(_drafts(words.store, words.session))
+    drafts = read_chain(words)
     learned = origins_of(drafts, app, wish.application, lambda: play(wish), user)
     if origins is not None:
         write_origins(origins, {one.header.id: one.origins for one in learned if one.origins is not None})
@@ -123,11 +122,6 @@ def told(draft: Draft) -> str:
     line = f"session {draft.header.id}: {', '.join(parts)}"
     numbers = ",".join(map(str, sorted(left)))
     return f"{line}; if these are the user's: --user {numbers}" if left else line
-
-
-async def _drafts(store: str, session: str | None) -> list[Draft]:
-    async with await Recording.open(store, session) as recording:
-        return recording.drafts()
 
 
 def _numbers(told: str | None) -> set[int]:

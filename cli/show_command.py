@@ -29,7 +29,6 @@ from ..session import (
     Target,
     entry_columns,
     parse_target,
-    read_origins,
     row_of,
     seconds,
     words,
@@ -197,9 +196,9 @@ def _fitting(target: Target, wanted: SessionFilter) -> list[SessionRecord | Corr
 
 async def _show(target: Target, selection: Selection, as_json: bool) -> int:
     # The loop is there for who follows; nobody else is on it, and what does not block is long to import.
-    recording: Recording | None = Recording.open_blocking(target.store, target.session)
-    if selection.origins is not None:
-        recording.kept_origins = read_origins(selection.origins)
+    recording: Recording | None = Recording.open_blocking(
+        target.store, target.session, origins=selection.origins
+    )
     shown = set[str]()
     while recording is not None and recording.header.id not in shown:
         shown.add(recording.header.id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import dataclasses
 import os
@@ -25,11 +24,12 @@ from ..integrations.branching import Died, Grown, Unbranched
 from ..integrations.soundness import Failure
 from ..lab import EVERY_MS, PATIENCE_SECONDS, TAIL_TURNS, Swept, promising, ranges, swept
 from ..schema import UsageError
-from ..session import Draft, Recording, Target, parse_target
+from ..session import Draft, parse_target
 from ..session.fixture import write_fixture
 from . import output, play_options
-from .bounds import parse_stretch
+from .bounds import parse_bounds
 from .check_job import Unloadable
+from .derived import read_chain
 from .exit_codes import Exit
 from .sweep_job import FIRST, Answer, Job, Swing, jobs_of, prepare, variation
 from .workers import PartlyDone, TookTooLong, WorkerDied, Workers
@@ -122,8 +122,8 @@ def sweep(
     Reports each kind of failure with its places. The smallest recording of each is kept as a fixture.
     """
     began = time.perf_counter()
-    stretch = parse_stretch(first, last)
-    drafts = asyncio.run(_drafts(parse_target(target)))
+    stretch = parse_bounds(first, last)
+    drafts = read_chain(parse_target(target))
     places = [Swept(0, None, None)]
     if not as_is:
         places = swept(drafts[0], interruption=interruption, every_ms=every)
@@ -179,11 +179,6 @@ def sweep(
     if groups:
         return Exit.DIVERGED
     return Exit.INCOMPLETE if over else _complete(drafts)
-
-
-async def _drafts(target: Target) -> list[Draft]:
-    async with await Recording.open(target.store, target.session) as recording:
-        return recording.drafts()
 
 
 def _complete(drafts: Sequence[Draft]) -> Exit:

@@ -12,7 +12,7 @@ from ..replay import Application, replay, run
 from ..schema import UsageError
 from ..session import Draft, Recording, parse_target
 from . import output, play_options
-from .bounds import parse_stretch
+from .bounds import parse_bounds
 from .derived import read_session, refuse_existing, replayed, write
 from .user_code import load_application
 from .wish import replay_model
@@ -44,7 +44,7 @@ def trim(
     The session's beginning stays, responses that are under way stay from their beginning, and so does
     all that the stretch speaks of. The result is replayed before it is written. Nothing is redacted.
     """
-    stretch = parse_stretch(first, last)
+    stretch = parse_bounds(first, last)
     if stretch.is_whole:
         raise UsageError("that is the whole session: say where to cut, with --from or --to")
     refuse_existing(out)

@@ -26,10 +26,10 @@ from ..replay import (
 )
 from ..schema import UsageError
 from ..schema.log import fetch_headers, open_blocking
-from ..session import Draft, Recording, Target, choose, read_origins
+from ..session import Draft, Recording, Target, choose
 from ..session.fixture import located
 from . import output
-from .bounds import WHOLE, Bound, Stretch
+from .bounds import WHOLE, Bound, Bounds
 from .exit_codes import Exit
 
 
@@ -73,7 +73,7 @@ class Wish:
     depth: str = "auto"
     faults: tuple[Any, ...] = ()
     fault_seed: int = 0
-    stretch: Stretch = WHOLE
+    stretch: Bounds = WHOLE
 
     def options(self) -> ReplayOptions:
         """As arguments of a `ReplayModel`.
@@ -136,9 +136,8 @@ def _began_ns(target: Target) -> int:
 
 
 async def _play(wish: Wish, on_play: Callable[[Play], object], kept: list[Draft] | None) -> Played:
-    async with await Recording.open(wish.target.store, wish.target.session) as recording:
-        if wish.origins is not None:
-            recording.kept_origins = read_origins(wish.origins)
+    target = wish.target
+    async with await Recording.open(target.store, target.session, origins=wish.origins) as recording:
         if wish.depth not in ("auto", "interface", "wire"):
             raise UsageError(f"--depth {wish.depth}: auto, interface or wire")
         depth: Depth | None = None if wish.depth == "auto" else wish.depth
@@ -161,7 +160,7 @@ async def _play(wish: Wish, on_play: Callable[[Play], object], kept: list[Draft]
         return replace(played, report=report)
 
 
-def _held(stretch: Stretch, drafts: Sequence[Draft]) -> set[int]:
+def _held(stretch: Bounds, drafts: Sequence[Draft]) -> set[int]:
     """The numbers of the entries that lie in a stretch; of several sessions, those of all.
 
     Raises:

@@ -19,6 +19,9 @@ from ..schema import UsageError
 
 FILE = "pyproject.toml"
 
+PATHS = ("origins", "recordings")
+"""Of these, settings that are places of files, beside the file with the settings unless they are absolute."""
+
 SHARED = (
     "app",
     "audio",
@@ -57,6 +60,12 @@ class Project:
     path: Path | None = None
     shared: Mapping[str, Any] = field(default_factory=dict[str, Any])
     commands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, "Mapping[str, Any]"])
+
+    @property
+    def origins(self) -> Path | None:
+        """The file that keeps what was learned of recordings that are only read."""
+        told = self.shared.get("origins")
+        return None if told is None else Path(str(told))
 
     def redaction(self) -> dict[str, Any]:
         """What is to be taken out of recordings beside what is found by itself: arguments of `redacted`.
@@ -138,6 +147,15 @@ def unknown(key: str, known: Collection[str], where: str) -> UsageError:
     return UsageError(f"{where}: there is no setting {key!r}{nearest}")
 
 
+def _placed(folder: Path, name: str, value: Any) -> Any:
+    """A setting that is a place, or several, seen from the current folder."""
+    if name not in PATHS or folder == Path.cwd():
+        return value
+    if isinstance(value, list):
+        return [_placed(folder, name, one) for one in cast("list[Any]", value)]
+    return str(folder / value) if isinstance(value, str) else value
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
@@ -160,10 +178,11 @@ def _project(path: Path, table: Mapping[str, Any], commands: Collection[str] | N
     for key, value in table.items():
         name = key.replace("_", "-")
         if name in SHARED:
-            shared[name] = value
+            shared[name] = _placed(path.parent, name, value)
         elif isinstance(value, dict) and (commands is None or name in commands):
             told = cast("dict[str, Any]", value)
-            of_commands[name] = {one.replace("_", "-"): it for one, it in told.items()}
+            options = {one.replace("_", "-"): it for one, it in told.items()}
+            of_commands[name] = {one: _placed(path.parent, one, it) for one, it in options.items()}
         else:
             raise unknown(key, [*SHARED, *(commands or ())], f"{path}: [tool.realtape]")
     return Project(path, shared, of_commands)

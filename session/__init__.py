@@ -13,7 +13,7 @@ from ..schema.lazy_doors import open_lazily
 if TYPE_CHECKING:
     from .audio import HeardAudio, HeardSound, Part, ReceivedAudio
     from .conversation_lines import ConversationLine, ConversationReader, conversation
-    from .drafts import Draft, keep_origins, read_drafts, write_drafts
+    from .drafts import Draft, keep_origins, read_drafts, with_origins, write_drafts
     from .erasing import Erasure, erase, named_for_erasure
     from .failures import is_failure
     from .filters import EVERY, ListedSession, Listing, SessionFilter, listed, texts_in
@@ -142,6 +142,7 @@ __all__ = [
     "unknown_calls",
     "verified_batches",
     "with_events",
+    "with_origins",
     "write_drafts",
     "write_origins",
     "write_survey",

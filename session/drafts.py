@@ -44,7 +44,7 @@ from ..schema.log import (
     settle,
     store_errors,
 )
-from .learned import Origins
+from .learned import Origins, kept_of
 from .provenance import Redaction, cut_source, damage_again
 
 BYTES = ("py:bytes", "py:bytearray", "py:memoryview", "base64")
@@ -297,6 +297,13 @@ def learned_of(connection: Connection, session: SessionRecord) -> Origins | None
         problem = f"what was learned of its calls cannot be read: {error}"
         raise CorruptRecordError(session.header.id, None, problem) from error
     return origins if origins.head == session.last_digest.hex() else None
+
+
+def with_origins(drafts: Iterable[Draft], kept: Mapping[str, Origins]) -> list[Draft]:
+    """Sessions with what was learned of them and is kept elsewhere (`read_origins`): it goes before what was
+    kept beside them."""
+    found = [(one, kept_of(kept, one.header.id, one.last_digest)) for one in drafts]
+    return [one if told is None else dataclasses.replace(one, origins=told) for one, told in found]
 
 
 def keep_origins(address: Address, session_id: str, origins: Origins) -> None:

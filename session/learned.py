@@ -111,6 +111,12 @@ def read_origins(path: Path) -> dict[str, Origins]:
         raise UsageError(f"{path}: what was learned cannot be read ({error}); name another file") from error
 
 
+def kept_of(kept: Mapping[str, Origins], session_id: str, last_digest: bytes) -> Origins | None:
+    """What a file keeps of a session, if that is about this very chain."""
+    found = kept.get(session_id)
+    return found if found is not None and found.head == last_digest.hex() else None
+
+
 def write_origins(path: Path, found: Mapping[str, Origins]) -> None:
     """Keep what was learned of sessions in a file, beside what it keeps of others: for a store that is only
     read. It is whole at any moment.

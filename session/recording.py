@@ -8,11 +8,11 @@ event loop depends on how long the disk took.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -43,10 +43,10 @@ from ..schema.log import (
     read_each,
     store_errors,
 )
-from .drafts import Draft, in_memory, learned_of, read_drafts
+from .drafts import Draft, in_memory, learned_of, read_drafts, with_origins
 from .ended import EndedEntries
 from .fixture import is_fixture, read_into_memory
-from .learned import Origins
+from .learned import Origins, kept_of, read_origins
 from .payloads import Payloads
 from .retention import chains
 from .staged import Staged
@@ -100,7 +100,12 @@ class Recording:
 
     @classmethod
     async def open(
-        cls, store: StoreLocation, session_id: str | None = None, *, vocabulary: Vocabulary | None = None
+        cls,
+        store: StoreLocation,
+        session_id: str | None = None,
+        *,
+        vocabulary: Vocabulary | None = None,
+        origins: Path | None = None,
     ) -> Self:
         """Open a session of a store; the newest, if no id is given. An id may be cut short, and stand behind
         the store as on the command line: `calls.db#01a2`, `calls.db#caller=four`.
@@ -113,10 +118,13 @@ class Recording:
                 into memory, and its first session is the one that is meant if no id is given.
             session_id: how an id begins, with or without its hyphens; or a label, `NAME=VALUE`: the newest
                 session that has it.
+            origins: a file that keeps what was learned of calls (`realtape learn --origins`).
 
         Raises:
             StoreError: the store cannot be read, or has no such session; see `schema/errors.py`.
+            UsageError: `origins` is something else.
         """
+        kept = {} if origins is None else await asyncio.to_thread(read_origins, origins)
         store, session_id = _meant(store, session_id)
         if is_fixture(store):
             with clock_held():
@@ -125,18 +133,28 @@ class Recording:
             address, first_id = locate(store), None
         async with open_for_reading(address) as connection:
             session = choose(address, await read(connection, fetch_headers), session_id or first_id)
-        return cls(address, session, vocabulary)
+        opened = cls(address, session, vocabulary)
+        opened.kept_origins = kept
+        return opened
 
     @classmethod
     def open_blocking(
-        cls, store: StoreLocation, session_id: str | None = None, *, vocabulary: Vocabulary | None = None
+        cls,
+        store: StoreLocation,
+        session_id: str | None = None,
+        *,
+        vocabulary: Vocabulary | None = None,
+        origins: Path | None = None,
     ) -> Self:
         """As `open`, for who has no event loop, or has it to himself."""
+        kept = {} if origins is None else read_origins(origins)
         store, session_id = _meant(store, session_id)
         address, first_id = read_into_memory(store) if is_fixture(store) else (locate(store), None)
         with open_blocking(address) as connection:
             session = choose(address, fetch_headers(connection), session_id or first_id)
-        return cls(address, session, vocabulary)
+        opened = cls(address, session, vocabulary)
+        opened.kept_origins = kept
+        return opened
 
     @classmethod
     def of(cls, *drafts: Draft, name: str = "in memory", vocabulary: Vocabulary | None = None) -> Self:
@@ -248,12 +266,7 @@ class Recording:
         """
         if self.staged is not None:
             return [self.staged.draft]
-        found = read_drafts(self._address, self.header.id, damaged=damaged)
-        kept = [self._kept(one.header.id, one.last_digest) for one in found]
-        return [
-            one if origins is None else dataclasses.replace(one, origins=origins)
-            for one, origins in zip(found, kept, strict=True)
-        ]
+        return with_origins(read_drafts(self._address, self.header.id, damaged=damaged), self.kept_origins)
 
     # --- reading, for who shares an event loop with others --------------------------------------------
 
@@ -421,7 +434,8 @@ class Recording:
         """
         if self.staged is not None:
             return self.staged.draft.origins
-        if (kept := self._kept(self.header.id, self._session.last_digest)) is not None:
+        kept = kept_of(self.kept_origins, self.header.id, self._session.last_digest)
+        if kept is not None:
             return kept
         with store_errors(self._address):
             return learned_of(self._connected_blocking(), self._session)
@@ -438,11 +452,6 @@ class Recording:
                 pass
 
     # --- helpers ----------------------------------------------------------------------------------------
-
-    def _kept(self, session_id: str, last_digest: bytes) -> Origins | None:
-        """What is kept elsewhere of a session, if that is about this very chain."""
-        found = self.kept_origins.get(session_id)
-        return found if found is not None and found.head == last_digest.hex() else None
 
     async def _connected(self) -> AsyncConnection:
         if self._connection is None:

@@ -237,7 +237,7 @@ class Realtape:
         settings = self._plan.settings
         wanted = settings.keep or settings.update or settings.html
         store = self._store("replayed") if wanted else None
-        replay = ReplayedModel(path, store, options, update=settings.update)
+        replay = ReplayedModel(path, store, options, update=settings.update, origins=settings.origins)
         self._stack.callback(replay.close)
         self._replayed.append(replay)
         return replay.model

@@ -71,11 +71,17 @@ class ReplayedModel:
     """
 
     def __init__(
-        self, path: Path, store: Path | None, options: Mapping[str, Any], *, update: bool = False
+        self,
+        path: Path,
+        store: Path | None,
+        options: Mapping[str, Any],
+        *,
+        update: bool = False,
+        origins: Path | None = None,
     ) -> None:
         self.path = path
         self.store = store
-        self._drafts = read(path)
+        self._drafts = read(path, origins)
         self._recording = Recording.of(*self._drafts, name=str(path))
         self.recordable = LABEL in self._recording.header.labels
         replays = replay_class(self._recording.header.versions)

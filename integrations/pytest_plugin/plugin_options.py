@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import pytest
@@ -51,6 +52,7 @@ class PluginOptions:
         keep: what a failing test did is kept.
         html: of a failing test a page is written: the recording beside what it did.
         update: what a passing test did takes the place of what it did when it was recorded.
+        origins: a file that keeps what was learned of recordings, and goes before what they keep.
         learn: what was just recorded is replayed, to learn what the application does by itself.
         replay: arguments of `ReplayModel`.
     """
@@ -67,6 +69,7 @@ class PluginOptions:
     keep: bool = False
     html: bool = False
     update: bool = False
+    origins: Path | None = None
     learn: bool = True
     replay: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
@@ -105,6 +108,7 @@ def settings_of(item: pytest.Item) -> PluginOptions:
         html=bool(config.getoption("realtape_html")),
         learn=bool(config.getini("realtape_learn")),
         update=bool(config.getoption("realtape_update")),
+        origins=told_there.origins,
         replay=replay,
     )
     if told:

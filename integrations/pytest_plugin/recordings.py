@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ...schema import RealtapeError, StoreError
-from ...session import Draft
+from ...session import Draft, read_origins, with_origins
 from ...session.fixture import read_fixture, replace_fixture, replaced_at, write_fixture
 from .plugin_options import PluginOptions
 
@@ -128,20 +128,25 @@ def exists_any(first: Path) -> bool:
     return exists(first) or any(first.parent.glob(f"{first.name}.*"))
 
 
-def read(path: Path) -> list[Draft]:
+def read(path: Path, origins: Path | None = None) -> list[Draft]:
     """Read a recording.
+
+    Args:
+        origins: a file that keeps what was learned of it.
 
     Raises:
         UnreadableRecordingError: it cannot be read, or does not say what was recorded.
+        UsageError: `origins` cannot be read.
     """
     try:
-        return read_fixture(path)
+        drafts = read_fixture(path)
     except (RealtapeError, OSError) as error:
         raise UnreadableRecordingError(
             str(path),
             f"cannot be read ({error})",
             "restore it, or delete it to record anew; nothing is recorded over what cannot be read",
         ) from error
+    return with_origins(drafts, {} if origins is None else read_origins(origins))
 
 
 def require_place(path: Path) -> None:

@@ -186,7 +186,12 @@ class _Session:
         header = dataclasses.replace(
             draft.header, host="", pid=0, previous_session=previous, labels=self._labels.tree
         )
-        return dataclasses.replace(draft, header=header).sealed()
+        sealed = dataclasses.replace(draft, header=header).sealed()
+        learned = self._draft.origins  # of the same calls, by the same numbers
+        if learned is None:
+            return sealed
+        head = sealed.last_digest.hex()
+        return dataclasses.replace(sealed, origins=dataclasses.replace(learned, head=head))
 
     def _entry(
         self, entry: Entry, payload: PayloadTexts, formats: SoundFormats, audio: AudioRedaction

@@ -76,6 +76,14 @@ def test_of_a_store_that_is_only_read_it_is_kept_in_a_file_that_the_settings_nam
     assert realtape("replay", store, *ASKS_NOTHING).code == 1
     assert realtape("check", store, *ASKS_NOTHING, "--jobs", 1).code == 1
     assert "origins: learned with support.hand_overs:asks (" in realtape("show", store).out
+    accepted = json.loads(realtape("accept", store, *ASKS_NOTHING, "--json").out)
+    assert (accepted["differs"], accepted["assumed"]) == (True, []), "the question is no user's"
+    assert realtape("export", store, tmp_path / "redacted").code == 0
+    assert realtape("replay", tmp_path / "redacted", *ASKS_NOTHING).code == 1, "it goes with what is redacted"
+    (tmp_path / "below").mkdir()
+    with monkeypatch.context() as patch:
+        patch.chdir(tmp_path / "below")
+        assert realtape("replay", store, *ASKS_NOTHING).code == 1, "the file is beside the settings"
     file = tmp_path / "learned" / "origins.json"
     told = json.loads(file.read_text())
     (session,) = told
@@ -104,6 +112,27 @@ def test_what_cannot_be_learned(realtape: Realtape, asked: Path, recorded: Path)
         ran = realtape("learn", *arguments)
         assert (ran.code, problem in ran.err) == (2, True)
     assert asked.read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["test_asks.py", "fixture"])
+def test_what_is_exported_with_its_application_is_learned_and_what_was_said_of_the_user_stays(
+    realtape: Realtape, asked: Path, tmp_path: Path, place: str
+) -> None:
+    store = Path(shutil.copy(asked, tmp_path / "log.db"))
+    realtape("learn", store, *TYPES_NOTHING, "--user", 2)
+    as_test = ("--pytest",) if place.endswith(".py") else ()
+    ran = realtape("export", store, tmp_path / place, *as_test, *TYPES_NOTHING)
+    assert (ran.code, ran.lines[-1].endswith(": 2 reactions, 1 of the user's, 0 unknown")) == (0, True)
+    (told,) = tmp_path.rglob("session.json")
+    assert json.loads(told.read_text())["origins"]["user"] == [2]
+
+
+def test_a_test_of_an_application_that_does_otherwise_by_now_is_written_all_the_same(
+    realtape: Realtape, asked: Path, tmp_path: Path
+) -> None:
+    ran = realtape("export", asked, tmp_path / "test_it.py", "--pytest", "--app", "support.telephone:app")
+    assert (ran.code, "nothing was learned: support.telephone:app is not" in ran.err) == (0, True)
+    assert (tmp_path / "test_it.py").exists()
 
 
 def test_another_head_makes_it_void(realtape: Realtape, asked: Path, tmp_path: Path) -> None:

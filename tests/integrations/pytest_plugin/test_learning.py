@@ -72,6 +72,19 @@ def test_what_comes_by_itself_must_come_from_then_on(desk: VoiceSuite) -> None:
     desk.fails(lines=["*the application has not sent a text of the user's by now*"])
 
 
+def test_what_was_learned_may_lie_in_a_file_that_the_settings_name(desk: VoiceSuite) -> None:
+    desk.passes("--realtape-record=once")
+    place = desk.path / "recordings/test_voice/test_desk/session.json"
+    session = json.loads(place.read_text())
+    learned = session.pop("origins")
+    place.write_text(json.dumps(session))
+    desk.change("ASKS = True", "ASKS = False", "worker.py")
+    desk.passes().stdout.fnmatch_lines(["*not everything was checked*"])
+    desk.write("origins.json", json.dumps({session["id"]: learned}))
+    desk.write("pyproject.toml", '[tool.realtape]\norigins = "origins.json"\n')
+    desk.fails(lines=["*the application has not sent a text of the user's by now*"])
+
+
 def test_a_test_that_does_not_do_the_same_again_teaches_nothing(desk: VoiceSuite) -> None:
     desk.change("await main", "assert not realtape.replaying\n    await main", "test_voice.py")
     result = desk.passes("--realtape-record=once")
