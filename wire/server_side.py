@@ -164,7 +164,9 @@ class ServerSide:
         self._given_up_for: set[int] = (
             set()
         )  # client's frames whose absence was told with what waited for them
-        self._gave_up = False  # since the client sent last
+        self._gave_up = False  # since the client sent, or got, anything
+        self._is_mute = False  # it appends less than was recorded: since it sent last
+        self._delivered_ns = self._looked_ns = now_ns
 
     # --- what the client does -----------------------------------------------------------------------
 
@@ -179,7 +181,7 @@ class ServerSide:
             return self._audio_places[number - 1] if number <= len(self._audio_places) else None
         self._sent += 1
         self._sent_ns = now_ns
-        self._gave_up = False
+        self._gave_up = self._is_mute = False
         match = self._outbound.match(self._sent, frame.data, type, message)
         if match.freed is not None:
             extra = self._numbers.pop(match.freed, None)
@@ -227,6 +229,7 @@ class ServerSide:
 
     def look(self, now_ns: int) -> int | WaitUntil | EndNow:
         """The same, but of a frame its place: it is still to be taken."""
+        self._looked_ns = now_ns
         while self._next < len(self._inbound):
             place = self._inbound[self._next]
             gate, frame = self._gates[place], self._frames[place]
@@ -386,11 +389,11 @@ class ServerSide:
         return self._sent_ns if gate.count else self._begun_ns
 
     def _given_up_at(self, gate: Gate, head_ns: int) -> int | None:
-        if self._gave_up:  # it has waited for this client already
+        if self._gave_up or (gate.heard_ms and self._is_mute):  # it has waited for this client already
             return head_ns
         if self._patience_ns is None:
             return None
-        last_ns = self._sent_ns
+        last_ns = max(self._sent_ns, self._delivered_ns)
         if gate.heard_ms and self._heard_ns is not None:
             last_ns = max(last_ns, self._heard_ns)
         return max(head_ns, last_ns) + self._patience_ns
@@ -399,7 +402,7 @@ class ServerSide:
         """The gate of the head will not open; whether the frame is left out."""
         frame = self._frames[place]
         if gate.answers is None and gate.heard_ms:
-            self._gave_up = True
+            self._is_mute = True
             self.weaker["speech was played at its recorded time: the client appended less audio"] = None
             return False
         self._gave_up = True
@@ -428,6 +431,8 @@ class ServerSide:
         self._recorded_ns = frame.at_ns
         self._head_ns = None
         self._next += 1
+        self._gave_up = False  # it may do something upon this
+        self._delivered_ns = self._looked_ns
         if self._anchored:
             self._shift_ns += max(due_ns - self._planned(place), 0)
         self.delivered.append(place)

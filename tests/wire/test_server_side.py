@@ -445,6 +445,20 @@ def test_what_does_not_come_is_given_up_and_what_depends_on_it_falls() -> None:
     assert len(side.skipped) == 5
 
 
+def test_who_gets_something_after_a_frame_was_given_up_has_time_to_answer() -> None:
+    """It leaves one frame out, and else does as recorded: it gets all but the answer to that."""
+    again: list[Said] = [asked("And?"), RESPOND, added("And?", "item_3"), *response("resp_2", item="item_4")]
+    played = Played(connection([*TURN, *again]))
+    played.hear_now()
+    played.send(asked("Hello?")[1], RESPOND[1])
+    assert [message["type"] for message in played.hear(until_ns=2_500 * MS)][-1] == "response.done"
+    assert played.now_ns == 2_000 * MS
+    played.send(asked("And?")[1], RESPOND[1])
+    assert [message["type"] for message in played.hear()] == [message["type"] for _, message in again[2:]]
+    told = decisive(played.leave().findings)
+    assert [(one.kind, one.type) for one in told] == [("given up", "session.updated")]
+
+
 def test_a_response_that_was_begun_is_ended() -> None:
     done = {"id": "resp_1", "status": "cancelled", "status_details": {"reason": "client_cancelled"}}
     said: list[Said] = [
