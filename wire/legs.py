@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.connection import Connection
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
+
+from .handshake_limits import AnsweringLeg
 
 DEAD_S = 60, 10, 6
 """A peer from which nothing has come for so many seconds is asked by the system whether it is there, at such
@@ -106,8 +107,19 @@ class _Leg(_Base):
         return True
 
 
-class ClientLeg(_Leg, ServerConnection):
-    """Of the proxy's client."""
+class ClientLeg(_Leg, AnsweringLeg):
+    """Of the proxy's client.
+
+    Attributes:
+        on_too_large: told of a handshake that cannot be read, once; None: nobody is.
+    """
+
+    on_too_large: Callable[[Exception], object] | None = None
+
+    def too_large(self, error: Exception, told: str) -> None:
+        """The client was told; now the proxy is."""
+        if self.on_too_large is not None:
+            self.on_too_large(error)
 
 
 class ProviderLeg(_Leg, ClientConnection):

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -31,6 +31,7 @@ from ..recorder import Recorder, harmless_url
 from ..schema import StoreLocation, UsageError
 from .faults import Fault, FaultLine, Stream, faults_of
 from .faulty_way import FaultyWay
+from .handshake_limits import beyond_limits
 from .joined_sessions import JoinedSessions, JoinRule
 from .legs import ClientLeg, ProviderLeg
 from .recorded import RecordedEnd
@@ -163,7 +164,7 @@ class RecordingProxy:
             self._port,
             process_request=self._answer,
             select_subprotocol=self._subprotocol,
-            create_connection=ClientLeg,
+            create_connection=cast("type[ServerConnection]", self._leg),
             compression=None,
             max_size=None,
             ping_interval=None,
@@ -216,6 +217,19 @@ class RecordingProxy:
 
     # --- handshakes -----------------------------------------------------------------------------------
 
+    def _leg(self, *args: Any, **options: Any) -> ClientLeg:
+        leg = ClientLeg(*args, **options)
+        if self._token is None:  # else anybody could fill the store
+            leg.on_too_large = self._too_large
+        return leg
+
+    def _too_large(self, error: Exception) -> None:
+        """Nothing is known of it but that: a session of its own."""
+        assert self._recorder is not None, "it listens"
+        tap = SocketTap.beginning(self._recorder, self._labels)
+        tap.opening(urlunsplit(self._upstream), [], [], by="proxy")
+        tap.failed(error=error.__cause__ or error)
+
     async def _answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Dial the provider; None: it agreed, and so do we. Cancelled, nothing stays open."""
         if request.headers.get("Upgrade", "").lower() != "websocket":
@@ -248,9 +262,9 @@ class RecordingProxy:
             return _mirrored(tap, refused.response)
         except (OSError, TimeoutError, WebSocketException, EOFError) as error:
             tap.failed(error=error)
-            return connection.respond(
-                HTTPStatus.BAD_GATEWAY, f"The provider cannot be reached: {type(error).__name__}.\n"
-            )
+            told = beyond_limits(error)
+            why = type(error).__name__ if told is None else f"its answer is too large: {told}"
+            return connection.respond(HTTPStatus.BAD_GATEWAY, f"The provider cannot be reached: {why}.\n")
         except ValueError as error:  # a subprotocol that is none, a path that is not ASCII
             tap.failed(error=error)
             return connection.respond(HTTPStatus.BAD_REQUEST, "No provider can be asked that.\n")

@@ -28,6 +28,7 @@ from .connections import connections_of
 from .dialects import Dialect, message_in
 from .faults import Fault, FaultLine, Stream, faults_of
 from .faulty_way import FaultyWay
+from .handshake_limits import AnsweringLeg
 from .recorded import RecordedConnection, RecordedEnd
 from .server_side import EndNow, SendFrame, ServerSide
 from .socket_ends import end_as
@@ -145,6 +146,7 @@ class ReplayServer:
             self._port,
             process_request=self._answer,
             select_subprotocol=self._subprotocol,
+            create_connection=AnsweringLeg,
             max_size=None,
             ping_interval=None,
             close_timeout=CLOSE_TIMEOUT_S,
@@ -237,6 +239,9 @@ class ReplayServer:
             del response.headers["Content-Type"]
             response.headers["Content-Type"] = "application/json"
             return response
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            told = f"This is a server for websockets; its report is at {REPORT_PATH}.\n"
+            return connection.respond(HTTPStatus.UPGRADE_REQUIRED, told)
         if not is_ours(request.headers.get("Origin")):
             return connection.respond(HTTPStatus.FORBIDDEN, "This server is for this machine alone.\n")
         try:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from openai import AsyncOpenAI
 from realtape.provider import LocalProvider, Reply, Script
 from realtape.recorder import Recorder
-from realtape.schema import Entry, Flag, Frame, Kind, Status, UsageError
+from realtape.schema import Entry, Flag, Frame, Kind, Status, StoreError, UsageError
 from realtape.session import Recording
 from realtape.wire import connections_of, proxy, serve
 from realtape.wire.legs import ClientLeg, ProviderLeg
@@ -231,6 +231,39 @@ async def test_what_only_a_bare_client_asks_is_answered_and_recorded(
     assert answer.split()[1] == str(status).encode()
     kinds = [entry.kind for entry, _ in await session(store)]
     assert kinds[:2] == [Kind.SOCKET, Kind.SOCKET_OPENED if status == 101 else Kind.SOCKET_FAILED]
+
+
+LARGE = {"a line": [f"X-Large: {'x' * 9_000}"], "the number": [f"X-{n}: {n}" for n in range(130)]}
+
+
+@pytest.mark.parametrize("lines", LARGE.values(), ids=LARGE)
+@pytest.mark.parametrize("token", [None, "let-me-in-77"])
+async def test_a_handshake_that_the_library_does_not_read_is_told_and_recorded(
+    store: Path, lines: list[str], token: str | None
+) -> None:
+    """What comes before the token was looked at is not recorded: anybody could fill the store."""
+    async with upstream() as there, proxy(there, store, token=token) as url:
+        answer = await answered(url.removesuffix(f"/{token}"), "/", *lines)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    if token is not None:
+        with pytest.raises(StoreError, match="no such file"):
+            await session(store)
+        return
+    (failed,) = [value for entry, value in await session(store) if entry.kind == Kind.SOCKET_FAILED]
+    assert type(failed["raised"]).__name__ in ("SecurityError", "RecordedError")
+
+
+async def test_so_is_a_providers_answer_that_it_does_not_read(store: Path) -> None:
+    def large(server: ServerConnection, request: Request) -> Response:
+        response = server.respond(200, "")
+        response.headers["X-Large"] = "x" * 9_000
+        return response
+
+    async with upstream(process_request=large) as there, proxy(there, store) as url:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(url)
+    assert refused.value.response.status_code == 502
+    assert b"WEBSOCKETS_MAX_LINE_LENGTH" in (refused.value.response.body or b"")
 
 
 async def test_headers_and_subprotocols_pass_and_no_credential_is_recorded(store: Path) -> None:

@@ -8,6 +8,7 @@ import urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from agents.realtime.openai_realtime import OpenAIRealtimeWebSocketModel
@@ -17,7 +18,7 @@ from realtape.recorder import InMemory
 from realtape.schema import UsageError
 from realtape.wire import RecordedEnd, Refusal, SelfMadeCertificate, serve
 from support.provider_sockets import PACE
-from support.wire_sockets import quiet, rest_of, say, talk
+from support.wire_sockets import PATIENCE_S, quiet, rest_of, say, talk
 from support.wire_talk import (
     CREATED,
     RESPOND,
@@ -86,6 +87,17 @@ async def test_what_differs_is_told_at_the_end_and_over_http_while_it_runs() -> 
     assert any(
         line.startswith("  given up: response.created was given up: response.create") for line in lines
     )
+
+
+async def test_who_asks_for_a_page_is_told_where_the_report_is(caplog: pytest.LogCaptureFixture) -> None:
+    async with serve([connection(TURN)]) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 426 ")
+    assert b"/.realtape/report.json" in answer
+    assert not caplog.records
 
 
 async def test_an_error_answers_what_is_unexpected_if_asked() -> None:
