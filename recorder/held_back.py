@@ -37,7 +37,7 @@ _DELTA = re.compile(r'"delta":"([^"\\]*(?:\\.[^"\\]*)*)"')
 _VARYING = re.compile(r'"(delta|event_id|obfuscation)":"([^"\\]*(?:\\.[^"\\]*)*)",?')
 
 _FRAMES = frozenset({Kind.FRAME_IN, Kind.FRAME_OUT})
-_CUT = '{"$":"base64"'
+_CUT = '{"$":"base64'
 # Of a message on a socket, whoever wrote it; Gemini's transcriptions have a `text`.
 _HAS_DELTA_WITHIN = re.compile(r'\\"(?:delta|text)\\":\s?\\"')
 _DELTA_WITHIN = re.compile(r'"(?:delta|text)":\s?"([^"\\]*(?:\\.[^"\\]*)*)"')

@@ -18,9 +18,15 @@ Opcode = Literal["text", "binary"]
 MIN_BASE64_LENGTH = 24
 """Shorter base64 stays in the text."""
 
-_BEFORE_BASE64 = re.compile(r'"(?:delta|audio|data|payload)"\s*:\s*"(?=[A-Za-z0-9+/]{24})')
+MIN_URLSAFE_LENGTH = 516
+"""And of the alphabet with `-` and `_`, in which keys are written, what may be one: none has more than 512
+characters without a dot. (Of 13 ms of speech it is longer.)"""
+
+_BEFORE_BASE64 = re.compile(r'"(?:delta|audio|data|payload)"\s*:\s*"(?=[A-Za-z0-9+/_-]{24})')
 """Keys under which the realtime protocols carry audio: OpenAI's, Gemini's `inlineData.data`, and those of
 telephone companies. (A text that looks like base64 is cut, too, and comes back.)"""
+
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 
 _TYPE = re.compile(r'"type"\s*:\s*"([^"\\]*)"')
 
@@ -35,9 +41,15 @@ def is_text_delta(type: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Base64:
-    """Bytes that stand in a text as canonical base64."""
+    """Bytes that stand in a text as canonical base64.
+
+    Attributes:
+        data: the bytes.
+        urlsafe: in the alphabet with `-` and `_`, as Google's clients write it.
+    """
 
     data: bytes
+    urlsafe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +100,23 @@ def cut(text: str) -> list[str | Base64]:
         end = text.find('"', begin)
         if end < 0 or (text.startswith('"delta"', found.start()) and _of_text_delta(text, begin, end)):
             continue
-        data = base64_bytes(text[begin:end])
+        written = text[begin:end]
+        urlsafe = "_" in written or "-" in written
+        if urlsafe:
+            written = _standard(written)
+        data = base64_bytes(written)
         if data is not None:
-            pieces += [text[done:begin], Base64(data)]
+            pieces += [text[done:begin], Base64(data, urlsafe)]
             done = at = end
     pieces.append(text[done:])
     return pieces
+
+
+def _standard(written: str) -> str:
+    """Base64 of the other alphabet in the usual one; empty where it is none, or may be a key."""
+    if len(written) < MIN_URLSAFE_LENGTH or "+" in written or "/" in written:
+        return ""
+    return written.translate(_STANDARD_ALPHABET)
 
 
 def base64_bytes(text: str) -> bytes | None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..schema.entries import Entry, Flag, Kind
-from .fields import byte_count, event_fields, frame_message, index_of, server_message, text_of
+from .fields import byte_count, event_fields, index_of, server_message, text_of
+from .frame_messages import FrameMessages
 from .messages import AUDIO_DELTAS
 from .sound import SoundFormats
 
@@ -66,6 +67,7 @@ class ReceivedAudio:
 
     def __init__(self) -> None:
         self.formats = SoundFormats()
+        self._frames = FrameMessages()
         self._depths: dict[Depth, _Received] = {
             "event": _Received(),
             "message": _Received(),
@@ -81,7 +83,8 @@ class ReceivedAudio:
             elif (message := server_message(entry)) is not None:
                 self._add_message("message", message)
         elif entry.kind == Kind.FRAME_IN:
-            self._add_message("frame", frame_message(entry))
+            for _, message in self._frames.read(entry):
+                self._add_message("frame", message)
 
     def has(self, part: Part) -> bool:
         """Whether any audio of it came."""

@@ -47,7 +47,7 @@ from ..schema.log import (
 from .learned import Origins, kept_of
 from .provenance import Redaction, cut_source, damage_again
 
-BYTES = ("py:bytes", "py:bytearray", "py:memoryview", "base64")
+BYTES = ("py:bytes", "py:bytearray", "py:memoryview", "base64", "base64url")
 """The names under which a payload refers to bytes."""
 
 _NO_SEGMENTS: Mapping[int, bytes] = {}

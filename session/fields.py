@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from secrets import token_hex
 from typing import Any, cast
 
 from ..schema.codec import from_json
@@ -15,6 +16,9 @@ from ..schema.entries import Entry, Kind
 
 RAW = "raw_server_event"
 """The event that brings a message of the server as it came."""
+
+_IN_PLACE = f"\ue000{token_hex(8)}:"
+"""Holds a reference's place in a text, in which nobody else has written it."""
 
 _CACHED_CHARS = 1 << 14
 """Longer payloads are few, and read once."""
@@ -121,17 +125,33 @@ def frame_message(entry: Entry) -> dict[str, Any]:
 def frame_message_in(tree: Any) -> dict[str, Any]:
     """The same in the tree of its payload, whose own references are left."""
     pieces = frame_pieces(tree)
-    references = [piece for piece in pieces if not isinstance(piece, str)]
-    numbers = iter(range(len(references)))
-    text = "".join(piece if isinstance(piece, str) else f"\ue000{next(numbers)}" for piece in pieces)
+    references: dict[str, Any] = {}
+    text = ""
+    for piece in pieces:
+        if not isinstance(piece, str):
+            name = f"{_IN_PLACE}{len(references)}"
+            references[name], piece = piece, name
+        text += piece
     try:
         message = mapping(from_json(text))
     except ValueError:
         return {}
-    for key, value in message.items():
-        if isinstance(value, str) and value.startswith("\ue000"):
-            message[key] = references[int(value[1:])]
+    if references:
+        _put_back(message, references)
     return message
+
+
+def _put_back(tree: Any, references: Mapping[str, Any]) -> None:
+    """References take the places that were held for them."""
+    places: list[Any] = list(range(len(sequence(tree)))) if isinstance(tree, list) else list(mapping(tree))
+    holder: Any = cast("Any", tree)
+    for place in places:
+        value = holder[place]
+        if isinstance(value, str):
+            if value.startswith(_IN_PLACE):
+                holder[place] = references.get(value, value)
+        elif isinstance(value, (dict, list)):
+            _put_back(value, references)
 
 
 def outcome_of(entry: Entry) -> str | None:

@@ -17,6 +17,7 @@ from typing import Literal
 from ..schema.codec import REFERS, Reference
 from ..schema.entries import Entry, Flag, Kind
 from ..schema.errors import UsageError
+from .appended_sound import appended_sound
 from .audio import HeardAudio, Part, audio_event, heard_part
 from .drafts import reference_in
 from .fields import event_fields, facts_of, frame_message
@@ -205,9 +206,8 @@ class LanesReader:
         elif entry.kind == Kind.SENT:
             self._add(self._user, entry, said_by_user(entry, facts_of(entry)), self._formats.user)
         elif entry.kind == Kind.FRAME_OUT and self._user_kind != Kind.SENT:
-            message = frame_message(entry)
-            if message.get("type") == "input_audio_buffer.append":
-                self._add(self._user, entry, message.get("audio"), self._formats.user)
+            for audio, _ in appended_sound(frame_message(entry)):
+                self._add(self._user, entry, audio, self._formats.user)
 
     def lanes(self) -> Lanes:
         """As far as was read."""

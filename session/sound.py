@@ -20,7 +20,9 @@ from ..schema.playback import (
     audio_length_ms,
     is_g711,
 )
+from .appended_sound import appended_sound, mime_of
 from .fields import RAW, arguments_of, client_message, event_fields, facts_of, frame_message, unwrapped
+from .gemini_messages import gemini_blobs
 from .messages import SESSION_TOLD
 
 Encoding = Literal["pcm16", "g711_ulaw", "g711_alaw"]
@@ -32,6 +34,12 @@ _RATES = ("rate", "sampling_rate", "sample_rate", "sample_rate_hz")
 
 _RATE_IN_NAME = re.compile(r"(?<!\d)(\d{4,6})(?: ?hz)?$|;\s*rate=(\d{4,6})", re.IGNORECASE)
 """`pcm16_16000hz` and `pcm16-16000hz` (Azure's Voice Live), `pcm_16000`, `audio/pcm;rate=16000`."""
+
+GEMINI_LISTENS = "audio/pcm;rate=16000"
+"""What Gemini takes the user's voice for where nobody says the rate; its own is as OpenAI's."""
+
+_INLINE = "inlineData"
+"""In every frame of Gemini's that brings its voice; within a frame's text there are escapes around it."""
 
 _OPENAI_CLASSES = {"AudioPCMU": "audio/pcmu", "AudioPCMA": "audio/pcma"}
 """Those of the `openai` package that need no `type` to be known: the last part of a registered name."""
@@ -110,10 +118,11 @@ class SoundFormats:
     def read(self, entry: Entry) -> None:
         """The next entry."""
         if entry.kind == Kind.RECEIVED:
-            if entry.type == RAW and "session." in entry.payload:  # else it need not be read
+            # Else it need not be read.
+            if entry.type == RAW and ("session." in entry.payload or _INLINE in entry.payload):
                 self.tell(facts_of(entry))
         elif entry.kind == Kind.FRAME_IN:
-            if "session." in entry.payload:
+            if "session." in entry.payload or _INLINE in entry.payload:
                 self.tell(frame_message(entry))
         elif entry.kind == Kind.PLAYBACK:
             if entry.method == "set_audio_format":
@@ -141,17 +150,24 @@ class SoundFormats:
         if not self._told_user:
             self._set_user(_format_in(settings, "input"), told=False)
 
-    def tell(self, message: Mapping[str, Any]) -> None:
+    def tell(self, message: dict[str, Any]) -> None:
         """A message of the server, which may say what its session is."""
-        if message.get("type") in SESSION_TOLD:
+        if message.get("type") in SESSION_TOLD or message.get("type") == "session.started":
             session = message.get("session")
             if _at(session, "type") != "transcription":  # in which nobody but the user speaks
                 self._set_model(_format_in(session, "output"), told=True)
             self._set_user(_format_in(session, "input"), told=True)
+        else:
+            for blob in gemini_blobs(message):
+                self._set_model(mime_of(blob), told=True)
 
-    def _ask_by(self, message: Mapping[str, Any]) -> None:
-        if message.get("type") == "session.update":
+    def _ask_by(self, message: dict[str, Any]) -> None:
+        if message.get("type") in ("session.update", "session.start"):
             self.ask(message.get("session"))
+        else:
+            for _, mime in appended_sound(message):
+                if mime is not None:
+                    self._set_user(mime if "rate=" in mime else GEMINI_LISTENS, told=True)
 
     def _set_model(self, named: object, *, told: bool) -> None:
         format = format_of(named)
@@ -168,6 +184,8 @@ def _format_in(settings: object, side: str) -> object:
     """Nested, as it is now, or flat, as it was in the beta; the first of them that names one. Flat, the
     rate may stand beside it (Azure's Voice Live: `input_audio_sampling_rate`)."""
     nested = _at(settings, "audio", side, "format")
+    if nested is None:
+        nested = _at(settings, "audio", "format")  # the Live API's, of both sides
     if nested is not None:
         return nested
     named = _at(settings, f"{side}_audio_format")

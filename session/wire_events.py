@@ -22,6 +22,7 @@ from ..schema.errors import EncodingError
 from ..schema.frames import Frame
 from .drafts import Draft
 from .fields import frame_message, index_of, mapping, sequence, text_of
+from .frame_messages import FrameMessages
 from .messages import AUDIO_DELTAS, SPEECH_STARTED, ids_in
 
 DERIVED = "events derived of its frames"
@@ -51,7 +52,11 @@ class WireEvents:
 
     def server(self, message: dict[str, Any]) -> list[Any]:
         """The events of a message of the server's; the first one is that it came."""
-        made: list[Any] = [ev.RealtimeModelRawServerEvent(data=message)]
+        return [ev.RealtimeModelRawServerEvent(data=message), *self.told(message)]
+
+    def told(self, message: dict[str, Any]) -> list[Any]:
+        """The same without that one."""
+        made: list[Any] = []
         type = text_of(message.get("type"))
         response_id, item_id = ids_in(message)
         index = index_of(message.get("content_index"))
@@ -273,6 +278,7 @@ class FrameEvents:
         self._bytes_at = bytes_at
         self._codec = Codec(STANDARD)
         self._connections: dict[int | None, WireEvents] = {}
+        self._frames = FrameMessages()
         self._known: dict[bytes, Reference] = {}
 
     def wants(self, entry: Entry) -> bool:
@@ -290,7 +296,11 @@ class FrameEvents:
         message = self._message(entry)
         if message is None:
             return
-        made = reading.server(message) if entry.kind == Kind.FRAME_IN else reading.client(message)
+        made: list[Any] = []
+        if entry.kind == Kind.FRAME_IN:
+            made.append(ev.RealtimeModelRawServerEvent(data=message))
+        for by_server, one in self._frames.of(entry, message):
+            made += reading.told(one) if by_server else reading.client(one)
         for event in made:
             derived = self._entry(entry, event)
             if derived is not None:

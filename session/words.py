@@ -20,6 +20,7 @@ from .fields import (
     text_of,
     unwrapped,
 )
+from .gemini_messages import type_told
 from .messages import SPOKEN_DELTAS
 
 MAX_WORDS = 100
@@ -224,7 +225,8 @@ def _sent(type: str | None, event: dict[str, Any]) -> str:
 def _message(message: dict[str, Any]) -> str:
     """Its type, and what only it tells."""
     told = detail(message)
-    return f"{message.get('type')} {told}" if told else str(message.get("type"))
+    type = type_told(message) or str(message.get("type"))
+    return f"{type} {told}" if told else type
 
 
 def detail(message: dict[str, Any]) -> str:
@@ -255,7 +257,7 @@ def in_full(entry: Entry) -> str:
     """A message of the server with all its fields, in full, for one that nothing else tells of."""
     message = facts_of(entry)
     told = {name: value for name, value in message.items() if name != "event_id"}
-    return f"{message.get('type')} {_fields(told)}"
+    return f"{type_told(message)} {_fields(told)}"
 
 
 def _reason(error: Any) -> str:

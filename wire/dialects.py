@@ -12,12 +12,11 @@ from typing import Any, Literal
 
 from ..replay import CLIENT_IDS
 from ..schema.codec import from_json
-from ..session.fields import mapping, sequence, text_of
+from ..session.appended_sound import GEMINI_SOUND, LIVE_SOUND, OPENAI_SOUND, Path, at
+from ..session.fields import mapping, text_of
+from ..session.gemini_messages import GEMINI_KEYS
 
 Message = dict[str, Any]
-
-Path = tuple[str, ...]
-"""Names that lead to a field; `*` is every place of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,8 @@ class Dialect:
         rules: `conversation`: items, responses and input as OpenAI's realtime protocol has them. `echo`:
             answers name the client's `event_id` in `client_event_id`. `count`: a server's frame waits for
             as many frames of the client's, audio aside, as came before it.
-        appends: types of the client's frames that append the user's audio → where it stands.
+        appends: types of the client's frames that append the user's audio, or pictures → where it may stand;
+            where the type is a key, under it.
         hears: types of the server's frames that come of the user's audio.
         landmarks: types between which it makes a difference on which side a client's frame came.
         client_ids: fields in which a client mints ids.
@@ -63,7 +63,7 @@ class Dialect:
     types: tuple[str, ...] = ()
     answers: tuple[AnswerRow, ...] = ()
     rules: Literal["conversation", "echo", "count"] = "count"
-    appends: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    appends: Mapping[str, tuple[Path, ...]] = field(default_factory=dict[str, tuple[Path, ...]])
     hears: frozenset[str] = frozenset()
     landmarks: frozenset[str] = frozenset()
     client_ids: tuple[str, ...] = ()
@@ -80,21 +80,11 @@ class Dialect:
 
     def appended(self, type: str, message: Message | None) -> Iterable[str]:
         """The base64 audio of the user's that a client's message appends."""
-        path = self.appends.get(type)
-        if path is None or message is None:
+        paths = self.appends.get(type)
+        if paths is None or message is None:
             return ()
-        return (one for one in at(message, path) if isinstance(one, str))
-
-
-def at(tree: Any, path: Sequence[str]) -> list[Any]:
-    """What lies under a path."""
-    found = [tree]
-    for name in path:
-        if name == "*":
-            found = [item for one in found for item in sequence(one)]
-        else:
-            found = [mapping(one)[name] for one in found if name in mapping(one)]
-    return found
+        within: Any = message.get(type) if self.types else message
+        return (one for path in paths for one in at(within, path) if isinstance(one, str))
 
 
 def first_at(tree: Any, path: Sequence[str]) -> Any:
@@ -136,7 +126,7 @@ OPENAI_REALTIME = Dialect(
         AnswerRow("input_audio_buffer.cleared", ("input_audio_buffer.clear",)),
         AnswerRow("output_audio_buffer.cleared", ("output_audio_buffer.clear",)),
     ),
-    appends={"input_audio_buffer.append": ("audio",)},
+    appends=OPENAI_SOUND,
     hears=frozenset(
         {
             "input_audio_buffer.speech_started",
@@ -183,7 +173,7 @@ OPENAI_LIVE = Dialect(
         ("decision.item.created", "decision.item.create"),
         ("decision.item.deleted", "decision.item.delete"),
     ),
-    appends={"session.input_audio.append": ("audio",)},
+    appends=LIVE_SOUND,
     hears=frozenset(
         {
             *("session.output_audio.delta", "session.input_transcript.delta"),
@@ -197,16 +187,8 @@ OPENAI_LIVE = Dialect(
 
 GEMINI_LIVE = Dialect(
     "gemini-live",
-    types=(
-        *("setupComplete", "serverContent", "toolCallCancellation", "toolCall", "goAway"),
-        *("sessionResumptionUpdate", "usageMetadata"),
-        *("setup", "clientContent", "client_content", "realtimeInput", "realtime_input"),
-        *("toolResponse", "tool_response"),
-    ),
-    appends={
-        "realtimeInput": ("mediaChunks", "*", "data"),
-        "realtime_input": ("media_chunks", "*", "data"),
-    },
+    types=GEMINI_KEYS,
+    appends={key: (*paths, ("video", "data")) for key, paths in GEMINI_SOUND.items()},
     landmarks=frozenset({"setupComplete", "toolCall"}),
 )
 """A key for a type, in the client's two spellings, as text or as bytes."""

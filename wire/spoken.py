@@ -12,6 +12,9 @@ from ..schema.entries import Entry, Kind
 from .dialects import Message
 from .recorded import RecordedConnection, WireFrame
 
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
+"""Google's clients write base64 with `-` and `_`."""
+
 
 class Spoken:
     """The user's audio of one connection.
@@ -69,6 +72,6 @@ class Spoken:
 
 def _decoded(text: str) -> bytes:
     try:
-        return pybase64.b64decode(text)
+        return pybase64.b64decode(text.translate(_STANDARD_ALPHABET))
     except ValueError:
         return text.encode()  # it is no sound, and compared all the same

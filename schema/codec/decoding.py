@@ -47,6 +47,7 @@ _BYTES: dict[str, Callable[[bytes], Any]] = {
     "py:bytearray": bytearray,
     "py:memoryview": memoryview,
     "base64": pybase64.b64encode_as_string,
+    "base64url": lambda data: pybase64.urlsafe_b64encode(data).decode(),
 }
 
 

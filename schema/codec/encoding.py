@@ -237,7 +237,7 @@ class Encoding:
 
     def _base64(self, value: Base64) -> Any:
         self.spend(1, len(value.data))
-        return {"$": "base64", "at": self._at(value.data)}
+        return {"$": "base64url" if value.urlsafe else "base64", "at": self._at(value.data)}
 
     def buffer(self, value: Any) -> Any:
         """Bytes of another class than `bytes`."""

@@ -157,7 +157,9 @@ class FlatPayloads:
                 return None
             written.append(text)
         for number in range(1, len(pieces), 2):  # every other one is base64
-            written[number] = f'{{"$":"base64","at":[{_at(self._put(pieces[number].data))}]}}'
+            piece = pieces[number]
+            tag = "base64url" if piece.urlsafe else "base64"
+            written[number] = f'{{"$":"{tag}","at":[{_at(self._put(piece.data))}]}}'
         gave_way = "" if suspended is None else f',"suspended":{"true" if suspended else "false"}'
         return f'{{"$":"{FRAME}","opcode":"{opcode}","pieces":[{",".join(written)}]{gave_way}}}', None
 

@@ -19,7 +19,9 @@ BRACKET = REFERS[-1]
 MAX_SIZE = 1 << 27
 """Payloads of more characters and bytes are refused: 128 Mi, each counted as often as it is met."""
 
-_REFERENCE = re.compile(r'\{"\$":"(?:py:(?:bytes|bytearray|memoryview)|base64)","at":\[(\d+),(\d+),(\d+)\]\}')
+_REFERENCE = re.compile(
+    r'\{"\$":"(?:py:(?:bytes|bytearray|memoryview)|base64(?:url)?)","at":\[(\d+),(\d+),(\d+)\]\}'
+)
 
 
 def references(payload: str) -> list[Reference]:

@@ -24,7 +24,7 @@ FRAME = "frame"
 """The name of a frame: its text is a protocol's, and no text of the payload."""
 
 RESERVED = frozenset(
-    {"described", "recorded_error", "base64"}
+    {"described", "recorded_error", "base64", "base64url"}
     | {f"py:{name}" for name in ("str", "int", "float", "complex", "Decimal", "UUID")}
     | {f"py:{name}" for name in ("datetime", "date", "time", "timedelta")}
     | {f"py:{name}" for name in ("bytes", "bytearray", "memoryview")}

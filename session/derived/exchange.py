@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ...schema.entries import Entry, Kind
-from ..fields import RAW, client_message, event_fields, facts_of, frame_message, mapping, sequence, text_of
+from ..fields import RAW, client_message, event_fields, facts_of, mapping, sequence, text_of
+from ..frame_messages import FrameMessages
 
 _GA: Mapping[str, str] = {
     "response.audio.delta": "response.output_audio.delta",
@@ -64,6 +65,7 @@ class Exchange:
     """
 
     def __init__(self) -> None:
+        self._frames = FrameMessages()
         self._framed = False
         self._raw = False
         self._usage: dict[str, Any] | None = None
@@ -72,9 +74,8 @@ class Exchange:
         """The next entry."""
         if entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT):
             self._framed = True
-            message = frame_message(entry)
-            if message:
-                yield _exchanged(entry.kind == Kind.FRAME_IN, message, entry)
+            for by_server, message in self._frames.read(entry):
+                yield _exchanged(by_server, message, entry)
         elif self._framed:
             return
         elif entry.kind == Kind.RECEIVED:

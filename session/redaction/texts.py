@@ -160,7 +160,7 @@ class PayloadTexts:
             def refer(to: Reference) -> None:
                 facts["at"] = list(to)
 
-            self.bytes.append(Bytes(reference, tag == "base64", refer))
+            self.bytes.append(Bytes(reference, tag in ("base64", "base64url"), refer))
             return
         if tag in _SCALARS or facts.keys() == {"$", "member"}:  # with another text they would be none
             return

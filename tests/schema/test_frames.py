@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from realtape.schema import STANDARD, Codec, EncodingError, Frame
-from realtape.schema.codec import Secrets
-from realtape.schema.frames import Base64, cut
+from realtape.schema.codec import Secrets, references
+from realtape.schema.frames import MIN_URLSAFE_LENGTH, Base64, cut
 from support.small_logs import Segments
 
 AUDIO = b"\1\2\3" * 30
 BASE64 = base64.b64encode(AUDIO).decode()
+URLSAFE = base64.urlsafe_b64encode(b"\xff\xef\xbe" * 200).decode()
 
 JSON_TEXTS = st.builds(
     json.dumps,
@@ -24,6 +25,7 @@ JSON_TEXTS = st.builds(
         st.one_of(
             st.binary(max_size=90).map(lambda data: base64.b64encode(data).decode()),
             st.text(max_size=40),
+            st.sampled_from([URLSAFE, f"+{URLSAFE[1:]}", BASE64 * 5]),
             st.text("AQx=/+", max_size=60),
             st.dictionaries(st.sampled_from(["data", "x"]), st.just(BASE64)),
         ),
@@ -35,9 +37,11 @@ UTF8 = st.text(st.characters(exclude_categories=["Cs"]))
 
 
 def joined(pieces: list[Any]) -> str:
-    return "".join(
-        base64.b64encode(piece.data).decode() if isinstance(piece, Base64) else piece for piece in pieces
-    )
+    return "".join(written(piece) if isinstance(piece, Base64) else piece for piece in pieces)
+
+
+def written(piece: Base64) -> str:
+    return (base64.urlsafe_b64encode if piece.urlsafe else base64.b64encode)(piece.data).decode()
 
 
 def came_back(frame: Frame) -> Frame:
@@ -68,9 +72,24 @@ def test_base64_is_cut_out_wherever_the_protocols_have_it() -> None:
         assert [piece.data for piece in cut(text) if isinstance(piece, Base64)] == [AUDIO]
 
 
+def test_base64_of_the_other_alphabet_is_cut_out_and_comes_back() -> None:
+    """As Google's clients for Python write it."""
+    text = json.dumps({"realtime_input": {"audio": {"data": URLSAFE, "mime_type": "audio/pcm"}}})
+    frame = Frame(text)
+    segments = Segments()
+    assert came_back(frame) == frame
+    payload = Codec(STANDARD).encode(frame, segments.put).payload
+    assert '{"$":"base64url","at":[0,0,600]}' in payload
+    assert segments.data == [base64.urlsafe_b64decode(URLSAFE)]
+    assert references(payload) == [(0, 0, 600)]
+
+
 @pytest.mark.parametrize(
     "base64_text",
-    [BASE64[:-1], BASE64[:20], BASE64 + "=", BASE64[:-2] + "x=", BASE64 + "\\n", "-" + BASE64[1:]],
+    [
+        *(BASE64[:-1], BASE64[:20], BASE64 + "=", BASE64[:-2] + "x=", BASE64 + "\\n", "-" + BASE64[1:]),
+        *(URLSAFE[: MIN_URLSAFE_LENGTH - 4], f"+{URLSAFE[1:]}", f"{URLSAFE[:-1]}", f"{URLSAFE[:-2]}x="),
+    ],
 )
 def test_what_would_not_come_back_is_not_cut(base64_text: str) -> None:
     text = f'{{"delta":"{base64_text}"}}'
