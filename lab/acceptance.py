@@ -74,10 +74,8 @@ def accepted(recorded: Sequence[Draft], replayed: Sequence[Draft], app: str) -> 
         base = dataclasses.replace(
             old, header=dataclasses.replace(old.header, versions=new.header.versions), segments=segments
         )
-        draft = base.derived(f"accepted with {app}", entries)
         previous = found[-1].header.id if found else None
-        header = dataclasses.replace(draft.header, previous_session=previous)
-        found.append(dataclasses.replace(draft, header=header).sealed())
+        found.append(base.derived(f"accepted with {app}", entries, previous_session=previous))
     return Acceptance(tuple(found), echoes, tuple(stays))
 
 

@@ -103,7 +103,9 @@ class Draft:
         same = self.origins is not None and self.origins.head == digest.hex()
         return dataclasses.replace(self, entries=tuple(entries), origins=self.origins if same else None)
 
-    def derived(self, how: str, entries: Iterable[Entry], *, status: Status | None = None) -> Draft:
+    def derived(
+        self, how: str, entries: Iterable[Entry], *, status: Status | None = None, **columns: Any
+    ) -> Draft:
         """A new recording made of this one: renumbered, with only the bytes that are still referred to,
         with a header of its own whose `source` says where it comes from, and a chain of its own.
 
@@ -115,6 +117,8 @@ class Draft:
             how: what was done, a few words: `trimmed to 3–9`.
             entries: of this draft, changed or left out or doubled, in their new order; `seq`, `cause`
                 and `of` are still those of this draft. What ends an entry that is gone is gone, too.
+            status: how it ended; None: as this one.
+            columns: of the new header, that are otherwise, such as `previous_session`.
         """
         renumbered_entries = renumbered(entries)
         source = f"{how}, of {self.header.id}, whose last digest is {self.last_digest.hex()}"
@@ -122,9 +126,8 @@ class Draft:
         if redaction is not None and Redaction.told_by(how) is None:
             source = f"{source}, {redaction}"
         source = damage_again(source, self.header.source)
-        header = dataclasses.replace(
-            self.header, id=self._derived_id(source, renumbered_entries), previous_session=None, source=source
-        )
+        own = {"id": self._derived_id(source, renumbered_entries), "previous_session": None, "source": source}
+        header = dataclasses.replace(self.header, **{**own, **columns})
         ended = self.status if status is None else status
         return compacted(Draft(header, ended, renumbered_entries, self.segments)).sealed()
 
@@ -173,13 +176,14 @@ def reference_in(tree: Any) -> Reference | None:
     """The reference that a tree is, or None if it is something else."""
     if not isinstance(tree, dict):
         return None
-    facts = cast("dict[str, Any]", tree)
-    if facts.keys() != {"$", "at"} or facts["$"] not in BYTES:
+    # `cast` is a call, and this is asked of everything in a payload.
+    facts: dict[str, Any] = tree  # pyright: ignore[reportUnknownVariableType]
+    if facts.keys() != {"$", "at"} or facts["$"] not in BYTES or type(facts["at"]) is not list:
         return None
-    at: Any = facts["at"]
-    if type(at) is not list or [type(number) for number in cast("list[Any]", at)] != [int, int, int]:
+    at: list[Any] = facts["at"]  # pyright: ignore[reportUnknownVariableType]
+    if [type(number) for number in at] != [int, int, int]:
         return None
-    segment, offset, length = cast("list[int]", at)
+    segment, offset, length = at
     return segment, offset, length
 
 

@@ -16,6 +16,7 @@ from ..provenance import AudioRedaction, Redaction
 from ..sound import SoundFormats
 from .finding import DEFAULT, KINDS, Finder, Match
 from .new_bytes import NewBytes, silence_within
+from .quotations import Quotations
 from .stand_ins import StandIns
 from .texts import KEYED, WORDS, PayloadTexts, SearchedText, Stream
 from .views import Cell, Fixed, Joined, View
@@ -42,12 +43,14 @@ class Replaced:
         values: how many different values, by kind.
         places: in how many places they stood.
         not_sought: what nobody looked for, in words.
+        quotations: takes it out of sentences about the recordings, too.
     """
 
     drafts: list[Draft]
     values: Mapping[str, int]
     places: Mapping[str, int]
     not_sought: tuple[str, ...]
+    quotations: Quotations
 
 
 def redacted(drafts: Sequence[Draft], **options: Any) -> list[Draft]:
@@ -71,7 +74,7 @@ def replaced(
     stand-in in all of them.
 
     Args:
-        drafts: sessions of one model object, in order.
+        drafts: sessions of one model object, in order; or of several, one behind another.
         audio: `keep`; `silence`, of the same number of bytes; `drop`: zeros of the same number,
             for a writer that keeps only the numbers.
         kinds: `email`, `phone`, `card`, `credential`; with the extra `redaction` also `iban` and
@@ -103,9 +106,10 @@ def replaced(
         session.replace(stand_ins)
     redaction = Redaction({kind: stand_ins.count(kind) for kind in finder.names}, audio)
     found: list[Draft] = []
-    for session, earlier in zip(sessions, before, strict=True):
-        how = str(redaction.after(earlier))
-        found.append(session.derived(how, audio, found[-1].header.id if found else None))
+    for place, (session, earlier) in enumerate(zip(sessions, before, strict=True)):
+        follows = place and drafts[place].header.previous_session == drafts[place - 1].header.id
+        previous = found[-1].header.id if follows else None
+        found.append(session.derived(str(redaction.after(earlier)), audio, previous))
     places = Counter(
         match.kind
         for session in sessions
@@ -122,6 +126,7 @@ def replaced(
             *(() if words else ("words of your own",)),
             *NOT_SOUGHT,
         ),
+        Quotations(finder, stand_ins, {match.value for session in sessions for match in session.found}),
     )
 
 
@@ -182,11 +187,14 @@ class _Session:
             formats.read(entry)
             entries.append(self._entry(entry, payload, formats, audio))
         self._labels.write()
-        draft = dataclasses.replace(self._draft, segments=self._bytes.segments).derived(how, entries)
-        header = dataclasses.replace(
-            draft.header, host="", pid=0, previous_session=previous, labels=self._labels.tree
-        )
-        sealed = dataclasses.replace(draft, header=header).sealed()
+        columns: dict[str, Any] = {
+            "host": "",
+            "pid": 0,
+            "previous_session": previous,
+            "labels": self._labels.tree,
+        }
+        draft = dataclasses.replace(self._draft, segments=self._bytes.segments)
+        sealed = draft.derived(how, entries, **columns)
         learned = self._draft.origins  # of the same calls, by the same numbers
         if learned is None:
             return sealed

@@ -15,9 +15,10 @@ from typing import Any, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from realtape.schema import STANDARD, Codec, Flag, Kind, UsageError
+from realtape.schema import STANDARD, Codec, Entry, Flag, Kind, UsageError
 from realtape.schema import events as ev
 from realtape.schema import sends as se
+from realtape.schema.log import entry_digest
 from realtape.session.drafts import Draft, reference_in, tree_of
 from realtape.session.fields import facts_of
 from realtape.session.fixture import read_fixture, write_fixture
@@ -370,6 +371,20 @@ def test_a_chain_keeps_its_links_and_its_stand_ins() -> None:
     assert one.header.id not in (drafts[0].header.id, two.header.id)
     first, second = (tree_of(draft.entries[0])["user_input"].split() for draft in (one, two))
     assert first == list(reversed(second))
+
+
+def test_the_chain_of_a_copy_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An hour's session has half a million digests."""
+    digested: list[int] = []
+
+    def counted(before: bytes, entry: Entry, get: Any) -> bytes:
+        digested.append(entry.seq)
+        return entry_digest(before, entry, get)
+
+    one = draft(received("error", error={"message": "no"}), received("turn_started", response_id="r"))
+    monkeypatch.setattr("realtape.session.drafts.entry_digest", counted)
+    assert redacted([one])[0].header.host == ""
+    assert digested == [0, 1]
 
 
 def test_the_users_own_words_and_patterns() -> None:
