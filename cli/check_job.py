@@ -19,7 +19,7 @@ from ..schema import RealtapeError
 from ..session import Draft
 from . import output
 from .bounds import Bound, Bounds
-from .derived import read_chain, read_session, write_pair
+from .derived import read_chain, write_pair
 from .exit_codes import Exit, exit_of
 from .user_code import ApplicationError, load_application, load_rule, traceback_of
 from .wish import Wish, exit_of_played, play
@@ -163,8 +163,8 @@ def _page(path: Path, wish: Wish) -> str:
     told = play(wish, kept=kept).report.places
     if not kept:
         return ""
-    recorded, _ = read_session(wish.target)
-    links = write_pair(recorded, kept[0], path, wish.target, redact=True, places=told)
+    recorded = read_chain(wish.target)
+    links = write_pair(recorded, kept, path, wish.target, redact=True, places=told)
     return links[0] if links else path.absolute().as_uri()
 
 

@@ -14,8 +14,8 @@ from ..session.fixture import write_fixture, written_aside
 from . import output
 from .exit_codes import Exit
 
-Places: TypeAlias = Sequence[tuple[int | None, str]]
-"""Where a replay diverged: the recorded entry, and what it was."""
+Places: TypeAlias = Sequence[tuple[str, int | None, str]]
+"""Where a replay diverged: the recorded session, its entry, and what it was."""
 
 LINKS = 5
 """Links into a page that are printed."""
@@ -82,8 +82,16 @@ def _verdict(draft: Draft) -> str:
     return played.report.verdict
 
 
-def put_page(a: Draft, b: Draft, path: Path, target: Target, *, redact: bool, places: Places = ()) -> None:
-    """Write a page of two sessions, one beside the other; says where it is, and each divergence in it.
+def put_page(
+    a: Sequence[Draft],
+    b: Sequence[Draft],
+    path: Path,
+    target: Target,
+    *,
+    redact: bool,
+    places: Places = (),
+) -> None:
+    """Write a page of two chains, one beside the other; says where it is, and each divergence in it.
 
     Args:
         places: as a replay's report gives them.
@@ -96,8 +104,10 @@ def put_page(a: Draft, b: Draft, path: Path, target: Target, *, redact: bool, pl
         output.note(f"and at {len(links) - LINKS} more places")
 
 
-def write_pair(a: Draft, b: Draft, path: Path, target: Target, *, redact: bool, places: Places) -> list[str]:
-    """Write a page of two sessions; links to the divergences in it."""
+def write_pair(
+    a: Sequence[Draft], b: Sequence[Draft], path: Path, target: Target, *, redact: bool, places: Places
+) -> list[str]:
+    """Write a page of two chains; links to the divergences in it."""
     from ..viewer import links_of, write_comparison  # only a page needs what draws it
 
     write_comparison(
@@ -108,4 +118,4 @@ def write_pair(a: Draft, b: Draft, path: Path, target: Target, *, redact: bool, 
         redact={} if redact else None,
         divergences=places,
     )
-    return links_of(path, a, [seq for seq, _ in places])
+    return links_of(path, a, places)

@@ -3,67 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ..lab import Aspect, Comparison, compare
+from ..lab import Aspect, ChainComparison, compare_chains
 from ..session import Recording, Target, parse_target
 from . import output
-from .derived import put_page, read_session, refuse_existing
+from .derived import put_page, read_chain, refuse_existing
 from .exit_codes import Exit
 
 LIMIT = 10
 """Differences that are shown if nobody asks for more."""
 
 
-@dataclass(frozen=True)
-class ChainComparison:
-    """What came of comparing the sessions of two chains, each with its like in order.
-
-    Attributes:
-        compared: of each pair.
-        only_a, only_b: the ids of sessions with which one side goes on alone.
-    """
-
-    compared: Sequence[Comparison]
-    only_a: Sequence[str] = ()
-    only_b: Sequence[str] = ()
-
-    @property
-    def exit(self) -> Exit:
-        """The exit code: that of the worst."""
-        verdicts = {one.verdict for one in self.compared}
-        if self.only_a or self.only_b or "different" in verdicts:
-            return Exit.DIVERGED
-        return Exit.INCOMPLETE if "incomplete" in verdicts else Exit.SAME
-
-    def as_json(self) -> dict[str, Any]:
-        """As a dict that `json` writes: of one pair alone what it says, else those of all."""
-        facts = [one.as_json() for one in self.compared]
-        if len(facts) == 1 and not (self.only_a or self.only_b):
-            return facts[0]
-        verdicts = {Exit.SAME: "same", Exit.DIVERGED: "different"}
-        return {
-            "verdict": verdicts.get(self.exit, "incomplete"),
-            "same": self.exit == Exit.SAME and all(one.same for one in self.compared),
-            "sessions": facts,
-            "only_a": list(self.only_a),
-            "only_b": list(self.only_b),
-        }
-
-    def __str__(self) -> str:
-        lines = [str(one) for one in self.compared]
-        for side, ids in (("A", self.only_a), ("B", self.only_b)):
-            lines += [
-                f"different: session {id} is in {side} only: the other did not connect again" for id in ids
-            ]
-        return "\n\n".join(lines)
+_EXITS = {"same": Exit.SAME, "different": Exit.DIVERGED, "incomplete": Exit.INCOMPLETE}
 
 
 def diff(
@@ -97,12 +52,12 @@ def diff(
     """
     if as_html is not None:
         refuse_existing(as_html)
-    comparison = asyncio.run(_compare(parse_target(a), parse_target(b), content, ignore or [], limit))
+    targets = parse_target(a), parse_target(b)
+    whole = not any(one.is_single for one in targets)  # of a session that was named, that one alone
+    comparison = asyncio.run(_compare(*targets, whole, content, ignore or [], limit))
     if as_html is not None:
-        one, other = read_session(parse_target(a))[0], read_session(parse_target(b))[0]
-        put_page(one, other, as_html, parse_target(a), redact=not no_redact)
-        if len(comparison.compared) > 1:
-            output.note(f"{as_html} shows the first of {len(comparison.compared)} sessions")
+        one, other = (read_chain(side)[: None if whole else 1] for side in targets)
+        put_page(one, other, as_html, targets[0], redact=not no_redact)
     if as_json:
         output.put_json(comparison.as_json(), indent=2)
     else:
@@ -111,25 +66,14 @@ def diff(
             output.note(
                 "two live recordings never agree in times: --ignore times, or --content, leaves those out"
             )
-    return comparison.exit
+    return _EXITS[comparison.verdict]
 
 
-async def _compare(a: Target, b: Target, content: bool, ignore: list[Aspect], limit: int) -> ChainComparison:
-    whole = not (a.is_single or b.is_single)
-    compared: list[Comparison] = []
-    only_a: list[str] = []
-    only_b: list[str] = []
-    for one, other in zip_longest(await _chain(a, whole), await _chain(b, whole)):
-        if one is None or other is None:
-            only_a += [] if one is None else [one.header.id]
-            only_b += [] if other is None else [other.header.id]
-            continue
-        async with AsyncExitStack() as stack:
-            for recording in (one, other):  # no verdict on what was changed
-                await stack.enter_async_context(recording)
-                await recording.verify()
-            compared.append(await compare(one, other, ignore=ignore, content_only=content, limit=limit))
-    return ChainComparison(compared, only_a, only_b)
+async def _compare(
+    a: Target, b: Target, whole: bool, content: bool, ignore: list[Aspect], limit: int
+) -> ChainComparison:
+    one, other = await _chain(a, whole), await _chain(b, whole)
+    return await compare_chains(one, other, verify=True, ignore=ignore, content_only=content, limit=limit)
 
 
 async def _chain(target: Target, whole: bool) -> list[Recording]:

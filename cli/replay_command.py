@@ -14,7 +14,7 @@ from ..replay import PATIENCE_SECONDS, Play, Played
 from ..schema import UsageError
 from ..session import Draft, Target, parse_target
 from . import output, play_options
-from .derived import put_page, read_session, refuse_existing
+from .derived import put_page, read_chain, refuse_existing
 from .exit_codes import Exit
 from .fault_options import FaultOption, SeedOption, faults_in
 from .progress import Progress
@@ -122,8 +122,8 @@ def _put_page(path: Path, words: Target, kept: list[Draft], played: Played, *, r
     if not kept:
         output.note(f"the application never connected: {path} was not written")
         return
-    recorded, _ = read_session(words)
-    put_page(recorded, kept[0], path, words, redact=redact, places=played.report.places)
+    recorded = read_chain(words)
+    put_page(recorded, kept, path, words, redact=redact, places=played.report.places)
 
 
 def _play(wish: Wish, kept: list[Draft] | None) -> Played:

@@ -13,7 +13,15 @@ from ..schema.lazy_doors import open_lazily
 
 if TYPE_CHECKING:
     from .acceptance import OVER, Acceptance, accepted
-    from .comparing import Aspect, Comparison, EntryDifference, compare
+    from .comparing import (
+        Aspect,
+        ChainComparison,
+        Comparison,
+        EntryDifference,
+        compare,
+        compare_chains,
+        pairs_of,
+    )
     from .edits import (
         EVERY_MS,
         PATIENCE_SECONDS,
@@ -34,6 +42,7 @@ __all__ = [
     "TAIL_TURNS",
     "Acceptance",
     "Aspect",
+    "ChainComparison",
     "Comparison",
     "EntryDifference",
     "Hunt",
@@ -42,6 +51,8 @@ __all__ = [
     "accepted",
     "carrying",
     "compare",
+    "compare_chains",
+    "pairs_of",
     "promising",
     "ranges",
     "swept",

@@ -213,6 +213,7 @@ def exhausted(core: ReplayCore | None, connections: int) -> Divergence:
         headline=f"extra: connect, after {count}",
         expected=count,
         actual="one more",
+        session="" if core is None else core.report.session,
     )
 
 
@@ -379,7 +380,8 @@ def _candidate(core: ReplayCore, call: RecordedCall, key: str) -> Candidate:
 def _divergence(core: ReplayCore, kind: Any, summary: str, **facts: Any) -> Divergence:
     spoken = core.recent.spoken()
     here, _ = core.played()
-    return Divergence(kind, summary, core.turn, spoken.speaker, spoken.words, here=here, **facts)
+    place = (core.turn, spoken.speaker, spoken.words)
+    return Divergence(kind, summary, *place, session=core.report.session, here=here, **facts)
 
 
 def _between(core: ReplayCore, recorded: str, live: str) -> tuple[Difference, ...]:

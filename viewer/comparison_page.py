@@ -8,62 +8,74 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from ..lab import OVER, Comparison, EntryDifference, compare
+from ..lab import OVER, ChainComparison, Comparison, EntryDifference, compare_chains, pairs_of
 from ..schema import Entry, Kind
 from ..session import Draft, Recording
-from ..session.redaction import redacted
+from ..session.redaction import replaced
 from .page_file import Noted, write_page
 from .problems import problem
 from .session_sound import AudioKept
 
+_DIVERGED = "diverged"
 _WORDS = {"only_a": "only in A", "only_b": "only in B"}
 
 MARKS = 500
-"""Differences that are marked; all are counted."""
+"""Differences of two sessions that are marked; all are counted."""
+
+Place: TypeAlias = tuple[str, int | None, str]
+"""Where a replay parted from the recording: the recorded session, its entry, if there is one, and a line."""
 
 
 def write_comparison(
-    a: Draft,
-    b: Draft,
+    a: Sequence[Draft],
+    b: Sequence[Draft],
     path: Path,
     *,
     store: str,
     redact: Mapping[str, Any] | None,
     audio: AudioKept | None = None,
-    divergences: Sequence[tuple[int | None, str]] = (),
+    divergences: Sequence[Place] = (),
     notes: Sequence[Noted] = (),
-) -> Comparison:
-    """Write a page of two sessions; blocking.
+) -> ChainComparison:
+    """Write a page of two recordings; blocking.
 
     Args:
-        a: the recording.
+        a: the recording: the sessions of one model object, in order. Each is shown beside its like.
         b: the other one, or what its replay did.
-        redact: arguments of `redacted`; None: nothing is.
-        divergences: where a replay parted from the recording: the recorded entry, if there is one, and what
-            it was, in words. The first of them is opened in front.
+        redact: arguments of `replaced`; None: nothing is.
+        divergences: where a replay parted from the recording. The first of them is opened in front.
 
     Raises:
         UsageError, StoreWriteError: it cannot be written there.
     """
-    drafts = [a, _before_over(b)]
-    entries = drafts[0].entries, drafts[1].entries
-    if redact is not None:
-        drafts = redacted(drafts, **redact)
+    recorded = [*a, *map(_before_over, b)]
+    drafts = recorded
+    if redact is not None:  # a report quotes what was recorded
+        taken = replaced(recorded, **redact)
+        drafts = taken.drafts
+        divergences = [(id, seq, taken.quotations.redacted(text)) for id, seq, text in divergences]
     with ThreadPoolExecutor(1) as aside:  # whoever writes a page may be on an event loop, such as a test's
-        comparison = aside.submit(lambda: asyncio.run(_compared(drafts))).result()
+        comparison = aside.submit(lambda: asyncio.run(_compared(drafts, len(a)))).result()
     # In a replay nobody speaks, unless somebody does it in the user's place.
-    spoke = any(entry.type == "send_audio" for entry in entries[1])
-    differences = [one for one in comparison.differences if spoke or one.what != "send_audio"]
-    told = [_mark(one, *entries) for one in differences]
-    parted = [_parted(seq, text, comparison, *entries) for seq, text in divergences]
+    spoke = any(entry.type == "send_audio" for draft in recorded[len(a) :] for entry in draft.entries)
+    ids = [draft.header.id for draft in a]
+    compared = iter(comparison.compared)
+    pairs: list[dict[str, Any]] = []
+    for one, other in pairs_of(range(len(a)), range(len(a), len(recorded))):
+        if one is None or other is None:
+            pairs.append(_alone(one, other))
+            continue
+        # What is of none that was played stands before all else.
+        parted = [place for place in divergences if place[0] == ids[one] or not (one or place[0] in ids)]
+        entries = recorded[one].entries, recorded[other].entries
+        pairs.append({"a": str(one), "b": str(other), **_pair(next(compared), *entries, parted, spoke=spoke)})
     facts = {
         "same": comparison.same and not divergences,
         "text": _headline(comparison, bool(divergences)),
-        "marks": told,
-        "problems": [*parted, *(_difference(one) for one in told)],
-        "anchors": _anchors(comparison, *entries),
+        "pairs": pairs,
+        "first": _first(pairs),
     }
     write_page(drafts, path, store=store, audio=audio, notes=notes, comparison=facts)
     return comparison
@@ -77,17 +89,65 @@ def _before_over(replayed: Draft) -> Draft:
     return replayed if over is None else replace(replayed, entries=replayed.entries[:over]).sealed()
 
 
-async def _compared(drafts: Sequence[Draft]) -> Comparison:
-    async with Recording.of(drafts[0], name="A") as one, Recording.of(drafts[1], name="B") as other:
-        return await compare(one, other, content_only=True, limit=MARKS)
+async def _compared(drafts: Sequence[Draft], length_a: int) -> ChainComparison:
+    sides = [
+        [Recording.of(draft, name=name) for draft in some]
+        for name, some in (("A", drafts[:length_a]), ("B", drafts[length_a:]))
+    ]
+    # They were sealed just now.
+    return await compare_chains(*sides, verify=False, content_only=True, limit=MARKS)
 
 
-def _headline(comparison: Comparison, diverged: bool) -> str:
+def _headline(comparison: ChainComparison, diverged: bool) -> str:
     """One sentence."""
-    if not comparison.total:
+    parts = [f"{comparison.total:,} entries of what was said and done"] if comparison.total else []
+    for side, ids in (("A", comparison.only_a), ("B", comparison.only_b)):
+        if ids:
+            parts.append(f"{len(ids)} {'session' if len(ids) == 1 else 'sessions'} in {side} only")
+    if not parts and diverged:
+        return "The replay (B) parts from the recording (A), though what was said and done is the same."
+    if not parts:
         return "A and B hold the same, as far as what was said and done goes."
     first = "The replay (B) parts from the recording (A)" if diverged else "A and B differ"
-    return f"{first}: {comparison.total:,} entries of what was said and done."
+    return f"{first}: {', '.join(parts)}."
+
+
+def _first(pairs: Sequence[Mapping[str, Any]]) -> int:
+    """The pair that is opened in front: where it diverges, else where it differs."""
+    diverging = (place for place, one in enumerate(pairs) if _diverges(one["problems"]))
+    differing = (place for place, one in enumerate(pairs) if not one["same"])
+    return next(diverging, next(differing, 0))
+
+
+def _diverges(problems: Sequence[Mapping[str, Any]]) -> bool:
+    return any(one["what"] == _DIVERGED for one in problems)
+
+
+def _alone(one: int | None, other: int | None) -> dict[str, Any]:
+    """A session without its like."""
+    side, them = ("A", "B") if other is None else ("B", "A")
+    lack = _placed(f"only in {side}", f"{them} did not connect again", {})
+    keys = {"a": None if one is None else str(one), "b": None if other is None else str(other)}
+    return {**keys, "same": False, "marks": [], "problems": [lack], "anchors": []}
+
+
+def _pair(
+    comparison: Comparison,
+    a: Sequence[Entry],
+    b: Sequence[Entry],
+    divergences: Sequence[Place],
+    *,
+    spoke: bool,
+) -> dict[str, Any]:
+    """What two sessions come to that are held against each other."""
+    told = [_mark(one, a, b) for one in comparison.differences if spoke or one.what != "send_audio"]
+    parted = [_parted(seq, text, comparison, a, b) for _, seq, text in divergences]
+    return {
+        "same": comparison.same and not divergences,
+        "marks": told,
+        "problems": [*parted, *(_placed(one["kind"], one["summary"], one) for one in told)],
+        "anchors": _anchors(comparison, a, b),
+    }
 
 
 def _mark(one: EntryDifference, a: Sequence[Entry], b: Sequence[Entry]) -> dict[str, Any]:
@@ -102,8 +162,10 @@ def _mark(one: EntryDifference, a: Sequence[Entry], b: Sequence[Entry]) -> dict[
     }
 
 
-def _difference(mark: dict[str, Any]) -> dict[str, Any]:
-    return {**problem(str(mark["kind"]), str(mark["summary"]), None, None), **mark}
+def _placed(what: str, text: str, places: Mapping[str, Any]) -> dict[str, Any]:
+    """A problem, which lies somewhere on each side."""
+    where = {name: places.get(name) for name in ("seq_a", "seq_b", "at_a", "at_b")}
+    return {**problem(what, text, None, None), **where}
 
 
 def _parted(
@@ -113,7 +175,7 @@ def _parted(
     before = [pair for pair in comparison.anchors if seq is not None and pair[0] <= seq]
     seq_b = before[-1][1] if before else None
     places = {"seq_a": seq, "seq_b": seq_b, "at_a": _at_ns(a, seq), "at_b": _at_ns(b, seq_b)}
-    return {**problem("diverged", text, None, None), **places}
+    return _placed(_DIVERGED, text, places)
 
 
 def _anchors(comparison: Comparison, a: Sequence[Entry], b: Sequence[Entry]) -> list[list[int]]:

@@ -53,7 +53,7 @@ def write_page(
         store: what commands on the page call the store.
         audio: what is kept of the sound; None: all, of sessions over ten minutes at 16 kHz.
         notes: what its head says, in words.
-        comparison: the first two are held against each other.
+        comparison: which of them are held against each other.
 
     Raises:
         UsageError: it does not end in `.html`, or something is there already.
@@ -91,10 +91,9 @@ def page_of(
                 "key": one.key,
                 "id": one.source.header.id,
                 "of": redacted_from(one.source.header.source),  # by which links may call it
-                "number": number,
                 "problems": len(session["problems"]),
             }
-            for number, (one, session) in enumerate(zip(gathered, told, strict=True), 1)
+            for one, session in zip(gathered, told, strict=True)
         ],
         "notices": [one.facts() for one in (*redaction_notes([draft.header for draft in drafts]), *notes)],
         "comparison": comparison,

@@ -26,9 +26,19 @@ def entry_link(page: str, session_id: str, seq: int, at_ns: int | None = None) -
     return f"{base}{time}#{quote(session_id, safe='')}/{seq}"
 
 
-def links_of(page: Path, recorded: Draft, seqs: Iterable[int | None]) -> list[str]:
-    """Links to entries of a recording that a page shows, such as those where its replay diverged; to each
-    once."""
-    known = {entry.seq: entry.at_ns for entry in recorded.entries}
-    wanted = dict.fromkeys(seq for seq in seqs if seq is not None and seq in known)
-    return [entry_link(str(page), recorded.header.id, seq, known[seq]) for seq in wanted]
+def links_of(
+    page: Path, recorded: Iterable[Draft], places: Iterable[tuple[str, int | None, str]]
+) -> list[str]:
+    """Links to entries of recordings that a page shows, such as those where their replay diverged; to each
+    once.
+
+    Args:
+        places: of each the session, and its entry, if there is one; what else is said of it is not asked.
+    """
+    sessions = {draft.header.id: draft.entries for draft in recorded}
+    links: dict[str, None] = {}
+    for id, seq, _ in places:
+        entries = sessions.get(id, ())
+        if seq is not None and seq < len(entries):
+            links[entry_link(str(page), id, seq, entries[seq].at_ns)] = None
+    return list(links)

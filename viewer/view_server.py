@@ -109,7 +109,7 @@ def view_application(address: Address, store: str, port: int, token: str) -> App
             "served": True,
             "store": store,
             "controls": words.CONTROLS,
-            "sessions": [{"key": "0", "id": header.id, "of": None, "number": 1, "problems": 0}],
+            "sessions": [{"key": "0", "id": header.id, "of": None, "problems": 0}],
             "notices": [one.facts() for one in notes],
             "comparison": None,
             "front": False,

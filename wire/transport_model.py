@@ -240,7 +240,7 @@ class TransportBase(ABC):
         sides = plays.run.sides
         placed = plays.is_exact
         divergences = tuple(
-            _divergence(finding)
+            _divergence(finding, side.connection.session)
             for side in sides
             for finding in decisive(side.findings, strict=self._strict or placed)
         )
@@ -325,16 +325,19 @@ class TransportBase(ABC):
         """Where the application closed long before it did when recorded, or connected once more than then."""
         for socket in self.plays.sockets:
             if socket.side.unplayed and socket.early_ns > EARLY_NS and not socket.side.is_held_up:
-                yield Divergence("unexpected", f"below the interface: {_told_early(socket)}", 0)
+                told = f"below the interface: {_told_early(socket)}"
+                yield Divergence("unexpected", told, 0, session=socket.side.connection.session)
         if self.plays.exhausted:
             told = "the application connects, and the recording holds no further connection"
-            yield Divergence("exhausted", f"below the interface: {told}", 0)
+            last = self.plays.run.sides[-1].connection.session if self.plays.run.sides else ""
+            yield Divergence("exhausted", f"below the interface: {told}", 0, session=last)
 
     def _played_otherwise(self) -> Iterator[Divergence]:
         """Where the application's player did not do what it did, and that is to diverge."""
-        for part in self.plays.parts:
+        for socket, part in zip(self.plays.sockets, self.plays.parts, strict=True):
             if part.played_otherwise and (self._strict or self._playback == "exact"):
-                yield Divergence("playback", turn=0, **other_playback(part.heard))
+                session = socket.side.connection.session
+                yield Divergence("playback", turn=0, session=session, **other_playback(part.heard))
 
     def _hang_up(self) -> None:
         self._letting_go = asyncio.get_running_loop().create_task(self.let_go())
@@ -356,7 +359,7 @@ def _told_early(socket: ReplayedSocket) -> str:
     return f"the application closed {sooner}: {socket.side.unplayed} frames not played"
 
 
-def _divergence(finding: Finding) -> Divergence:
+def _divergence(finding: Finding, session: str) -> Divergence:
     after = f", after {finding.after}" if finding.after else ""
     return Divergence(
         finding.kind,
@@ -364,4 +367,5 @@ def _divergence(finding: Finding) -> Divergence:
         finding.turn,
         seq=finding.seq,
         differences=finding.differences,
+        session=session,
     )

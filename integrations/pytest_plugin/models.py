@@ -164,10 +164,9 @@ class ReplayedModel:
         did = _read_store(self.store)
         if not did:
             return None
-        recorded = self._drafts[0]
         told = self.report.places
-        write_comparison(recorded, did[0], path, store=self.path.name, redact=redact, divergences=told)
-        return links_of(path, recorded, [seq for seq, _ in told])
+        write_comparison(self._drafts, did, path, store=self.path.name, redact=redact, divergences=told)
+        return links_of(path, self._drafts, told)
 
     def kept(self) -> bool:
         """Close what records it. Returns whether anything was recorded."""

@@ -84,6 +84,7 @@ class Divergence:
         chain: how it came to this, in words: each because of the one before it.
         around: the recorded entries around, one line each.
         waited: how it was waited for, if it is missing.
+        session: the id of the recorded session that was played, or had been; empty: none was.
     """
 
     kind: DivergenceKind
@@ -103,6 +104,7 @@ class Divergence:
     waited: Waited | None = None
     headline: str = ""
     here: int | None = None
+    session: str = ""
 
     def __str__(self) -> str:
         lines = [self.headline, f"  what:     {self.summary}"] if self.headline else [self.summary]

@@ -129,11 +129,9 @@ class ReplayReport:
     outside: int = 0
 
     @property
-    def places(self) -> list[tuple[int | None, str]]:
-        """Of each divergence the recorded entry, and a line. No entry where several sessions were played: its
-        number does not tell of which."""
-        alone = len(self.recordings) < 2
-        return [(one.seq if alone else None, str(one).splitlines()[0]) for one in self.divergences]
+    def places(self) -> list[tuple[str, int | None, str]]:
+        """Of each divergence the recorded session, its entry, if one is concerned, and a line."""
+        return [(one.session, one.seq, str(one).splitlines()[0]) for one in self.divergences]
 
     @property
     def diverged(self) -> bool:

@@ -54,16 +54,17 @@ class ReportBuilder:
 
     def leave_unchecked(self, entry: Entry) -> None:
         """A call that nobody knows the origin of did not come."""
-        session = self._session
+        session = self.session
         one = Unchecked(entry.seq, entry.type or str(entry.kind), line(entry), session)
         self.unchecked[session, entry.seq] = one
 
     def check_late(self, seq: int) -> None:
         """It came after all."""
-        self.unchecked.pop((self._session, seq), None)
+        self.unchecked.pop((self.session, seq), None)
 
     @property
-    def _session(self) -> str:
+    def session(self) -> str:
+        """The id of the session that is played, or was last; empty: none was."""
         return self.recordings[-1] if self.recordings else ""
 
     def note(self, text: str) -> None:

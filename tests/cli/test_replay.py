@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import sqlite3
@@ -55,7 +56,7 @@ def test_a_page_shows_the_recording_beside_its_replay(
     assert f"one beside the other: {page}" in ran.err
     assert f"it diverges at {page.as_uri()}?t=" in ran.err
     blocks = blocks_of(page.read_text())
-    comparison = json.loads(blocks["head"])["comparison"]
+    (comparison,) = json.loads(blocks["head"])["comparison"]["pairs"]
     first = comparison["problems"][0]
     assert first["what"] == "diverged"
     assert "send_tool_output" in first["text"]
@@ -71,25 +72,27 @@ def test_a_page_shows_the_recording_beside_its_replay(
     assert realtape("replay", recorded, "--html", tmp_path / "other.html").code == 2
 
 
-def test_of_a_chain_a_page_places_no_divergence_where_it_is_not(realtape: Realtape, tmp_path: Path) -> None:
-    """Entries are numbered in each session from 0, and the page shows the first."""
-    record(tmp_path / "chain.db", sessions=2)
-    page = tmp_path / "page.html"
-    told = (
-        "replay",
-        tmp_path / "chain.db",
-        "--app",
-        "support.telephone:twice_and_other_then",
-        "--html",
-        page,
-    )
-    ran = realtape(*told)
+def test_of_a_chain_a_page_shows_each_session_beside_its_like(realtape: Realtape, tmp_path: Path) -> None:
+    """The divergence lies in the second, whose entries are numbered from 0 again; so that one is in front."""
+    store, page = tmp_path / "chain.db", tmp_path / "page.html"
+    record(store, sessions=2)
+    ran = realtape("replay", store, "--app", "support.telephone:twice_and_other_then", "--html", page)
     assert ran.code == 1
-    assert "#25" in ran.out
-    assert "it diverges at" not in ran.err
-    comparison = json.loads(blocks_of(page.read_text())["head"])["comparison"]
-    (parted,) = [one for one in comparison["problems"] if one["what"] == "diverged"]
-    assert parted["seq_a"] is None
+    with closing(sqlite3.connect(store)) as connection:
+        _, second = (row[0] for row in connection.execute("SELECT id FROM sessions ORDER BY key"))
+    assert re.search(rf"it diverges at {page.as_uri()}\?t=[\d.]+s#{second}/25\n", ran.err)
+    blocks = blocks_of(page.read_text())
+    head = json.loads(blocks["head"])
+    one, other = head["comparison"]["pairs"]
+    assert (one["a"], one["b"], other["a"], other["b"]) == ("0", "2", "1", "3")
+    assert head["comparison"]["first"] == 1
+    assert not [each for each in one["problems"] if each["what"] == "diverged"]
+    assert (one["same"], other["same"]) == (True, False)
+    assert (other["problems"][0]["what"], other["problems"][0]["seq_a"]) == ("diverged", 25)
+    assert [each["of"] for each in head["sessions"]][1] == second
+    begins = [json.loads(blocks[f"{key}/session"])["previous"] for key in "0123"]
+    ids = [each["id"] for each in head["sessions"]]
+    assert begins == [None, ids[0], None, ids[2]]
 
 
 def test_what_was_not_checked_is_told_and_strict_makes_it_a_failure(

@@ -49,12 +49,11 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_page(redacted(read_fixture(FIXTURES / "demo")), folder / "demo.html", store="demo.db")
     write_page(redacted(read_fixture(FIXTURES / "switchboard")), folder / "switchboard.html", store="s.db")
     write_page([known_call()[0]], folder / "known.html", store="calls.db")
-    changed = dataclasses.replace(
-        known_call()[0], entries=tuple(map(_answers_otherwise, known_call()[0].entries))
-    )
-    told = [(48, "the application sent a tool output other than the recorded one")]
+    call = known_call()[0]
+    changed = dataclasses.replace(call, entries=tuple(map(_answers_otherwise, call.entries)))
+    told = [(call.header.id, 48, "the application sent a tool output other than the recorded one")]
     write_comparison(
-        known_call()[0], changed.sealed(), folder / "two.html", store="calls.db", redact={}, divergences=told
+        [call], [changed.sealed()], folder / "two.html", store="calls.db", redact={}, divergences=told
     )
     write_page([hostile_call()], folder / "hostile.html", store=HOSTILE)
     return folder
@@ -575,3 +574,40 @@ def test_two_recordings_lie_beside_each_other_with_the_divergence_in_front(
         assert page.of("page.side.name") == "A"
         assert page.said == []
         assert len(page.asked) == 1
+
+
+def test_of_chains_each_session_lies_beside_its_like(chromium: Any, tmp_path: Path) -> None:
+    """A has one more than B. The pair that differs is in front; a link leads to any, and so do keys."""
+    one, two, three = (known_call()[0] for _ in range(3))
+    a = [one, _following(two, one), _following(three, two)]
+    other = dataclasses.replace(two, header=header(), entries=tuple(map(_answers_otherwise, two.entries)))
+    begin = dataclasses.replace(one, header=header()).sealed()
+    b = [begin, _following(other, begin)]
+    page_path = tmp_path / "chains.html"
+    write_comparison(a, b, page_path, store="calls.db", redact=None)
+    with opened(chromium, page_path) as page:
+        assert page.of("page.sides.map((one) => one.session.key)") == ["1", "4"]
+        assert "platform 4" in page.of("page.problems.all[0].text")
+        assert page.page.locator(".pick option").count() == 3
+        assert "session 3" in text_of(page, ".others")
+        page.page.locator(".pick").focus()
+        page.page.keyboard.press("ArrowUp")
+        page.until("page.sides[0].session.key === '0' && page.session.length > 0")
+        assert page.of("page.sides[1].session.key") == "3"
+        assert not page.of("page.lanes.hits.filter((one) => one.text.includes('9:40')).length")
+        page.page.get_by_role("button", name="session 3").click()
+        page.until("page.sides[0].session.key === '2'")
+        assert page.of("page.sides.length") == 1
+        assert "B did not connect again" in text_of(page, ".problem")
+        assert page.page.locator(".bar .toggle", has_text="A").is_hidden()
+        assert page.said == []
+    with opened(chromium, f"{page_path.as_uri()}#{other.header.id}/48") as page:
+        page.until("document.querySelector('.detail-content')?.textContent.includes('9:40, platform 2')")
+        assert page.of("page.side.name") == "B"
+
+
+def _following(call: Draft, before: Draft) -> Draft:
+    """The same, had by the model that had another one before."""
+    return dataclasses.replace(
+        call, header=dataclasses.replace(call.header, previous_session=before.header.id)
+    ).sealed()

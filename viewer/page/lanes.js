@@ -13,6 +13,9 @@ const TRACKS = [
   { name: "events", height: 20, label: "Events" },
 ];
 
+/** How high sound is drawn where there are two recordings. */
+const LOW_HEIGHT = 36;
+
 /** One recording in the lanes, and how its clock lies on that of the page. */
 class Side {
   /** @param {Session} session @param {string} name @param {[number, number][]} anchors its ns → the page's ns */
@@ -110,7 +113,9 @@ class Lanes {
         if (track.name === "ruler" && side !== this.sides[0]) continue;
         if (track.name === "tools" && !calls) continue;
         const deep = track.name === "tools" ? Math.max(this.toolRows(side).length, 1) : 1;
-        const height = track.name === "tools" ? 6 + 18 * deep : track.height;
+        const sound = ["user", "model", "heard"].includes(track.name);
+        const low = sound && this.sides.length > 1 ? LOW_HEIGHT : track.height;
+        const height = track.name === "tools" ? 6 + 18 * deep : low;
         yield { ...track, side, y, height };
         y += height;
       }
@@ -473,12 +478,12 @@ class Lanes {
       this.hit(x - 6, track.y, 12, track.height, one.seq, side, one.text);
     }
     for (const mark of this.page.marks()) {
-      const ns = side === this.sides[0] ? mark.at_a : mark.at_b;
+      const ns = side.name === "A" ? mark.at_a : mark.at_b;
       if (ns === null || ns === undefined) continue;
       const x = this.x(side.toPage(ns));
       pen.fillStyle = this.colours.bad;
       pen.fillRect(x - 1, track.y + 1, 3, track.height - 2);
-      this.hit(x - 5, track.y, 10, track.height, side === this.sides[0] ? mark.seq_a : mark.seq_b, side, mark.summary);
+      this.hit(x - 5, track.y, 10, track.height, side.name === "A" ? mark.seq_a : mark.seq_b, side, mark.summary);
     }
   }
 
@@ -494,7 +499,7 @@ class Lanes {
         pen.setLineDash([3, 3]);
         pen.beginPath();
         pen.moveTo(x, track.y);
-        pen.lineTo(x, track.y + 54 * 3);
+        pen.lineTo(x, track.y + track.height * 3);
         pen.stroke();
         pen.setLineDash([]);
         pen.globalAlpha = 1;

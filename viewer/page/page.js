@@ -13,10 +13,12 @@ const KEPT = {
 };
 
 class Page {
-  /** @param {any} head @param {EmbeddedBlocks | ServedBlocks} blocks @param {Side[]} sides one recording, or two */
-  constructor(head, blocks, sides) {
+  /** @param {any} head @param {EmbeddedBlocks | ServedBlocks} blocks @param {number} pair @param {Side[]} sides one recording, or two */
+  constructor(head, blocks, pair, sides) {
     this.head = head;
     this.blocks = blocks;
+    this.pairs = pairsOf(head);
+    this.pair = pair;
     this.sides = sides;
     this.side = sides[0];
     this.follows = true;
@@ -27,7 +29,7 @@ class Page {
       seek: (ns, side) => this.seekOn(ns, side),
       choose: (seq, side) => this.chooseOn(seq, side),
       now: () => this.side.toPage(this.player.now),
-      marks: () => (this.head.comparison ? this.head.comparison.marks : []),
+      marks: () => this.pairs[this.pair].marks,
       chosen: () =>
         this.detail.place < 0 || this.session.length <= this.detail.place
           ? null
@@ -46,7 +48,7 @@ class Page {
     });
     this.conversation = new Conversation({ seek: (ns) => this.seek(ns), choose: (seq) => this.choose(this.session.placeOf(seq)) });
     this.state = new StateView({ choose: (seq) => this.choose(this.session.placeOf(seq)) });
-    this.problems = new Problems((one) => this.goTo(one), (key) => this.changeSession(key));
+    this.problems = new Problems((one) => this.goTo(one), (pair) => this.changePair(pair));
     this.help = new Help();
     this.found = make("span", "found");
     this.found.setAttribute("role", "status");
@@ -94,13 +96,10 @@ class Page {
    * @param {any} head @param {EmbeddedBlocks | ServedBlocks} blocks @param {string} wanted how the id of the one begins
    */
   static async opened(head, blocks, wanted) {
-    const compared = head.comparison;
+    const pairs = pairsOf(head);
     const known = head.sessions.find((/** @type {any} */ one) => wanted && isCalled(one, wanted));
-    const keys = compared ? ["0", "1"] : [known ? known.key : head.sessions[0].key];
-    const sessions = keys.map((key) => new Session(blocks, key));
-    await Promise.all(sessions.map((session) => session.open()));
-    const sides = sessions.map((session, number) => new Side(session, "AB"[number], number ? compared.anchors : []));
-    const page = new Page(head, blocks, sides);
+    const pair = known ? pairWith(pairs, known.key) : head.comparison ? head.comparison.first : 0;
+    const page = new Page(head, blocks, pair, await openedSides(blocks, pairs[pair]));
     page.build();
     page.showSession(true);
     page.root.setAttribute("aria-busy", "false");
@@ -115,7 +114,8 @@ class Page {
 
   indexed() {
     if (this.awaited >= 0 && this.awaited < this.session.length) this.choose(this.awaited);
-    if (this.linking && this.session.length && this.session.seq.data[this.session.length - 1] >= linked().seq) void this.followLink();
+    const { session } = this.linkedSide() || this.side;
+    if (this.linking && session.length && session.seq.data[session.length - 1] >= linked().seq) void this.followLink();
     this.list.draw();
     this.lanes.draw();
     this.showPlace();
@@ -177,15 +177,13 @@ class Page {
       name.append(back);
     }
     this.pick.setAttribute("aria-label", "Session");
-    const sessions = this.head.comparison ? [] : this.head.sessions;
-    for (const one of sessions) {
-      const option = make("option", "", `${one.number}. ${shortId(one.id)}${one.problems ? ` · ${problemsText(one.problems)}` : ""}`);
-      option.value = one.key;
+    this.pairs.forEach((pair, number) => {
+      const option = make("option", "", `${number + 1}. ${this.pairText(pair)}`);
+      option.value = String(number);
       this.pick.append(option);
-    }
-    this.pick.hidden = sessions.length < 2;
-    this.pick.addEventListener("change", () => this.changeSession(this.pick.value));
-    this.sideButton.hidden = !this.head.comparison;
+    });
+    this.pick.hidden = this.pairs.length < 2;
+    this.pick.addEventListener("change", () => this.changePair(Number(this.pick.value)));
     const right = make("div", "bar-right");
     fill(
       right,
@@ -261,8 +259,10 @@ class Page {
     this.conversation.show(this.session);
     this.state.place = -1;
     const compared = this.head.comparison;
-    this.problems.show(compared ? [...compared.problems.map((/** @type {any} */ one) => ({ ...one, seq: this.side.name === "A" ? one.seq_a : one.seq_b, at_ns: this.side.name === "A" ? one.at_a : one.at_b })), ...facts.problems] : facts.problems);
-    this.problems.showOthers(compared ? [] : this.head.sessions.filter((/** @type {any} */ one) => one.problems && one.key !== this.session.key));
+    const isA = this.side.name === "A";
+    const differences = this.pairs[this.pair].problems.map((one) => ({ ...one, seq: isA ? one.seq_a : one.seq_b, at_ns: isA ? one.at_a : one.at_b }));
+    this.problems.show([...differences, ...facts.problems]);
+    this.showOthers();
     const started = new Date(facts.started_ns / 1e6);
     const labels = Object.entries(facts.labels).map(([name, value]) => make("span", "label", `${name}=${value}`));
     fill(
@@ -274,7 +274,8 @@ class Page {
       ...labels,
     );
     /** @type {HTMLElement} */ (this.who.firstChild).title = facts.id;
-    if (!compared) this.pick.value = this.session.key;
+    this.pick.value = String(this.pair);
+    this.sideButton.hidden = this.sides.length < 2;
     this.sideButton.textContent = this.side.name;
     this.total.textContent = " / " + clockText(this.session.durationNs);
     const notices = [...this.head.notices];
@@ -289,11 +290,31 @@ class Page {
     this.list.tell();
   }
 
+  /** Which other pairs have problems. */
+  showOthers() {
+    const others = this.pairs.map((pair, number) => ({ pair: number, problems: this.problemsOf(pair) }));
+    this.problems.showOthers(others.filter((one) => one.problems && one.pair !== this.pair));
+  }
+
+  /** How many problems are told of the one in front. @param {Pair} pair */
+  problemsOf(pair) {
+    const front = this.head.sessions.find((/** @type {any} */ one) => one.key === (pair.a ?? pair.b));
+    return pair.problems.length + front.problems;
+  }
+
+  /** A pair in a few words. @param {Pair} pair */
+  pairText(pair) {
+    const ids = [pair.a, pair.b].flatMap((key) => this.head.sessions.filter((/** @type {any} */ one) => one.key === key)).map((one) => shortId(one.id));
+    const alone = this.head.comparison && ids.length < 2 ? (pair.a === null ? "B only: " : "A only: ") : "";
+    const count = this.problemsOf(pair);
+    return `${alone}${ids.join(" | ")}${count ? ` · ${problemsText(count)}` : ""}`;
+  }
+
   showLabels() {
     const made = [];
     for (const track of this.lanes.tracks()) {
       const name = track.name === "ruler" || !track.label ? "" : track.label;
-      const label = make("div", `label-of ${track.name}`, this.sides.length > 1 && name ? `${track.side.name} ${name}` : name);
+      const label = make("div", `label-of ${track.name}`, this.head.comparison && name ? `${track.side.name} ${name}` : name);
       label.style.top = `${track.y}px`;
       label.style.height = `${track.height}px`;
       made.push(label);
@@ -517,18 +538,17 @@ class Page {
     this.player.seek(side.fromPage(ns));
   }
 
-  /** @param {string} key */
-  async changeSession(key) {
-    const session = new Session(this.blocks, key);
-    await session.open();
+  /** @param {number} pair */
+  async changePair(pair) {
+    const sides = await openedSides(this.blocks, this.pairs[pair]);
     this.player.pause();
     this.player.ns = 0;
     this.detail.place = this.awaited = -1;
-    this.side = new Side(session, "A", []);
-    this.sides = [this.side];
+    this.pair = pair;
+    this.sides = sides;
+    this.side = sides[0];
     this.showSession(true);
-    await session.readIndex(() => this.indexed());
-    this.indexed();
+    await this.readIndex();
   }
 
   changeTheme() {
@@ -545,13 +565,18 @@ class Page {
     if (seq < 0) return;
     const named = this.head.sessions.find((/** @type {any} */ one) => isCalled(one, id));
     if (!named) return this.say("The link names a session that is not in this page");
-    if (named.key !== this.session.key) {
-      const side = this.sides.find((one) => one.session.key === named.key);
-      if (side) this.showSide(side);
-      else await this.changeSession(named.key);
-    }
+    if (!this.linkedSide()) await this.changePair(pairWith(this.pairs, named.key));
+    const side = this.linkedSide();
+    if (side && side !== this.side) this.showSide(side);
     const place = this.session.placeOf(Number(seq));
     if (place >= 0 && place !== this.detail.place) this.choose(place);
+  }
+
+  /** The side that the address names, if it is in front. */
+  linkedSide() {
+    const { id } = linked();
+    const named = this.head.sessions.find((/** @type {any} */ one) => isCalled(one, id));
+    return named && this.sides.find((one) => one.session.key === named.key);
   }
 
   followTime() {
@@ -622,6 +647,32 @@ class Page {
     if (!this.list.filter.empty) this.list.search(this.filterField.value);
     this.list.tell();
   }
+}
+
+/**
+ * What is shown at a time: a session, or two that are held against each other. Of a chain each with its like; null
+ * where the other side has none.
+ * @typedef {{a: string | null, b: string | null, marks: any[], problems: any[], anchors: [number, number][]}} Pair
+ */
+
+/** @param {any} head @returns {Pair[]} */
+function pairsOf(head) {
+  if (head.comparison) return head.comparison.pairs;
+  return head.sessions.map((/** @type {any} */ one) => ({ a: one.key, b: null, marks: [], problems: [], anchors: [] }));
+}
+
+/** Which one a session is in. @param {Pair[]} pairs @param {string} key */
+function pairWith(pairs, key) {
+  return pairs.findIndex((one) => one.a === key || one.b === key);
+}
+
+/** @param {EmbeddedBlocks | ServedBlocks} blocks @param {Pair} pair */
+async function openedSides(blocks, pair) {
+  const sides = [];
+  if (pair.a !== null) sides.push(new Side(new Session(blocks, pair.a), "A", []));
+  if (pair.b !== null) sides.push(new Side(new Session(blocks, pair.b), "B", pair.a === null ? [] : pair.anchors));
+  await Promise.all(sides.map((side) => side.session.open()));
+  return sides;
 }
 
 /** What the address names: how the id of a session begins, and a seq, or -1. Whatever else is in it means nothing. */

@@ -2,11 +2,11 @@
 // Problems: what is wrong with the session comes first.
 
 class Problems {
-  /** @param {(problem: any) => void} go @param {(key: string) => void} change to another session of the page */
+  /** @param {(problem: any) => void} go @param {(pair: number) => void} change to another session of the page, or pair of them */
   constructor(go, change) {
     this.go = go;
     this.change = change;
-    /** @type {any[]} the other sessions that have any */
+    /** @type {{pair: number, problems: number}[]} the other sessions that have any, or pairs of them */
     this.others = [];
     this.box = make("section", "problems");
     this.box.setAttribute("aria-label", "Problems");
@@ -23,9 +23,9 @@ class Problems {
     this.draw();
   }
 
-  /** @param {any[]} sessions */
-  showOthers(sessions) {
-    this.others = sessions;
+  /** @param {{pair: number, problems: number}[]} others */
+  showOthers(others) {
+    this.others = others;
     this.draw();
   }
 
@@ -35,7 +35,7 @@ class Problems {
     const line = make("div", "others");
     line.append("Elsewhere:");
     for (const one of this.others)
-      line.append(button("", `session ${one.number}: ${problemsText(one.problems)}`, "Show that session", () => this.change(one.key)));
+      line.append(button("", `session ${one.pair + 1}: ${problemsText(one.problems)}`, "Show that session", () => this.change(one.pair)));
     return line;
   }
 
