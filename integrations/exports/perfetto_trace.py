@@ -11,7 +11,10 @@ from ...session import Draft
 from ...session.derived import Derived, derive_draft
 from .laid_sound import laid
 
-_TRACKS = ("connections", "user", "responses", "tools", "sound of the model", "heard", "interruptions")
+_TRACKS = (
+    *("connections", "user", "responses", "text of the model", "tools", "sound of the model", "heard"),
+    "interruptions",
+)
 
 
 def perfetto_of(drafts: Sequence[Draft]) -> bytes:
@@ -76,10 +79,13 @@ class _WrittenSession:
             into = [flows[one.response_id]] if one.response_id in flows else []
             into += [asked[one.asked_seq] + _ANSWERS] if one.asked_seq in asked else []
             said = {"status": one.status, "reason": one.reason, "asked_by": one.asked_by or ""}
+            said["text"] = derived.said.get(one.seq, "")
             self._slice(
                 "responses", one.began_ns, _or(one.ended_ns, end_ns), one.response_id, said,
                 out=tools_of.get(one.response_id, ()), into=into,
             )  # fmt: skip
+        for one, text in derived.written:
+            self._slice("text of the model", one.began_ns, _or(one.ended_ns, end_ns), text, {})
         for tool in derived.tools:
             said = {"arguments": tool.arguments, "output": tool.output or "", "call": tool.call_id}
             out = [tool.seq + _ANSWERS] if tool.output_seq is not None else []

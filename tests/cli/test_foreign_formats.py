@@ -135,32 +135,47 @@ def test_an_export_is_redacted_unless_it_is_said_otherwise(realtape: Realtape, t
 # --- Perfetto -----------------------------------------------------------------------------------------------
 
 
-def test_perfetto_has_the_slices_on_their_tracks(exported: Exported) -> None:
-    """By Perfetto's own protobuf classes. (Its trace processor is a program that its package downloads when
-    it is used first, and tests have no network.)"""
+def slices(data: bytes) -> tuple[Any, dict[str, list[tuple[int, Any]]]]:
+    """A trace, and what begins on each track: when, and the event. By Perfetto's own protobuf classes. (The
+    trace processor is a program that its package downloads when it is used first: tests have no network.)"""
     trace: Any = perfetto_trace_pb2.Trace()
-    trace.ParseFromString(exported("p.pftrace", "--perfetto"))
+    trace.ParseFromString(data)
     names = {
         one.track_descriptor.uuid: one.track_descriptor.name
         for one in trace.packet
         if one.HasField("track_descriptor")
     }
     types = perfetto_trace_pb2.TrackEvent
-    begun: dict[str, list[tuple[int, str]]] = {}
+    begun: dict[str, list[tuple[int, Any]]] = {}
     depth: dict[int, int] = {}
     for packet in trace.packet:
         if not packet.HasField("track_event"):
             continue
         event = packet.track_event
         if event.type == types.TYPE_SLICE_BEGIN:
-            begun.setdefault(names[event.track_uuid], []).append((packet.timestamp, event.name))
+            begun.setdefault(names[event.track_uuid], []).append((packet.timestamp, event))
         depth[event.track_uuid] = depth.get(event.track_uuid, 0) + (
             1 if event.type == types.TYPE_SLICE_BEGIN else -1
         )
     assert set(depth.values()) == {0}
+    return trace, begun
+
+
+def noted(event: Any) -> dict[str, str]:
+    return {one.name: one.string_value for one in event.debug_annotations}
+
+
+def test_perfetto_has_the_slices_on_their_tracks(exported: Exported) -> None:
+    trace, begun = slices(exported("p.pftrace", "--perfetto"))
     told = derived()
-    assert begun["responses"] == [(one.began_ns, one.response_id) for one in told.responses]
-    assert begun["tools"] == [(one.began_ns, one.name) for one in told.tools]
+    assert [(at, one.name) for at, one in begun["responses"]] == [
+        (one.began_ns, one.response_id) for one in told.responses
+    ]
+    assert [noted(one)["text"] for _, one in begun["responses"]] == [
+        told.said.get(one.seq, "") for one in told.responses
+    ]
+    assert "text of the model" not in begun
+    assert [(at, one.name) for at, one in begun["tools"]] == [(one.began_ns, one.name) for one in told.tools]
     assert [at for at, _ in begun["interruptions"]] == [one.began_ns for one in told.interruptions]
     assert len(begun["heard"]) == 3
     flows = [one.track_event for one in trace.packet if one.HasField("track_event")]
@@ -216,6 +231,10 @@ def test_what_is_said_without_sound_is_told(tmp_path: Path, exported: Exported) 
         if channel.topic == "/said"
     ]
     assert words == [GREETING]
+    _, begun = slices(exported("g.pftrace", "--perfetto", target=Path(f"{store}.db")))
+    (greeted,) = begun["responses"]
+    assert noted(greeted[1])["text"] == GREETING
+    assert [(at, one.name) for at, one in begun["text of the model"]] == [(greeted[0], GREETING)]
 
 
 def test_wav_has_the_user_left_and_the_model_right(exported: Exported) -> None:
