@@ -22,7 +22,7 @@ from .audio import HeardAudio, Part, audio_event, heard_part
 from .drafts import reference_in
 from .fields import event_fields, facts_of, frame_message
 from .fixture.voices import said_by_user
-from .sound import SoundFormat, SoundFormats
+from .sound import SoundFormat
 
 PAUSE_NS = 250_000_000
 """No more than this between two pieces of the user's sound is jitter, and no break."""
@@ -82,6 +82,7 @@ class Stretch:
         heard: in bytes, how much of this stretch was heard; None where nobody tells. The user's own: None.
         assumed: that is assumed, and not reported.
         pieces: in order.
+        length: of all of them, in bytes.
     """
 
     lane: LaneName
@@ -94,11 +95,7 @@ class Stretch:
     heard: int | None
     assumed: bool
     pieces: tuple[SoundPiece, ...]
-
-    @property
-    def length(self) -> int:
-        """In bytes."""
-        return sum(piece.length for piece in self.pieces)
+    length: int
 
     @property
     def heard_until_ns(self) -> int | None:
@@ -180,8 +177,8 @@ class LanesReader:
     """Reads along, and lays the sound. Keeps a few numbers of each piece, and no bytes."""
 
     def __init__(self) -> None:
-        self._formats = SoundFormats()
         self._heard = HeardAudio()
+        self._formats = self._heard.received.formats
         self._user: list[_Coming] = []
         self._model: list[_Coming] = []
         self._user_kind: str | None = None  # the same voice is in the sends, and in the frames below them
@@ -192,7 +189,6 @@ class LanesReader:
 
     def read(self, entry: Entry) -> None:
         """The next entry; frames followed by the events that they come to."""
-        self._formats.read(entry)
         self._heard.read(entry)
         if entry.kind == Kind.PLAYBACK and entry.type == "application":
             self._report(entry)
@@ -320,6 +316,7 @@ class LanesReader:
                     None if of_sound is None else min(max(of_sound - one.offset, 0), one.length),
                     told is not None and told.assumed,
                     tuple(one.pieces),
+                    one.length,
                 )
             )
         return laid

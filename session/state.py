@@ -120,6 +120,8 @@ class Fold:
         }
         self._played = begin.played
         self._open = {call.call_id: call for call in begin.open_calls}
+        # As `state` gave them last, as long as nothing has changed: most entries change nothing.
+        self._now: tuple[tuple[HistoryItem, ...], tuple[Said, ...], tuple[OpenCall, ...]] | None = None
         self._settings = SettingsReader(begin.settings)
 
     @property
@@ -129,15 +131,12 @@ class Fold:
 
     def state(self) -> State:
         """What is true now."""
+        if self._now is None:
+            history = tuple(self._history[item_id] for item_id in self._order)
+            self._now = history, tuple(self._said.values()), tuple(self._open.values())
+        history, said, opened = self._now
         return State(
-            self.seq,
-            self._at_ns,
-            self._turn,
-            tuple(self._history[item_id] for item_id in self._order),
-            tuple(self._said.values()),
-            self._played,
-            tuple(self._open.values()),
-            self._settings.settings,
+            self.seq, self._at_ns, self._turn, history, said, self._played, opened, self._settings.settings
         )
 
     def add(self, entry: Entry) -> None:
@@ -181,20 +180,25 @@ class Fold:
             item_id = _text(event_fields(entry).get("item_id"))
             if self._history.pop(item_id, None) is not None:
                 self._order.remove(item_id)
+                self._now = None
         elif (call_id := tool_called(entry)) is not None:
             event = event_fields(entry)
+            self._now = None
             self._open[call_id] = OpenCall(
                 entry.seq, call_id, _text(event.get("name")), _text(event.get("arguments"))
             )
 
     def _send(self, entry: Entry) -> None:
         if (call_id := tool_answered(entry)) is not None:
-            self._open.pop(call_id, None)
+            if self._open.pop(call_id, None) is not None:
+                self._now = None
         elif entry.type == "send_user_input":
             text = _input(event_fields(entry).get("user_input"))
             self._said["", len(self._said)] = Said("", "user", text)
+            self._now = None
 
     def _say(self, item_id: str, role: str, text: str, *, adds: bool = False) -> None:
+        self._now = None
         before = self._said.get((item_id, 0))
         self._said[item_id, 0] = Said(item_id, role, before.text + text if adds and before else text)
 
@@ -210,6 +214,7 @@ class Fold:
         self._put(new, item.get("previous_item_id"))
 
     def _put(self, item: HistoryItem, after: object) -> None:
+        self._now = None
         if item.item_id not in self._history:
             place = len(self._order)
             if isinstance(after, str) and after in self._history:

@@ -326,4 +326,6 @@ def _length(reference: Any) -> str:
 
 
 def _plain(value: Any) -> str:
+    if type(value) is int:  # as JSON has it
+        return str(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -6,14 +6,16 @@ Nothing is decided here: `session.State` says what is true, and the page puts ba
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from ..schema import Entry
-from ..session import Fold, State
+from ..session import Fold, HeardSoFar, State
 
 EVERY = 1000
 """Entries from one whole state to the next."""
+
+_PLAYED = tuple(one.name for one in fields(HeardSoFar))
 
 
 def state_facts(state: State) -> dict[str, Any]:
@@ -21,7 +23,7 @@ def state_facts(state: State) -> dict[str, Any]:
     return {
         "turn": state.turn,
         "history": [[item.item_id, item.role, item.text, item.status] for item in state.history],
-        "played": None if state.played is None else asdict(state.played),
+        "played": _played_facts(state.played),
         "open": [asdict(call) for call in state.open_calls],
         "settings": None if state.settings is None else state.settings.seq,
     }
@@ -48,16 +50,23 @@ def state_block(fold: Fold, place: int, entries: Iterable[Entry]) -> dict[str, A
     return {"first": first, "patches": patches}
 
 
+def _played_facts(played: HeardSoFar | None) -> dict[str, Any] | None:
+    """Its fields as they are: `asdict` copies each, and a session has one for every report of its player."""
+    return None if played is None else {name: getattr(played, name) for name in _PLAYED}
+
+
 def _patch(before: State, after: State) -> dict[str, Any]:
     patch: dict[str, Any] = {}
     if before.turn != after.turn:
         patch["turn"] = after.turn
     if before.played is not after.played:
-        patch["played"] = None if after.played is None else asdict(after.played)
-    if len(before.open_calls) != len(after.open_calls):
+        patch["played"] = _played_facts(after.played)
+    if before.open_calls is not after.open_calls and before.open_calls != after.open_calls:
         patch["open"] = [asdict(call) for call in after.open_calls]
     if before.settings is not after.settings:
         patch["settings"] = None if after.settings is None else after.settings.seq
+    if before.history is after.history:
+        return patch
     items = [
         [place, item.item_id, item.role, item.text, item.status]
         for place, item in enumerate(after.history)

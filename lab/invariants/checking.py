@@ -22,7 +22,7 @@ from .heard import HeardWithinGenerated, TruncatedWithinReceived
 from .history import HistoryAgrees
 from .interrupted import InterruptsTheInterrupted
 from .responses import OneResponseAtATime
-from .rule import Evidence, Found, Invariant
+from .rule import Evidence, Found, Invariant, Readings, Watching
 from .silenced import SilentOnceInterrupted
 
 ALL: tuple[Invariant, ...] = (
@@ -66,6 +66,10 @@ class Watch:
 
     def __init__(self, invariants: Iterable[Invariant] = ALL) -> None:
         self._rules = [(rule, rule.watch()) for rule in invariants]
+        self._readings = Readings()
+        for _, watching in self._rules:
+            watching.readings = self._readings
+        self._told: dict[str, list[tuple[Invariant, Watching]]] = {}  # by kind, who is told of it
         self._violations: list[Violation] = []
         self._not_checkable: list[NotCheckable] = []
         self._session: str | None = None
@@ -86,6 +90,7 @@ class Watch:
         self._evidence: set[Evidence] = set()
         self._at_ns = 0
         self._gap: int | None = None
+        self._readings.begin()
         for _, watching in self._rules:
             watching.begin(known_before=known_before)
 
@@ -103,11 +108,16 @@ class Watch:
             self._gap = entry.seq
             return []
         self._look(entry)
+        self._readings.read(entry)
         if entry.type not in _SOUND:
             self._entries[entry.seq] = entry  # to be quoted
             self._spoken.read(entry)
         found: list[Violation] = []
-        for rule, watching in self._rules:
+        told = self._told.get(entry.kind)
+        if told is None:
+            told = [one for one in self._rules if one[1].kinds is None or entry.kind in one[1].kinds]
+            self._told[entry.kind] = told
+        for rule, watching in told:
             for one in watching.add(entry):
                 found.append(self._violation(rule, one))
         self._violations += found

@@ -42,6 +42,8 @@ class NothingSentAfterClose(Invariant):
 
 
 class _AfterEnd(Watching):
+    kinds = frozenset({Kind.RECEIVED})
+
     def __init__(self) -> None:
         self._end: int | None = None
 
@@ -49,8 +51,6 @@ class _AfterEnd(Watching):
         self._end = None
 
     def add(self, entry: Entry) -> Iterator[Found]:
-        if entry.kind != Kind.RECEIVED:
-            return
         if self._end is not None:
             yield Found(f"{described(entry)} came after the end of the stream", (self._end, entry.seq))
         elif entry.type == "end_of_stream":
@@ -58,6 +58,8 @@ class _AfterEnd(Watching):
 
 
 class _AfterClose(Watching):
+    kinds = frozenset({Kind.CLOSE, Kind.CLOSED, Kind.RECEIVED, Kind.SENT, Kind.FRAME_OUT})
+
     def __init__(self) -> None:
         self.begin(known_before=True)
 

@@ -41,19 +41,19 @@ class HeardWithinGenerated(Invariant):
 
 
 class _Heard(Watching):
+    kinds = frozenset({Kind.PLAYBACK, Kind.RECEIVED, Kind.FRAME_IN})
+
     def __init__(self, slack_ms: float) -> None:
         self._slack_ms = slack_ms
-        self._audio = ReceivedAudio()
         self._told: set[Part] = set()
         self._all_known = True
-        self._held = _UntilSound(self._audio)
+        self._held = _UntilSound()
 
     def begin(self, *, known_before: bool) -> None:
         self._all_known = self._all_known and known_before
 
     def add(self, entry: Entry) -> Iterator[Found]:
-        self._audio.read(entry)
-        yield from self._held.told(self._look(entry))
+        yield from self._held.told(self._look(entry), self.readings.received)
 
     def _look(self, entry: Entry) -> Iterator[Found]:
         if entry.elapsed_ms is None or entry.flags & Flag.ASSUMED:
@@ -61,9 +61,10 @@ class _Heard(Watching):
         if entry.kind != Kind.PLAYBACK:
             return  # nothing was played since the last one
         part = heard_part(entry)
-        if part is None or part in self._told or not (self._all_known or self._audio.has(part)):
+        audio = self.readings.received
+        if part is None or part in self._told or not (self._all_known or audio.has(part)):
             return
-        generated_ms = self._audio.ms(part)
+        generated_ms = audio.ms(part)
         if entry.elapsed_ms > generated_ms + self._slack_ms:
             self._told.add(part)
             heard = f"{entry.elapsed_ms:,.0f} ms of {entry.item_id} were heard"
@@ -73,14 +74,13 @@ class _Heard(Watching):
 class _UntilSound:
     """Keeps what was found back for as long as no sound has come."""
 
-    def __init__(self, audio: ReceivedAudio) -> None:
-        self._audio = audio
+    def __init__(self) -> None:
         self._found: list[Found] = []
 
-    def told(self, found: Iterable[Found]) -> list[Found]:
+    def told(self, found: Iterable[Found], audio: ReceivedAudio) -> list[Found]:
         """What is to be told by now."""
         self._found += found
-        if not self._audio.any:
+        if not (self._found and audio.any):
             return []
         told, self._found = self._found, []
         return told
@@ -111,19 +111,20 @@ class TruncatedWithinReceived(Invariant):
 
 
 class _Truncations(Watching):
+    kinds = frozenset({Kind.SENT, Kind.RECEIVED, Kind.FRAME_IN, Kind.FRAME_OUT})
+
     def __init__(self) -> None:
         self.begin(known_before=True)
 
     def begin(self, *, known_before: bool) -> None:
-        self._audio = ReceivedAudio()  # another conversation: the provider knows none of the items
-        self._held = _UntilSound(self._audio)
+        self._held = _UntilSound()
 
     def add(self, entry: Entry) -> Iterator[Found]:
-        self._audio.read(entry)
         error = provider_error(entry)
         if error is not None and refuses_truncation(error):
             yield Found(f"the provider refused to truncate: {text_of(error.get('message'))}", (entry.seq,))
-        yield from self._held.told(self._asked(entry))
+        # Another session is another conversation: the provider knows none of the items of the one before.
+        yield from self._held.told(self._asked(entry), self.readings.heard.received)
 
     def _asked(self, entry: Entry) -> Iterator[Found]:
         message = client_message(entry) or server_message(entry)
@@ -133,9 +134,9 @@ class _Truncations(Watching):
             yield from self._look(entry, message)
 
     def _look(self, entry: Entry, message: dict[str, Any]) -> Iterator[Found]:
-        part = part_of(message)
+        part, audio = part_of(message), self.readings.heard.received
         at_ms = message.get("audio_end_ms")
-        if not isinstance(at_ms, int | float) or at_ms <= self._audio.ceiling_ms(part):
+        if not isinstance(at_ms, int | float) or at_ms <= audio.ceiling_ms(part):
             return
         what = f"{part[0]} was truncated at {at_ms:,.0f} ms"
-        yield Found(f"{what}, and {self._audio.ms(part):,.0f} ms of it had been received", (entry.seq,))
+        yield Found(f"{what}, and {audio.ms(part):,.0f} ms of it had been received", (entry.seq,))

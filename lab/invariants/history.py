@@ -43,6 +43,10 @@ class HistoryAgrees(Invariant):
         return self.history is not None
 
 
+_TELLS = frozenset({Kind.RECEIVED, Kind.SENT, Kind.SENT_DONE})
+"""Kinds of the entries that tell of items, and of what was done about them."""
+
+
 class _Held(Watching):
     """Holds a history against the state that the events give."""
 
@@ -84,6 +88,7 @@ class _Told(Watching):
 
     def _reset(self) -> None:
         self._fold = Fold()
+        self._seq = -1  # of the last entry
         self._there: dict[str, int] = {}  # items of the conversation → the message that put it there
         self._mentioned: set[str] = set()
         self._last = -1  # the message of which the events are still to come
@@ -96,6 +101,9 @@ class _Told(Watching):
         self._reset()
 
     def add(self, entry: Entry) -> Iterator[Found]:
+        self._seq = entry.seq
+        if entry.kind not in _TELLS:
+            return iter(())
         self._fold.add(entry)
         self._calls.add(entry)
         message = server_message(entry)
@@ -120,9 +128,7 @@ class _Told(Watching):
             if item_id not in told and seq != self._last:
                 yield Found(f"{item_id} is in the conversation, and no event told of it", (seq,))
         for item_id in sorted(told - self._mentioned):
-            yield Found(
-                f"an event told of {item_id}, which the provider has not mentioned", (self._fold.seq - 1,)
-            )
+            yield Found(f"an event told of {item_id}, which the provider has not mentioned", (self._seq,))
         for call_id, (output, seq) in self._outputs.items():
             item_id = self._calls.by_call.get(call_id)
             if item_id is not None and seq != self._last and call_id in self._answered:

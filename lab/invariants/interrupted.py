@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...schema.entries import Entry, Flag
-from ...session.audio import HeardAudio, Part, heard_part, part_of
+from ...schema.entries import Entry, Flag, Kind
+from ...session.audio import Part, heard_part, part_of
 from ...session.derived import INTERRUPT, Exchange, Exchanged
 from ...session.fields import event_fields
 from ...session.messages import SPEECH_STARTED, TRUNCATED, ids_in, interrupts
@@ -52,11 +52,12 @@ class _Begun(NamedTuple):
 
 
 class _Interrupted(Watching):
+    kinds = frozenset({Kind.SENT, Kind.RECEIVED, Kind.FRAME_IN, Kind.FRAME_OUT})
+
     def __init__(self) -> None:
         self.begin(known_before=True)
 
     def begin(self, *, known_before: bool) -> None:
-        self._heard = HeardAudio()
         self._exchange = Exchange()
         self._items: dict[str, str] = {}  # item → the response that made it, else itself
         self._done: set[str] = set()
@@ -64,7 +65,6 @@ class _Interrupted(Watching):
         self._asked: set[Part] = set()
 
     def add(self, entry: Entry) -> Iterator[Found]:
-        self._heard.read(entry)
         for one in self._exchange.read(entry):
             yield from self._message(one)
         if interrupts(entry):
@@ -95,9 +95,9 @@ class _Interrupted(Watching):
 
     def _heard_whole(self, part: Part) -> bool:
         """Whether all of a part was heard, by what the application told, and its response is over."""
-        heard_ms, assumed = self._heard.of(part) or (0.0, True)
+        heard_ms, assumed = self.readings.heard.of(part) or (0.0, True)
         # To the millisecond: who has heard all but half of one is truncated there, and rightly so.
-        whole = not assumed and heard_ms >= self._heard.received.ms(part) > 0
+        whole = not assumed and heard_ms >= self.readings.heard.received.ms(part) > 0
         return whole and self._items.get(part[0]) in self._done
 
     def _truncated(self, part: Part, entry: Entry, now: _Begun | None) -> Iterator[Found]:
@@ -119,7 +119,7 @@ class _Interrupted(Watching):
         """What is wrong with a truncation at an interruption; empty: nothing."""
         item_id, playing = part[0], begun.playing
         if begun.whole and playing in (None, part):
-            generated_ms = self._heard.received.ms(part)
+            generated_ms = self.readings.heard.received.ms(part)
             summary = f"{item_id} was truncated, after all {generated_ms:,.0f} ms of it had been heard"
             return f"{summary} and its response had ended"
         if playing is not None and self._items.get(playing[0]) not in (None, self._items[item_id]):

@@ -36,6 +36,8 @@ class OneResponseAtATime(Invariant):
 
 
 class _Responses(Watching):
+    kinds = frozenset({Kind.RECEIVED, Kind.FRAME_IN, Kind.FRAME_OUT})
+
     def __init__(self) -> None:
         self._reset()
 

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
-from ...schema.entries import Entry
+from ...schema.entries import Entry, Kind
+from ...session.audio import HeardAudio
 
 Evidence = Literal["playback", "raw_messages", "frames", "history"]
 """What a rule may need of a log. `playback`: what the application's own tracker was told (assumed states
@@ -26,8 +27,42 @@ class Found(NamedTuple):
     seqs: tuple[int, ...]
 
 
+class Readings:
+    """What several rules ask of the entries, read once for all: each entry before they are told of it.
+
+    Attributes:
+        received: the model's sound, in all sessions that are watched.
+        heard: what of it was heard, and came, in this session.
+    """
+
+    def __init__(self) -> None:
+        self.heard = HeardAudio()
+        self.received = self.heard.received
+        self._begun = False
+
+    def begin(self) -> None:
+        """A session begins."""
+        if self._begun:
+            self.heard = HeardAudio()
+        self._begun = True
+
+    def read(self, entry: Entry) -> None:
+        """The next entry."""
+        self.heard.read(entry)
+        if self.received is not self.heard.received:
+            self.received.read(entry)
+
+
 class Watching(ABC):
-    """A rule at work: is told the entries of a session in order, and of the next sessions after it."""
+    """A rule at work: is told the entries of a session in order, and of the next sessions after it.
+
+    Attributes:
+        kinds: of entries that it is told; None: every one.
+        readings: of who tells it.
+    """
+
+    kinds: ClassVar[frozenset[Kind] | None] = None
+    readings: Readings
 
     @abstractmethod
     def add(self, entry: Entry) -> Iterable[Found]:

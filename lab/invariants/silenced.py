@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...schema.entries import Entry, Flag, Kind
-from ...session.audio import Part, ReceivedAudio, heard_part, part_of
+from ...session.audio import Part, heard_part, part_of
 from ...session.fields import event_fields
 from ...session.messages import interrupts
 from .rule import Found, Invariant, Watching
@@ -53,9 +53,10 @@ class _SilencedPart:
 
 
 class _Silenced(Watching):
+    kinds = frozenset({Kind.RECEIVED, Kind.PLAYBACK})
+
     def __init__(self, slack_ms: float) -> None:
         self._slack_ms = slack_ms
-        self._audio = ReceivedAudio()
         self._interrupted: dict[Part, _SilencedPart] = {}
         self._told: set[Part] = set()
 
@@ -63,14 +64,14 @@ class _Silenced(Watching):
         """What was interrupted in one session stays silent in the next."""
 
     def add(self, entry: Entry) -> Iterator[Found]:
-        self._audio.read(entry)
+        received = self.readings.received
         playing = None if entry.flags & Flag.ASSUMED else heard_part(entry)
         elapsed_ms = entry.elapsed_ms or 0.0
         if interrupts(entry):
             for part in {part_of(event_fields(entry)), playing} - {None}:
                 if part is not None and part[0] and part not in self._interrupted:
                     state_ms = elapsed_ms if part == playing else 0.0
-                    self._interrupted[part] = _SilencedPart(entry.seq, self._audio.ms(part), state_ms)
+                    self._interrupted[part] = _SilencedPart(entry.seq, received.ms(part), state_ms)
         elif entry.kind == Kind.PLAYBACK and playing in self._interrupted:
             yield from self._heard(entry, playing, elapsed_ms)
         elif entry.kind == Kind.PLAYBACK:
@@ -82,7 +83,7 @@ class _Silenced(Watching):
         if entry.method in _PLAYS and entry.type == "application":
             one.played_ms += max(0.0, elapsed_ms - one.state_ms)
         one.state_ms = elapsed_ms
-        came_ms = self._audio.ms(part) - one.received_ms
+        came_ms = self.readings.received.ms(part) - one.received_ms
         if part not in self._told and one.played_ms > self._slack_ms + came_ms:
             self._told.add(part)
             summary = f"{one.played_ms:,.0f} ms of {part[0]} were played after its interruption"

@@ -31,6 +31,7 @@ from realtape.lab.strategies.sessions import acted
 from realtape.schema import UsageError
 from realtape.schema.entries import Entry, Flag, Kind
 from realtape.session import Recording
+from realtape.session.audio import ReceivedAudio
 from realtape.session.drafts import Draft, tree_of, with_tree
 from support.golden import DEMO
 
@@ -248,6 +249,36 @@ def test_the_same_is_seen_live(mutate: Callable[[list[Entry]], list[Entry]]):
     watch.begin(mutant.header)
     live = [violation for entry in mutant.entries for violation in watch.add(entry)] + watch.end()
     assert tuple(live) == check(mutant).violations
+
+
+@pytest.mark.parametrize("mutate", [mutate for mutate, _, _ in MUTANTS], ids=lambda one: one.__name__)
+def test_what_a_rule_is_not_told_would_say_nothing_to_it(
+    mutate: Callable[[list[Entry]], list[Entry]], monkeypatch: pytest.MonkeyPatch
+):
+    """The same is found, at the same entries, where every rule is told of every entry."""
+    mutant = changed(healthy(), mutate)
+    found = check(mutant)
+    for rule in ALL:
+        if not isinstance(rule, NothingAfterEndOfStream):  # which takes whatever it is told for received
+            monkeypatch.setattr(type(rule.watch()), "kinds", None)
+    assert check(mutant) == found
+
+
+def test_the_sound_is_read_once_for_all_rules(monkeypatch: pytest.MonkeyPatch):
+    """In a session that followed another one a second time: what came in that one counts for some."""
+    read: list[None] = []
+    before = ReceivedAudio.read
+
+    def counted(self: ReceivedAudio, entry: Entry) -> None:
+        read.append(before(self, entry))
+
+    monkeypatch.setattr(ReceivedAudio, "read", counted)
+    draft = healthy()
+    check(draft)
+    assert len(read) == len(draft.entries)
+    read.clear()
+    check([draft, draft])
+    assert len(read) == 3 * len(draft.entries)
 
 
 # --- sound sessions, of other providers, of other releases, on other ways ----------------------------------
