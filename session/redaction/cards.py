@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-DIGIT_SIGNS = r"[ \t\r\n\u00a0\u202f.,/_|:;+()–-]"
-DIGIT_GAP = f"{DIGIT_SIGNS}{{1,3}}"
+DIGIT_SIGNS = r"[ \t\r\n\u00a0\u202f.,/_|:;+()~*'–-]"
+DIGIT_GAP = f"{DIGIT_SIGNS}{{1,5}}"
 """What may stand between digits that are read out or grouped, in a text as it looks (`views.py`)."""
 
 _RUN = re.compile(rf"(?<!\d)\d(?:(?:{DIGIT_GAP})?\d){{12,}}", re.ASCII)

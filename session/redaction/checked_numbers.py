@@ -13,7 +13,7 @@ from functools import cache
 from importlib import import_module
 
 GAP = r"[ \t\u00a0\u202f.–-]{0,3}"
-_WIDE_GAP = r"[ \t\r\n\u00a0\u202f.,/_|:;–-]{0,5}"
+_WIDE_GAP = r"[ \t\r\n\u00a0\u202f.,/_|:;+()~*'–-]{0,5}"
 """An account's number has a country's letters and a check: what stands between its groups does not matter."""
 
 _ALONE = r"(?<![A-Za-z0-9])"

@@ -32,10 +32,10 @@ MAX_ESCAPES = 4
 MIN_KNOWN_DIGITS = 9
 """Digits that are known to be a number are found from this length on even within longer ones."""
 
-_CHECKED = re.compile(r"(?:\d\D{0,3}){4}", re.ASCII)
+_CHECKED = re.compile(r"(?:\d\D{0,5}){4}", re.ASCII)
 """So many digits, not far apart, has each of them."""
 
-_DIGITS = re.compile(r"(?:\d\D{0,3}){7}", re.ASCII)
+_DIGITS = re.compile(r"(?:\d\D{0,5}){7}", re.ASCII)
 _RUN = re.compile(rf"\d(?:{DIGIT_SIGNS}{{0,9}}\d){{6,}}", re.ASCII)
 _GROUP = re.compile(r"\d+", re.ASCII)
 

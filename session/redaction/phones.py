@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from .spans import Span, Spans
 
-_GAP = r"[ \u00a0\u202f./_–-]"
-_WIDE_GAP = r"[ \t\u00a0\u202f.,/–-]{0,3}"
+_GAP = r"[ \t\u00a0\u202f./_–-]"
+_WIDE_GAP = r"[ \t\r\n\u00a0\u202f.,/_|:;~*'–-]{0,5}"
 """Where a word, or the country's number, says what it is: groups may be read out, `415, 555, 0132`."""
 
 _DIGITS = rf"\d(?:{_GAP}{{0,2}}\d)"
@@ -29,21 +29,27 @@ _CERTAIN = tuple(
         # (+49) 151 23456789, +(49) 151 23456789, +49 - 151 - 23456789
         rf"(?<!\d)(?:\(\+ ?\d{{1,4}}\)|\+ ?\(\d{{1,4}}\)|\+ ?\d{{1,4}}(?= - ))"
         rf"(?:{_GAP}{{0,3}}\d){{6,14}}{_END}",
-        # +49[151]23456789, +49;151;23456789, +49 151, 234, 567, 89, plus 49 151 23456789
-        rf"(?<!\d)\+ ?\d{{1,4}}(?:[ ,;:|_()\[\]./–-]{{0,3}}\d){{8,13}}{_END}",
-        rf"(?<!\w)(?i:plus) \d{{1,4}}(?:{_GAP}{{0,2}}\d){{7,13}}{_END}",
+        # +49[151]23456789, +49;151;23456789, +49 151, 234, 567, 89, +49 ... 151 ... 234; plus 49 151 23456789
+        rf"(?<!\d)\+ ?\d{{1,4}}(?:[ \t\r\n,;:|_()\[\]./~*'–-]{{0,5}}\d){{8,13}}{_END}",
+        rf"(?<!\w)(?i:plus) ?\d{{1,4}}(?:{_GAP}{{0,2}}\d){{7,13}}{_END}",
+        # (0049) 151 23456789
+        rf"{_NO_WORD}\(00[1-9]\d{{0,3}}\)(?:{_GAP}{{0,3}}\d){{6,12}}{_END}",
         # 415-555-0132, (415) 555-0132, 1 415 555 0132
         rf"{_NO_WORD}{_NO_NUMBER}(?:1{_GAP}?)?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])[2-9]\d\d[ .-]\d{{4}}{_END}",
         # (030) 1234567, (11) 98765-4321
         rf"{_NO_WORD}\(\d{{2,5}}\){_GAP}{{0,2}}{_DIGITS}{{5,9}}{_END}",
-        # 98765 43210 (India), 138 1234 5678 (China)
-        rf"{_NO_WORD}{_NO_NUMBER}(?:[6-9]\d{{4}}[ -]\d{{5}}|1[3-9]\d[ -]\d{{4}}[ -]\d{{4}}){_END}",
+        # 98765 43210 (India), 138 1234 5678 (China), 11 98765-4321 (Brazil), 8 912 345-67-89 (Russia)
+        rf"{_NO_WORD}{_NO_NUMBER}(?:[6-9]\d{{4}}[ -]\d{{5}}|1[3-9]\d[ -]\d{{4}}[ -]\d{{4}}"
+        rf"|[1-9]\d 9\d{{4}}-\d{{4}}|8[ -]\(?9\d\d\)?[ -]\d{{3}}[ -]\d\d[ -]\d\d){_END}",
     )
 )
 # As they are dialled within a country, or abroad by 00. Not where a word before says what else it is.
 _DIALLED = re.compile(
     rf"{_NO_WORD}{_NO_NUMBER}(?<!\d\d\d )"
-    rf"(?:00{_GAP}?[1-9](?:{_GAP}{{0,2}}\d){{8,13}}|0[1-9](?:{_GAP}{{0,2}}\d){{7,10}}){_END}",
+    rf"(?:00{_GAP}?[1-9](?:{_GAP}{{0,2}}\d){{8,13}}|0[1-9](?:{_GAP}{{0,2}}\d){{7,10}}"
+    # 0151 / 2345 6789, 0151 - 2345 - 6789, 0-1-5-1-2-3-4-5-6-7
+    r"|0[1-9]\d{1,4} [/–-] (?:\d{5,8}|\d{2,4}(?: | [/–-] )\d{3,5})"
+    rf"|0(?:-\d){{8,11}}|0(?:-\d){{6,7}}-\d{{3,4}}){_END}",
     re.ASCII,
 )
 _ANY = re.compile(
@@ -51,9 +57,11 @@ _ANY = re.compile(
 )
 
 _HINT = re.compile(
-    r"电话|電話|手机|手機|携帯|전화|телефон|номер|мобильн|هاتف|جوال|טלפון|फ़ोन|phone|telefon|t[ée]l[ée]phone|tel[eé]fono|m[óo]vil|celular|handy|whatsapp|wa\.me|msisdn|anruf|mobil"
+    "[\u260e\u260f\u2706\U0001f4de\U0001f4f1\U0001f4f2]"
+    r"|电话|電話|手机|手機|携帯|전화|телефон|номер|мобильн|هاتف|جوال|טלפון|फ़ोन|phone|telefon|t[ée]l[ée]phone|tel[eé]fono|m[óo]vil|celular|handy|whatsapp|wa\.me|msisdn|anruf|mobil"
     r"|(?<![^\W_])(?:tel|cell|fax|sms|dial|call(?:s|ed|er|ing|back)?|rufe?n?|text (?:me|us)"
-    r"|reach (?:me|us|him|her|them)|my number|meine nummer|mon num[ée]ro|mi n[úu]mero)(?![^\W_]|_\Z)",
+    r"|reach (?:me|us|him|her|them)|tlf|fon|gsm|my number|meine nummer|mijn nummer|mon num[ée]ro"
+    r"|(?:mi|meu) n[úu]mero|mio numero|m[óo]j numer|numaram)(?![^\W_]|_\Z)",
     re.IGNORECASE,
 )
 _HINT_BEHIND = re.compile(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .cards import MIN_CARD_DIGITS, passes_luhn
+from .emails import letters_of_address
 
 EMAIL, PHONE, CARD, CREDENTIAL = "email", "phone", "card", "credential"
 IBAN, PERSON = "iban", "person number"
@@ -37,10 +38,9 @@ def places(kind: str, value: str) -> list[int]:
         while len(digits) > 1 and value[digits[0]] == "0" and kind == PHONE:
             del digits[0]  # the zeros by which one dials into a net
         return digits
-    end = len(value)
-    if kind == EMAIL and "." in value[value.index("@") :]:
-        end = value.rindex(".")
-    return [at for at in range(end) if value[at].isalnum()]
+    if kind == EMAIL:
+        return letters_of_address(value)
+    return [at for at in range(len(value)) if value[at].isalnum()]
 
 
 def has_form(kind: str, value: str) -> bool:

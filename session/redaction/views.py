@@ -10,7 +10,7 @@ import html
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import Protocol
@@ -170,8 +170,29 @@ class Folded:
 
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});", re.IGNORECASE)
 _FOLDS = re.compile(rf"[^\x00-\x7f]|{_ENTITY.pattern}", re.IGNORECASE)
-_QUOTES = frozenset("\u2018\u2019\u02bc\u02b9\u2032\u00b4\u0060")
-_DOTS = frozenset("\u00b7\u2022\u2219\u22c5\u30fb\u3002\uff61\u2024")
+_SIGNS: Mapping[str, str] = {
+    sign: plain
+    for plain, signs in {
+        "'": "\u2018\u2019\u02bc\u02b9\u2032\u00b4\u0060",
+        ".": "\u00b7\u2022\u2219\u22c5\u30fb\u3002\u2024",
+        ",": "\u060c\u066c\u3001\u1363\u1802",
+        "/": "\u2044\u2215\u29f8",
+        "-": "\u2212\u2043\u2796\u02d7\u2500\u2501",
+        "+": "\u2795",
+        " ": "\u2800\u115f\u1160\u3164",  # letters that are blank
+    }.items()
+    for sign in signs
+}
+"""What a sign looks like, where its own normal form does not say so."""
+
+_UNSEEN = frozenset(map(chr, (0x34F, *range(0x17B4, 0x17B6), *range(0x180B, 0x1810), *range(0xFE00, 0xFE10))))
+"""Marks that nobody sees, beside those of the category Cf (Unicode's `Default_Ignorable_Code_Point`)."""
+
+_AROUND = frozenset(map(chr, range(0x20DD, 0x20E5)))
+"""Circles and keys that are drawn around the letter before them."""
+
+_LONG = "\u30fc"
+"""Lengthens a Japanese vowel; behind a digit it is a dash: `03ー1234ー5678`."""
 
 
 def folds(text: str) -> bool:
@@ -188,7 +209,10 @@ def _seen(text: str) -> Iterator[tuple[int, str]]:
         seen = html.unescape(text[at:end]) if entity is not None else text[at:end]
         if entity is not None and len(seen) != 1:  # of no such name
             seen, end = "&", at + 1
-        for char in _plain(seen):
+        dash = (
+            seen in (_LONG, "\uff70") and at > 0 and (text[at - 1].isdecimal() or text[at - 1] in ")\uff09")
+        )
+        for char in "-" if dash else _plain(seen):
             yield at, char
         at = end
 
@@ -203,9 +227,13 @@ def _end_of_letter(text: str, at: int) -> int:
             and len(unicodedata.normalize("NFC", text[at : end + 1])) == 1
         ):
             end += 1
-    while end < len(text) and not text[end].isascii() and unicodedata.combining(text[end]):
+    while end < len(text) and not text[end].isascii() and _goes_with_it(text[end]):
         end += 1
     return end
+
+
+def _goes_with_it(char: str) -> bool:
+    return unicodedata.combining(char) > 0 or char in _UNSEEN or char in _AROUND
 
 
 _JAMO = frozenset(map(chr, range(0x1100, 0x1200)))
@@ -225,21 +253,21 @@ def _plain(char: str) -> str:
     if char.isascii():
         return char
     if len(char) > 1:
-        return unicodedata.normalize("NFC", char)
-    if char in _QUOTES:
-        return "'"
+        seen = "".join(one for one in char if one not in _UNSEEN and one not in _AROUND)
+        return _plain(seen) if len(seen) < 2 else unicodedata.normalize("NFC", seen)
+    if char in _SIGNS:
+        return _SIGNS[char]
     category = unicodedata.category(char)
-    if category == "Cf":
+    if category == "Cf" or char in _UNSEEN:
         return ""
     if category == "Zs" or char.isspace():
         return " "
-    if category == "Pd" or char == "\u2212":
+    if category == "Pd":
         return "-"
-    if char in _DOTS:
-        return "."
-    if (digit := unicodedata.decimal(char, None)) is not None:
+    if (digit := unicodedata.digit(char, None)) is not None:
         return str(digit)
-    return unicodedata.normalize("NFKC", char)
+    normal = unicodedata.normalize("NFKC", char)
+    return _SIGNS.get(normal, normal)
 
 
 def _meant(escape: str) -> str:

@@ -13,6 +13,7 @@ from realtape.session.redaction.cards import find_cards, is_card, passes_luhn
 from realtape.session.redaction.emails import find_emails
 from realtape.session.redaction.finding import Finder
 from realtape.session.redaction.phones import find_phones
+from realtape.session.redaction.stand_ins import StandIns
 from realtape.session.redaction.views import Cell
 
 
@@ -314,10 +315,12 @@ def test_matches_never_overlap(text: str) -> None:
 
 # --- spellings: what looks alike is alike ----------------------------------------------------------------
 
-SPACES = ["\u00a0", "\u2009", "\u2007", "\u202f", "\u3000", "\u2002", "\t"]
+SPACES = ["\u00a0", "\u2009", "\u2007", "\u202f", "\u3000", "\u2002", "\u2800", "\u3164", "   ", "\t"]
 DASHES = ["-", "\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2212", "\uff0d", " - ", " \u2014 "]
-UNSEEN = ["\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\u202a"]
-OTHERS = ["\n", "\r\n", "/", ".", "...", " , ", "\u00b7", "\u30fb", ", "]
+DASHES += ["\u2043", "\u2796", "\u30fc", "\uff70"]
+UNSEEN = ["\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u200e", "\u202a", "\u034f", "\ufe0f"]
+OTHERS = ["\n", "\r\n", "/", ".", "...", " , ", "\u00b7", "\u30fb", ", ", " ... ", "\u2026", "~", "*", "'"]
+OTHERS += ["\u060c ", "\u3001", "\uff0c", "\u2044", "\u2215", "\uff65"]
 WIDE, ARABIC, DEVANAGARI = ("\uff10", "\u0660", "\u0966")
 
 
@@ -343,6 +346,86 @@ def test_a_telephone_number_is_found_in_every_spelling(gap: str, number: str) ->
     ((kind, value),) = found(f"Ring {number.format(gap, gap)} then.")
     assert kind == "phone"
     assert "".join(char for char in value if char.isdigit()) == "4915123451162"
+
+
+@pytest.mark.parametrize("gap", OTHERS, ids=ascii)
+def test_a_word_or_a_plus_before_it_joins_groups_whatever_stands_between(gap: str) -> None:
+    for text in (f"call me at 415{gap}555{gap}0132", f"It is +49{gap}151{gap}2345{gap}1162 today"):
+        assert [kind for kind, _ in found(text)] == ["phone"], text
+
+
+def test_digits_that_are_drawn_as_pictures_are_digits() -> None:
+    keys = "".join(f"{digit}\ufe0f\u20e3" for digit in "4111111111111111")
+    circles = "".join(chr(0x2775 + int(digit)) for digit in "4111111111111111")
+    for written in (keys, circles):
+        cell = Cell(f"It is {written}.", print)
+        ((_, _),) = found(cell.text)
+        assert redacted_text(cell.text).count("8") > 8
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("(0049) 151 23451162", "0151 / 2345 4289", "0151 - 2345 - 5459", "0-1-5-1-2-3-4-5-4738"),
+        *(
+            "11 95399-0988",
+            "8-912-345-02-66",
+            "8 (912) 345-02-66",
+            "+ 49 - (0) 151 - 23455626",
+            "Plus49 151 23454765",
+        ),
+        *(
+            "\u260e 4155551193",
+            "\U0001f4de 4155551193",
+            "tlf 612 34 3233",
+            "meu n\u00famero \u00e9 11 99295 2864",
+        ),
+    ],
+    ids=ascii,
+)
+def test_other_ways_to_write_a_telephone_number(number: str) -> None:
+    ((kind, value),) = found(f"Ok, {number}, thanks.")
+    assert kind == "phone"
+    assert value[-4:] == number[-4:]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *(
+            "ada (at) example.org",
+            "ada[at]example[dot]org",
+            "ada((at))example((dot))org",
+            "ada (\u00e4t) example.de",
+        ),
+        *(
+            "ada(a)example.org",
+            "ada  @  example.org",
+            "ada @ example.se",
+            "ada@\u0645\u062b\u0627\u0644.\u0625\u062e\u062a\u0628\u0627\u0631",
+        ),
+        *("ada@example\uff65org", "ada@\u4f8b\u5b50.\u4e2d\u56fd", "ada @\n example .org"),
+    ],
+    ids=ascii,
+)
+def test_however_its_signs_are_written_an_address_gets_a_stand_in(address: str) -> None:
+    text = f"Write to {address}, please."
+    ((kind, _),) = found(text)
+    assert kind == "email"
+    assert "ada" not in redacted_text(text)
+    assert len(redacted_text(text)) == len(text)
+
+
+def redacted_text(text: str) -> str:
+    """With stand-ins in it."""
+    cell, stand_ins = Cell(text, print), StandIns()
+    matches = Finder().find(cell)
+    for match in matches:
+        stand_ins.add(match.kind, match.value)
+    for match in matches:
+        for at, char in stand_ins.replacing(match.kind, match.value):
+            match.view.put(match.start + at, char)
+    return cell.now
 
 
 @pytest.mark.parametrize(
