@@ -264,7 +264,7 @@ class Client:
         self._server_cancels = detection.get("interrupt_response") is True
         self._formats.tell(message)
         if self._tracker is not None and mapping(audio.get("output")).get("format") is not None:
-            self._tracker.set_audio_format(self._formats.model.encoding)
+            self._tracker.set_audio_format(self._formats.model.counted)
 
     def _given(self, name: str, message: Message, *fields: str) -> Given:
         return Given(self._make(name, **{field: message[field] for field in fields}))

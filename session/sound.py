@@ -29,11 +29,23 @@ Encoding = Literal["pcm16", "g711_ulaw", "g711_alaw"]
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 400_000
 
-_RATES = ("rate", "sampling_rate", "sample_rate", "sample_rate_hz")
-"""Keys under which providers put it."""
+_RATE_KEY = re.compile(r"(?:sampl(?:e|ing)[_-]?)?rate(?:[_-]?(?:hz|hertz))?", re.IGNORECASE)
+"""Keys under which providers put it: `rate`, `sampling_rate`, `sample_rate_hz`, `sampleRateHertz` …"""
 
-_RATE_IN_NAME = re.compile(r"(?<!\d)(\d{4,6})(?: ?hz)?$|;\s*rate=(\d{4,6})", re.IGNORECASE)
-"""`pcm16_16000hz` and `pcm16-16000hz` (Azure's Voice Live), `pcm_16000`, `audio/pcm;rate=16000`."""
+_RATE_IN_NAME = re.compile(
+    r"(?<!\d)(?P<hz>\d{4,6})(?: ?hz)?$|;\s*rate=(?P<rate>\d{4,6})"
+    r"|(?<![\d.])(?P<khz>\d{1,3}(?:\.\d{1,3})?) ?k(?:hz)?(?![a-z])",
+    re.IGNORECASE,
+)
+"""`pcm16_16000hz` and `pcm16-16000hz` (Azure's Voice Live), `pcm_16000`, `audio/pcm;rate=16000`, `16khz`."""
+
+_NAMES = ("encoding", "codec", "format", "mime_type", "mimeType", "mediaType")
+"""Keys under which they put the name, where it is not `type`, the only one that the SDK knows."""
+
+_OTHER_G711 = re.compile(
+    r"(?<![a-z])(?:(?:mu|u|µ|x-mu)-?law|pcmu|audio/basic|(?P<a>a-?law|pcma))(?![a-z])", re.I
+)
+"""Names of G.711 that the SDK takes for PCM16: `mulaw`, `ulaw_8000`, `audio/PCMU;rate=8000`."""
 
 GEMINI_LISTENS = "audio/pcm;rate=16000"
 """What Gemini takes the user's voice for where nobody says the rate; its own is as OpenAI's."""
@@ -54,10 +66,17 @@ class SoundFormat(NamedTuple):
         encoding: of its samples.
         rate_hz: samples a second, for whoever plays it. (Milliseconds are counted as the SDK counts them:
             of PCM16 as if it were 24,000, whatever it is.)
+        taken_for: as what the SDK counts it, where it does not know the name; None: as what it is.
     """
 
     encoding: Encoding
     rate_hz: int
+    taken_for: Encoding | None = None
+
+    @property
+    def counted(self) -> Encoding:
+        """As what the SDK counts it."""
+        return self.taken_for or self.encoding
 
     @property
     def sample_bytes(self) -> int:
@@ -71,7 +90,7 @@ class SoundFormat(NamedTuple):
 
     def ms(self, byte_count: int) -> float:
         """How long so many bytes play, in milliseconds, to the last bit as the SDK has it."""
-        return audio_length_ms(self.encoding, byte_count)
+        return audio_length_ms(self.counted, byte_count)
 
     def bytes_in(self, ms: float) -> int:
         """So many milliseconds in bytes: whole samples."""
@@ -96,9 +115,16 @@ def format_of(named: object) -> SoundFormat | None:
     name = named if isinstance(named, str) else _type_of(named)
     if is_g711(name if isinstance(named, str) else {"type": name}):
         return G711_ALAW if "alaw" in name.lower() or "pcma" in name.lower() else G711_ULAW
-    rate = _rate_in(unwrapped(named)) or _rate_in(vars(named) if hasattr(named, "__dict__") else {})
+    facts = unwrapped(named)
+    name = name or next((found for key in _NAMES if isinstance(found := facts.get(key), str)), "")
+    rate = _rate_in(facts) or _rate_in(vars(named) if hasattr(named, "__dict__") else {})
     if rate is None and (found := _RATE_IN_NAME.search(name)):
-        rate = _rate(int(found[1] or found[2]))
+        rate = _rate(found["hz"] or found["rate"] or float(found["khz"]) * 1000)
+    other = _OTHER_G711.search(name)
+    if other is not None:
+        return SoundFormat(
+            "g711_ulaw" if other["a"] is None else "g711_alaw", rate or G711_SAMPLE_RATE_HZ, taken_for="pcm16"
+        )
     return PCM16 if rate is None else PCM16._replace(rate_hz=rate)
 
 
@@ -183,25 +209,46 @@ class SoundFormats:
 def _format_in(settings: object, side: str) -> object:
     """Nested, as it is now, or flat, as it was in the beta; the first of them that names one. Flat, the
     rate may stand beside it (Azure's Voice Live: `input_audio_sampling_rate`)."""
-    nested = _at(settings, "audio", side, "format")
+    beside = _at(settings, "audio", side)
+    nested = _at(beside, "format")
     if nested is None:
         nested = _at(settings, "audio", "format")  # the Live API's, of both sides
     if nested is not None:
-        return nested
-    named = _at(settings, f"{side}_audio_format")
-    rate = next((rate for key in _RATES if (rate := _rate(_at(settings, f"{side}_audio_{key}")))), None)
-    if rate is None or (named is not None and not isinstance(named, str)):
+        return _with_rate(nested, _rate_in(beside))
+    flat = {
+        key.removeprefix(f"{side}_audio_"): value
+        for key, value in (settings if isinstance(settings, Mapping) else {}).items()
+        if isinstance(key, str)
+    }
+    return _with_rate(_at(settings, f"{side}_audio_format"), _rate_in(flat) or _rate_in(beside))
+
+
+def _with_rate(named: object, rate: int | None) -> object:
+    """A format, with the rate that stands beside it, where it has none of its own."""
+    if rate is None:
         return named
-    return {"type": named, "rate": rate}
+    if named is None or isinstance(named, str):
+        return {"type": named, "rate": rate}
+    if isinstance(named, Mapping) and "$" not in named and _rate_in(cast("Mapping[str, Any]", named)) is None:
+        return {**cast("Mapping[str, Any]", named), "rate": rate}
+    return named
 
 
-def _rate_in(facts: Mapping[str, Any]) -> int | None:
+def _rate_in(facts: object) -> int | None:
     """The rate that stands beside a format's name."""
-    return next((rate for key in _RATES if (rate := _rate(facts.get(key)))), None)
+    found = cast("Mapping[object, Any]", facts) if isinstance(facts, Mapping) else {}
+    rates = (
+        _rate(value) for key, value in found.items() if isinstance(key, str) and _RATE_KEY.fullmatch(key)
+    )
+    return next(filter(None, rates), None)
 
 
 def _rate(told: object) -> int | None:
     """Samples a second, where that is what it can be."""
+    if isinstance(told, str) and told.isascii() and told.isdigit() and len(told) < 9:
+        told = int(told)
+    if isinstance(told, float) and told.is_integer():
+        told = int(told)
     return told if type(told) is int and _MIN_RATE_HZ <= told <= _MAX_RATE_HZ else None
 
 

@@ -102,7 +102,7 @@ class Hearing:
         if entry.method in PLAYS and not entry.flags & Flag.ASSUMED:
             self.tracked = True
         if entry.method == "set_audio_format":
-            self._tracker.set_audio_format(self._formats.model.encoding)
+            self._tracker.set_audio_format(self._formats.model.counted)
         elif entry.method == "on_interrupted":
             self._tracker.on_interrupted()
         elif entry.method in PLAYS:

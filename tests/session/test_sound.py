@@ -45,6 +45,67 @@ FORMATS: list[Any] = [
     *(AudioPCMU(type="audio/pcmu"), AudioPCMA(type="audio/pcma")),
     *({"type": "opus"}, "opus", "mulaw", "", None),
 ]
+SPELLED: list[tuple[Any, str, int]] = [
+    *(
+        (name, "pcm16", 16_000)
+        for name in ("pcm16_16000hz", "pcm16-16khz", "pcm_16000", "pcm_16k", "pcm_s16le_16000")
+    ),
+    *((name, "pcm16", 16_000) for name in ("audio/L16; rate=16000; channels=1", "raw-16khz-16bit-mono-pcm")),
+    *(("pcm_22.05khz", "pcm16", 22_050), ("pcm24", "pcm16", 24_000), ("linear16", "pcm16", 24_000)),
+    *(({"type": "audio/pcm", "rate": rate}, "pcm16", 16_000) for rate in (16_000, "16000", 16_000.0)),
+    *(
+        ({"type": "audio/pcm", key: 8_000}, "pcm16", 8_000)
+        for key in ("sampleRate", "sample_rate_hertz", "sampling_rate_hz", "sampleRateHertz", "sample-rate")
+    ),
+    *(({"mediaType": "audio/lpcm", "sampleRateHertz": 16_000}, "pcm16", 16_000),),
+    *(
+        ({"mimeType": "audio/pcm;rate=16000"}, "pcm16", 16_000),
+        ({"type": "audio/pcm", "bitrate": 16_000}, "pcm16", 24_000),
+    ),
+    *(
+        (name, "g711_ulaw", 8_000)
+        for name in ("mulaw", "mu-law", "ulaw_8000", "audio/PCMU;rate=8000", "audio/basic")
+    ),
+    *((name, "g711_alaw", 8_000) for name in ("alaw", "alaw_8000", "audio/x-alaw-basic", "pcma/8000")),
+    *(
+        ({"encoding": "mulaw", "sample_rate": 8_000}, "g711_ulaw", 8_000),
+        ({"codec": "pcma"}, "g711_alaw", 8_000),
+    ),
+]
+
+
+@pytest.mark.parametrize(("named", "encoding", "rate_hz"), SPELLED, ids=lambda one: str(one))
+def test_sound_has_its_true_rate_in_every_spelling_and_is_counted_as_the_sdk_counts_it(
+    named: Any, encoding: str, rate_hz: int
+) -> None:
+    format = format_of(named)
+    assert format is not None
+    assert (format.encoding, format.rate_hz) == (encoding, rate_hz)
+    if not isinstance(named, str) or "pcmu" not in named.lower():  # of which releases think otherwise
+        assert format.ms(SECOND) == calculate_audio_length_ms(named, bytes(SECOND))
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        *(
+            {"input_audio_format": "pcm16", f"input_audio_{key}": 16_000}
+            for key in ("sampling_rate", "sample_rate")
+        ),
+        *(
+            {"audio": {"input": {"format": format, "sample_rate": "16000"}}}
+            for format in ("pcm16", {"type": "audio/pcm"})
+        ),
+        *({"audio": {"input": {"sampling_rate": 16_000}}}, {"input_audio_sampling_rate": 16_000}),
+    ],
+    ids=str,
+)
+def test_a_rate_may_stand_beside_the_format(session: dict[str, Any]) -> None:
+    formats = SoundFormats()
+    formats.tell({"type": "session.updated", "session": session})
+    assert (formats.user.rate_hz, formats.model) == (16_000, PCM16)
+
+
 SETTINGS: st.SearchStrategy[Any] = st.one_of(
     st.fixed_dictionaries({}, optional={"output_audio_format": st.sampled_from(FORMATS)}),
     st.sampled_from(FORMATS).map(lambda format: {"audio": {"output": {"format": format}}}),
