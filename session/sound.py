@@ -21,7 +21,16 @@ from ..schema.playback import (
     is_g711,
 )
 from .appended_sound import appended_sound, mime_of
-from .fields import RAW, arguments_of, client_message, event_fields, facts_of, frame_message, unwrapped
+from .fields import (
+    RAW,
+    arguments_of,
+    client_message,
+    event_fields,
+    facts_of,
+    frame_message,
+    mapping,
+    unwrapped,
+)
 from .gemini_messages import gemini_blobs
 from .messages import SESSION_TOLD
 
@@ -215,31 +224,23 @@ def _format_in(settings: object, side: str) -> object:
         nested = _at(settings, "audio", "format")  # the Live API's, of both sides
     if nested is not None:
         return _with_rate(nested, _rate_in(beside))
-    flat = {
-        key.removeprefix(f"{side}_audio_"): value
-        for key, value in (settings if isinstance(settings, Mapping) else {}).items()
-        if isinstance(key, str)
-    }
+    flat = {key.removeprefix(f"{side}_audio_"): value for key, value in mapping(settings).items()}
     return _with_rate(_at(settings, f"{side}_audio_format"), _rate_in(flat) or _rate_in(beside))
 
 
-def _with_rate(named: object, rate: int | None) -> object:
+def _with_rate(named: Any, rate: int | None) -> object:
     """A format, with the rate that stands beside it, where it has none of its own."""
     if rate is None:
         return named
     if named is None or isinstance(named, str):
         return {"type": named, "rate": rate}
-    if isinstance(named, Mapping) and "$" not in named and _rate_in(cast("Mapping[str, Any]", named)) is None:
-        return {**cast("Mapping[str, Any]", named), "rate": rate}
-    return named
+    facts = mapping(named)
+    return {**facts, "rate": rate} if facts and "$" not in facts and _rate_in(facts) is None else named
 
 
-def _rate_in(facts: object) -> int | None:
+def _rate_in(facts: Any) -> int | None:
     """The rate that stands beside a format's name."""
-    found = cast("Mapping[object, Any]", facts) if isinstance(facts, Mapping) else {}
-    rates = (
-        _rate(value) for key, value in found.items() if isinstance(key, str) and _RATE_KEY.fullmatch(key)
-    )
+    rates = (_rate(value) for key, value in mapping(facts).items() if _RATE_KEY.fullmatch(str(key)))
     return next(filter(None, rates), None)
 
 
