@@ -90,13 +90,15 @@ def put_page(
     *,
     redact: bool,
     places: Places = (),
+    other_store: str | None = None,
 ) -> None:
     """Write a page of two chains, one beside the other; says where it is, and each divergence in it.
 
     Args:
         places: as a replay's report gives them.
+        other_store: where the other lies; None: nowhere.
     """
-    links = write_pair(a, b, path, target, redact=redact, places=places)
+    links = write_pair(a, b, path, target, redact=redact, places=places, other_store=other_store)
     output.note(f"one beside the other: {path}")
     for link in links[:LINKS]:
         output.note(f"it diverges at {link}")
@@ -105,7 +107,14 @@ def put_page(
 
 
 def write_pair(
-    a: Sequence[Draft], b: Sequence[Draft], path: Path, target: Target, *, redact: bool, places: Places
+    a: Sequence[Draft],
+    b: Sequence[Draft],
+    path: Path,
+    target: Target,
+    *,
+    redact: bool,
+    places: Places,
+    other_store: str | None = None,
 ) -> list[str]:
     """Write a page of two chains; links to the divergences in it."""
     from ..viewer import links_of, write_comparison  # only a page needs what draws it
@@ -115,6 +124,7 @@ def write_pair(
         b,
         path,
         store=Path(target.store).name,
+        other_store=None if other_store is None else Path(other_store).name,
         redact={} if redact else None,
         divergences=places,
     )

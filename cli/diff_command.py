@@ -57,7 +57,7 @@ def diff(
     comparison = asyncio.run(_compare(*targets, whole, content, ignore or [], limit))
     if as_html is not None:
         one, other = (read_chain(side)[: None if whole else 1] for side in targets)
-        put_page(one, other, as_html, targets[0], redact=not no_redact)
+        put_page(one, other, as_html, targets[0], redact=not no_redact, other_store=targets[1].store)
     if as_json:
         output.put_json(comparison.as_json(), indent=2)
     else:

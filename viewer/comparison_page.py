@@ -34,6 +34,7 @@ def write_comparison(
     path: Path,
     *,
     store: str,
+    other_store: str | None,
     redact: Mapping[str, Any] | None,
     audio: AudioKept | None = None,
     divergences: Sequence[Place] = (),
@@ -44,6 +45,8 @@ def write_comparison(
     Args:
         a: the recording: the sessions of one model object, in order. Each is shown beside its like.
         b: the other one, or what its replay did.
+        store, other_store: what commands on the page call the store of each; None: it lies in none, as what a
+            replay did.
         redact: arguments of `replaced`; None: nothing is.
         divergences: where a replay parted from the recording. The first of them is opened in front.
 
@@ -77,7 +80,8 @@ def write_comparison(
         "pairs": pairs,
         "first": _first(pairs),
     }
-    write_page(drafts, path, store=store, audio=audio, notes=notes, comparison=facts)
+    stores = [store] * len(a) + [other_store] * len(b)
+    write_page(drafts, path, store=stores, audio=audio, notes=notes, comparison=facts)
     return comparison
 
 

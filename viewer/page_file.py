@@ -41,7 +41,7 @@ def write_page(
     drafts: Sequence[Draft],
     path: Path,
     *,
-    store: str,
+    store: str | Sequence[str | None],
     audio: AudioKept | None = None,
     notes: Sequence[Noted] = (),
     comparison: dict[str, Any] | None = None,
@@ -50,7 +50,8 @@ def write_page(
 
     Args:
         drafts: the sessions to be shown, as they are to be shown: redacted, if they are to be.
-        store: what commands on the page call the store.
+        store: what commands on the page call the store; of each session, where they lie in several; None: it
+            lies in none.
         audio: what is kept of the sound; None: all, of sessions over ten minutes at 16 kHz.
         notes: what its head says, in words.
         comparison: which of them are held against each other.
@@ -69,7 +70,7 @@ def write_page(
 def page_of(
     drafts: Sequence[Draft],
     *,
-    store: str,
+    store: str | Sequence[str | None],
     audio: AudioKept | None = None,
     notes: Sequence[Noted] = (),
     comparison: dict[str, Any] | None = None,
@@ -79,12 +80,12 @@ def page_of(
         Gathering(str(number), DraftSource(draft), SessionSound(audio)) for number, draft in enumerate(drafts)
     ]
     told: list[dict[str, Any]] = []
+    stores = [store] * len(drafts) if isinstance(store, str) else store
     for one in gathered:
         one.advance()
         told.append(one.session())
     head = {
         "served": False,
-        "store": store,
         "controls": words.CONTROLS,
         "sessions": [
             {
@@ -92,8 +93,9 @@ def page_of(
                 "id": one.source.header.id,
                 "of": redacted_from(one.source.header.source),  # by which links may call it
                 "problems": len(session["problems"]),
+                "store": name,
             }
-            for one, session in zip(gathered, told, strict=True)
+            for one, session, name in zip(gathered, told, stores, strict=True)
         ],
         "notices": [one.facts() for one in (*redaction_notes([draft.header for draft in drafts]), *notes)],
         "comparison": comparison,

@@ -107,9 +107,8 @@ def view_application(address: Address, store: str, port: int, token: str) -> App
         notes = redaction_notes([header])
         head = {
             "served": True,
-            "store": store,
             "controls": words.CONTROLS,
-            "sessions": [{"key": "0", "id": header.id, "of": None, "problems": 0}],
+            "sessions": [{"key": "0", "id": header.id, "of": None, "problems": 0, "store": store}],
             "notices": [one.facts() for one in notes],
             "comparison": None,
             "front": False,

@@ -165,7 +165,15 @@ class ReplayedModel:
         if not did:
             return None
         told = self.report.places
-        write_comparison(self._drafts, did, path, store=self.path.name, redact=redact, divergences=told)
+        write_comparison(
+            self._drafts,
+            did,
+            path,
+            store=self.path.name,
+            other_store=None,
+            redact=redact,
+            divergences=told,
+        )
         return links_of(path, self._drafts, told)
 
     def kept(self) -> bool:

@@ -53,7 +53,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     changed = dataclasses.replace(call, entries=tuple(map(_answers_otherwise, call.entries)))
     told = [(call.header.id, 48, "the application sent a tool output other than the recorded one")]
     write_comparison(
-        [call], [changed.sealed()], folder / "two.html", store="calls.db", redact={}, divergences=told
+        [call],
+        [changed.sealed()],
+        folder / "two.html",
+        store="calls.db",
+        other_store=None,
+        redact={},
+        divergences=told,
     )
     write_page([hostile_call()], folder / "hostile.html", store=HOSTILE)
     return folder
@@ -188,6 +194,31 @@ def test_selecting_a_range_gives_a_command(known: Opened) -> None:
     assert known.of("page.range.selected") is None
 
 
+def test_a_command_names_what_lies_in_the_store(chromium: Any, files: Path) -> None:
+    """A redacted copy does not, and what a replay did neither."""
+    with opened(chromium, files / "two.html") as page:
+        page.until("page.detail.place >= 0")
+        recorded, replayed = page.of("page.head.sessions")
+        press(page, "x")
+        page.until("page.detail.copied")
+        command = page.of("page.detail.copied")
+        assert command == f"realtape trim 'calls.db#{recorded['of']}' part.db --from 48 --to 48"
+        assert (recorded["of"] != recorded["id"], replayed["store"]) == (True, None)
+        press(page, "b", "ArrowDown", "x")
+        page.until("page.said.textContent.includes('in no store')")
+        assert page.of("page.detail.copied") == command
+
+
+def test_the_chosen_entry_stays_in_sight_among_all_of_them(chromium: Any, files: Path) -> None:
+    with opened(chromium, files / "demo.html") as page:
+        page.until("page.session.length === page.session.facts.entries")
+        page.of("page.choose(page.session.length - 40)")
+        press(page, "v")
+        page.until("document.querySelector('.row.chosen')")
+        box, row = (page.page.locator(one).first.bounding_box() for one in (".list", ".row.chosen"))
+        assert box["y"] <= row["y"] <= box["y"] + box["height"]
+
+
 def test_filter_words_find_what_they_say(known: Opened) -> None:
     known.until("page.session.length === page.session.facts.entries")
     for words, count in (
@@ -196,6 +227,8 @@ def test_filter_words_find_what_they_say(known: Opened) -> None:
         ("text~brno", 2),
         ("platform", 1),
         ("problems", 1),
+        ("playback=600ms", 2),
+        ("kind=playback playback=0.4s", 12),
     ):
         press(known, "/")
         known.page.keyboard.press("Control+A")
@@ -584,7 +617,7 @@ def test_of_chains_each_session_lies_beside_its_like(chromium: Any, tmp_path: Pa
     begin = dataclasses.replace(one, header=header()).sealed()
     b = [begin, _following(other, begin)]
     page_path = tmp_path / "chains.html"
-    write_comparison(a, b, page_path, store="calls.db", redact=None)
+    write_comparison(a, b, page_path, store="calls.db", other_store="o.db", redact=None)
     with opened(chromium, page_path) as page:
         assert page.of("page.sides.map((one) => one.session.key)") == ["1", "4"]
         assert "platform 4" in page.of("page.problems.all[0].text")

@@ -30,7 +30,7 @@ def answering(text: str, previous: Draft | None = None) -> Draft:
 def written(
     path: Path, a: list[Draft], b: list[Draft], **more: Any
 ) -> tuple[ChainComparison, dict[str, Any]]:
-    comparison = write_comparison(a, b, path, store="calls.db", redact={}, **more)
+    comparison = write_comparison(a, b, path, store="calls.db", other_store=None, redact={}, **more)
     return comparison, json.loads(blocks_of(path.read_text())["head"])["comparison"]
 
 

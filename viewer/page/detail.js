@@ -56,7 +56,7 @@ function unescaped(token) {
 class Detail {
   /**
    * @param {{choose: (place: number, session: Session) => void, play: (fromNs: number, toNs: number) => void,
-   *   store: () => string, select: () => [number, number] | null, told: (text: string) => void}} page
+   *   store: (session: Session) => {store: string | null, id: string}, select: () => [number, number] | null, told: (text: string) => void}} page
    */
   constructor(page) {
     this.page = page;
@@ -192,7 +192,9 @@ class Detail {
       const t = `?t=${(session.at.data[place] / SECOND).toFixed(3)}s`;
       text = location.href.replace(/[?#].*$/, "") + t + linkOf(session, seq);
     } else if (what === "command") {
-      const name = `${this.page.store()}#${session.facts.id}`;
+      const { store, id } = this.page.store(session);
+      if (store === null) return this.page.told("This session lies in no store: a replay was recorded for this page alone");
+      const name = `${store}#${id}`;
       const bounds = range
         ? `--from ${(range[0] / 1e6).toFixed(0)}ms --to ${(range[1] / 1e6).toFixed(0)}ms`
         : `--from ${seq} --to ${seq}`;

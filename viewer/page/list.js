@@ -157,8 +157,14 @@ class List {
     return Math.max((this.count * ROW_HEIGHT) / MOST_HEIGHT, 1);
   }
 
+  /** As high as all rows are: a browser scrolls no further than what is there. */
+  stretch() {
+    this.inside.style.height = `${Math.max(Math.min(this.count * ROW_HEIGHT, MOST_HEIGHT), 1)}px`;
+  }
+
   /** @param {number} row */
   scrollTo(row) {
+    this.stretch();
     const height = this.box.clientHeight;
     const top = (row * ROW_HEIGHT) / this.scale;
     const first = this.box.scrollTop;
@@ -179,8 +185,7 @@ class List {
     const session = this.session;
     if (!session) return;
     const count = this.count;
-    const height = Math.min(count * ROW_HEIGHT, MOST_HEIGHT);
-    this.inside.style.height = `${Math.max(height, 1)}px`;
+    this.stretch();
     const scale = this.scale;
     const top = this.box.scrollTop;
     const first = Math.max(Math.floor((top * scale) / ROW_HEIGHT) - 4, 0);

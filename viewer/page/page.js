@@ -42,8 +42,12 @@ class Page {
         this.player.seek(from);
         this.player.play(to);
       },
-      store: () => this.head.store,
-      select: () => this.range.selected,
+      store: (session) => {
+        // A redacted copy is in no store: what it was made of is.
+        const { store, of, id } = this.head.sessions.find((/** @type {any} */ one) => one.key === session.key);
+        return { store, id: of || id };
+      },
+      select: () => this.selected,
       told: (text) => this.say(text),
     });
     this.conversation = new Conversation({ seek: (ns) => this.seek(ns), choose: (seq) => this.choose(this.session.placeOf(seq)) });
@@ -89,6 +93,12 @@ class Page {
 
   get session() {
     return this.side.session;
+  }
+
+  /** What is selected, on the clock of the side that is read. @returns {[number, number] | null} */
+  get selected() {
+    const range = this.range.selected;
+    return range && [this.side.fromPage(range[0]), this.side.fromPage(range[1])];
   }
 
   /**
@@ -475,10 +485,10 @@ class Page {
   }
 
   playSelection() {
-    const range = this.range.selected;
+    const range = this.selected;
     if (!range) return;
-    this.player.seek(this.side.fromPage(range[0]));
-    this.player.play(this.side.fromPage(range[1]));
+    this.player.seek(range[0]);
+    this.player.play(range[1]);
   }
 
   escape() {
