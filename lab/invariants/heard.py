@@ -8,7 +8,7 @@ from typing import Any
 
 from ...schema.entries import Entry, Flag, Kind
 from ...session.audio import Part, ReceivedAudio, heard_part, part_of
-from ...session.fields import client_message, frame_message, server_message, text_of
+from ...session.fields import RAW, client_message, frame_message, server_message, text_of
 from ...session.messages import TRUNCATED, provider_error, refuses_truncation
 from .rule import Found, Invariant, Watching
 
@@ -118,11 +118,15 @@ class _Truncations(Watching):
 
     def begin(self, *, known_before: bool) -> None:
         self._held = _UntilSound()
+        self._refused: str | None = None  # as a message of the provider's said, of which the event is to come
 
     def add(self, entry: Entry) -> Iterator[Found]:
         error = provider_error(entry)
         if error is not None and refuses_truncation(error):
-            yield Found(f"the provider refused to truncate: {text_of(error.get('message'))}", (entry.seq,))
+            told = text_of(error.get("message"))
+            if entry.type == RAW or told != self._refused:
+                yield Found(f"the provider refused to truncate: {told}", (entry.seq,))
+            self._refused = told if entry.type == RAW else None
         # Another session is another conversation: the provider knows none of the items of the one before.
         yield from self._held.told(self._asked(entry), self.readings.heard.received)
 

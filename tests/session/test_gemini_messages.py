@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from realtape.schema import Kind
-from realtape.session import Draft, LanesReader, entries_with_events
+from realtape.session import Draft, LanesReader, entries_with_events, with_events
 from realtape.session.derived import derive_draft
+from realtape.session.fixture import write_fixture
+from realtape.session.fixture.wav import sound_of
 from realtape.session.gemini_messages import GEMINI_KEYS, GeminiMessages, Told
 from realtape.session.redaction import redacted
 from realtape.wire import DIALECTS, connections_of, read_frames
@@ -150,6 +152,15 @@ def test_the_users_sound_in_the_other_alphabet_is_sound_too(tmp_path: Path) -> N
     assert one.frames[0].message == line[1]
     (silent,) = redacted([draft], audio="silence")
     assert {byte for data in silent.segments.values() for byte in data} == {0}
+
+
+@pytest.mark.parametrize("derived", [False, True])
+def test_their_sound_is_a_file_of_a_fixture_and_lies_there_once(tmp_path: Path, derived: bool) -> None:
+    draft = recorded(tmp_path / "a.jsonl", CONVERSATION)
+    write_fixture([with_events(draft) if derived else draft], tmp_path / "fixture")
+    files = sorted((tmp_path / "fixture").glob("*/*"))
+    sizes = {file.name: len(sound_of(file.read_bytes())) for file in files}
+    assert sizes == {"01-user.wav": 6_400, "02-assistant-model-1.wav": 24_000, "03-user.wav": 3_200}
 
 
 def test_pictures_are_no_sound(tmp_path: Path) -> None:

@@ -179,3 +179,12 @@ def test_rules_look_at_them(tmp_path: Path) -> None:
     assert "the response resp_1 was created while resp_0 was active" in [
         violation.summary for violation in found.violations
     ]
+
+
+def test_an_error_that_is_a_message_and_an_event_is_one_violation(tmp_path: Path) -> None:
+    error = {"type": "invalid_request_error", "message": "Audio content of 0ms is already shorter than 9ms"}
+    path = tmp_path / "a.jsonl"
+    lines = [{"dir": "server", "event": {"type": "error", "error": error}} for _ in range(2)]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    found = [one for one in check(read_frames(path)).violations if "refused to truncate" in one.summary]
+    assert len(found) == 2
