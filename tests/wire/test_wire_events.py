@@ -19,6 +19,7 @@ from realtape.provider import FunctionCall, LocalProvider, Reply, Script
 from realtape.recorder import InMemory
 from realtape.schema import STANDARD, Codec, Kind
 from realtape.session import Draft, Recording, WireEvents, with_events
+from realtape.session.fields import frame_message
 from realtape.wire import proxy, read_frames
 from support.provider_sockets import PACE
 
@@ -188,3 +189,13 @@ def test_an_error_that_is_a_message_and_an_event_is_one_violation(tmp_path: Path
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     found = [one for one in check(read_frames(path)).violations if "refused to truncate" in one.summary]
     assert len(found) == 2
+
+
+@pytest.mark.parametrize("text", ["\ue000", "\ue0000", "\ue000x"])
+def test_no_text_is_taken_for_the_place_of_bytes(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    message = {"type": "x", "said": text, "delta": "AQID" * 100, "held": [{"data": "AQID" * 100}, text]}
+    path.write_text(f"{json.dumps({'dir': 'server', 'event': message})}\n")
+    found = frame_message(read_frames(path).entries[-1])
+    assert (found["said"], found["held"][1]) == (text, text)
+    assert found["delta"] == {"$": "base64", "at": [0, 0, 300]} == found["held"][0]["data"]
