@@ -622,18 +622,26 @@ def test_of_chains_each_session_lies_beside_its_like(chromium: Any, tmp_path: Pa
         assert page.of("page.sides.map((one) => one.session.key)") == ["1", "4"]
         assert "platform 4" in page.of("page.problems.all[0].text")
         assert page.page.locator(".pick option").count() == 3
+        page.until("document.querySelector('.detail h3')?.textContent.includes('send_tool_output')")
         assert "session 3" in text_of(page, ".others")
         page.page.locator(".pick").focus()
         page.page.keyboard.press("ArrowUp")
         page.until("page.sides[0].session.key === '0' && page.session.length > 0")
         assert page.of("page.sides[1].session.key") == "3"
+        assert "Choose an entry" in text_of(page, ".detail"), "what was chosen is of another session"
         assert not page.of("page.lanes.hits.filter((one) => one.text.includes('9:40')).length")
+        press(page, "Escape", "g")
+        page.until("page.said.textContent.includes('the first')")
+        press(page, "h")
+        page.until("page.sides[0].session.key === '1' && page.sides[1].session.key === '4'")
         page.page.get_by_role("button", name="session 3").click()
         page.until("page.sides[0].session.key === '2'")
         assert page.of("page.sides.length") == 1
         assert "B did not connect again" in text_of(page, ".problem")
         assert page.page.locator(".bar .toggle", has_text="A").is_hidden()
         assert page.said == []
+    with opened(chromium, page_path, width=390, height=844) as page:
+        assert page.of("document.documentElement.scrollWidth") <= 390
     with opened(chromium, f"{page_path.as_uri()}#{other.header.id}/48") as page:
         page.until("document.querySelector('.detail-content')?.textContent.includes('9:40, platform 2')")
         assert page.of("page.side.name") == "B"

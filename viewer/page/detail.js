@@ -63,6 +63,13 @@ class Detail {
     this.box = make("div", "detail");
     this.run = 0;
     this.place = -1;
+    this.clear();
+  }
+
+  /** No entry is chosen. */
+  clear() {
+    this.run++;
+    this.place = -1;
     fill(this.box, make("p", "none", "Choose an entry: all that it holds is shown here, and because of what it happened."));
   }
 

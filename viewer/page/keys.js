@@ -24,6 +24,7 @@ const HELP = [
   ["F", "follow the playhead, or not"],
   ["J L Y X", "copy the entry as JSON, a link, Markdown, a command"],
   ["B", "the other recording, where there are two"],
+  ["G H", "the session before, after, where a model connected again"],
   ["T", "light, dark"],
   ["?", "this"],
 ];
@@ -115,6 +116,8 @@ const KEYS = {
   y: (page) => page.detail.copy("markdown", page.session),
   x: (page) => page.detail.copy("command", page.session),
   b: (page) => page.otherSide(),
+  g: (page) => page.stepPair(-1),
+  h: (page) => page.stepPair(1),
   t: (page) => page.changeTheme(),
   "?": (page) => page.help.toggle(),
 };

@@ -441,7 +441,7 @@ class Lanes {
         const text = `${call.name} ${ms === null ? "never answered" : lengthText(ms)}`;
         const after = row[row.indexOf(call) + 1];
         const room = after ? this.x(side.toPage(after.began_ns)) : this.width;
-        this.paintText(pen, text, begin + 6, Math.max(end, room), y + 8, this.colours.ink);
+        this.paintText(pen, text, begin + 6, room, y + 8, this.colours.ink);
         this.hit(begin, y, Math.max(end - begin, 8), 16, call.seq, side, `${text}: ${call.name}(${call.arguments}) → ${call.output ?? "nothing"}`);
       }
     });

@@ -84,6 +84,7 @@ class Page {
     /** @type {"entry" | "state"} */
     this.tab = "entry";
     this.awaited = -1; // the place that was chosen before the index knew it
+    this.changing = 0;
     this.linking = true; // the address was not followed yet: the index has not come to what it names
     /** @type {number | undefined} where a selection began */
     this.mark = undefined;
@@ -550,15 +551,25 @@ class Page {
 
   /** @param {number} pair */
   async changePair(pair) {
+    const run = ++this.changing;
     const sides = await openedSides(this.blocks, this.pairs[pair]);
+    if (run !== this.changing) return; // another one was asked for meanwhile
     this.player.pause();
     this.player.ns = 0;
-    this.detail.place = this.awaited = -1;
+    this.detail.clear();
+    this.list.chosen = this.awaited = -1;
     this.pair = pair;
     this.sides = sides;
     this.side = sides[0];
     this.showSession(true);
     await this.readIndex();
+  }
+
+  /** @param {number} by */
+  stepPair(by) {
+    const pair = this.pair + by;
+    if (pair in this.pairs) void this.changePair(pair);
+    else this.say(by < 0 ? "This is the first session" : "This is the last session");
   }
 
   changeTheme() {
