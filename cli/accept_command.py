@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,7 @@ from ..schema.log import locate
 from ..session import Draft, Target, parse_target, write_drafts
 from ..session.fixture import is_fixture, read_fixture, replace_fixture, write_fixture
 from ..session.redaction import Redaction
-from . import output, play_options
+from . import output, play_options, redaction_options
 from .derived import read_chain, refuse_existing, write_store
 from .exit_codes import Exit
 from .user_code import load_application
@@ -45,6 +46,10 @@ def accept(
     playback_ms: play_options.PlaybackMs = None,
     stuck_after: play_options.StuckAfter = PATIENCE_SECONDS,
     origins: play_options.OriginsFile = None,
+    word: redaction_options.Word = None,
+    pattern: redaction_options.Pattern = None,
+    region: redaction_options.Region = None,
+    keep_word: redaction_options.KeepWord = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print the differences as JSON, and ask nobody: only --yes accepts."),
@@ -70,12 +75,13 @@ def accept(
         playback_ms=playback_ms,
     )
     assert wish.application is not None, "it was loaded just now"
+    redaction = redaction_options.redaction_of(word, pattern, region, keep_word)
     drafts = read_chain(words, origins=origins)
     if into is None and is_fixture(words.store) and len(drafts) < len(read_fixture(words.store)):
         raise UsageError(f"{target}: a fixture is accepted whole: leave out #{words.session}, or name --into")
     change = change_of(drafts, wish.application, app, **wish.options())
     if as_json:
-        made = _made(drafts, change) if yes and change.differs else []
+        made = _made(drafts, change, redaction) if yes and change.differs else []
         place = _put(made, words, into) if made else None
         output.put_json(_facts(change, made, place), indent=2)
         return Exit.DIVERGED if change.differs and not made else Exit.SAME
@@ -86,17 +92,17 @@ def accept(
     if not (yes or _asked()):
         output.note("nothing was accepted")
         return Exit.DIVERGED
-    made = _made(drafts, change)
+    made = _made(drafts, change, redaction)
     place = _put(made, words, into)
     output.put(f"accepted: session {made[0].header.id}, {len(made[0].entries)} entries, in {place}")
     return Exit.SAME
 
 
-def _made(drafts: list[Draft], change: Change) -> list[Draft]:
-    """What is to be written."""
+def _made(drafts: list[Draft], change: Change, redaction: Mapping[str, Any]) -> list[Draft]:
+    """What is to be written: of what was redacted, redacted as well."""
     made = list(change.acceptance.drafts)
     if any(Redaction.told_by(one.header.source) for one in drafts):
-        made = redacted_again(made)
+        made = redacted_again(made, **redaction)
     return made
 
 

@@ -11,7 +11,6 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -179,6 +178,8 @@ def _debugging() -> bool:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import PackageNotFoundError, version  # with all of `email`, for nobody else
+
         try:
             typer.echo(f"realtape {version('realtape')}")
         except PackageNotFoundError:  # run from a folder that nobody installed

@@ -17,7 +17,7 @@ from ..session import Draft, Recording, Target, parse_target, unknown_calls
 from ..session.fixture import write_fixture, written_aside
 from ..session.redaction import Replaced, replaced
 from ..wire import connections_of, har_of
-from . import output, play_options
+from . import output, play_options, redaction_options
 from .derived import read_chain
 from .exit_codes import Exit
 from .foreign_formats import foreign_file, foreign_format
@@ -62,24 +62,10 @@ def export(
             help="keep (default), silence or drop what was said aloud; of a page also 16k, flac or opus.",
         ),
     ] = None,
-    word: Annotated[
-        list[str] | None,
-        typer.Option(metavar="WORD", help="Replace this word, too, in any case; may be repeated."),
-    ] = None,
-    pattern: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=REGEX", help="Replace what this regular expression matches; may be repeated."
-        ),
-    ] = None,
-    region: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DE", help="Replace telephone numbers of this country's plan; may be repeated."),
-    ] = None,
-    keep_word: Annotated[
-        list[str] | None,
-        typer.Option(metavar="WORD", help="Leave this number, address or word; may be repeated."),
-    ] = None,
+    word: redaction_options.Word = None,
+    pattern: redaction_options.Pattern = None,
+    region: redaction_options.Region = None,
+    keep_word: redaction_options.KeepWord = None,
     only_this_session: Annotated[
         bool,
         typer.Option("--only-this-session", help="Leave out the sessions that followed it."),
@@ -134,7 +120,7 @@ def export(
     ] = False,
 ) -> int:
     """Write a recording as a fixture, without e-mail addresses, phone and card numbers, and credentials."""
-    redaction = _redaction(no_redact, word, pattern, region, keep_word)
+    redaction = None if no_redact else redaction_options.redaction_of(word, pattern, region, keep_word)
     if as_html is not None:
         if place is not None or as_pytest or as_scripted or as_har or app is not None:
             raise UsageError("--html FILE is written in place of DIR, and of what other options write")
@@ -236,25 +222,6 @@ def _write_html(
     if taken is not None:
         _tell(taken, audio)
     return Exit.SAME
-
-
-def _redaction(
-    no_redact: bool,
-    words: list[str] | None,
-    patterns: list[str] | None,
-    regions: list[str] | None,
-    keep: list[str] | None,
-) -> dict[str, Any] | None:
-    """What is to be replaced beyond what is found by itself; None: nothing is."""
-    if no_redact:
-        return None
-    extra: list[tuple[str, str]] = []
-    for own in patterns or ():
-        name, mark, pattern = own.partition("=")
-        if not (name and mark and pattern):
-            raise UsageError(f"--pattern {own}: give it a name, and a regular expression: order=AB-[0-9]+")
-        extra.append((name, pattern))
-    return {"words": words or (), "extra": extra, "regions": regions or (), "keep": keep or ()}
 
 
 def _tell(taken: Replaced, audio: AudioChoice | None) -> None:

@@ -42,6 +42,22 @@ def test_a_fixture_holds_from_then_on_what_the_application_does(realtape: Realta
     assert os.listdir(place.parent) == [place.name]
 
 
+def test_what_it_sends_now_is_redacted_with_the_words_of_the_settings(
+    realtape: Realtape, recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, options in enumerate([(), ("--word", "platform 5")]):
+        if not options:
+            Path("pyproject.toml").write_text('[tool.realtape]\nword = ["platform 5"]\n')
+        else:
+            Path("pyproject.toml").unlink()
+        assert realtape("export", recorded, f"call-{number}").code == 0
+        assert realtape("accept", f"call-{number}", *OTHER, *options, "--yes").code == 0
+        (after,) = read_fixture(f"call-{number}")
+        assert not any("platform 5" in entry.payload for entry in after.entries)
+        assert any("xxxx" in entry.payload for entry in after.entries if entry.type == "send_tool_output")
+
+
 def test_a_store_gets_one_more_session(realtape: Realtape, store: Path) -> None:
     (before,) = json.loads(realtape("ls", store, "--json").out)
     assert realtape("accept", store, *OTHER, "--yes").code == 0

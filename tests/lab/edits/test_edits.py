@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from realtape.integrations.openai_agents import ReplayModel as SdkReplayModel
 from realtape.lab import variation_settings, varied
 from realtape.lab.edits import (
+    Boundary,
     Delay,
     DelayResponse,
     Disconnect,
     FailTool,
+    Interrupt,
     MergeDeltas,
     Reorder,
     SlowTool,
@@ -41,6 +43,23 @@ from support.releases import of_today
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 _DEMO = asyncio.run(Recording.open(DEMO)).drafts()[0]
+
+
+def test_a_tool_may_be_slower_than_an_interruption() -> None:
+    """The user breaks in while the tool is at work, seconds before it answers."""
+    call = Structure(_DEMO).calls[0]
+    slow = varied(_DEMO, [SlowTool(call.call_id, 5_000)])
+    (output,) = Structure(slow).calls[0].outputs
+    draft = varied(_DEMO, [SlowTool(call.call_id, 5_000), Interrupt(Boundary(output))])
+    (output,) = Structure(draft).calls[0].outputs
+    spoke = max(
+        entry.at_ns
+        for entry in draft.entries[:output]
+        if facts_of(entry).get("type") == "input_audio_buffer.speech_started"
+    )
+    assert draft.entries[call.seq].at_ns < spoke < draft.entries[output].at_ns - 4_000_000_000
+    assert not new_problems(draft, problems(_DEMO))
+    assert not replayed(draft, ReplayModel).diverged
 
 
 def replayed(draft: Draft, model_class: type[Any]) -> Any:
