@@ -102,9 +102,13 @@ async def replayed(store: Path) -> int:
     return listener.count
 
 
+def _nothing(*_: object) -> None:
+    """In place of a proof: a mock keeps all that it was called with, and takes its time for it."""
+
+
 async def unproven(store: Path) -> int:
     """The same, not held against its digests."""
-    with patch.object(DigestChain, "follow"), patch.object(DigestChain, "end"):
+    with patch.object(DigestChain, "follow", _nothing), patch.object(DigestChain, "end", _nothing):
         return await replayed(store)
 
 

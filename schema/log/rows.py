@@ -363,7 +363,7 @@ def fetch_batch(connection: Connection, key: int, first: int, *, bare: bool = Fa
         if damage_of(error) is None:
             raise
         batch = None
-    if batch is None or (*batch.column(SEQ),) != tuple(range(first, first + len(batch.rows))):
+    if batch is None or [*batch.column(SEQ)] != [*range(first, first + len(batch.rows))]:
         return RowBatch([*read_entries(connection, key, first, READ_BATCH)])
     return batch
 

@@ -12,6 +12,7 @@ from realtape.schema import Kind, RealtimeModelRawServerEvent, RealtimeModelTran
 from realtape.schema.codec import STANDARD, Codec
 from realtape.schema.log import BARE_FIELDS, entry_of, fetch_entries, fetch_sessions, locate, open_blocking
 from realtape.schema.log.rows import fetch_batch
+from realtape.schema.log.untyped import fit
 
 DELTA = '{"$":"transcript_delta","item_id":"i","delta":"%s","response_id":"r","type":"transcript_delta"}'
 
@@ -47,6 +48,9 @@ def test_bare_rows_are_the_same_entries_but_for_their_digests(tmp_path: Path) ->
         [DELTA % "a", DELTA % "b"],
         [DELTA % "{", '{"outcome":"returned"}', '{"$":"other","data":{"$":"py:tuple","items":[1]}}'],
         ['{"delta":"no class"}', '{"$":"of nobody","a":1}', '{"$":"transcript_delta","delta":"too few"}'],
+        [DELTA % "a", DELTA.replace("transcript", "output_text") % "b"],
+        [DELTA % "a", '{"item_id":"i","$":"transcript_delta","delta":"b","response_id":"r","type":"x"}'],
+        ['{"$":null,"a":1}', '{"$":null,"a":2}'],
     ],
 )  # fmt: skip
 def test_many_values_are_what_each_is(payloads: list[str]) -> None:
@@ -68,10 +72,37 @@ def test_many_values_are_what_each_is(payloads: list[str]) -> None:
         ["{}", '{"$":[]}'],
         ["{}", "{"],
         ["{}},{{", "{}"],
+        ['{"a":1},5', '{"b":[1', '{"c":2}]}'],
+        ['{"a":1},[null]', '{"b":[1', '{"c":2}]}'],
+        [],
     ],
 )
 def test_payloads_that_are_none_are_asked_for_one_by_one(payloads: list[str]) -> None:
     assert Codec(STANDARD).decode_all(payloads, _nothing) is None
+
+
+@pytest.mark.parametrize(
+    ("allowed", "column", "fits"),
+    [
+        ({int}, [1, 1 << 62, 1 << 62, 1 << 62, -1], True),
+        ({int}, [1, 2.0], False),
+        ({int}, [1, None], False),
+        ({int, type(None)}, [None, 1], True),
+        ({int, type(None)}, [None, 1.5], False),
+        ({int}, [b"", b""], False),
+        ({str}, ["a", ""], True),
+        ({str}, ["a", b"a"], False),
+        ({str, type(None)}, [None, "a"], True),
+        ({str, type(None)}, ["a", 1], False),
+        ({bytes}, [b"a", b""], True),
+        ({bytes}, [b"a", "a"], False),
+        ({bytes, type(None)}, [b"a", None], True),
+        ({float, type(None)}, [1.0, None], True),
+        ({float, type(None)}, [1.0, 1], False),
+    ],
+)
+def test_what_a_column_holds_is_asked_at_once(allowed: set[type], column: list[Any], fits: bool) -> None:
+    assert fit([frozenset(allowed)], [column]) is fits
 
 
 def repr_of(value: Any) -> str:
