@@ -40,6 +40,16 @@ _ARROWS: dict[str, str] = {
 
 _ENDINGS = CALL_ENDS | {Kind.HANDLED}
 
+_ABOUT_ITEMS = frozenset(
+    {
+        "conversation.item.truncate",
+        "conversation.item.delete",
+        "conversation.item.retrieve",
+        "response.cancel",
+    }
+)
+"""Messages of the client whose words are which item or response they are about, and where."""
+
 CONTROLS = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 """What a terminal would obey instead of showing: C0, C1, and the marks that turn the direction of text."""
 
@@ -247,9 +257,17 @@ def detail(message: dict[str, Any]) -> str:
         return _fields({name: value for name, value in message.items() if name != "event_id"})
     if text_of(item.get("type")).startswith("mcp_"):
         told = (item.get("name"), item.get("arguments"), item.get("output") or _reason(item.get("error")))
+        if "approve" in item:
+            told = ("approved" if item["approve"] else "refused", item.get("reason"), None)
+        elif item.get("tools"):
+            offered = (str(mapping(one).get("name")) for one in sequence(item["tools"]))
+            told = (item.get("server_label"), ", ".join(offered), None)
         return " ".join(_plain(one) for one in (item["type"], *told) if one)
     if type == "conversation.item.create":
-        return item_text(item) or _plain(item.get("output") or "")
+        parts = [_part(mapping(part)) for part in sequence(item.get("content"))]
+        return " ".join(parts) or _plain(item.get("output") or "")
+    if type in _ABOUT_ITEMS:
+        return _fields({name: value for name, value in message.items() if name != "event_id"})
     return text_of(response.get("instructions")) if type == "response.create" else ""
 
 

@@ -30,6 +30,10 @@ def done(status: str, **details: Any) -> Entry:
     )
 
 
+def _created(item: dict[str, Any]) -> Entry:
+    return sent_raw({"type": "conversation.item.create", "other_data": {"item": item}})
+
+
 TOLD: list[tuple[Entry, str]] = [
     (done("failed", error={"message": "the quota is used up"}), "response.done failed: the quota is used up"),
     (done("cancelled", reason="turn_detected"), "response.done cancelled: turn_detected"),
@@ -61,6 +65,29 @@ TOLD: list[tuple[Entry, str]] = [
     (
         sent_raw({"type": "response.create", "other_data": {"response": {"instructions": "Say hello."}}}),
         "response.create Say hello.",
+    ),
+    (_created({"role": "user", "content": [{"type": "input_image"}]}), "item.create (input_image)"),
+    (
+        _created({"type": "mcp_approval_response", "approve": False, "reason": "not now"}),
+        "item.create mcp_approval_response refused not now",
+    ),
+    (
+        sent_raw(
+            {
+                "type": "conversation.item.truncate",
+                "other_data": {"item_id": "item_a", "audio_end_ms": 300, "content_index": 0},
+            }
+        ),
+        "conversation.item.truncate item_id=item_a, audio_end_ms=300",
+    ),
+    (
+        raw(
+            {
+                "type": "conversation.item.done",
+                "item": {"type": "mcp_list_tools", "server_label": "wiki", "tools": [{"name": "find"}]},
+            }
+        ),
+        "mcp_list_tools wiki find",
     ),
 ]
 
