@@ -30,6 +30,17 @@ from .workers import PartlyDone, Workers
 TIMEOUT_SECONDS = 60.0
 """On the wall, for one recording, if nobody says otherwise: virtual time needs none of it."""
 
+_VERDICTS = ("same", "diverged", "incomplete", "error")
+
+_BUT = {
+    "not checked in every send": ("unchecked",),
+    "played otherwise": ("unreported", "heard"),
+    "without reading its events": ("unread",),
+    "without all connections": ("unmade",),
+    "otherwise outside of the stretch": ("outside",),
+}
+"""What "same" does not say, in a few words, and which facts of a report say so."""
+
 _WORST = (Exit.DIVERGED, Exit.MISUSE, Exit.INCOMPLETE, Exit.SAME)
 
 
@@ -95,7 +106,7 @@ def check(
     Reports each that is not the same, and a summary. Every divergence is collected.
     """
     began = time.perf_counter()
-    stretch = parse_bounds(first, last)
+    stretch = parse_bounds(first, last, of_chain=True)
     if not recordings:
         raise UsageError("say where the recordings are: DIR, or `recordings` in [tool.realtape]")
     found = find(recordings, wanted)
@@ -231,12 +242,14 @@ def _tell(result: Checked, verbose: bool) -> None:
 
 def _summary(results: Sequence[Checked], seconds: float) -> str:
     counts = Counter(one.verdict for one in results)
-    parts = [f"{counts[verdict]} {verdict}" for verdict in ("same", "diverged", "incomplete", "error")]
-    told = ", ".join(part for part in parts if not part.startswith("0 "))
+    parts = {verdict: f"{counts[verdict]} {verdict}" for verdict in _VERDICTS if counts[verdict]}
+    same = [one.report or {} for one in results if one.verdict == "same"]
+    but = {short: sum(any(map(one.get, facts)) for one in same) for short, facts in _BUT.items()}
+    told = ", ".join(f"{number} of these {short}" for short, number in but.items() if number)
+    if told:
+        parts["same"] += f" ({told})"
     number = f"{len(results)} recording{'' if len(results) == 1 else 's'}"
-    unchecked = sum(bool(one.remark) for one in results)
-    told += f" ({unchecked} of these not checked in every send)" if unchecked else ""
-    return f"{number}: {told}; in {seconds:.1f} s"
+    return f"{number}: {', '.join(parts.values())}; in {seconds:.1f} s"
 
 
 def _facts(results: Sequence[Checked], seconds: float, left: int) -> dict[str, object]:

@@ -143,10 +143,10 @@ def _within(
     """What breaks a rule in a stretch of the recording: of what was replayed the numbers are others, and the
     times the same."""
     spans: dict[str, tuple[float, float]] = {}
-    for draft, live in zip(recorded, replayed, strict=False):
-        at_ns = [one.at_ns for one in draft.entries if stretch.holds(one)]
+    for nth, (draft, live) in enumerate(zip(recorded, replayed, strict=False), 1):
+        at_ns = [one.at_ns for one in draft.entries if stretch.holds(one, nth)]
         first = min(at_ns, default=math.inf) if stretch.first != Bound() else 0
-        last = max(at_ns, default=-math.inf) if stretch.last != Bound() else math.inf
+        last = math.inf if stretch.is_open(nth) else max(at_ns, default=-math.inf)
         spans[live.header.id] = (first, last)
     entries = {draft.header.id: draft.entries for draft in replayed}
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ from ..schema.log import fetch_headers, open_blocking
 from ..session import Draft, Recording, Target, choose
 from ..session.fixture import located
 from . import output
-from .bounds import WHOLE, Bound, Bounds
+from .bounds import WHOLE, Bounds
 from .exit_codes import Exit
 
 
@@ -154,23 +155,37 @@ async def _play(wish: Wish, on_play: Callable[[Play], object], kept: list[Draft]
         played = play.played()
         if wish.stretch.is_whole:
             return played
-        held = _held(wish.stretch, recording.drafts())
-        end, last = wish.stretch.last == Bound(), max(held)
-        report = played.report.within(lambda seq: seq in held or (end and seq > last), end=end)
+        held = _held(wish.stretch, drafts := recording.drafts())
+        behind = {
+            draft.header.id: len(draft.entries)
+            for nth, draft in enumerate(drafts, 1)
+            if wish.stretch.is_open(nth)
+        }
+
+        def counts(id: str, seq: int) -> bool:
+            return (id, seq) in held or seq >= behind.get(id, math.inf)
+
+        report = played.report.within(counts, end=drafts[-1].header.id in behind)
         return replace(played, report=report)
 
 
-def _held(stretch: Bounds, drafts: Sequence[Draft]) -> set[int]:
-    """The numbers of the entries that lie in a stretch; of several sessions, those of all.
+def _held(stretch: Bounds, drafts: Sequence[Draft]) -> set[tuple[str, int]]:
+    """The entries that lie in a stretch: the ids of their sessions, and their numbers.
 
     Raises:
         UsageError: there are none.
     """
-    held = {one.seq for draft in drafts for one in draft.entries if stretch.holds(one)}
+    held = {
+        (draft.header.id, one.seq)
+        for nth, draft in enumerate(drafts, 1)
+        for one in draft.entries
+        if stretch.holds(one, nth)
+    }
     if not held:
+        more = f", and {len(drafts) - 1} more that follow it" if len(drafts) > 1 else ""
         raise UsageError(
             f"nothing of session {drafts[0].header.id} lies between --from and --to: it has "
-            f"{len(drafts[0].entries)} entries, in {drafts[0].entries[-1].at_ns / 1e9:.3f} s"
+            f"{len(drafts[0].entries)} entries, in {drafts[0].entries[-1].at_ns / 1e9:.3f} s{more}"
         )
     return held
 

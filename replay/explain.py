@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from heapq import nsmallest
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from .core.machine import ReplayCore
 from .matching.excerpts import told
 from .matching.matching import tree_of
 from .reporting.divergence import Candidate, Difference, Divergence
-from .reporting.report import SHOWN, Awaited, Unchecked
+from .reporting.report import SHOWN, Awaited, ReplayReport, Unchecked
 from .reporting.report_builder import ReportBuilder
 from .terms.acts import HandlerDiffers, Wait
 from .terms.steps import Outcome, RecordedCall, Step
@@ -203,7 +204,7 @@ def exhausted(core: ReplayCore | None, connections: int) -> Divergence:
         core: of the last connection.
     """
     spoken = Speech() if core is None else core.recent.spoken()
-    count = "1 connection" if connections == 1 else f"{connections} connections"
+    count = _connections(connections)
     return Divergence(
         "exhausted",
         "the application connected again, and the recording holds no further connection",
@@ -214,7 +215,38 @@ def exhausted(core: ReplayCore | None, connections: int) -> Divergence:
         expected=count,
         actual="one more",
         session="" if core is None else core.report.session,
+        nth=max(connections, 1),
     )
+
+
+def without(report: ReplayReport, unmade: Sequence[int], *, strict: bool) -> ReplayReport:
+    """The report of an application that did not connect as often as it did when recorded.
+
+    Args:
+        unmade: how many entries each connection has that was not made again.
+        strict: that diverges.
+    """
+    made = len(report.recordings)
+    missing = Divergence(
+        "missing",
+        "the application did not connect as often as when recorded, which `strict` does not allow",
+        0,
+        headline=f"missing: connect, after {_connections(made)}",
+        expected=_connections(made + len(unmade)),
+        actual=str(made),
+        session=report.recordings[-1],
+        nth=made,
+    )
+    return replace(
+        report,
+        unmade=len(unmade),
+        unplayed=report.unplayed + sum(unmade),
+        divergences=(*report.divergences, missing) if strict else report.divergences,
+    )
+
+
+def _connections(number: int) -> str:
+    return "1 connection" if number == 1 else f"{number} connections"
 
 
 def changed(core: ReplayCore, seq: int, found: tuple[Difference, ...]) -> Divergence:
@@ -381,7 +413,10 @@ def _divergence(core: ReplayCore, kind: Any, summary: str, **facts: Any) -> Dive
     spoken = core.recent.spoken()
     here, _ = core.played()
     place = (core.turn, spoken.speaker, spoken.words)
-    return Divergence(kind, summary, *place, session=core.report.session, here=here, **facts)
+    report = core.report
+    return Divergence(
+        kind, summary, *place, session=report.session, nth=len(report.recordings), here=here, **facts
+    )
 
 
 def _between(core: ReplayCore, recorded: str, live: str) -> tuple[Difference, ...]:

@@ -255,6 +255,13 @@ class Recording:
                 return found
         return None
 
+    def chain(self) -> Iterator[Recording]:
+        """This, and those that the same model object had next; none but this is open. Blocking."""
+        one: Recording | None = self
+        while one is not None:
+            yield one
+            one = Recording.following(one)  # whoever watches what is replayed is not told
+
     def drafts(self, *, damaged: bool = False) -> list[Draft]:
         """This session whole, and those that the same model object had next; blocking. Also after `close`.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ..recorder import causes
@@ -245,6 +245,8 @@ class TransportBase(ABC):
             for finding in decisive(side.findings, strict=self._strict or placed)
         )
         divergences += (*self._cut_short(), *self._played_otherwise())
+        numbers = {side.connection.session: number for number, side in enumerate(sides, 1)}
+        divergences = tuple(replace(one, nth=numbers.get(one.session, 1)) for one in divergences)
         kinds = [one.kind for one in divergences]
         parts = zip(sides, plays.parts, strict=True)
         done_for = [(side, action) for side, part in parts for action in part.done_for]

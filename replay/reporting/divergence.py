@@ -85,6 +85,7 @@ class Divergence:
         around: the recorded entries around, one line each.
         waited: how it was waited for, if it is missing.
         session: the id of the recorded session that was played, or had been; empty: none was.
+        nth: its number among those that were played, from 1: entries are numbered anew in each.
     """
 
     kind: DivergenceKind
@@ -105,10 +106,20 @@ class Divergence:
     headline: str = ""
     here: int | None = None
     session: str = ""
+    nth: int = 1
 
     def __str__(self) -> str:
+        return self.told(of_several=self.nth > 1)
+
+    def told(self, *, of_several: bool) -> str:
+        """In several lines.
+
+        Args:
+            of_several: say in which session it is.
+        """
+        place = f"session {self.nth} (#{self.session}), {self._place}" if of_several else self._place
         lines = [self.headline, f"  what:     {self.summary}"] if self.headline else [self.summary]
-        lines.append(f"  when:     {self._place}")
+        lines.append(f"  when:     {place}")
         if self.expected is not None:
             lines.append(f"  recorded: {self.expected}")
         if self.actual is not None:

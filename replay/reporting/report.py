@@ -97,6 +97,7 @@ class ReplayReport:
         wall_seconds: how long it took now.
         redacted: what was taken out of what was played, in words.
         outside: divergences that do not count, for they are outside of what is looked at (`within`).
+        unmade: connections that followed when this was recorded, and that the application did not make.
     """
 
     recordings: tuple[str, ...] = ()
@@ -127,6 +128,7 @@ class ReplayReport:
     wall_seconds: float = 0.0
     redacted: str = ""
     outside: int = 0
+    unmade: int = 0
 
     @property
     def places(self) -> list[tuple[str, int | None, str]]:
@@ -158,6 +160,10 @@ class ReplayReport:
             found.append(f"what was heard differs at {_count(len(self.heard), 'place')}")
         if self.unread:
             found.append(f"none of the {_count(self.unread, 'event')} of its session was read")
+        if self.unmade:
+            found.append(
+                f"{_count(self.unmade, 'connection')} that followed {_was(self.unmade)} not made again"
+            )
         if self.outside:
             was = _was(self.outside)
             found.append(f"{_count(self.outside, 'divergence')} outside of the stretch {was} not counted")
@@ -168,21 +174,26 @@ class ReplayReport:
         """How many times faster than when it was recorded; None where no time passed."""
         return self.recorded_seconds / self.wall_seconds if self.wall_seconds > 0 else None
 
-    def within(self, counts: Callable[[int], bool], *, end: bool) -> ReplayReport:
+    def within(self, counts: Callable[[str, int], bool], *, end: bool) -> ReplayReport:
         """The same of a stretch alone: what was found elsewhere is no divergence, and is counted.
 
         Args:
-            counts: says whether the number of a recorded entry, or one behind the last, is in the stretch.
+            counts: says whether of a session (its id) the number of an entry, or one behind the last, is in
+                the stretch.
             end: so is the recording's end: a further connection has no entry.
         """
-        unchecked = tuple(one for one in self.unchecked if counts(one.seq))
-        heard = tuple(one for one in self.heard if counts(one.seq))
-        unreported = tuple(seq for seq in self.unreported if counts(seq))
+
+        def anywhere(seq: int) -> bool:  # the player is not asked by session
+            return any(counts(id, seq) for id in self.recordings)
+
+        unchecked = tuple(one for one in self.unchecked if counts(one.session, one.seq))
+        heard = tuple(one for one in self.heard if anywhere(one.seq))
+        unreported = tuple(seq for seq in self.unreported if anywhere(seq))
         of_many = {"unchecked": bool(unchecked), "playback": bool(heard or unreported)}
 
         def is_in(one: Divergence) -> bool:
             place = one.here if one.seq is None or one.kind == "unexpected" else one.seq
-            return of_many.get(one.kind, end if place is None else counts(place))
+            return of_many.get(one.kind, end if place is None else counts(one.session, place))
 
         divergences = tuple(filter(is_in, self.divergences))
         return replace(
@@ -192,6 +203,7 @@ class ReplayReport:
             heard=heard,
             unreported=unreported,
             outside=len(self.divergences) - len(divergences),
+            unmade=self.unmade if end else 0,
         )
 
     def raise_for_divergence(self) -> None:
@@ -214,7 +226,8 @@ class ReplayReport:
         """
         lines = [self._headline(verdict or self.verdict), *self._lines()]
         for number, divergence in enumerate(self.divergences, 1):
-            lines += ["", f"{number}. {divergence}"]
+            told = divergence.told(of_several=len(self.recordings) > 1 or divergence.nth > 1)
+            lines += ["", f"{number}. {told}"]
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
@@ -224,11 +237,17 @@ class ReplayReport:
             del facts["redacted"]
         if not self.outside:
             del facts["outside"]
+        if not self.unmade:
+            del facts["unmade"]
         facts["verdict"] = self.verdict
         facts["remark"] = self.remark
         facts["diverged"] = self.diverged
         facts["times_real_time"] = self.times_real_time
         return facts
+
+    def _in(self, session: str) -> str:
+        several = len(self.recordings) > 1 and session in self.recordings
+        return f" (in session {self.recordings.index(session) + 1})" if several else ""
 
     def _headline(self, verdict: str) -> str:
         parts = [
@@ -249,7 +268,7 @@ class ReplayReport:
                 f"speed: {self.recorded_seconds:,.3g} s of conversation in {self.wall_seconds:,.3g} s, "
                 f"{self.times_real_time:,.3g} times real time"
             )
-        lines += [f"not checked: {one.line}" for one in self.unchecked[:SHOWN]]
+        lines += [f"not checked: {one.line}{self._in(one.session)}" for one in self.unchecked[:SHOWN]]
         if len(self.unchecked) > SHOWN:
             lines.append(f"not checked: {len(self.unchecked) - SHOWN} more")
         if len(self.recordings) > 1:

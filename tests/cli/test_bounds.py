@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from realtape.cli.bounds import Bound, parse_bound
+from realtape.cli.bounds import Bound, Bounds, parse_bound, parse_bounds
 from realtape.schema import Entry, UsageError
 
 
@@ -32,11 +32,28 @@ def test_anything_else_is_misuse(text: str) -> None:
         parse_bound("--to", text)
 
 
-def test_both_ends_are_included() -> None:
+def _entry(seq: int, at_ns: int) -> Entry:
     nothing: Any = dict.fromkeys(Entry._fields)
-    entry = Entry._make({**nothing, "seq": 7, "at_ns": 1_000_000_000}.values())
+    return Entry._make({**nothing, "seq": seq, "at_ns": at_ns}.values())
+
+
+def test_both_ends_are_included() -> None:
+    entry = _entry(7, 1_000_000_000)
     for bound in (Bound(seq=7), Bound(at_ns=1_000_000_000), Bound()):
         assert not bound.is_after(entry)
         assert not bound.is_before(entry)
     assert Bound(seq=8).is_after(entry)
     assert Bound(at_ns=999_999_999).is_before(entry)
+
+
+def test_of_several_sessions_a_bound_may_say_which() -> None:
+    stretch = parse_bounds("2/7", "3/1s", of_chain=True)
+    entry = _entry(7, 1_000_000_000)
+    assert [nth for nth in (1, 2, 3, 4) if stretch.holds(entry, nth)] == [2, 3]
+    assert [nth for nth in (1, 2, 3, 4) if stretch.is_open(nth)] == [2]
+    assert [nth for nth in (1, 2, 3) if stretch.holds(_entry(0, 0), nth)] == [3]
+    assert [nth for nth in (1, 2) if Bounds().is_open(nth)] == [1, 2]
+    with pytest.raises(UsageError, match="leave out `2/`"):
+        parse_bound("seek", "2/7")
+    with pytest.raises(UsageError, match="counted from 1"):
+        parse_bounds("0/7", None, of_chain=True)

@@ -137,6 +137,48 @@ def test_only_a_stretch_of_each_recording_counts(realtape: Realtape, corpus: Pat
     silent = ("check", corpus / "one.db", "--jobs", 1, "--app", "support.telephone:silent", "--strict")
     assert realtape(*silent, "--from", 3).code == 0
     assert realtape(*silent, "--to", 2).code == 1
+    ran = realtape(*one, "--from", 26)
+    assert "1 recording: 1 same (1 of these otherwise outside of the stretch); in " in ran.out
+
+
+def test_of_a_chain_it_is_said_in_which_session_something_is_otherwise(
+    realtape: Realtape, tmp_path: Path
+) -> None:
+    record(tmp_path / "two.db", sessions=2)
+    one = ("check", tmp_path / "two.db", "--jobs", 1, "--app", "support.telephone:twice_and_other_then")
+    ran = realtape(*one)
+    assert (ran.code, "    when:     session 2 (#" in ran.out) == (1, True), ran.out
+    for first, last, code in (
+        ("25", "25", 1),
+        ("2/25", "2/25", 1),
+        ("1/25", "1/46", 0),
+        ("1/26", "2/24", 0),
+        ("2/26", None, 0),
+        ("1/46", None, 1),
+        (None, "2/15ms", 0),
+        (None, "2/20ms", 1),
+    ):
+        stretch = [*(("--from", first) if first else ()), *(("--to", last) if last else ())]
+        assert realtape(*one, *stretch).code == code, stretch
+    ran = realtape(*one, "--from", "3/1")
+    assert (ran.code, "lies between --from and --to" in ran.out) == (2, True)
+    ran = realtape(*one[:-1], "support.telephone:silent")
+    assert "1 same (1 of these not checked in every send, 1 of these without all connections)" in ran.out
+
+
+def test_an_application_that_does_not_connect_again_is_told(realtape: Realtape, tmp_path: Path) -> None:
+    record(tmp_path / "two.db", sessions=2)
+    once = ("replay", tmp_path / "two.db", "--app", "support.telephone:app")
+    ran = realtape(*once)
+    told = (
+        "same, but 1 connection that followed was not made again: 16 events delivered, 12 calls as recorded"
+    )
+    assert (ran.code, ran.lines[0]) == (0, f"{told}, 47 entries unplayed")
+    assert json.loads(realtape(*once, "--json").out)["unmade"] == 1
+    ran = realtape(*once, "--strict")
+    assert (ran.code, "1. missing: connect, after 1 connection\n" in ran.out) == (1, True)
+    ran = realtape("check", *once[1:], "--jobs", 1, "--strict", "--to", "1/9")
+    assert ran.code == 0, ran.out
 
 
 def test_what_cannot_be_replayed_is_an_error_of_its_own(realtape: Realtape, corpus: Path) -> None:
