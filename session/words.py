@@ -272,10 +272,11 @@ def detail(message: dict[str, Any]) -> str:
 
 
 def in_full(entry: Entry) -> str:
-    """A message of the server with all its fields, in full, for one that nothing else tells of."""
+    """A message of the server with all its fields, in full, for one that nothing else tells of; before them
+    what it says in words, if that is known."""
     message = facts_of(entry)
     told = {name: value for name, value in message.items() if name != "event_id"}
-    return f"{type_told(message)} {_fields(told)}"
+    return " ".join(filter(None, (str(type_told(message)), detail(message), _fields(told))))
 
 
 def _reason(error: Any) -> str:

@@ -115,6 +115,13 @@ def test_an_unknown_message_is_shown_itself(realtape: Realtape, tmp_path: Path) 
     assert not any("tagged-union" in row for row in rows)
 
 
+def test_a_response_that_the_sdk_cannot_read_tells_how_it_ended(realtape: Realtape, tmp_path: Path) -> None:
+    complaint = received("error", error={"$": "pydantic:ValidationError", "state": {"title": "tagged-union"}})
+    failed = done("failed", error={"message": "the quota is used up"})
+    rows = shown(realtape, tmp_path / "log.db", failed, complaint)
+    assert "response.done failed: the quota is used up response={" in rows[0]
+
+
 def test_messages_fold_only_where_nothing_else_came_in_between(realtape: Realtape, tmp_path: Path) -> None:
     began, stopped = (raw({"type": f"input_audio_buffer.speech_{what}"}) for what in ("started", "stopped"))
     audio = received("audio", item_id="i", content_index=0)._replace(tick=9)
