@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import selectors
 import threading
 import time
@@ -26,6 +27,7 @@ from ...schema.asyncio_private import OpenLoop
 from ...schema.clocks import Round
 from ...schema.errors import RealtapeError, UsageError
 from .jobs import OrderedJobs
+from .waiting_threads import is_alive, waits, where
 
 IO_GRACE_SECONDS = 0.05
 """Of wall time, for which a foreign descriptor must be quiet before the clock jumps."""
@@ -33,12 +35,23 @@ IO_GRACE_SECONDS = 0.05
 NAP_SECONDS = 0.05
 """Of wall time, for which a clock with a pace sleeps at once: so soon it can be held."""
 
+SHORTEST_NAP_SECONDS = 0.0005
+"""Of wall time, after which a thread that is at work is looked at again; then twice as long, each time."""
+
+POLL_GRACE_SECONDS = 2.0
+"""Of wall time, for which the clock stands still for a thread that waits for a time: it may do so again and
+again, and then it is one that waits."""
+
+THREAD_PATIENCE_SECONDS = 10.0
+"""The same, where nothing else could happen; and after which who waits for a thread is told."""
+
 FOREIGN_PATIENCE_SECONDS = 5.0
 """Of wall time, for which a foreign descriptor is awaited where nothing else could happen."""
 
 UNASKED = 16
 """Every so many rounds of a busy loop the real selector is asked, though only threads could wake the loop."""
 
+_log = logging.getLogger("realtape")
 _numbers = itertools.count(1)
 _new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 _Result = TypeVar("_Result")
@@ -103,6 +116,9 @@ class VirtualLoop(OpenLoop):
         super().__init__(self._asking)
         self._asking.all_are_own()
         self._jobs = OrderedJobs(self.wake_from_thread)
+        self._callers: set[int] = set()
+        self._standing_since_s: float | None = None  # on the wall, for threads
+        self._told_of_threads = False
         self.set_task_factory(_numbered_task)
 
     # --- time ----------------------------------------------------------------------------
@@ -115,6 +131,12 @@ class VirtualLoop(OpenLoop):
     def disordered(self) -> bool:
         """A thread answered out of order: see `OrderedJobs`."""
         return self._jobs.disordered
+
+    @property
+    def hasty(self) -> bool:
+        """The clock went on while a thread that owes an answer may have been waiting for another one, which
+        was at work: see `OtherThreads`."""
+        return self._jobs.others.mistakable
 
     @contextlib.contextmanager
     def hold(self) -> Generator[None]:
@@ -138,6 +160,13 @@ class VirtualLoop(OpenLoop):
         if executor is None:
             executor = self._default()
         return super().run_in_executor(self._jobs.watch(executor), func, *args)
+
+    def call_soon_threadsafe(
+        self, callback: Callable[..., object], *args: Any, **kwargs: Any
+    ) -> asyncio.Handle:
+        """As ever; a thread that calls is known from then on."""
+        self._callers.add(threading.get_ident())
+        return super().call_soon_threadsafe(callback, *args, **kwargs)
 
     def set_default_executor(self, executor: ThreadPoolExecutor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """As ever."""
@@ -237,6 +266,7 @@ class VirtualLoop(OpenLoop):
         found = self._threads(poll) if self._held or self._jobs.owed else None
         if found is not None:
             return found
+        self._standing_since_s = None
         if self.holders:
             return self._stand(poll)
         timers = self.timers
@@ -302,13 +332,19 @@ class VirtualLoop(OpenLoop):
         return self._stuck("the replay is paused, and nothing could let it go")
 
     def _threads(self, poll: Callable[[float | None], list[Any]]) -> list[Any] | None:
-        """Wait until the threads have answered; None where none of them owes anything any more."""
+        """Wait until the threads have answered; None where none of them owes anything any more, or where each
+        waits for somebody else."""
         self.blocked = True
+        nap_s = SHORTEST_NAP_SECONDS
+        self._standing_since_s = self._standing_since_s or time.perf_counter()
         try:
             while self._held or self._jobs.owed:
                 found: list[Any] = []
                 if not self._jobs.turn() and not self.has_ready and (self._held or self._jobs.owed):
-                    found = self._asking.without_wakes(poll(self._jobs.patience()))
+                    if self._all_wait():
+                        break
+                    found = self._asking.without_wakes(poll(nap_s))
+                    nap_s = min(2 * nap_s, NAP_SECONDS)  # that a thread waits wakes nobody
                     if not found and not self.has_ready:
                         continue
                 self.begin_burst()
@@ -316,6 +352,39 @@ class VirtualLoop(OpenLoop):
             return None
         finally:
             self.blocked = False
+
+    def _all_wait(self) -> bool:
+        """Whether each thread that owes an answer waits, and for nobody but this loop. Which it is that holds
+        the clock is not known: it may be any that has called."""
+        assert self._standing_since_s is not None, "it stands still for threads"
+        stood_s = time.perf_counter() - self._standing_since_s
+        if stood_s >= THREAD_PATIENCE_SECONDS:
+            self._tell_of_threads()
+        more = bool(self.timers) or any(idler.next_ns() is not None for idler in self.idlers)
+        # Who gives up after a while may do so again and again, until something comes that the clock brings.
+        polls = self._jobs.disordered or stood_s >= (POLL_GRACE_SECONDS if more else THREAD_PATIENCE_SECONDS)
+        if not self._jobs.all_wait(for_a_time=polls):
+            return False
+        callers = {*self._callers} - {threading.get_ident()}
+        gone = {one for one in callers if not is_alive(one)}
+        self._callers -= gone
+        callers -= gone
+        if self._held and not (callers and all(map(waits, callers))):
+            return False
+        return not self._jobs.others.at_work({*callers, *self._jobs.threads})
+
+    def _tell_of_threads(self) -> None:
+        if self._told_of_threads:
+            return
+        self._told_of_threads = True
+        at_work = ", ".join(map(where, self._jobs.threads)) or "one that holds the clock"
+        _log.warning(
+            "virtual time has stood still for %g s on the wall, for a thread owes an answer: %s. If it waits "
+            "for something that this loop is to do, let it wait with a Queue, an Event, a Condition or a "
+            "Future: nobody sees it wait for a SimpleQueue or a Lock",
+            THREAD_PATIENCE_SECONDS,
+            at_work,
+        )
 
     def _flow(self, poll: Callable[[float | None], list[Any]], timer_ns: int | None) -> list[Any]:
         """Let the clock flow with the wall: until something comes, a timer is due, or it was quiet."""

@@ -53,6 +53,8 @@ class VirtualPacer:
             )
         if self._loop.disordered:
             found.append("a job of a thread answered before one that was begun earlier")
+        if self._loop.hasty:
+            found.append("time went on while a thread waited, perhaps for another one that was at work")
         return found
 
     @property

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from realtape.replay.loop.virtual_loop import StuckLoopError, VirtualLoop, run
+from realtape.schema.clocks import clock_held
 
 
 def test_an_hour_takes_no_time() -> None:
@@ -221,22 +226,140 @@ def test_jobs_answer_in_the_order_in_which_they_began() -> None:
     assert run(main()) == [0, 1, 2, 3]
 
 
-def test_a_job_that_waits_for_a_later_one_is_answered() -> None:
-    """Their order cannot be kept then; the loop says so."""
+@pytest.mark.parametrize(("is_seen", "disordered"), [(True, False), (False, True)])
+def test_a_job_that_waits_for_a_later_one_is_answered(is_seen: bool, disordered: bool) -> None:
+    """Where nobody sees that it waits (it does so in C), their order cannot be kept; the loop says so."""
 
     async def main() -> tuple[list[str], bool]:
         order: list[str] = []
-        later = threading.Event()
+        later: queue.Queue[int] | queue.SimpleQueue[int] = queue.Queue() if is_seen else queue.SimpleQueue()
 
         async def job(name: str, work: Callable[[], object]) -> None:
             await asyncio.to_thread(work)
             order.append(name)
             if name == "second":
-                later.set()
+                later.put(1)
 
-        await asyncio.gather(job("first", later.wait), job("second", lambda: None))
+        await asyncio.gather(job("first", later.get), job("second", lambda: None))
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         return order, loop.disordered
 
-    assert run(main()) == (["second", "first"], True)
+    assert run(main()) == (["second", "first"], disordered)
+
+
+def _asks(work: Callable[[asyncio.AbstractEventLoop], object]) -> Callable[[], Coroutine[Any, Any, object]]:
+    """What a job comes to that asks the loop for something, or waits for it."""
+    return lambda: asyncio.to_thread(work, asyncio.get_running_loop())
+
+
+async def _held() -> object:
+    """A thread of one's own, which says that it owes an answer."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[object] = loop.create_future()
+
+    def work() -> None:
+        found = asyncio.run_coroutine_threadsafe(asyncio.sleep(60, "slept"), loop).result()
+        loop.call_soon_threadsafe(answer.set_result, found)
+
+    with clock_held():
+        threading.Thread(target=work).start()
+        return await answer
+
+
+async def _player() -> object:
+    """Plays in a thread what is put into a queue, a piece a minute."""
+    pieces: queue.Queue[str] = queue.Queue()
+    asyncio.get_running_loop().call_later(20, pieces.put, "sle")
+    asyncio.get_running_loop().call_later(60, pieces.put, "pt")
+    return await asyncio.to_thread(pieces.get) + await asyncio.to_thread(pieces.get)
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        _asks(lambda loop: asyncio.run_coroutine_threadsafe(asyncio.sleep(60, "slept"), loop).result()),
+        _held,
+        _player,
+    ],
+    ids=["it asks the loop", "a thread of its own", "a player"],
+)
+def test_time_goes_on_for_a_thread_that_waits_for_it(
+    waits: Callable[[], Coroutine[Any, Any, object]],
+) -> None:
+    async def main() -> tuple[object, float, bool]:
+        found = await waits()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        return found, loop.time(), loop.disordered or loop.hasty
+
+    assert run(main()) == ("slept", 60.0, False)
+
+
+def test_time_goes_on_for_a_thread_that_looks_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look has its own time on the wall, which is not the loop's."""
+    monkeypatch.setattr("realtape.replay.loop.virtual_loop.POLL_GRACE_SECONDS", 0.05)
+
+    async def main() -> tuple[str, float, bool]:
+        pieces: queue.Queue[str] = queue.Queue()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.call_later(60, pieces.put, "a piece")
+        while True:
+            with suppress(queue.Empty):
+                return await asyncio.to_thread(pieces.get, timeout=0.01), loop.time(), loop.disordered
+
+    assert run(main()) == ("a piece", 60.0, True)
+
+
+def test_time_stands_still_for_a_thread_that_waits_for_another_one() -> None:
+    """Which is at work: a tool with a pool of its own."""
+
+    def work(number: int) -> int:
+        time.sleep(0.05)
+        return number
+
+    def tool() -> int:
+        with ThreadPoolExecutor() as pool:
+            return sum(pool.map(work, [1, 2]))
+
+    async def main() -> tuple[int, float]:
+        loop = asyncio.get_running_loop()
+        loop.call_later(3600, lambda: None)
+        return await asyncio.to_thread(tool), loop.time()
+
+    assert run(main()) == (3, 0.0)
+
+
+def test_a_thread_for_which_nothing_will_come_is_stuck() -> None:
+    never = threading.Event()
+
+    async def main() -> None:
+        with ThreadPoolExecutor() as pool:
+            try:
+                await asyncio.get_running_loop().run_in_executor(pool, never.wait)
+            finally:
+                never.set()
+
+    with pytest.raises(StuckLoopError):
+        run(main())
+
+
+def test_a_thread_that_keeps_time_waiting_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where it waits in C, nobody sees it."""
+    monkeypatch.setattr("realtape.replay.loop.virtual_loop.THREAD_PATIENCE_SECONDS", 0.05)
+    pieces: queue.SimpleQueue[str] = queue.SimpleQueue()
+    caplog.handler.addFilter(lambda record: pieces.put(record.message) or True)
+
+    def take_a_piece() -> str:
+        return pieces.get()
+
+    async def main() -> str:
+        asyncio.get_running_loop().call_later(1, lambda: None)
+        return await asyncio.to_thread(take_a_piece)
+
+    told = run(main())
+    assert "take_a_piece" in told
+    assert "owes an answer" in told

@@ -211,6 +211,22 @@ async def _threads(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[H
     thread.join()
 
 
+@_row("a worker that waits in a thread, `asyncio.to_thread(queue.get)`, as players do")
+async def _waiting_in_a_thread(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
+    events = queue.Queue[bool]()
+
+    async def worker() -> None:
+        while await asyncio.to_thread(events.get):
+            await answer()
+
+    async def hand() -> None:
+        events.put(True)
+
+    group.create_task(worker())
+    yield hand
+    events.put(False)
+
+
 @_row("`asyncio.shield`, `asyncio.as_completed` around the answer")
 async def _shielded(answer: Answer, group: asyncio.TaskGroup) -> AsyncGenerator[Hand]:
     async def hand() -> None:
