@@ -14,8 +14,9 @@ _Spot = tuple[int, int]
 """Which call a thread is in, and where in that."""
 
 _WAIT = threading.Condition.wait.__code__
+_WORKER = cast("Any", pools)._worker.__code__
 _IDLE = {
-    cast("Any", pools)._worker.__code__,  # of a pool, and has nothing to do
+    _WORKER,  # of a pool, and has nothing to do
     threading.Thread.join.__code__,
     *(one.__code__ for one in [getattr(threading.Thread, "_wait_for_tstate_lock", None)] if one is not None),
 }
@@ -49,8 +50,8 @@ def where(thread: int) -> str:
 
 
 class OtherThreads:
-    """Those that owe us nothing themselves: one that does may be waiting for them. Who is where he was before
-    the loop began is not at work for it.
+    """Those that owe us nothing themselves: one that does may be waiting for them. Who was there before the
+    loop began is not at work for it, unless he is of a pool.
 
     Args:
         grace_s: wall seconds after which one that has not moved is taken for one that waits, in C.
@@ -62,7 +63,7 @@ class OtherThreads:
     def __init__(self, grace_s: float) -> None:
         self.mistakable = False
         self._grace_s = grace_s
-        self._before = {thread: _spot(frame) for thread, frame in _frames().items()}
+        self._before = _named()
         self._since_s: dict[int, tuple[_Spot, float]] = {}
 
     def at_work(self, known: Collection[int]) -> bool:
@@ -73,18 +74,32 @@ class OtherThreads:
         """
         now_s, at_work = time.perf_counter(), False
         before, self._since_s = self._since_s, {}
+        named = _named()
         for thread, frame in _frames().items():
             if thread in known or thread == threading.get_ident() or frame.f_code in _IDLE or _stands(frame):
                 continue
-            spot = _spot(frame)
-            if self._before.get(thread) == spot and frame.f_code is not _WAIT:  # else it was notified
+            was_there = thread in self._before and self._before[thread] is named.get(thread)
+            if was_there and not _is_of_pool(frame):
                 continue
+            spot = _spot(frame)
             was, since_s = before.get(thread, (None, now_s))
             since_s = since_s if was == spot else now_s
             self._since_s[thread] = spot, since_s
             at_work = at_work or now_s - since_s < self._grace_s
             self.mistakable = self.mistakable or now_s - since_s >= self._grace_s
         return at_work
+
+
+def _named() -> dict[int, threading.Thread | None]:
+    """Each thread by its identity, which another one may have after it; None of one that is not Python's."""
+    objects = {one.ident: one for one in threading.enumerate()}
+    return {thread: objects.get(thread) for thread in _frames()}
+
+
+def _is_of_pool(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code is not _WORKER:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _spot(frame: FrameType) -> _Spot:

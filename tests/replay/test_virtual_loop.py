@@ -312,8 +312,9 @@ def test_time_goes_on_for_a_thread_that_looks_again_and_again(monkeypatch: pytes
     assert run(main()) == ("a piece", 60.0, True)
 
 
-def test_time_stands_still_for_a_thread_that_waits_for_another_one() -> None:
-    """Which is at work: a tool with a pool of its own."""
+def test_time_stands_still_for_a_thread_that_waits_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is at work: a tool with a pool of its own. However slowly: nobody is taken for one that waits."""
+    monkeypatch.setattr("realtape.replay.loop.jobs.ORDER_GRACE_SECONDS", 250)
 
     def work(number: int) -> int:
         time.sleep(0.05)
