@@ -118,7 +118,7 @@ def swept_in_seconds(store: Path) -> tuple[int, float]:
     step = -(-len(places) // MOST)
     tried = places[::step]
     work = jobs_of(
-        draft,
+        [draft],
         tried,
         turns=lambda at: None if at < FIRST // step else TAIL_TURNS,
         patience=PATIENCE_SECONDS,

@@ -27,7 +27,7 @@ from ..schema import UsageError
 from ..session import Draft, parse_target
 from ..session.fixture import write_fixture
 from . import output, play_options
-from .bounds import parse_bounds
+from .bounds import parse_bound, parse_bounds
 from .check_job import Unloadable
 from .derived import read_chain
 from .exit_codes import Exit
@@ -70,8 +70,11 @@ def sweep(
         typer.Option(metavar="MODULE:CALLABLE", help="The application, `async def app(model): ...`."),
     ],
     interruption: Annotated[
-        int | None,
-        typer.Option(metavar="SEQ", min=0, help="Which interruption is moved; without it, the first."),
+        str | None,
+        typer.Option(
+            metavar="SEQ",
+            help="Which interruption is moved, `2/155` of a second session; without it, the first of each.",
+        ),
     ] = None,
     every: Annotated[
         int, typer.Option(metavar="MS", min=1, help="Milliseconds of audio from place to place.")
@@ -122,18 +125,21 @@ def sweep(
     Reports each kind of failure with its places. The smallest recording of each is kept as a fixture.
     """
     began = time.perf_counter()
-    stretch = parse_bounds(first, last)
+    stretch = parse_bounds(first, last, of_chain=True)
+    moved = parse_bound("--interruption", interruption, of_chain=True)
+    if moved.at_ns is not None:
+        raise UsageError(f"--interruption {interruption}: give the number of the entry that it begins with")
     drafts = read_chain(parse_target(target))
     places = [Swept(0, None, None)]
     if not as_is:
-        places = swept(drafts[0], interruption=interruption, every_ms=every)
+        places = swept(drafts, interruption=moved.seq, session=moved.nth or 1, every_ms=every)
         places = [one for one in places if one.edit is not None or one.where is None]
-        places = promising(drafts[0], places, stretch.holds)[:most]
+        places = promising(drafts, places, lambda at: stretch.holds(at, at.nth))[:most]
     setup = (app, tuple(drafts), tuple(rules or ()))
     number = min(jobs or os.cpu_count() or 1, max(1, len(places) // 8))
     sweeping = Sweeping(setup, number)
     work = jobs_of(
-        drafts[0],
+        drafts,
         places,
         turns=lambda at: None if at < FIRST or not tail else tail,
         patience=patience,
@@ -162,6 +168,9 @@ def sweep(
     groups = _groups(tried, [results[place.number] for place in tried])
     for why, count in sweeping.whole.most_common():
         output.note(f"{_places(count)} had to be replayed from the beginning: {why}")
+    unreached = [one for one in tried if not results[one.number].reached]
+    if unreached:
+        output.note(f"{_unreached(unreached)}: the application did not connect again")
     fixtures = [
         None if one.smallest.edit is None else keep(kept, one.what, variation(drafts, one.smallest))
         for one in groups
@@ -178,7 +187,7 @@ def sweep(
         output.note(f"ended before all was tried: {len(tried)} of {len(places)} places")
     if groups:
         return Exit.DIVERGED
-    return Exit.INCOMPLETE if over else _complete(drafts)
+    return Exit.INCOMPLETE if over or unreached else _complete(drafts)
 
 
 def _complete(drafts: Sequence[Draft]) -> Exit:
@@ -228,7 +237,7 @@ class Sweeping:
         """What came of a place."""
         number, found = answer
         if isinstance(found, Grown):
-            self.found[number] = Swing(found.failures, found.entries, found.is_cut)
+            self.found[number] = Swing(found.failures, found.entries, found.is_cut, found.reached)
         elif isinstance(found, Died):
             self._died(number, in_time=found.in_time, how=found.how)
         elif isinstance(found, Exception):
@@ -346,7 +355,7 @@ def _tell(
             output.put(f"{group.what}: at {len(group.places)} of {count} places")
             for line in ranges(group.places):
                 output.put(f"  {line}")
-            output.put(f"  such as {_place(group.smallest)}:")
+            output.put(f"  such as {group.smallest}:")
         for line in group.text.splitlines():
             output.put(f"    {line}".rstrip())
         if fixture is not None:
@@ -364,8 +373,10 @@ def _kinds(count: int) -> str:
     return f"{count} kind{'' if count == 1 else 's'} of failure" if count else "nothing failed"
 
 
-def _place(place: Swept) -> str:
-    return "as it is" if place.edit is None else str(place.edit)
+def _unreached(places: Sequence[Swept]) -> str:
+    """Places whose session the application did not come to."""
+    number = len(places)
+    return "1 place was not reached" if number == 1 else f"{number} places were not reached"
 
 
 def _facts(
@@ -377,9 +388,9 @@ def _facts(
         "failures": [
             {
                 "what": group.what,
-                "places": [_place(place) for place in group.places],
+                "places": [str(place) for place in group.places],
                 "ranges": ranges(group.places),
-                "smallest": _place(group.smallest),
+                "smallest": str(group.smallest),
                 "text": group.text,
                 "kept": None if fixture is None else str(fixture),
             }

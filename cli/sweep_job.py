@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..integrations.branching import Branch, Copyable, Died, Grown, Told, Trunk, Unbranched, tried
-from ..integrations.soundness import Failure, observe
+from ..integrations.soundness import Failure, Observation
 from ..lab import Swept, varied
 from ..lab.edits import branches_at
 from ..lab.invariants import ALL
-from ..session import Draft, Structure
+from ..session import Draft, Staged, Structure
 from .check_job import Unloadable
 from .user_code import ApplicationError, load_application, load_rule, traceback_of
 
@@ -27,12 +27,14 @@ class Job:
         patience: virtual seconds for which the application is awaited.
         timeout: wall seconds for a place.
         together: what they have in common is replayed once.
+        before: so many sessions come before the one that they are in.
     """
 
     branches: tuple[Branch, ...]
     patience: float
     timeout: float
     together: bool = False
+    before: int = 0
 
     @property
     def limit(self) -> float:
@@ -48,11 +50,13 @@ class Swing:
         failures: what went wrong.
         entries: how many the variation has.
         is_cut: it was judged for some turns only.
+        reached: its session was replayed at all.
     """
 
     failures: tuple[Failure, ...]
     entries: int
     is_cut: bool = False
+    reached: bool = True
 
 
 Answer = tuple[int, Grown | Unbranched | Died | Exception]
@@ -80,22 +84,23 @@ def prepare(
         def told(number: int, found: Grown | Unbranched | Died | Exception) -> None:
             tell((number, found))
 
+        chain = drafts[: job.before + 1]
         if not job.branches:
-            failures = observe(list(drafts), application, job.patience, rules)
-            told(0, Grown(tuple(failures), len(drafts[0].entries), is_cut=False))
+            observation = Observation(Staged.chain(drafts), application, job.patience, rules)
+            failures = tuple(observation.failures())
+            length = sum(len(one.entries) for one in drafts)
+            told(0, Grown(failures, length, is_cut=False, reached=observation.reached))
         elif job.together:
             grown: Told = told
-            Trunk(drafts[0], job.branches, grown, copyable, job.timeout).grow(
-                application, job.patience, rules
-            )
+            Trunk(chain, job.branches, grown, copyable, job.timeout).grow(application, job.patience, rules)
         for branch in () if job.together else job.branches:
-            told(branch.number, tried(drafts[0], branch, application, job.patience, rules))
+            told(branch.number, tried(chain, branch, application, job.patience, rules))
 
     return swing
 
 
 def jobs_of(
-    draft: Draft,
+    drafts: Sequence[Draft],
     places: Sequence[Swept],
     *,
     turns: Callable[[int], int | None],
@@ -107,24 +112,28 @@ def jobs_of(
     first, fewer are done together.
 
     Args:
+        drafts: the sessions of a model object, in order.
         turns: of the how-manieth place: so many responses, for which it is judged; None: to the end.
     """
-    structure = Structure(draft)
+    structures = [Structure(draft) for draft in drafts]
     found: list[Job] = []
-    branches: list[Branch] = []
+    branches: list[tuple[int, Branch]] = []
     for at, place in enumerate(places):
         if place.where is None:
             found.append(Job((), patience, timeout))
         elif place.edit is not None:
-            branches.append(Branch(place.number, place.edit, branches_at(structure, place), turns(at)))
+            seq = branches_at(structures[place.before], place)
+            branches.append((place.before, Branch(place.number, place.edit, seq, turns(at))))
     first = 0
     for end in (FIRST, 5 * FIRST, len(branches)):
         some, first = branches[first:end], max(first, end)
-        if len(some) < MIN_TOGETHER * number:
-            found += [Job((one,), patience, timeout) for one in some]
-        else:
-            shares = [tuple(some[share::number]) for share in range(number)]
-            found += [Job(share, patience, timeout, together=True) for share in shares]
+        for before in range(len(drafts)):
+            of_session = [branch for its, branch in some if its == before]
+            if len(of_session) < MIN_TOGETHER * number:
+                found += [Job((one,), patience, timeout, before=before) for one in of_session]
+            else:
+                shares = [tuple(of_session[share::number]) for share in range(number)]
+                found += [Job(share, patience, timeout, together=True, before=before) for share in shares]
     return found
 
 
@@ -135,4 +144,7 @@ FIRST = 64
 def variation(drafts: Sequence[Draft], place: Swept) -> list[Draft]:
     """The sessions with the interruption at a place. Where it is moved, those that followed are left out:
     whether they would have come nobody knows."""
-    return list(drafts) if place.edit is None else [varied(drafts[0], [place.edit])]
+    if place.edit is None:
+        return list(drafts)
+    before, draft = list(drafts[: place.before]), drafts[place.before]
+    return [*before, varied(draft, [place.edit], previous_session=draft.header.previous_session)]

@@ -61,13 +61,15 @@ class Grown:
 
     Attributes:
         failures: what went wrong.
-        entries: so many it has, as far as it was replayed.
+        entries: so many it has, as far as it was replayed, and those before it.
         is_cut: it has more.
+        reached: its session was replayed; if not, the application has not connected again before it.
     """
 
     failures: tuple[Failure, ...]
     entries: int
     is_cut: bool
+    reached: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,21 @@ Told = Callable[[int, Grown | Unbranched | Died | Exception], object]
 
 
 def tried(
-    draft: Draft, branch: Branch, application: Application, patience: float, rules: Sequence[Invariant]
+    drafts: Sequence[Draft],
+    branch: Branch,
+    application: Application,
+    patience: float,
+    rules: Sequence[Invariant],
 ) -> Grown:
     """Replay a variation whole, in this process, and judge what the application does.
+
+    Args:
+        drafts: the session, and before it those that the same model object had, as they are.
 
     Raises:
         UsageError: the session has no such place.
     """
+    *before, draft = drafts
     beginning = Beginning(draft)
     entries = [entry for _ in range(branch.seq) if (entry := beginning.advance()) is not None]
     sketch = Sketch(draft, beginning)
@@ -113,15 +123,18 @@ def tried(
     found = tail(sketch, Staged(draft).ended, branch.turns)
     segments = {**draft.segments, **beginning.segments}
     whole = dataclasses.replace(draft, entries=(*entries, *found.entries), segments=segments)
-    observation = Observation(Staged(whole), application, patience, rules, is_cut=lambda: found.is_cut)
-    return Grown(tuple(observation.failures()), len(whole.entries), found.is_cut)
+    chain = Staged.chain([*before, whole])
+    observation = Observation(chain, application, patience, rules, is_cut=lambda: found.is_cut)
+    failures = tuple(observation.failures())
+    length = sum(len(one.entries) for one in (*before, whole))
+    return Grown(failures, length, found.is_cut, observation.reached)
 
 
 class Trunk(Staged):
     """A session that is replayed as it is, while variations branch off it.
 
     Args:
-        draft: the session.
+        drafts: the session, and before it those that the same model object had.
         branches: its variations.
         tell: gets what came of each, as soon as it is known.
         copyable: says whether the process may be forked.
@@ -129,9 +142,17 @@ class Trunk(Staged):
     """
 
     def __init__(
-        self, draft: Draft, branches: Sequence[Branch], tell: Told, copyable: Copyable, timeout: float | None
+        self,
+        drafts: Sequence[Draft],
+        branches: Sequence[Branch],
+        tell: Told,
+        copyable: Copyable,
+        timeout: float | None,
     ) -> None:
+        *before, draft = drafts
         super().__init__(draft)
+        self._chain = Staged.chain(before, self)
+        self._before = sum(len(one.entries) for one in before)
         self._beginning = Beginning(draft)
         self._beginning.prepare()
         work_out(self._beginning.structure)
@@ -161,11 +182,11 @@ class Trunk(Staged):
         gc.collect()
         try:
             self._observation = Observation(
-                self, application, patience, rules, is_cut=lambda: self._is_cut, at_cut=self._at_cut
+                *(self._chain, application, patience, rules), is_cut=lambda: self._is_cut, at_cut=self._at_cut
             )
             failures = self._observation.failures()
             if self._branch is not None:
-                self._answer(Grown(tuple(failures), len(self._given), is_cut=False))
+                self._answer(self._grown(failures, is_cut=False))
         except BaseException as error:
             if self._branch is None:
                 raise
@@ -289,7 +310,10 @@ class Trunk(Staged):
     def _at_cut(self, failures: list[Failure]) -> None:
         """All was played that is judged."""
         if self._branch is not None:
-            self._answer(Grown(tuple(failures), len(self._given), is_cut=True))
+            self._answer(self._grown(failures, is_cut=True))
+
+    def _grown(self, failures: Sequence[Failure], *, is_cut: bool) -> Grown:
+        return Grown(tuple(failures), self._before + len(self._given), is_cut)
 
     def _answer(self, found: Grown | Unbranched | Exception) -> None:
         """In a child: tell the parent, and end."""

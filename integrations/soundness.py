@@ -18,7 +18,18 @@ from typing import Any, Unpack, cast
 from ..lab import PATIENCE_SECONDS, variation_settings
 from ..lab.invariants import ALL, CallsAnsweredOnce, Invariant, Violation, Watch
 from ..recorder import InMemory, Recorder
-from ..replay import Application, Play, Played, ReplayBase, ReplayOptions, Stop, VirtualLoop, replay, run
+from ..replay import (
+    Application,
+    Play,
+    Played,
+    ReplayBase,
+    ReplayOptions,
+    ReplayReport,
+    Stop,
+    VirtualLoop,
+    replay,
+    run,
+)
 from ..schema import Kind, RealtapeError, RealtimeModel
 from ..schema.log import StoreLocation
 from ..session import Draft, Recording, Staged, ToolCalls
@@ -53,31 +64,31 @@ def observe(
         patience: virtual seconds for which the application is awaited.
         rules: that a sound application keeps.
     """
-    what = Staged(drafts[0]) if len(drafts) == 1 else drafts
-    return Observation(what, application, patience, rules).failures()
+    return Observation(Staged.chain(drafts), application, patience, rules).failures()
 
 
 class Observation:
     """A replay of a variation, of which is recorded what the application does, and judged as it comes.
 
     Args:
-        what: the session; or several, of one model object.
+        chain: the sessions of a model object, in order.
         application: `async def app(model): ...`
         patience: virtual seconds for which the application is awaited.
         rules: that a sound application keeps.
-        is_cut: whether the session goes on behind what is given of it, asked once that was played: then the
-            application is left there, and what it has left open is no failure.
+        is_cut: whether the last session goes on behind what is given of it, asked once that was played: then
+            the application is left there, and what it has left open is no failure.
         at_cut: gets the failures then, the event loop standing still.
 
     Attributes:
         loop: on which it runs.
+        reached: the last session was replayed; if not, the application has not connected so often.
     """
 
     loop: VirtualLoop
 
     def __init__(
         self,
-        what: Staged | Sequence[Draft],
+        chain: Sequence[Staged],
         application: Application,
         patience: float,
         rules: Sequence[Invariant],
@@ -85,7 +96,7 @@ class Observation:
         is_cut: Callable[[], bool] = lambda: False,
         at_cut: Callable[[list[Failure]], object] = lambda failures: None,
     ) -> None:
-        self._what = what
+        self._chain = chain
         self._application = application
         self._patience = patience
         self._rules = [CallsAnsweredOnce(patience) if rule == CallsAnsweredOnce() else rule for rule in rules]
@@ -95,13 +106,13 @@ class Observation:
         self._watch = Watch(self._rules)
         self._watched = (0, 0)  # so many sessions, and so many entries of the next
         self._alone = Watch(self._rules)  # of what is replayed, without the application
-        self._looked_at: int | None = None  # so many entries of that
+        self._looked_at: tuple[int, int | None] = (0, None)  # so many of these, entries of the next if begun
         self._found: list[Failure] | None = None  # where it was cut
+        self.reached = False
 
     def failures(self) -> list[Failure]:
         """Replay it, on an event loop of its own; what went wrong in it, in order. Once."""
-        header = self._drafts[0].header
-        model = replay_class(header.versions)
+        model = replay_class(self._chain[0].draft.header.versions)
         recorder = self._recorder = _in_memory(recorder_class(model))("in memory")
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
@@ -123,15 +134,20 @@ class Observation:
 
     def follow_alone(self) -> None:
         """Judge what is replayed, as far as it was given, without the application."""
-        what = self._what
-        if isinstance(what, Staged):
-            if self._looked_at is None:
-                self._alone.begin(what.draft.header)
-            first = self._looked_at or 0
-            for entry in what.given_from(first):
-                self._alone.add(entry)
+        alone, last = self._alone, len(self._chain) - 1
+        number, first = self._looked_at
+        for at in range(number, last + 1):
+            one = self._chain[at]
+            if first is None:
+                alone.begin(one.draft.header)
+                first = 0
+            for entry in one.given_from(first):
+                alone.add(entry)
                 first += 1
-            self._looked_at = first
+            if at < last:
+                alone.end()
+                first = None
+        self._looked_at = (last, first)
 
     async def _play(self, model: type[ReplayBase], recorder: Recorder) -> Played:
         self.loop = cast("VirtualLoop", asyncio.get_running_loop())
@@ -139,22 +155,21 @@ class Observation:
         async def recorded(inner: RealtimeModel) -> None:
             await self._application(recorder.wrap(inner))
 
-        what, name = self._what, "a variation"
-        recording = (
-            Recording.of_staged(what, name=name)
-            if isinstance(what, Staged)
-            else Recording.of(*what, name=name)
-        )
-        async with recording:
+        async with Recording.of_staged(self._chain[0], name="a variation") as recording:
             settings = variation_settings(patience=self._patience)
             async with Play(recording, model=model, **settings) as play:
                 play.transport.on_stop = functools.partial(self._stopped, play)
                 await play.perform(recorded)
-            return play.played()
+            played = play.played()
+            self.reached = self._reached(played.report)
+            return played
+
+    def _reached(self, report: ReplayReport) -> bool:
+        return self._chain[-1].draft.header.id in report.recordings
 
     def _stopped(self, play: Play, stop: Stop) -> None:
         """All was played that is given of a session, or the replay has failed."""
-        if stop.reason == "ended" and self._is_cut():
+        if stop.reason == "ended" and self._reached(play.report) and self._is_cut():
             self._found = self._judged(play.played(), ends=False)
             self._at_cut(self._found)
             play.leave()
@@ -167,7 +182,7 @@ class Observation:
 
     @property
     def _drafts(self) -> Sequence[Draft]:
-        return [self._what.given] if isinstance(self._what, Staged) else self._what
+        return [one.given for one in self._chain]
 
     def _judged(self, played: Played, *, ends: bool) -> list[Failure]:
         """What went wrong up to now.
@@ -199,15 +214,8 @@ class Observation:
             return []
         alone = self._alone
         self.follow_alone()
-        if isinstance(self._what, Staged):
-            if ends:
-                alone.end()
-        else:
-            for draft in drafts:
-                alone.begin(draft.header)
-                for entry in draft.entries:
-                    alone.add(entry)
-                alone.end()
+        if ends:
+            alone.end()
         without = {
             (one.invariant, one.summary)
             for one in alone.findings().violations
@@ -328,13 +336,13 @@ def _unanswered(drafts: Sequence[Draft], played: Played) -> list[Failure]:
     return [
         Failure(CallsAnsweredOnce.name, f"the answer of #{one.seq} never came: {one.actual}")
         for one in played.report.divergences
-        if one.kind == "missing" and one.seq is not None and _is_answer(drafts, one.seq)
+        if one.kind == "missing" and one.seq is not None and _is_answer(drafts, one.session, one.seq)
     ]
 
 
-def _is_answer(drafts: Sequence[Draft], seq: int) -> bool:
-    entries = [draft.entries[seq] for draft in drafts if seq < len(draft.entries)]
-    return any(entry.kind == Kind.SENT and entry.type == "send_tool_output" for entry in entries)
+def _is_answer(drafts: Sequence[Draft], session: str, seq: int) -> bool:
+    found = (draft.entries[seq] for draft in drafts if draft.header.id == session)
+    return any(entry.kind == Kind.SENT and entry.type == "send_tool_output" for entry in found)
 
 
 def _is_sent(drafts: Sequence[Draft], session: str, seq: int) -> bool:

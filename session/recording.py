@@ -172,15 +172,13 @@ class Recording:
     def of_staged(
         cls, staged: Staged, *, name: str = "in memory", vocabulary: Vocabulary | None = None
     ) -> Self:
-        """A recording of one session, of which a replay reads each entry only when it must be there.
+        """A recording of a session, and of those that follow it, of which a replay reads each entry only when
+        it must be there.
 
         Args:
             name: what messages call it.
         """
-        draft = staged.draft
-        first = header_digest(draft.header)
-        session = SessionRecord(0, draft.header, draft.status, first, first, len(draft.entries))
-        return cls(Address(None, None, MemoryDatabase(name)), session, vocabulary, staged)
+        return cls(Address(None, None, MemoryDatabase(name)), _record_of(staged.draft), vocabulary, staged)
 
     @classmethod
     def again(cls, recording: Recording, vocabulary: Vocabulary) -> Self:
@@ -245,7 +243,11 @@ class Recording:
     def following(self) -> Recording | None:
         """The session that the same model object had next, or None. Also after `close`. Blocking."""
         if self.staged is not None:
-            return None
+            next_one = self.staged.following
+            if next_one is None:
+                return None
+            vocabulary = self.codec.vocabulary
+            return type(self)(self._address, _record_of(next_one.draft), vocabulary, next_one)
         with open_blocking(self._address) as connection:
             sessions = fetch_sessions(connection)
         for session in sessions:
@@ -272,7 +274,7 @@ class Recording:
             StoreError, CorruptRecordError: they cannot be read, or were changed.
         """
         if self.staged is not None:
-            return [self.staged.draft]
+            return [one.draft for one in self.staged.and_following()]
         return with_origins(read_drafts(self._address, self.header.id, damaged=damaged), self.kept_origins)
 
     # --- reading, for who shares an event loop with others --------------------------------------------
@@ -474,6 +476,12 @@ class Recording:
         with open_blocking(self._address) as connection, store_errors(self._address):
             sessions = fetch_sessions(connection)
         return next((one.status for one in sessions if one.header.id == self.header.id), self.status)
+
+
+def _record_of(draft: Draft) -> SessionRecord:
+    """Of a session that lies in no store."""
+    first = header_digest(draft.header)
+    return SessionRecord(0, draft.header, draft.status, first, first, len(draft.entries))
 
 
 def _meant(store: StoreLocation, session_id: str | None) -> tuple[StoreLocation, str | None]:

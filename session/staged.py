@@ -15,15 +15,18 @@ class Staged:
 
     Args:
         draft: the session.
+        following: the one that the same model object had next, if it had any.
 
     Attributes:
         draft: the same.
+        following: the same.
         status: how the session ended.
         ended: which of its entries were ended by another.
     """
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, following: Staged | None = None) -> None:
         self.draft = draft
+        self.following = following
         self.status: Status = draft.status
         self.ended = EndedEntries()
         for entry in draft.entries:
@@ -32,6 +35,25 @@ class Staged:
         self._comes_last: dict[tuple[str, str | None], int] = {}
         self._position = 0
         self.stage(draft.entries)
+
+    @classmethod
+    def chain(cls, drafts: Sequence[Draft], last: Staged | None = None) -> list[Staged]:
+        """Sessions of one model object, in order.
+
+        Args:
+            last: another one behind them.
+        """
+        found = [] if last is None else [last]
+        for draft in reversed(drafts):
+            found.insert(0, cls(draft, found[0] if found else None))
+        return found
+
+    def and_following(self) -> Iterator[Staged]:
+        """This, and those that come behind it."""
+        one: Staged | None = self
+        while one is not None:
+            yield one
+            one = one.following
 
     def stage(self, entries: Sequence[Entry]) -> None:
         """These are what is given next."""

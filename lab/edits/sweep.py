@@ -39,27 +39,69 @@ class Swept:
         number: in the sweep, from 1.
         where: the place; None: the session as it is.
         edit: makes the variation; None: there is nothing to change.
+        nth: of several sessions that follow each other, in which, from 1; None: there is one.
     """
 
     number: int
     where: Where | None
     edit: Interrupt | MoveInterruption | None
+    nth: int | None = None
+
+    @property
+    def before(self) -> int:
+        """So many sessions come before the one that it is in."""
+        return 0 if self.nth is None else self.nth - 1
+
+    def __str__(self) -> str:
+        return f"{_session(self)}{'as it is' if self.edit is None else self.edit}"
 
 
-def swept(draft: Draft, *, interruption: int | None = None, every_ms: int = EVERY_MS) -> list[Swept]:
+def swept(
+    drafts: Draft | Sequence[Draft],
+    *,
+    interruption: int | None = None,
+    session: int = 1,
+    every_ms: int = EVERY_MS,
+) -> list[Swept]:
     """The places of a sweep, first the session as it is.
 
     Up to where the interruption was, and later in the sound that it interrupted, it is moved. Elsewhere the
     user interrupts once more. In a session without an interruption, one is put in everywhere. Of places that
-    come to the same there is one.
+    come to the same there is one. Of sessions that follow each other, each has its places, and an
+    interruption of its own that is moved.
 
     Args:
-        interruption: seq of the interruption; None: the first one.
+        drafts: the session; or several, of one model object, in order.
+        interruption: seq of the interruption that is moved; None: the first one.
+        session: of several, the one that it is in, from 1.
         every_ms: milliseconds between two places in what was heard.
 
     Raises:
-        UsageError: there is no such interruption, or nothing in the session that could be interrupted.
+        UsageError: there is no such session or interruption, or nothing that could be interrupted.
     """
+    chain = [drafts] if isinstance(drafts, Draft) else list(drafts)
+    if not 1 <= session <= len(chain):
+        raise UsageError(f"there is no session {session}: the model had {len(chain)}")
+    found = [Swept(0, None, None)]
+    for nth, draft in enumerate(chain, 1):
+        moved = interruption if nth == session else None
+        for where, edit in _places(draft, moved, every_ms):
+            found.append(Swept(len(found), where, edit, nth if len(chain) > 1 else None))
+    if len(found) > 1:
+        return found
+    head = chain[0].header.id
+    if any(entry.kind == Kind.FRAME_IN for draft in chain for entry in draft.entries):
+        raise UsageError(
+            f"session {head} holds a socket's frames alone, and a sweep is of what passes the "
+            "model's interface: record the application there"
+        )
+    raise UsageError(f"session {head}: the server says nothing in it that could be interrupted")
+
+
+def _places(
+    draft: Draft, interruption: int | None, every_ms: int
+) -> Iterable[tuple[Where, Interrupt | MoveInterruption | None]]:
+    """The places of one session, and what makes the variation."""
     beginning = Beginning(draft)
     structure = beginning.structure
     found = interruptions(structure)
@@ -71,25 +113,13 @@ def swept(draft: Draft, *, interruption: int | None = None, every_ms: int = EVER
             raise UsageError(f"#{interruption} is no interruption; this session's are: {seqs}")
     places: list[Where] = [Boundary(seq) for seq in boundaries(structure)]
     places += heard_places(structure, every_ms)
-    if not places and any(entry.kind == Kind.FRAME_IN for entry in draft.entries):
-        raise UsageError(
-            f"session {draft.header.id} holds a socket's frames alone, and a sweep is of what passes the "
-            "model's interface: record the application there"
-        )
-    if not places:
-        raise UsageError(
-            f"session {draft.header.id}: the server says nothing in it that could be interrupted"
-        )
     edits = [_edit(structure, chosen, where) for where in places]
     different: dict[object, tuple[Where, Interrupt | MoveInterruption | None]] = {}
     for where, edit in zip(places, edits, strict=True):
         come_to = _comes_to(beginning, where, edit)
         different.pop(come_to, None)  # what was heard says more than the number of an entry
         different[come_to] = (where, edit)
-    return [
-        Swept(0, None, None),
-        *(Swept(number, *one) for number, one in enumerate(different.values(), 1)),
-    ]
+    return different.values()
 
 
 def _comes_to(
@@ -124,45 +154,60 @@ class Instant(NamedTuple):
     Attributes:
         seq: before this entry, or in what it reports.
         at_ns: nanoseconds since the session began.
+        nth: of several sessions, which, from 1.
     """
 
     seq: int
     at_ns: int
+    nth: int
 
 
 def promising(
-    draft: Draft, places: Sequence[Swept], wanted: Callable[[Instant], bool] = lambda instant: True
+    drafts: Draft | Sequence[Draft],
+    places: Sequence[Swept],
+    wanted: Callable[[Instant], bool] = lambda instant: True,
 ) -> list[Swept]:
     """The places of a sweep in the order in which they should be tried, the session as it is first: of those
     that are far apart before their neighbours, those at which a tool call is open before the others.
 
     Args:
+        drafts: as of `swept`.
         wanted: says which places of the session count.
     """
-    structure = Structure(draft)
-    busy = [(call.seq, call.outputs[0] if call.outputs else len(draft.entries)) for call in structure.calls]
+    structures = [Structure(draft) for draft in ([drafts] if isinstance(drafts, Draft) else drafts)]
+    busy = [_busy(structure) for structure in structures]
 
     def is_chosen(place: Swept) -> bool:
-        return place.where is None or wanted(_instant(structure, place.where))
+        if place.where is None:
+            return True
+        at = place.before
+        return wanted(_instant(structures[at], place.where, at + 1))
 
     def rank(place: Swept) -> tuple[int, int, int]:
         if place.where is None:
             return (0, 0, 0)
-        seq = place.where.seq if isinstance(place.where, Boundary) else _first_heard(structure, place.where)
-        at_work = any(first < seq <= last for first, last in busy)
+        at, where = place.before, place.where
+        seq = where.seq if isinstance(where, Boundary) else _first_heard(structures[at], where)
+        at_work = any(first < seq <= last for first, last in busy[at])
         coarse = next(level for level, step in enumerate((16, 4, 1)) if place.number % step == 0)
         return (1 + coarse, int(not at_work), place.number)
 
     return sorted(filter(is_chosen, places), key=rank)
 
 
-def _instant(structure: Structure, where: Where) -> Instant:
+def _busy(structure: Structure) -> list[tuple[int, int]]:
+    """From which entry on a tool was at work, and up to which."""
+    end = len(structure.draft.entries)
+    return [(call.seq, call.outputs[0] if call.outputs else end) for call in structure.calls]
+
+
+def _instant(structure: Structure, where: Where, nth: int) -> Instant:
     entries = structure.draft.entries
     if isinstance(where, Boundary):
-        return Instant(where.seq, entries[min(where.seq, len(entries) - 1)].at_ns)
+        return Instant(where.seq, entries[min(where.seq, len(entries) - 1)].at_ns, nth)
     first = _first_heard(structure, where)
     here = heard_by(structure, where)
-    return Instant(first if here is None else here.seq, entries[first].at_ns + round(where.ms * 1e6))
+    return Instant(first if here is None else here.seq, entries[first].at_ns + round(where.ms * 1e6), nth)
 
 
 def ranges(places: Iterable[Swept]) -> list[str]:
@@ -210,6 +255,8 @@ def _first_heard(structure: Structure, where: Heard) -> int:
 
 
 def _is_alike(one: Swept, other: Swept) -> bool:
+    if one.nth != other.nth:
+        return False
     if isinstance(one.where, Heard) and isinstance(other.where, Heard):
         return (one.where.item_id, one.where.content_index) == (
             other.where.item_id,
@@ -220,8 +267,14 @@ def _is_alike(one: Swept, other: Swept) -> bool:
 
 def _range(run: Sequence[Swept]) -> str:
     first, last = run[0].where, run[-1].where
-    if first is None:
-        return "as recorded"
+    return "as recorded" if first is None else f"{_session(run[0])}{_from_to(run, first, last)}"
+
+
+def _session(place: Swept) -> str:
+    return "" if place.nth is None else f"session {place.nth}, "
+
+
+def _from_to(run: Sequence[Swept], first: Where, last: Where | None) -> str:
     if len(run) == 1 or not (isinstance(first, Heard) and isinstance(last, Heard)):
         if isinstance(first, Boundary) and isinstance(last, Boundary) and len(run) > 1:
             return f"before #{first.seq} to #{last.seq}"

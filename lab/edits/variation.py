@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Protocol, TypedDict
+from typing import Any, Protocol, TypedDict
 
 from ...replay.matching.expectation import Expectation
 from ...replay.model import OnDivergence
@@ -29,9 +29,12 @@ class Edit(Protocol):
         ...
 
 
-def varied(draft: Draft, edits: Sequence[Edit]) -> Draft:
+def varied(draft: Draft, edits: Sequence[Edit], **columns: Any) -> Draft:
     """A recording of its own, made of this one by edits, one after another: each names places of the session
     that the ones before it made. Without a change it is this very draft.
+
+    Args:
+        columns: of its header, that are otherwise, such as `previous_session`.
 
     Raises:
         UsageError: the session has no such place.
@@ -39,15 +42,15 @@ def varied(draft: Draft, edits: Sequence[Edit]) -> Draft:
     found = draft
     for edit in edits:
         found = edit(found)
-    return derived_by(edits, draft, found)
+    return derived_by(edits, draft, found, **columns)
 
 
-def derived_by(edits: Sequence[Edit], draft: Draft, found: Draft) -> Draft:
+def derived_by(edits: Sequence[Edit], draft: Draft, found: Draft, **columns: Any) -> Draft:
     """What edits made of a draft, as a recording of its own; the very draft where they changed nothing."""
     if found is draft:
         return draft
     how = "varied: " + ", ".join(map(str, edits))
-    return dataclasses.replace(draft, segments=found.segments).derived(how, found.entries)
+    return dataclasses.replace(draft, segments=found.segments).derived(how, found.entries, **columns)
 
 
 PATIENCE_SECONDS = 30.0

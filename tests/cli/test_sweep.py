@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import re
@@ -14,13 +15,13 @@ from pathlib import Path
 import pytest
 from realtape.cli import sweep_command
 from realtape.cli.sweep_command import keep
-from realtape.cli.sweep_job import Job
+from realtape.cli.sweep_job import Job, prepare
 from realtape.integrations.branching import Grown
 from realtape.integrations.soundness import Failure, observe
 from realtape.lab import promising, ranges, swept, varied
-from realtape.lab.edits import Boundary, Heard, MoveInterruption
+from realtape.lab.edits import Boundary, Heard
 from realtape.lab.invariants import Found, rule
-from realtape.schema import Entry, Status, UsageError
+from realtape.schema import Entry, UsageError
 from realtape.schema.log import locate
 from realtape.session import Recording, interruptions
 from realtape.session.drafts import Draft, write_drafts
@@ -30,6 +31,7 @@ from support import voice
 from support.command_line import Ran
 from support.depths import framed
 from support.golden import DEMO
+from support.short_session import followed_by, shortened
 
 _DEMO = asyncio.run(Recording.open(DEMO)).drafts()[0]
 _FIRST = interruptions(Structure(_DEMO))[0]
@@ -41,14 +43,8 @@ Realtape = Callable[..., Ran]
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short session: one answer, interrupted at 120 ms of it."""
-    moved = varied(_DEMO, [MoveInterruption(_FIRST.seq, Heard("item_0002", 120))])
-    end = (
-        next(entry.seq for entry in moved.entries if '"type":"conversation.item.retrieved"' in entry.payload)
-        + 2
-    )
-    draft = moved.derived("its beginning", moved.entries[:end], status=Status.CLOSED)
     store = tmp_path_factory.mktemp("short") / "short.db"
-    write_drafts(locate(store), [draft])
+    write_drafts(locate(store), [shortened(_DEMO)])
     return store
 
 
@@ -73,6 +69,51 @@ def test_a_bug_is_found_kept_and_gone_once_it_is_mended(
     told = realtape(*again, "--app", "support.voice:sound", "--json")
     assert (told.code, json.loads(told.out)["failures"]) == (0, [])
     assert len(list(kept.iterdir())) == 1  # what is kept already is not kept again
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The short session, and then another as short."""
+    store = tmp_path_factory.mktemp("chain") / "chain.db"
+    write_drafts(locate(store), followed_by(shortened(_DEMO), shortened(_DEMO)))
+    return store
+
+
+def test_each_session_of_a_chain_has_its_places(
+    chain: Path, tmp_path: Path, realtape: Realtape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that connected again: its first connection is played as it was, and the second is varied."""
+
+    def in_this_process(sweeping: sweep_command.Sweeping, jobs: Sequence[Job]) -> Iterator[int]:
+        swing = prepare(sweeping._setup)
+        for job in jobs:
+            swing(dataclasses.replace(job, together=False), sweeping.take)
+            yield from (branch.number for branch in job.branches)
+
+    monkeypatch.setattr(sweep_command.Sweeping, "results", in_this_process)
+    arguments = ("--every", 100, "--keep", tmp_path, "--jobs", 1)
+    bug = ("sweep", chain, "--app", "support.voice:cuts_early_again", *arguments)
+    ran = realtape(*bug, "--from", "2/20", "--to", "2/40")
+    assert (ran.code, "had to be replayed" in ran.err) == (1, False), ran
+    assert "  session 2, at 0 ms of item_0002" in ran.lines
+    assert any(line.startswith("  such as session 2, the interruption of #") for line in ran.lines)
+    (fixture,) = tmp_path.iterdir()
+    first, second = read_fixture(fixture)
+    assert second.header.previous_session == first.header.id
+    again = ("sweep", fixture, "--as-is", "--keep", tmp_path, "--app")
+    assert realtape(*again, "support.voice:cuts_early_again").code == 1
+    assert realtape(*again, "support.voice:twice").code == 0
+    ran = realtape(*bug, "--interruption", "3/20")
+    assert (ran.code, "there is no session 3: the model had 2" in ran.err) == (2, True)
+    assert realtape(*bug, "--interruption", "1s").code == 2
+
+
+def test_who_does_not_connect_again_is_not_judged_there(
+    chain: Path, tmp_path: Path, realtape: Realtape
+) -> None:
+    ran = realtape("sweep", chain, "--as-is", "--app", "support.voice:sound", "--keep", tmp_path)
+    told = "realtape: 1 place was not reached: the application did not connect again\n"
+    assert (ran.code, ran.err) == (3, told)
 
 
 def test_what_is_kept_gets_a_new_number(short: Path, tmp_path: Path) -> None:
@@ -125,6 +166,14 @@ def test_the_places_of_a_sweep() -> None:
     at_its_own = [one.where for one in places[1:] if one.edit is None]
     assert at_its_own == [Boundary(_FIRST.seq), Heard("item_0002", 1360)]
     assert ranges([places[1], places[2], places[4]]) == ["before #4 to #6", "before #10"]
+    both = swept([_DEMO, _DEMO], interruption=316, session=2)
+    assert [one.number for one in both] == list(range(2 * len(places) - 1))
+    first, second = ([one for one in both if one.nth == nth] for nth in (1, 2))
+    assert [one.edit for one in first] == [one.edit for one in places[1:]]
+    assert Boundary(316) in [one.where for one in second if one.edit is None]
+    assert ranges([first[0], second[0]]) == ["session 1, before #4", "session 2, before #4"]
+    order = promising([_DEMO, _DEMO], both, lambda at: at.nth == 2 and at.seq < 60)
+    assert {one.nth for one in order} == {None, 2}
 
 
 def test_what_cannot_be_swept_is_refused(realtape: Realtape, tmp_path: Path) -> None:

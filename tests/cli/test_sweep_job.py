@@ -22,6 +22,7 @@ from realtape.schema import UsageError
 from realtape.session import Draft, Recording, Structure
 from support import voice
 from support.golden import DEMO
+from support.short_session import followed_by, shortened
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux")
 
@@ -36,10 +37,11 @@ def branch(place: Swept, turns: int | None = None, structure: Structure = _STRUC
     return Branch(place.number, place.edit, branches_at(structure, place), turns)
 
 
-def answers(app: str, jobs: Sequence[Job], draft: Draft = _DEMO) -> list[Answers]:
+def answers(app: str, jobs: Sequence[Job], *drafts: Draft) -> list[Answers]:
     """What comes of the places of each job, in processes of their own."""
     found: list[Answers] = [{} for _ in jobs]
-    with Workers[Job, None](prepare, (app, (draft,), ()), 1, lambda job: job.limit, pieces=True) as workers:
+    setup = (app, drafts or (_DEMO,), ())
+    with Workers[Job, None](prepare, setup, 1, lambda job: job.limit, pieces=True) as workers:
         for at, result in workers.results(jobs):
             if isinstance(result, PartlyDone):
                 number, answer = result.value
@@ -49,16 +51,20 @@ def answers(app: str, jobs: Sequence[Job], draft: Draft = _DEMO) -> list[Answers
     return found
 
 
-def together_and_one_by_one(app: str, branches: Sequence[Branch], draft: Draft = _DEMO) -> list[Answers]:
-    one, other = (Job(tuple(branches), 30.0, 60.0, together=together) for together in (True, False))
-    return answers(app, [one, other], draft)
+def together_and_one_by_one(app: str, branches: Sequence[Branch], *drafts: Draft) -> list[Answers]:
+    before = max(0, len(drafts) - 1)
+    one, other = (
+        Job(tuple(branches), 30.0, 60.0, together=together, before=before) for together in (True, False)
+    )
+    return answers(app, [one, other], *drafts)
 
 
 def test_together_is_found_what_is_found_one_by_one() -> None:
     places = [one for one in swept(_DEMO, every_ms=40) if one.edit is not None]
     early = [one for one in places if str(one.where).startswith("at ") and one.where.ms < 80]  # type: ignore[union-attr]
     branches = [branch(one, (None, 2)[one.number % 2]) for one in [*places[::60], *early[:3]]]
-    together, one_by_one = together_and_one_by_one("support.voice:cuts_early", branches)
+    chain = followed_by(shortened(_DEMO), _DEMO)  # of the second
+    together, one_by_one = together_and_one_by_one("support.voice:cuts_early_again", branches, *chain)
     assert together == one_by_one
     assert all(isinstance(one, Grown) for one in together.values())
     grown: dict[int, Any] = together
@@ -66,7 +72,8 @@ def test_together_is_found_what_is_found_one_by_one() -> None:
     assert any(one.failures for one in grown.values())
     place = next(one for one in early if grown[one.number].failures)
     assert place.edit is not None
-    assert tuple(observe([varied(_DEMO, [place.edit])], voice.cuts_early)) == grown[place.number].failures
+    made = varied(chain[1], [place.edit], previous_session=chain[0].header.id)
+    assert tuple(observe([chain[0], made], voice.cuts_early_again)) == grown[place.number].failures
 
 
 @pytest.mark.deep
@@ -136,13 +143,13 @@ def test_what_a_fork_does_not_copy_is_not_forked(app: str, why: str) -> None:
 def test_the_first_places_are_tried_to_the_end_and_few_are_tried_one_by_one() -> None:
     places = swept(_DEMO)
     jobs = jobs_of(
-        _DEMO, places, turns=lambda at: None if at < 64 else 3, patience=30.0, timeout=60.0, number=2
+        [_DEMO], places, turns=lambda at: None if at < 64 else 3, patience=30.0, timeout=60.0, number=2
     )
     assert jobs[0].branches == ()
     tried = [one.number for job in jobs for one in job.branches]
     assert sorted(tried) == [one.number for one in places if one.edit is not None]
     assert [job.together for job in jobs[1:3]] == [True, True]
     assert {one.turns for job in jobs[1:3] for one in job.branches} <= {None, 3}
-    few = jobs_of(_DEMO, places[:4], turns=lambda at: None, patience=30.0, timeout=60.0, number=2)
+    few = jobs_of([_DEMO], places[:4], turns=lambda at: None, patience=30.0, timeout=60.0, number=2)
     assert [len(job.branches) for job in few if not job.together] == [0, 1, 1, 1][: len(few)]
     assert Swing((), 3).is_cut is False

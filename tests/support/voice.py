@@ -103,3 +103,19 @@ async def cuts_early(model: Any) -> None:
 async def hangs_up(model: Any) -> None:
     """Answers a tool after it has closed."""
     await Voice(model, hangs_up=True).run()
+
+
+async def twice(model: Any) -> None:
+    """Without a bug; it connects again."""
+    await _after_another(model, Voice(model))
+
+
+async def cuts_early_again(model: Any) -> None:
+    """Only on its second connection it truncates beyond what came."""
+    await _after_another(model, Voice(model, cuts_early=True))
+
+
+async def _after_another(model: Any, second: Voice) -> None:
+    for one in (Voice(model), second):
+        await one.run()
+        model.remove_listener(one)
