@@ -12,7 +12,7 @@ from ..schema.lazy_doors import open_lazily
 if TYPE_CHECKING:
     from ..session import Recording
     from .breakpoints import Breakpoint, Moment
-    from .explain import other_playback
+    from .explain import other_playback, unmade_after, without
     from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
     from .matching.audio_tape import AudioMatching, AudioTape, SentAudio
     from .matching.client_ids import CLIENT_IDS, ClientIds
@@ -98,6 +98,8 @@ __all__ = [
     "run",
     "starts_turn",
     "steps",
+    "unmade_after",
+    "without",
 ]
 
 open_lazily(__name__)

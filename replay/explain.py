@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from heapq import nsmallest
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from ..schema.entries import Entry, Kind
 from ..session.fields import RAW, facts_of, text_of
 from ..session.folding import Folder
 from ..session.messages import SPEECH_STARTED, SPEECH_STOPPED, tool_called
 from ..session.notes import Notes
+from ..session.recording import Recording
 from ..session.speech import Speech
 from ..session.timeline import Row
 from ..session.words import described, detail, line, short, title
@@ -23,6 +24,8 @@ from .reporting.report import SHOWN, Awaited, ReplayReport, Unchecked
 from .reporting.report_builder import ReportBuilder
 from .terms.acts import HandlerDiffers, Wait
 from .terms.steps import Outcome, RecordedCall, Step
+
+_Report = TypeVar("_Report", bound=ReplayReport)
 
 AROUND = 3
 """Recorded entries, or bursts, that are shown before, and after, the one that is concerned."""
@@ -219,13 +222,25 @@ def exhausted(core: ReplayCore | None, connections: int) -> Divergence:
     )
 
 
-def without(report: ReplayReport, unmade: Sequence[int], *, strict: bool) -> ReplayReport:
+def unmade_after(last: Recording, report: ReportBuilder | ReplayReport) -> list[int]:
+    """How many entries each connection has that followed when this was recorded, and was not made. Blocking.
+
+    Args:
+        last: of the connection that was made last.
+    """
+    made = set(report.recordings)
+    return [one.length for one in last.chain() if one.header.id not in made] if made else []
+
+
+def without(report: _Report, unmade: Sequence[int], *, strict: bool) -> _Report:
     """The report of an application that did not connect as often as it did when recorded.
 
     Args:
         unmade: how many entries each connection has that was not made again.
         strict: that diverges.
     """
+    if not unmade or report.diverged:
+        return report
     made = len(report.recordings)
     missing = Divergence(
         "missing",
@@ -285,20 +300,22 @@ def unread(core: ReplayCore) -> Divergence:
 
 def playback(core: ReplayCore) -> Divergence:
     """The application's player has done otherwise than when this was recorded."""
-    return _divergence(core, "playback", **other_playback(core.report))
+    return _divergence(core, "playback", **other_playback(core.report, core.report.session))
 
 
-def other_playback(report: ReportBuilder) -> dict[str, Any]:
-    """What the application's player has done otherwise, as facts of a divergence."""
-    told = [f"{one.live_ms:,.0f} ms of {one.item_id} at #{one.seq}" for one in report.heard[:SHOWN]]
-    then = [f"{one.recorded_ms:,.0f} ms of {one.item_id} at #{one.seq}" for one in report.heard[:SHOWN]]
-    then += [f"#{seq}" for seq in report.unreported[:SHOWN]]
+def other_playback(report: ReportBuilder, session: str) -> dict[str, Any]:
+    """What the application's player has done otherwise in a session, as facts of a divergence."""
+    heard = [one for one in report.heard if one.session == session]
+    unreported = [one.seq for one in report.unreported if one.session == session]
+    told = [f"{one.live_ms:,.0f} ms of {one.item_id} at #{one.seq}" for one in heard[:SHOWN]]
+    then = [f"{one.recorded_ms:,.0f} ms of {one.item_id} at #{one.seq}" for one in heard[:SHOWN]]
+    then += [f"#{seq}" for seq in unreported[:SHOWN]]
     return {
         "summary": "the application's player reports otherwise than when this was recorded",
         "headline": f"playback: {next(iter(told or then), 'other calls')}" + _more(len(told or then) - 1),
         "expected": ", ".join(then) or None,
         "actual": ", ".join(told) or "not that",
-        "seq": next(iter([*report.unreported, *(one.seq for one in report.heard)]), None),
+        "seq": next(iter([*unreported, *(one.seq for one in heard)]), None),
     }
 
 

@@ -14,6 +14,7 @@ from ..schema.errors import RealtapeError, UsageError
 from ..schema.model import RealtimeModel
 from ..session.provenance import Redaction
 from ..session.recording import Recording
+from . import explain
 from .core.machine import ReplayCore
 from .heard_twice import PlaybackMatching
 from .loop.plain_pacer import PlainPacer
@@ -141,9 +142,11 @@ class ReplayBase:
         self._connector: asyncio.Task[Any] | None = None
         self._letting_go: asyncio.Task[None] | None = None
         self._closed = False
+        self._raises = on_divergence == "raise"
+        self._unmade: Sequence[int] = ()  # recorded connections that were not made again: their entries
         self._verdicts = Verdicts(
             self._report,
-            raises=on_divergence == "raise",
+            raises=self._raises,
             strict=strict,
             is_heard=lambda: bool(self._listeners) or self._closed,
             ends=self._on_error,
@@ -153,7 +156,7 @@ class ReplayBase:
     @property
     def report(self) -> ReplayReport:
         """What was found up to now."""
-        return self._report.frozen()
+        return explain.without(self._report.frozen(), self._unmade, strict=self._strict)
 
     @property
     def recording(self) -> Recording:
@@ -216,6 +219,7 @@ class ReplayBase:
                 self._playback,
                 self._playback_ms,
                 timed=pacer.paced,
+                session=recording.header.id,
             )
         player.fill()
         if core.nothing_left and core.unreadable is not None:
@@ -305,13 +309,20 @@ class ReplayBase:
         """No application is replayed, but what the recording holds: so it leaves nobody unchecked."""
         self._report.answers_itself = True
 
+    def ended(self) -> None:
+        """The application connects no more, for all that is known: connections that followed when this was
+        recorded were not made, and that is told in the report. Blocking."""
+        if not self._report.answers_itself:
+            self._unmade = explain.unmade_after(self._last_recording, self._report)
+
     async def finished(self) -> ReplayReport:
-        """Wait until the session that was connected to last is played; returns the report.
+        """Wait until the session that was connected to last is played, and is the last; returns the report.
 
         Never hangs once connected: what does not come is missing after `stuck_after`.
 
         Raises:
-            DivergenceError: the replay has diverged, unless divergences are collected.
+            DivergenceError: the replay has diverged, unless divergences are collected; with `strict` also
+                where connections were not made that followed.
             CorruptRecordError: the recording cannot be read any further.
             BaseException: what a listener raised that is no `Exception`, such as `pytest.fail`.
         """
@@ -319,7 +330,11 @@ class ReplayBase:
         await self._done.wait()
         await self._stop()
         self._verdicts.raise_again()
-        return self.report
+        self.ended()
+        report = self.report
+        if self._raises:
+            report.raise_for_divergence()
+        return report
 
     async def abandon(self) -> None:
         """Give the replay up, wherever it is: nothing more is played, and calls that wait are cancelled."""
@@ -340,7 +355,7 @@ class ReplayBase:
                 return None
             recording = following
             recording.read_as(self.vocabulary)
-        self._last_recording = recording
+        self._last_recording, self._unmade = recording, ()
         return recording
 
     async def _send(self, event: Any) -> Outcome:

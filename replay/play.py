@@ -19,7 +19,6 @@ from ..schema.entries import Status
 from ..schema.log import StoreLocation
 from ..session.recording import Recording
 from ..session.words import visible
-from . import explain
 from .heard_twice import PlaybackMatching
 from .loop.virtual_loop import VirtualLoop
 from .matching.audio_tape import AudioMatching
@@ -269,8 +268,6 @@ class Play:
         self._expect: Expectation = options.get("expect", "reactions")
         self._patience = options.get("patience", PATIENCE_SECONDS)
         self._stuck_after = options.get("stuck_after", STUCK_AFTER_SECONDS)
-        self._strict = options.get("strict", False)
-        self._unmade: Sequence[int] = ()  # recorded connections that were not made again: their entries
         self._tasks: StartedTasks | None = None
         self._ending: Ending | None = None
         self._error: BaseException | None = None
@@ -304,11 +301,8 @@ class Play:
         """What came of it, up to now."""
         lacks = tuple(_lacks_of(self._recording))
         error = self._error or self._model.escaped
-        report = self._model.report
-        if self._unmade and not report.diverged:
-            report = explain.without(report, self._unmade, strict=self._strict)
         return Played(
-            report,
+            self._model.report,
             self._ending or "left",
             error,
             self._waited,
@@ -345,7 +339,7 @@ class Play:
             running.result()
 
     async def finish(self) -> None:
-        """Wait until what was connected to last is played. What diverged is in the report.
+        """Wait until what was connected to last is played, and is the last. What diverged is in the report.
 
         Raises:
             CorruptRecordError, MatcherError: as `replay`.
@@ -358,6 +352,7 @@ class Play:
             except BaseException as error:
                 if error is not self._model.escaped:  # which is told by `played`
                     raise
+        self._model.ended()
 
     def leave(self) -> None:
         """End it where it is: `perform` cancels the application, and returns."""
@@ -410,11 +405,6 @@ class Play:
         if self._error is None and self._ending is None:
             self._ending = "returned"
             await self.finish()  # what the application has not played when it returns, or has not cared for
-            if app is not None and self._model.report.recordings:
-                self._unmade = [one.length for one in self._recording.chain() if not self._is_played(one)]
-
-    def _is_played(self, recording: Recording) -> bool:
-        return recording.header.id in self._model.report.recordings
 
     async def _call(self, app: Application) -> None:
         try:

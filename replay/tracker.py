@@ -11,11 +11,13 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 from ..schema.entries import Entry
 from ..schema.shadows import Shadows
 from .heard_twice import HeardTwice, PlaybackMatching
+from .reporting.report import Unreported
 from .reporting.report_builder import ReportBuilder
 from .terms.steps import Step
 
@@ -44,6 +46,7 @@ class ReplayTracker:
         playback: how the application's calls are compared.
         tolerance_ms: of what was heard; None: one chunk.
         timed: what comes, comes at its time: else a player is behind, or ahead, of all else.
+        session: the id of the session that is replayed.
         model_calls: told each call on the tracker, whether it is a model's: where one runs, it makes its own
             itself. None: none runs, and they are made for it.
     """
@@ -58,6 +61,7 @@ class ReplayTracker:
         tolerance_ms: float | None = None,
         *,
         timed: bool = True,
+        session: str = "",
         model_calls: Callable[[str], bool] | None = None,
     ) -> None:
         for earlier in list(_detached):
@@ -76,6 +80,7 @@ class ReplayTracker:
         self._playback: PlaybackMatching = playback
         self._heard = HeardTwice(tolerance_ms)
         self._timed = timed
+        self._session = session
         self._model_calls = model_calls
         self._judged = False
         self._methods: dict[str, Callable[..., Any]] = {
@@ -134,8 +139,8 @@ class ReplayTracker:
             report, silent = self._report, not self._heard.reports
             lost = list(self._behind_seqs) if exact or silent else []
             heard = self._heard.differences if self._timed and not silent else []
-            report.unreported += lost
-            report.heard += heard
+            report.unreported += [Unreported(seq, self._session) for seq in lost]
+            report.heard += [replace(one, session=self._session) for one in heard]
             if exact and self._ahead:
                 count = len(self._ahead)
                 report.note(f"{count} calls on the playback tracker differ from the recorded ones")

@@ -208,6 +208,7 @@ class ApplicationPart:
                 playback=self._playback,
                 tolerance_ms=self._playback_ms,
                 timed=self._is_exact,
+                session=self._side.connection.session,
                 model_calls=self._is_models,
             )
 

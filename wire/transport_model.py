@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -16,6 +16,8 @@ from ..replay import (
     Transport,
     Unchecked,
     other_playback,
+    unmade_after,
+    without,
 )
 from ..schema.codec import STANDARD, Vocabulary, event_name
 from ..schema.entries import Kind
@@ -130,6 +132,7 @@ class TransportBase(ABC):
         self._letting_go: asyncio.Task[None] | None = None
         self._relay = self.relay(self._on_event)
         self._stopped = False
+        self._unmade: Sequence[int] = ()  # recorded connections that were not made again: their entries
 
     # --- for subclasses ---------------------------------------------------------------------------------
 
@@ -215,6 +218,10 @@ class TransportBase(ABC):
         """
         raise UsageError('depth="wire": the model needs an application; without one, depth="interface"')
 
+    def ended(self) -> None:
+        """As of a replay at the interface: connections that followed were not made. Blocking."""
+        self._unmade = unmade_after(self.recording, self.report)
+
     async def finished(self) -> ReplayReport:
         """Nothing more is played; the report. May be cancelled at any time.
 
@@ -225,6 +232,7 @@ class TransportBase(ABC):
         for socket in self.plays.sockets:
             if socket.error is not None:
                 raise socket.error
+        self.ended()
         return self.report
 
     async def abandon(self) -> None:
@@ -236,6 +244,11 @@ class TransportBase(ABC):
     @property
     def report(self) -> TransportReport:
         """What was found up to now."""
+        return without(self._report(), self._unmade, strict=self._strict)
+
+    # --- helpers --------------------------------------------------------------------------------------------
+
+    def _report(self) -> TransportReport:
         plays = self.plays
         sides = plays.run.sides
         placed = plays.is_exact
@@ -292,7 +305,7 @@ class TransportBase(ABC):
             divergences=divergences,
             notes=tuple(dict.fromkeys(notes)),
             weaker=tuple(dict.fromkeys(weaker)),
-            unreported=tuple(seq for part in plays.parts for seq in part.heard.unreported),
+            unreported=tuple(one for part in plays.parts for one in part.heard.unreported),
             heard=tuple(one for part in plays.parts for one in part.heard.heard),
             unplayed=sum(side.unplayed for side in sides),
             finished=self._stopped,
@@ -303,8 +316,6 @@ class TransportBase(ABC):
             events=tuple(plays.other_events()),
             injected=tuple(one.as_json() for side in sides for one in plays.run.injected[side]),
         )
-
-    # --- helpers --------------------------------------------------------------------------------------------
 
     async def _on_event(self, event: Any) -> None:
         around = causes.WHERE.get()
@@ -339,7 +350,7 @@ class TransportBase(ABC):
         for socket, part in zip(self.plays.sockets, self.plays.parts, strict=True):
             if part.played_otherwise and (self._strict or self._playback == "exact"):
                 session = socket.side.connection.session
-                yield Divergence("playback", turn=0, session=session, **other_playback(part.heard))
+                yield Divergence("playback", turn=0, session=session, **other_playback(part.heard, session))
 
     def _hang_up(self) -> None:
         self._letting_go = asyncio.get_running_loop().create_task(self.let_go())

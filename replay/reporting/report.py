@@ -54,12 +54,27 @@ class HeardOtherwise:
         item_id: of what is played.
         recorded_ms: how much of it the user had heard then.
         live_ms: how much by the player of today.
+        session: the id of the entry's session.
     """
 
     seq: int
     item_id: str
     recorded_ms: float
     live_ms: float
+    session: str = ""
+
+
+@dataclass(frozen=True)
+class Unreported:
+    """A recorded call of the application's player on the playback tracker, which never came.
+
+    Attributes:
+        seq: its entry.
+        session: the id of its session.
+    """
+
+    seq: int
+    session: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,7 @@ class ReplayReport:
         gaps: what the recorder had lost, in words.
         notes: what this replay could not do as recorded, in words.
         weaker: what this event loop does not guarantee, in words; empty on virtual time.
-        unreported: calls on the playback tracker, by their entries, that never came: of a player that reports
+        unreported: calls on the playback tracker that never came: of a player that reports
             nothing any more, or of any, where they are compared exactly.
         heard: where more or less of an item was heard, by the application's own reports, than when recorded.
         closes: why the recorded application closed, in words, for each close that was played.
@@ -118,7 +133,7 @@ class ReplayReport:
     gaps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     weaker: tuple[str, ...] = ()
-    unreported: tuple[int, ...] = ()
+    unreported: tuple[Unreported, ...] = ()
     heard: tuple[HeardOtherwise, ...] = ()
     closes: tuple[str, ...] = ()
     unread: int = 0
@@ -182,13 +197,9 @@ class ReplayReport:
                 the stretch.
             end: so is the recording's end: a further connection has no entry.
         """
-
-        def anywhere(seq: int) -> bool:  # the player is not asked by session
-            return any(counts(id, seq) for id in self.recordings)
-
         unchecked = tuple(one for one in self.unchecked if counts(one.session, one.seq))
-        heard = tuple(one for one in self.heard if anywhere(one.seq))
-        unreported = tuple(seq for seq in self.unreported if anywhere(seq))
+        heard = tuple(one for one in self.heard if counts(one.session, one.seq))
+        unreported = tuple(one for one in self.unreported if counts(one.session, one.seq))
         of_many = {"unchecked": bool(unchecked), "playback": bool(heard or unreported)}
 
         def is_in(one: Divergence) -> bool:
@@ -278,13 +289,14 @@ class ReplayReport:
             )
         lines += [
             f"heard: at #{one.seq} {one.live_ms:,.0f} ms of {one.item_id}, when recorded "
-            f"{one.recorded_ms:,.0f} ms"
+            f"{one.recorded_ms:,.0f} ms{self._in(one.session)}"
             for one in self.heard[:SHOWN]
         ]
-        if self.unreported:
-            numbers = ", ".join(f"#{seq}" for seq in self.unreported[:SHOWN])
-            more = ", …" if len(self.unreported) > SHOWN else ""
-            lines.append(f"playback: the player did not report what it did when recorded: {numbers}{more}")
+        for session in dict.fromkeys(one.session for one in self.unreported):
+            lost = [f"#{one.seq}" for one in self.unreported if one.session == session]
+            numbers = ", ".join([*lost[:SHOWN], *(["…"] if len(lost) > SHOWN else [])])
+            told = f"the player did not report what it did when recorded{self._in(session)}"
+            lines.append(f"playback: {told}: {numbers}")
         if self.unsent:
             lines.append(
                 f"left out: {_count(self.unsent, 'thing')} that the user did (spoke, typed, hung up); "

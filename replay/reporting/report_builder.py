@@ -10,7 +10,7 @@ from typing import Any, cast
 from ...schema.entries import Entry
 from ...session.words import line
 from .divergence import Difference, Divergence
-from .report import Awaited, HeardOtherwise, ReplayReport, Unchecked
+from .report import Awaited, HeardOtherwise, ReplayReport, Unchecked, Unreported
 
 Played = Callable[[], tuple[int, int]]
 """How far a connection was played: the first entry that has not happened, and when the last that has was
@@ -42,7 +42,7 @@ class ReportBuilder:
     awaited: list[Awaited] = field(default_factory=list[Awaited])
     changes: list[Difference] = field(default_factory=list[Difference])
     gaps: list[str] = field(default_factory=list[str])
-    unreported: list[int] = field(default_factory=list[int])
+    unreported: list[Unreported] = field(default_factory=list[Unreported])
     heard: list[HeardOtherwise] = field(default_factory=list[HeardOtherwise])
     notes: list[str] = field(default_factory=list[str])
     closes: list[str] = field(default_factory=list[str])

@@ -133,6 +133,39 @@ def test_exactly_is_call_by_call(recorded: Path) -> None:
         played(recorded, Player(), playback="roughly")
 
 
+def test_of_a_second_session_it_is_said_where_there(tmp_path: Path) -> None:
+    """What the first player has lost is another's."""
+    store = tmp_path / "log.db"
+
+    def twice(*players: Player) -> Any:
+        async def app(model: Any) -> None:
+            for player in players:
+                await player(model)
+                model.remove_listener(player)
+
+        return app
+
+    async def main() -> None:
+        async with Recorder(store) as recorder:
+            await twice(Player(), Player(step_ms=200))(recorder.wrap(Interrupting(_script)))
+
+    run(main())
+    lost = run(replay(store, twice(Player(reports=False), Player(step_ms=200)))).report
+    assert {one.session for one in lost.unreported} == {lost.recordings[0]}
+    both = twice(Player(reports=False), Player(reports=False))
+    exact = run(replay(store, both, on_divergence="collect", playback="exact")).report
+    first, second = exact.divergences
+    assert (first.nth, second.nth) == (1, 2)
+    assert (first.expected, second.expected) == tuple(
+        ", ".join(f"#{one.seq}" for one in exact.unreported if one.session == session)
+        for session in exact.recordings
+    )
+    assert str(exact).count("did not report what it did when recorded (in session 2): #") == 1
+    slow = run(replay(store, twice(Player(), Player(speed=0.5, step_ms=200)))).report
+    assert {one.session for one in slow.heard} == {slow.recordings[1]}
+    assert "when recorded 1,000 ms (in session 2)" in str(slow)
+
+
 def test_the_recording_itself_has_no_player(recorded: Path) -> None:
     assert run(replay(recorded)).report.remark == ""
 

@@ -18,6 +18,7 @@ from realtape.schema import (
     RealtimeModelTurnEndedEvent,
 )
 from realtape.session import Recording
+from support import telephone
 from support.answering import answers, greeting, record, replay
 from support.scripted import Listening, Scripted, ScriptedModel, tool_output
 
@@ -54,6 +55,28 @@ async def test_a_failed_connect_fails_again_and_the_next_plays_the_next(tmp_path
     replayed, report = await replay(tmp_path / "log.db", app, first)
     assert replayed == recorded == ["item_deleted", "turn_ended", "[Errno 111] refused"]
     assert len(report.recordings) == 2
+
+
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_connection_that_is_not_made_again_is_told(tmp_path: Path, strict: bool) -> None:
+    """By the model itself, to who holds it; once it is made, there is nothing to tell."""
+    async with Recorder(tmp_path / "log.db") as recorder:
+        await telephone.twice(recorder.wrap(telephone.Telephone()))
+    async with await Recording.open(tmp_path / "log.db") as recording:
+        model = ReplayModel(recording, strict=strict)
+        await telephone.app(model)
+        assert (model.report.unmade, model.report.diverged) == (0, False)
+        if strict:
+            with pytest.raises(DivergenceError, match="missing: connect, after 1 connection"):
+                await model.finished()
+        else:
+            assert (await model.finished()).remark == "1 connection that followed was not made again"
+        report = model.report
+        assert (report.unmade, report.diverged) == (1, strict)
+        assert report.unplayed == len(recording.drafts()[1].entries)
+        await telephone.app(model)
+        report = await model.finished()
+        assert (report.unmade, report.unplayed, report.diverged) == (0, 0, False)
 
 
 async def test_a_connect_too_many(tmp_path: Path) -> None:
