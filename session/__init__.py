@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .origins import Origin, origin_of, reactions, unknown_calls
     from .patterns import OwnPattern
     from .places import Numbering, Place
+    from .playback_spans import PlaybackSpan
     from .pruning import due, may_be_due, removals
     from .recording import Recording, choose, choose_all
     from .recovery import Saved, Survey, survey, write_survey
@@ -76,6 +77,7 @@ __all__ = [
     "OwnPattern",
     "Part",
     "Place",
+    "PlaybackSpan",
     "ReceivedAudio",
     "Recording",
     "Response",

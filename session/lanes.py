@@ -9,19 +9,22 @@ it came. What was heard is how far of it, so the lane of what was heard is a mas
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
 
 from ..schema.codec import REFERS, Reference
-from ..schema.entries import Entry, Flag, Kind
+from ..schema.entries import Entry, Kind
 from ..schema.errors import UsageError
 from .appended_sound import appended_sound
-from .audio import HeardAudio, Part, audio_event, heard_part
+from .audio import HeardAudio, Part, audio_event
 from .drafts import reference_in
 from .fields import event_fields, facts_of, frame_message
 from .fixture.voices import said_by_user
+from .messages import interrupts
+from .playback_spans import PlaybackReader, PlaybackSpan, resumed_in
 from .sound import SoundFormat
 
 PAUSE_NS = 250_000_000
@@ -113,10 +116,12 @@ class Lanes:
         pace: how many seconds of sound go by in a second of the session's clock: 1, but for what a test or a
             demonstration told faster than people speak.
         stretches: of both lanes, each in order.
+        playback: what the playback state says of playing, in order.
     """
 
     pace: float
     stretches: tuple[Stretch, ...]
+    playback: tuple[PlaybackSpan, ...]
 
     def of(self, lane: LaneName) -> list[Stretch]:
         """Those of one lane."""
@@ -134,16 +139,6 @@ class Lanes:
                 f"{samples:,} samples of sound, more than the {MOST_SAMPLES:,} that are gone through (six "
                 "hours): trim it first, or leave the sound out (`realtape show`, `export --audio drop`)"
             )
-
-
-@dataclass(slots=True)
-class _Report:
-    """What an application told of the playing of a sound."""
-
-    first_ns: int
-    first_ms: float
-    last_ns: int
-    last_ms: float
 
 
 @dataclass(slots=True)
@@ -182,17 +177,14 @@ class LanesReader:
         self._user: list[_Coming] = []
         self._model: list[_Coming] = []
         self._user_kind: str | None = None  # the same voice is in the sends, and in the frames below them
-        self._reports: dict[Part, _Report] = {}
-        self._played_ns = 0
-        self._played_ms = 0.0
+        self._playback = PlaybackReader(self._heard.received)
         self._silenced_ns: list[int] = []
 
     def read(self, entry: Entry) -> None:
         """The next entry; frames followed by the events that they come to."""
         self._heard.read(entry)
-        if entry.kind == Kind.PLAYBACK and entry.type == "application":
-            self._report(entry)
-        elif entry.kind == Kind.RECEIVED and entry.type == "audio_interrupted":
+        self._playback.read(entry)
+        if interrupts(entry):
             self._silenced_ns.append(entry.at_ns)
         if REFERS not in entry.payload:
             return
@@ -208,8 +200,9 @@ class LanesReader:
     def lanes(self) -> Lanes:
         """As far as was read."""
         pace = self._pace()
-        laid = [*self._laid("user", self._users(pace), pace), *self._laid("model", self._models(pace), pace)]
-        return Lanes(pace, tuple(laid))
+        playback = self._playback.spans(pace)
+        user, model = self._users(pace), self._models(pace, playback)
+        return Lanes(pace, (*self._laid("user", user, pace), *self._laid("model", model, pace)), playback)
 
     # --- reading --------------------------------------------------------------------------------------
 
@@ -223,23 +216,11 @@ class LanesReader:
             self._user_kind = entry.kind
         lane.append(_Coming(entry.seq, entry.at_ns, reference, format, part))
 
-    def _report(self, entry: Entry) -> None:
-        part, elapsed_ms = heard_part(entry), entry.elapsed_ms
-        if part is None or not elapsed_ms or entry.flags & Flag.ASSUMED:
-            return
-        known = self._reports.get(part)
-        if known is None:
-            self._reports[part] = _Report(entry.at_ns, elapsed_ms, entry.at_ns, elapsed_ms)
-        elif elapsed_ms > known.last_ms:
-            self._played_ns += entry.at_ns - known.last_ns
-            self._played_ms += elapsed_ms - known.last_ms
-            known.last_ns, known.last_ms = entry.at_ns, elapsed_ms
-
     # --- laying ---------------------------------------------------------------------------------------
 
     def _pace(self) -> float:
         """By the application's reports; where there are none, by how the user's pieces came."""
-        ms, ns = self._played_ms, self._played_ns
+        ms, ns = self._playback.played_ms, self._playback.played_ns
         if not ms:
             for before, piece in pairwise(self._user):
                 length_ms = _sound_ns(before.format, before.reference[2]) / 1e6
@@ -266,34 +247,36 @@ class LanesReader:
         if stretch is not None:
             yield stretch
 
-    def _models(self, pace: float) -> Iterable[_Laying]:
-        """A sound begins where the application says, or when it comes, behind what is playing."""
+    def _models(self, pace: float, playback: Sequence[PlaybackSpan]) -> Iterable[_Laying]:
+        """A sound begins where the application says, or when it comes, behind what is playing; where its
+        player stands still, it goes on later."""
         stretch: _Laying | None = None
         lengths: dict[Part, int] = {}
-        for piece in self._model:
-            part = piece.part or ("", 0)
-            # What is playing when the user breaks in ends there.
-            cut = bisect_right(self._silenced_ns, piece.at_ns)
-            silenced_ns = self._silenced_ns[cut - 1] if cut else -1
-            end_ns = 0 if stretch is None else _end_ns(stretch, pace)
-            free_ns = min(end_ns, silenced_ns) if silenced_ns >= 0 and stretch is not None else end_ns
-            same = stretch is not None and stretch.part == part and stretch.format == piece.format
-            if stretch is None or not same or piece.at_ns - end_ns > LATE_NS / pace:
-                begin_ns = self._reported_begin_ns(part, pace) if part not in lengths else None
-                if begin_ns is None:
-                    begin_ns = max(piece.at_ns, end_ns if same else max(free_ns, 0))
-                if stretch is not None:
-                    begin_ns = max(begin_ns, stretch.begin_ns)
-                    yield stretch
-                stretch = _Laying(begin_ns, piece.format, part, offset=lengths.get(part, 0))
-            stretch.add(piece)
-            lengths[part] = lengths.get(part, 0) + piece.reference[2]
+        resumed = {part: deque(places) for part, places in resumed_in(playback).items()}
+        for whole in self._model:
+            part = whole.part or ("", 0)
+            for piece, resumed_ns in _split(whole, lengths.get(part, 0), resumed.get(part)):
+                # What is playing when the user breaks in ends there.
+                cut = bisect_right(self._silenced_ns, piece.at_ns)
+                silenced_ns = self._silenced_ns[cut - 1] if cut else -1
+                end_ns = 0 if stretch is None else _end_ns(stretch, pace)
+                free_ns = min(end_ns, silenced_ns) if silenced_ns >= 0 and stretch is not None else end_ns
+                same = stretch is not None and stretch.part == part and stretch.format == piece.format
+                breaks = not same or piece.at_ns - end_ns > LATE_NS / pace
+                if stretch is None or breaks or resumed_ns is not None:
+                    begin_ns = resumed_ns
+                    if begin_ns is None and part not in lengths:
+                        begin_ns = self._playback.begin_ns(part, pace)
+                    if begin_ns is None:
+                        begin_ns = max(piece.at_ns, end_ns if same else max(free_ns, 0))
+                    if stretch is not None:
+                        begin_ns = max(begin_ns, stretch.begin_ns)
+                        yield stretch
+                    stretch = _Laying(begin_ns, piece.format, part, offset=lengths.get(part, 0))
+                stretch.add(piece)
+                lengths[part] = lengths.get(part, 0) + piece.reference[2]
         if stretch is not None:
             yield stretch
-
-    def _reported_begin_ns(self, part: Part, pace: float) -> int | None:
-        report = self._reports.get(part)
-        return None if report is None else max(round(report.first_ns - report.first_ms * 1e6 / pace), 0)
 
     def _laid(self, lane: LaneName, stretches: Iterable[_Laying], pace: float) -> list[Stretch]:
         heard = {(one.item_id, one.content_index): one for one in self._heard.heard()}
@@ -320,6 +303,26 @@ class LanesReader:
                 )
             )
         return laid
+
+
+def _split(
+    piece: _Coming, offset: int, resumed: deque[tuple[float, int]] | None
+) -> Iterator[tuple[_Coming, int | None]]:
+    """A piece, cut where its player went on after it had stood still, and of each part when that was.
+
+    Args:
+        offset: how many bytes of the sound came before.
+        resumed: where it did, and has not been told yet.
+    """
+    resumed_ns: int | None = None
+    while resumed and (place := piece.format.bytes_in(resumed[0][0]) - offset) < piece.reference[2]:
+        segment, begin, length = piece.reference
+        if place > 0:
+            yield replace(piece, reference=(segment, begin, place)), resumed_ns
+            piece = replace(piece, reference=(segment, begin + place, length - place))
+            offset += place
+        resumed_ns = resumed.popleft()[1]
+    yield piece, resumed_ns
 
 
 def _sound_ns(format: SoundFormat, length: int) -> int:

@@ -101,6 +101,10 @@ class SoundFormat(NamedTuple):
         """How long so many bytes play, in milliseconds, to the last bit as the SDK has it."""
         return audio_length_ms(self.counted, byte_count)
 
+    def duration_ms(self, byte_count: int) -> float:
+        """How long so many bytes last at the rate at which they were recorded, in milliseconds."""
+        return byte_count / self.sample_bytes / self.rate_hz * 1000
+
     def bytes_in(self, ms: float) -> int:
         """So many milliseconds in bytes: whole samples."""
         per_ms = 1 / self.ms(1)

@@ -14,6 +14,10 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 CUT, UNTOLD = "╱", "·"
 """What was generated and not heard; of what nobody tells whether it was heard."""
 
+DOES = {"playing": "━", "paused": "┄", "waiting": "┈"}
+ENDS = {"finished": "■", "interrupted": "╳", "left": "▷", "open": "…"}
+"""What a player does, and how its playing of a sound ends."""
+
 LABEL = 11
 """Columns in front of the lanes."""
 
@@ -22,7 +26,8 @@ LEAST = 20
 
 
 def lane_text(draft: Draft, width: int) -> list[str]:
-    """A ruler, the user's sound, what was generated, how far that was heard, the words, and the tools.
+    """A ruler, the user's sound, what was generated, how far that was heard, what the player did, the words,
+    and the tools.
 
     Args:
         width: in columns.
@@ -41,6 +46,7 @@ def lane_text(draft: Draft, width: int) -> list[str]:
         ("user", drawing.sound(lanes["user"], user)),
         ("generated", drawing.sound(lanes["model"], model)),
         ("heard", drawing.sound(lanes["model"], model, heard=True)),
+        *((("playback", drawing.playback(told["story"]["playback"])),) if told["story"]["playback"] else ()),
         ("user said", drawing.texts(one for one in told["story"]["said"] if one["role"] == "user")),
         ("model said", drawing.texts(one for one in told["story"]["said"] if one["role"] == "model")),
     ]
@@ -90,9 +96,10 @@ class _Drawing:
         for one, loud in zip(stretches, levels, strict=True):
             begin_ns, end_ns = one["begin_ns"], one["end_ns"]
             told_ns = one["heard_until_ns"]
+            whole = told_ns is not None and told_ns >= end_ns - 100_000
             for column in range(self._column(begin_ns), self._column(end_ns - 1) + 1):
                 at_ns = (column * self._ns + self._ns // 2) // self._columns
-                if heard and (told_ns is None or at_ns > told_ns):
+                if heard and not whole and (told_ns is None or at_ns > told_ns):
                     marked[column] = UNTOLD if told_ns is None else CUT
                     continue
                 if at_ns > one["until_ns"]:
@@ -102,6 +109,16 @@ class _Drawing:
                 shown[column] = max([shown[column], *loud[low:high]])
                 marked.pop(column, None)
         return "".join(marked.get(column, BLOCKS[level]) for column, level in enumerate(shown))
+
+    def playback(self, spans: list[dict[str, Any]]) -> str:
+        """What a player does; where one of its sounds ends, how."""
+        line = [" "] * self._columns
+        for one in spans:
+            first, last = self._column(one["begin_ns"]), self._column(max(one["end_ns"] - 1, one["begin_ns"]))
+            line[first : last + 1] = DOES[one["doing"]] * (last + 1 - first)
+            if one["ended"] is not None:
+                line[last] = ENDS[one["ended"]]
+        return "".join(line)
 
     def texts(self, said: Iterable[dict[str, Any]]) -> str:
         """Words where they begin, each as far as the next one leaves room."""

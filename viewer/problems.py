@@ -115,6 +115,11 @@ def _derived(story: dict[str, Any]) -> Iterable[dict[str, Any]]:
     for one in _waits(story["latency"]):
         text = f"{one['ms']:,.0f} ms from the end of turn {one['turn']} until its answer {one['until']}"
         yield problem("overlong silence", text, one["seq"], one["ended_ns"], mild=True)
+    for one in story["playback"]:
+        stood_ms = (one["end_ns"] - one["begin_ns"]) / 1e6
+        if one["doing"] == "waiting" and stood_ms > OVERLONG_MS:
+            text = f"the player of {one['item_id']} waited {stood_ms:,.0f} ms for more of it to come"
+            yield problem("overlong silence", text, one["seq"], one["begin_ns"], mild=True)
     for one in story["heard"]:
         for odd in one["discrepancies"]:
             said = f": {one['text']!r}" if one["text"] else ""

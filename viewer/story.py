@@ -50,6 +50,7 @@ class StoryReader:
         facts: dict[str, Any] = {name: list(map(asdict, getattr(derived, name))) for name in records}
         facts["tokens"] = None if derived.tokens is None else asdict(derived.tokens)
         facts["marks"] = self._marks
+        facts["playback"] = list(map(asdict, lanes.playback))
         facts["said"] = _said(derived, lanes)
         at_ns = {(one["seq"], one["role"]): one["beginNs"] for one in facts["said"]}
         for one in facts["heard"]:
@@ -66,6 +67,10 @@ def _said(derived: Derived, lanes: Lanes) -> list[dict[str, Any]]:
         if one.part is not None:
             begin_ns, _ = places.get(one.part, (one.begin_ns, 0))
             places[one.part] = begin_ns, one.until_ns
+    stood: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for span in lanes.playback:
+        if span.doing != "playing":
+            stood.setdefault((span.item_id, span.content_index), []).append(asdict(span))
     began = {one.response_id: one for one in derived.responses}
     for turn in derived.turns:
         # Milliseconds of sound are no milliseconds of the clock, where that is not the speed of speech.
@@ -82,6 +87,7 @@ def _said(derived: Derived, lanes: Lanes) -> list[dict[str, Any]]:
         begin_ns, end_ns = place or (begin_ns, begin_ns)
         heard = {name: getattr(one, name) for name in ("generated_ms", "heard_ms", "assumed", "interrupted")}
         heard["discrepancies"] = one.discrepancies
+        heard["stood"] = stood.get((one.item_id, one.content_index), [])
         unheard = one.unheard_text if one.text.endswith(one.unheard_text) else ""
         said.append(_utterance("model", one.text, begin_ns, end_ns, one.seq, heard=heard, unheard=unheard))
     return sorted(said, key=lambda one: one["beginNs"])

@@ -37,12 +37,12 @@ class Loudness:
         the sound began. What is left of a window waits for the next piece."""
         if format != self._format:
             if self._format is not None:
-                self._begin_ms += duration_ms(len(self._rest), self._format)
+                self._begin_ms += self._format.duration_ms(len(self._rest))
             self._format, self._rest = format, b""
         data = self._rest + data
         count = format.rate_hz * WINDOW_MS // 1000
         size = count * format.sample_bytes
-        window_ms = duration_ms(size, format)
+        window_ms = format.duration_ms(size)
         whole = len(data) // size * size
         for place in range(0, whole, size):
             begin_ms = self._begin_ms
@@ -50,11 +50,6 @@ class Loudness:
             if _power(data[place : place + size], format) >= self._power * count:
                 yield begin_ms, self._begin_ms
         self._rest = data[whole:]
-
-
-def duration_ms(byte_count: int, format: SoundFormat) -> float:
-    """How long so many bytes last at the format's own rate, in milliseconds."""
-    return byte_count / format.sample_bytes / format.rate_hz * 1000
 
 
 def _power(data: bytes, format: SoundFormat) -> float:

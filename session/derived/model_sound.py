@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ...schema.entries import Entry, Flag
 from ..audio import Part, heard_part
 from ..sound import SoundFormat
-from .loudness import THRESHOLD_DBFS, Loudness, duration_ms
+from .loudness import THRESHOLD_DBFS, Loudness
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class ModelSound:
             return
         for begin_ms, _ in known.loudness.add(data, format):
             known.loudness = None
-            known.counted = format.ms(1) / duration_ms(1, format)
+            known.counted = format.ms(1) / format.duration_ms(1)
             known.audible_ms = begin_ms * known.counted
             known.audible_ns = max(entry.at_ns, known.came_ns + round(begin_ms * 1e6))
             return

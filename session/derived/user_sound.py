@@ -7,7 +7,7 @@ from collections import deque
 from typing import NamedTuple
 
 from ..sound import SoundFormat
-from .loudness import THRESHOLD_DBFS, Loudness, duration_ms
+from .loudness import THRESHOLD_DBFS, Loudness
 
 PIECES = 4_096
 """So many pieces, and so many windows, of the past are remembered at most: minutes, where pieces are
@@ -54,7 +54,7 @@ class UserSound:
     def append(self, at_ns: int, count: int, data: bytes | None, format: SoundFormat) -> None:
         """The next piece: so many bytes; `data` None: nobody knows which."""
         begin_ms, self.any = self.ms, True
-        self.ms += duration_ms(count, format)
+        self.ms += format.duration_ms(count)
         self._pieces.append(Span(begin_ms, self.ms, min(self._last_ns, at_ns), at_ns))
         self._last_ns = at_ns
         if data is not None:

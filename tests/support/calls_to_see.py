@@ -238,3 +238,36 @@ def spoken_elsewhere(folder: Path) -> Draft:
     path = folder / "call.jsonl"
     path.write_text("".join(json.dumps({"dir": "server", "event": one}) + "\n" for one in messages))
     return read_frames(path)
+
+
+def paused_call() -> Draft:
+    """A player stands still twice: it is paused, then waits for sound; somebody breaks in in the end."""
+    sound = tone(1_200, 440)
+    at: list[tuple[float, Entry]] = [
+        (
+            0,
+            Entry(
+                0, 0, 0, 0, Kind.CONNECT, method="connect", payload=to_json({"options": {"url": "ws://x/"}})
+            ),
+        ),
+        (10, received("turn_started", response_id="resp_1")),
+        (100, audio((0, 0, 48 * 800), "item_2")),
+        (2_690, audio((0, 48 * 800, 48 * 400), "item_2")),
+        (2_905, received("audio_interrupted", item_id="item_2", content_index=0)),
+        (2_910, received("turn_ended", response_id="resp_1")),
+        (3_500, Entry(0, 0, 0, 0, Kind.MARKER, payload=to_json({"text": "the end"}))),
+    ]
+    for begin_ms, from_ms, to_ms in ((100, 0, 400), (1_300, 400, 800), (2_700, 800, 1_000)):
+        for heard in range(from_ms + 20, to_ms + 1, 20):
+            played = Entry(
+                *(0, 0, 0, 0, Kind.PLAYBACK, "application", "on_play_ms"),
+                item_id="item_2",
+                content_index=0,
+                elapsed_ms=float(heard),
+                payload="{}",
+            )
+            at.append((begin_ms + heard - from_ms, played))
+    ordered = sorted(at, key=lambda one: one[0])
+    entries = numbered(*(entry for _, entry in ordered))
+    entries = tuple(one._replace(at_ns=round(ms * MS)) for (ms, _), one in zip(ordered, entries, strict=True))
+    return Draft(header(), Status.CLOSED, entries, {0: sound}).sealed()

@@ -32,6 +32,7 @@ from support.calls_to_see import (
     hostile_call,
     known_call,
     odd_call,
+    paused_call,
 )
 from support.depths import framed
 from support.fixtures import header, numbered
@@ -179,6 +180,53 @@ def test_seeking_by_click_and_by_key_and_the_state_there(known: Opened) -> None:
     assert known.of("page.range.from") > before
     press(known, "s", "s", "s", "0")
     assert known.of("page.range.span") >= known.of("page.range.length")
+
+
+def test_what_the_player_did_has_a_lane_and_words(chromium: Any, tmp_path: Path) -> None:
+    """To look at, to hover over, and for a screen reader; the sound lies where it was played."""
+    write_page([paused_call()], tmp_path / "paused.html", store="calls.db")
+    with opened(chromium, tmp_path / "paused.html") as page:
+        page.until("page.session.length === page.session.facts.entries")
+        said = page.of("page.lanes.hits.map((one) => one.text)")
+        did = [one for one in said if one.startswith("item_2")]
+        assert did == [
+            "item_2 plays from 0 ms to 400 ms",
+            "item_2 is paused at 400 ms for 800 ms",
+            "item_2 plays from 400 ms to 800 ms",
+            "item_2 waits at 800 ms for more to come, for 1.00 s",
+            "item_2 plays from 800 ms to 1.00 s; interrupted",
+        ]
+        assert "Playback" in text_of(page, ".labels")
+        for ns, plays in (
+            (0, "nothing plays"),
+            (3e8, "item_2 at 200 ms, playing"),
+            (6e8, "item_2 at 400 ms, paused"),
+            (2e9, "item_2 at 800 ms, waiting"),
+            (3e9, "nothing plays; item_2 at 1.00 s, interrupted"),
+        ):
+            page.of("page.seek(argument)", ns)
+            page.until(
+                "document.querySelector('canvas.lanes').getAttribute('aria-valuetext')"
+                f".endsWith({json.dumps('; ' + plays)})"
+            )
+        press(page, "End")
+        page.page.get_by_role("button", name="State").click()
+        page.until("document.querySelector('.state .facts')?.textContent.includes('1.00 s, interrupted')")
+        notes = page.page.locator(".said .note").all_inner_texts()
+        assert "paused for 800 ms, 400 ms in" in notes
+        assert "waited for more for 1.00 s, 800 ms in" in notes
+        rendered = page.of("Array.from(await realtape.render(page.session, 'heard', 0, 35e8, 24000))")
+        heard = [round(one * 32768) for one in rendered]
+        sound = samples_of(paused_call().segments[0])
+        for begin_ms, from_ms, to_ms in ((100, 0, 400), (1_300, 400, 800), (2_700, 800, 1_000)):
+            begin, some = begin_ms * 24, sound[from_ms * 24 : to_ms * 24]
+            assert heard[begin : begin + len(some)] == list(some)
+            heard[begin : begin + len(some)] = [0] * len(some)
+        assert not any(heard)
+        page.page.set_viewport_size({"width": 390, "height": 844})
+        page.until("page.lanes.width < 390")
+        assert [one for one in page.of("page.lanes.hits.map((one) => one.text)") if one in did] == did
+        assert page.said == []
 
 
 def test_selecting_a_range_gives_a_command(known: Opened) -> None:

@@ -18,6 +18,7 @@ from support.calls_to_see import (
     LENGTH_MS,
     hostile_call,
     known_call,
+    paused_call,
     spoken_elsewhere,
 )
 
@@ -27,9 +28,16 @@ def test_columns_are_where_the_sound_was_and_what_was_cut_is_hatched() -> None:
     assert len(lines["generated"]) == (BEGIN_MS + LENGTH_MS) // 10
     assert re.fullmatch(f" {{{BEGIN_MS // 10}}}[▁-█]{{{HEARD_MS // 10}}}╱{{38}}", lines["heard"])
     assert re.fullmatch(" {2}[▁-█]{40}", lines["user"])
+    assert lines["playback"] == f"{' ' * (BEGIN_MS // 10)}{'━' * (HEARD_MS // 10 - 1)}╳"
     assert lines["model said"].index("│Your train leaves") == BEGIN_MS // 10
     assert lines["tools"].index("│departure") == 46
     assert lines[""].startswith("0.000")
+
+
+def test_a_player_that_stands_still_leaves_a_hole_in_the_sound() -> None:
+    lines = {line[:11].strip(): line[11:] for line in lane_text(paused_call(), 11 + 175)}  # 20 ms a column
+    assert re.fullmatch(" {5}█{20} {40}█{20} {50}█{10}╱{10}".replace("█", "[▁-█]"), lines["heard"])
+    assert lines["playback"] == f"{' ' * 5}{'━' * 20}{'┄' * 40}{'━' * 20}{'┈' * 50}{'━' * 9}╳"
 
 
 def test_nothing_is_wider_than_it_may_be_and_nothing_is_obeyed() -> None:

@@ -70,6 +70,8 @@ class Conversation {
       if (heard_ms === null) notes.push(`${lengthText(generated_ms)} generated; nobody tells how much was heard`);
       else if (heard_ms < generated_ms - 0.5)
         notes.push(`heard ${lengthText(heard_ms)} of ${lengthText(generated_ms)}${assumed ? ", as is assumed" : ""}${interrupted ? "; interrupted" : ""}`);
+      for (const span of one.heard.stood)
+        notes.push(`${span.doing === "waiting" ? "waited for more" : "paused"} for ${lengthText((span.end_ns - span.begin_ns) / 1e6)}, ${lengthText(span.to_ms)} in`);
       for (const odd of one.heard.discrepancies) notes.push(odd);
     }
     for (const note of notes) element.append(make("p", "note", note));
@@ -141,6 +143,7 @@ class StateView {
     if (run !== this.run) return;
     const facts = make("dl", "facts");
     const played = state.played;
+    const plays = place ? playbackAt(session, session.at.data[place - 1]) : "nothing plays";
     /** @type {[string, string][]} */
     const told = [
       ["turn", String(state.turn)],
@@ -149,6 +152,7 @@ class StateView {
         "playing",
         played ? `${played.assumed ? "~" : ""}${lengthText(played.elapsed_ms)} of ${shortId(played.item_id)}` : "nothing",
       ],
+      ["playback", plays],
       ["open calls", state.open.length ? state.open.map((/** @type {any} */ call) => `${call.name}(${call.arguments})`).join("\n") : "none"],
     ];
     for (const [name, value] of told) facts.append(make("dt", "", name), make("dd", "", value));

@@ -4,9 +4,10 @@
 /** What is drawn, from above: its name, its height, and what it shows. */
 const TRACKS = [
   { name: "ruler", height: 22, label: "" },
-  { name: "user", height: 54, label: "User" },
-  { name: "model", height: 54, label: "Generated" },
-  { name: "heard", height: 54, label: "Heard" },
+  { name: "user", height: 50, label: "User" },
+  { name: "model", height: 50, label: "Generated" },
+  { name: "heard", height: 50, label: "Heard" },
+  { name: "playback", height: 22, label: "Playback" },
   { name: "words", height: 44, label: "Words" },
   { name: "responses", height: 24, label: "Responses" },
   { name: "tools", height: 24, label: "Tools" },
@@ -53,7 +54,7 @@ class Lanes {
   /**
    * @param {Sight} range
    * @param {{seek: (ns: number, side: Side) => void, choose: (seq: number, side: Side) => void,
-   *   now: () => number, marks: () => any[], chosen: () => {side: Side, ns: number} | null}} page
+   *   now: () => number, plays: () => string, marks: () => any[], chosen: () => {side: Side, ns: number} | null}} page
    */
   constructor(range, page) {
     this.range = range;
@@ -112,6 +113,7 @@ class Lanes {
       for (const track of TRACKS) {
         if (track.name === "ruler" && side !== this.sides[0]) continue;
         if (track.name === "tools" && !calls) continue;
+        if (track.name === "playback" && !side.session.facts.story.playback.length) continue;
         const deep = track.name === "tools" ? Math.max(this.toolRows(side).length, 1) : 1;
         const sound = ["user", "model", "heard"].includes(track.name);
         const low = sound && this.sides.length > 1 ? LOW_HEIGHT : track.height;
@@ -202,6 +204,7 @@ class Lanes {
         pen.fillRect(0, track.y, width, 1);
       }
       if (track.name === "ruler") this.paintRuler(pen, track);
+      else if (track.name === "playback") this.paintPlayback(pen, track);
       else if (track.name === "words") this.paintWords(pen, track);
       else if (track.name === "responses") this.paintResponses(pen, track);
       else if (track.name === "tools") this.paintTools(pen, track);
@@ -370,6 +373,35 @@ class Lanes {
     pen.fillStyle = colour;
     pen.textAlign = "left";
     pen.fillText(shown, left, y);
+  }
+
+  /** What the player did: it plays, stands still or waits for more; and how that ended. */
+  /** @param {CanvasRenderingContext2D} pen @param {any} track */
+  paintPlayback(pen, track) {
+    /** @type {Side} */
+    const side = track.side;
+    for (const one of side.session.facts.story.playback) {
+      const begin = this.x(side.toPage(one.begin_ns));
+      const end = Math.max(this.x(side.toPage(one.end_ns)), begin + 2);
+      if (end < 0 || begin > this.width) continue;
+      const colour = one.doing === "waiting" ? this.colours.mark : this.colours.heard;
+      if (one.doing === "playing") {
+        pen.globalAlpha = one.assumed ? 0.12 : 0.26;
+        pen.fillStyle = colour;
+        pen.fillRect(begin, track.y + 4, end - begin, track.height - 8);
+        pen.globalAlpha = 1;
+      } else this.paintHatch(pen, begin, end, track, colour);
+      pen.fillStyle = colour;
+      pen.fillRect(begin, track.y + 4, 1.5, track.height - 8);
+      if (one.ended) {
+        pen.fillStyle = one.ended === "interrupted" ? this.colours.bad : one.ended === "finished" ? this.colours.heard : this.colours.quiet;
+        pen.fillRect(end - 2, track.y + 2, 2, track.height - 4);
+      }
+      const stood = lengthText((one.end_ns - one.begin_ns) / 1e6);
+      const text = one.doing === "playing" ? `${one.assumed ? "~" : ""}${lengthText(one.to_ms)}` : `${one.doing} ${stood}`;
+      this.paintText(pen, one.ended ? `${text}, ${one.ended}` : text, begin + 5, end - 2, track.y + track.height / 2, this.colours.ink);
+      this.hit(begin, track.y, end - begin, track.height, one.seq, side, playbackText(one));
+    }
   }
 
   /** @param {CanvasRenderingContext2D} pen @param {any} track */
@@ -586,7 +618,7 @@ class Lanes {
     this.canvas.setAttribute("aria-valuemin", "0");
     this.canvas.setAttribute("aria-valuemax", String(Math.round(this.range.length / 1e6)));
     this.canvas.setAttribute("aria-valuenow", String(Math.round(now / 1e6)));
-    this.canvas.setAttribute("aria-valuetext", `${clockText(now)} of ${clockText(this.range.length)}`);
+    this.canvas.setAttribute("aria-valuetext", `${clockText(now)} of ${clockText(this.range.length)}; ${this.page.plays()}`);
   }
 
   // --- pointers ---------------------------------------------------------------------------------------
@@ -708,4 +740,43 @@ function niceStep(least) {
  */
 function utterances(session) {
   return session.facts.story.said;
+}
+
+/** What a player did for a while, in words. @param {any} span */
+function playbackText(span) {
+  const { doing, begin_ns, end_ns, from_ms, to_ms, ended } = span;
+  const which = shortId(span.item_id) + (span.content_index ? `, part ${span.content_index}` : "");
+  const assumed = span.assumed ? ", as is assumed" : "";
+  const what = {
+    playing: `${which} plays from ${lengthText(from_ms)} to ${lengthText(to_ms)}`,
+    paused: `${which} is paused at ${lengthText(to_ms)} for ${lengthText((end_ns - begin_ns) / 1e6)}`,
+    waiting: `${which} waits at ${lengthText(to_ms)} for more to come, for ${lengthText((end_ns - begin_ns) / 1e6)}`,
+  }[/** @type {string} */ (doing)];
+  return `${what}${assumed}${ended ? `; ${ENDED[ended]}` : ""}`;
+}
+
+/** @type {Record<string, string>} how the playing of a sound ends */
+const ENDED = {
+  finished: "finished: all that came was played",
+  interrupted: "interrupted",
+  left: "left, for something else or nothing",
+  open: "open: here the recording ends",
+};
+
+/** What is being played at an instant, and how far. @param {Session} session @param {number} ns */
+function playbackAt(session, ns) {
+  const spans = session.facts.story.playback;
+  let [low, high] = [0, spans.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (spans[middle].begin_ns <= ns) low = middle + 1;
+    else high = middle;
+  }
+  const span = spans[low - 1];
+  if (!span) return "nothing plays";
+  const { item_id, doing, begin_ns, end_ns, from_ms, to_ms, ended, assumed } = span;
+  const ms = from_ms + (Math.min((ns - begin_ns) / (end_ns - begin_ns || 1), 1)) * (to_ms - from_ms);
+  const place = `${shortId(item_id)} at ${assumed ? "~" : ""}${lengthText(ms)}`;
+  if (ns < end_ns) return `${place}, ${doing}`;
+  return ended === "open" ? `${place}, open` : `nothing plays; ${place}, ${ended || doing}`;
 }

@@ -29,6 +29,7 @@ class Page {
       seek: (ns, side) => this.seekOn(ns, side),
       choose: (seq, side) => this.chooseOn(seq, side),
       now: () => this.side.toPage(this.player.now),
+      plays: () => playbackAt(this.session, this.player.now),
       marks: () => this.pairs[this.pair].marks,
       chosen: () =>
         this.detail.place < 0 || this.session.length <= this.detail.place
