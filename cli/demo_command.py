@@ -69,7 +69,7 @@ async def _page(store: Path) -> Path:
     async with await Recording.open(store) as recording:
         drafts = recording.drafts()
     path = store.with_name(f"{store.stem}-{drafts[0].header.id[-12:]}.html")
-    write_page(redacted(drafts), path, store=store.name)
+    write_page(redacted(drafts), path, store=store.name, ids=[draft.header.id for draft in drafts])
     return path
 
 

@@ -210,15 +210,15 @@ def _write_html(
     """A page; commands on it name the store by its name alone, for it is read elsewhere."""
     from ..viewer import AudioKept, write_page  # only a page needs what draws it
 
-    taken = None
+    taken, ids = None, [draft.header.id for draft in drafts]
     if redaction is not None:
         silent = audio in (AudioChoice.SILENCE, AudioChoice.DROP)
         taken = replaced(drafts, audio="silence" if silent else "keep", **redaction)
         drafts = taken.drafts
     kept = None if audio is None else AudioKept(_KEPT.get(audio, audio.value))
-    write_page(drafts, path, store=Path(parse_target(target).store).name, audio=kept)
+    write_page(drafts, path, store=Path(parse_target(target).store).name, ids=ids, audio=kept)
     count = sum(len(draft.entries) for draft in drafts)
-    output.put(f"session {drafts[0].header.id}: a page of {count} entries written to {path}")
+    output.put(f"session {ids[0]}: a page of {count} entries written to {path}")
     if taken is not None:
         _tell(taken, audio)
     return Exit.SAME

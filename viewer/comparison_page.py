@@ -81,7 +81,8 @@ def write_comparison(
         "first": _first(pairs),
     }
     stores = [store] * len(a) + [other_store] * len(b)
-    write_page(drafts, path, store=stores, audio=audio, notes=notes, comparison=facts)
+    called = [draft.header.id for draft in (*a, *b)]
+    write_page(drafts, path, store=stores, ids=called, audio=audio, notes=notes, comparison=facts)
     return comparison
 
 

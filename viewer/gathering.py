@@ -56,10 +56,12 @@ class Gathering:
         key: the name of its blocks.
         source: where it lies.
         sound: as its sound is kept: see `SessionSound`.
+        called: the id of what is in a store, where this is a redacted copy of that; None: its own.
     """
 
-    def __init__(self, key: str, source: EntrySource, sound: SessionSound) -> None:
+    def __init__(self, key: str, source: EntrySource, sound: SessionSound, called: str | None = None) -> None:
         self.key = key
+        self.called = source.header.id if called is None else called
         self.source = source
         self.sound = sound
         self._lock = threading.RLock()
@@ -151,7 +153,8 @@ class Gathering:
             story = self._story.facts(header, self._status, lanes)
             return {
                 "key": self.key,
-                "id": header.id,
+                "id": self.called,
+                "copy": None if self.called == header.id else header.id,
                 "previous": header.previous_session,
                 "started_ns": header.started_ns,
                 "host": header.host,

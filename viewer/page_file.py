@@ -42,6 +42,7 @@ def write_page(
     path: Path,
     *,
     store: str | Sequence[str | None],
+    ids: Sequence[str] | None = None,
     audio: AudioKept | None = None,
     notes: Sequence[Noted] = (),
     comparison: dict[str, Any] | None = None,
@@ -52,6 +53,7 @@ def write_page(
         drafts: the sessions to be shown, as they are to be shown: redacted, if they are to be.
         store: what commands on the page call the store; of each session, where they lie in several; None: it
             lies in none.
+        ids: under which ids they lie there, where these here are redacted copies; None: they are no copies.
         audio: what is kept of the sound; None: all, of sessions over ten minutes at 16 kHz.
         notes: what its head says, in words.
         comparison: which of them are held against each other.
@@ -63,7 +65,7 @@ def write_page(
     if path.suffix not in (".html", ".htm"):
         raise UsageError(f"{path}: it will be an HTML page; name it ….html")
     with written_aside(path) as aside, aside.open("wb") as file:
-        for piece in page_of(drafts, store=store, audio=audio, notes=notes, comparison=comparison):
+        for piece in page_of(drafts, store=store, ids=ids, audio=audio, notes=notes, comparison=comparison):
             file.write(piece)
 
 
@@ -71,13 +73,16 @@ def page_of(
     drafts: Sequence[Draft],
     *,
     store: str | Sequence[str | None],
+    ids: Sequence[str] | None = None,
     audio: AudioKept | None = None,
     notes: Sequence[Noted] = (),
     comparison: dict[str, Any] | None = None,
 ) -> Iterator[bytes]:
     """The same piece by piece: no more than a block of it is in memory."""
+    called = [draft.header.id for draft in drafts] if ids is None else ids
     gathered = [
-        Gathering(str(number), DraftSource(draft), SessionSound(audio)) for number, draft in enumerate(drafts)
+        Gathering(str(number), DraftSource(draft), SessionSound(audio), id)
+        for number, (draft, id) in enumerate(zip(drafts, called, strict=True))
     ]
     told: list[dict[str, Any]] = []
     stores = [store] * len(drafts) if isinstance(store, str) else store
@@ -90,8 +95,9 @@ def page_of(
         "sessions": [
             {
                 "key": one.key,
-                "id": one.source.header.id,
-                "of": redacted_from(one.source.header.source),  # by which links may call it
+                "id": one.called,
+                # By these links may call it, too.
+                "also": [one.source.header.id, redacted_from(one.source.header.source) or one.called],
                 "problems": len(session["problems"]),
                 "store": name,
             }
@@ -101,7 +107,7 @@ def page_of(
         "comparison": comparison,
         "front": comparison is not None,
     }
-    page = skeleton(f"{drafts[0].header.id[:8]} · realtape", served=False)
+    page = skeleton(f"{called[0][:8]} · realtape", served=False)
     yield page.before
     yield packed("head", head)
     # First what is asked for first: the page is drawn while the browser still reads the rest.

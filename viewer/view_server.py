@@ -105,10 +105,10 @@ def view_application(address: Address, store: str, port: int, token: str) -> App
             return PlainTextResponse("no such session in this store", 404)
         header = view.source.header
         notes = redaction_notes([header])
-        head = {
+        head: dict[str, Any] = {
             "served": True,
             "controls": words.CONTROLS,
-            "sessions": [{"key": "0", "id": header.id, "of": None, "problems": 0, "store": store}],
+            "sessions": [{"key": "0", "id": header.id, "also": [], "problems": 0, "store": store}],
             "notices": [one.facts() for one in notes],
             "comparison": None,
             "front": False,

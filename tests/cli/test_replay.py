@@ -63,8 +63,8 @@ def test_a_page_shows_the_recording_beside_its_replay(
     session = json.loads(blocks["0/session"])
     assert session["entries"] >= first["seq_a"] > 0
     (shown, _) = json.loads(blocks["head"])["sessions"]
-    assert shown["id"] != shown["of"], "a redacted copy, to which the links lead by the id of the recording"
-    assert f"#{shown['of']}/{first['seq_a']}\n" in ran.err
+    assert shown["id"] not in shown["also"][:1], "a redacted copy is called as the recording is"
+    assert f"#{shown['id']}/{first['seq_a']}\n" in ran.err
     assert comparison["marks"]
     assert comparison["anchors"] == sorted(comparison["anchors"])
     again = realtape("replay", recorded, "--app", "support.telephone:other", "--html", page)
@@ -89,9 +89,9 @@ def test_of_a_chain_a_page_shows_each_session_beside_its_like(realtape: Realtape
     assert not [each for each in one["problems"] if each["what"] == "diverged"]
     assert (one["same"], other["same"]) == (True, False)
     assert (other["problems"][0]["what"], other["problems"][0]["seq_a"]) == ("diverged", 25)
-    assert [each["of"] for each in head["sessions"]][1] == second
+    assert [each["id"] for each in head["sessions"]][1] == second
     begins = [json.loads(blocks[f"{key}/session"])["previous"] for key in "0123"]
-    ids = [each["id"] for each in head["sessions"]]
+    ids = [each["also"][0] for each in head["sessions"]]
     assert begins == [None, ids[0], None, ids[2]]
 
 

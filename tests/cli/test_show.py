@@ -20,6 +20,7 @@ from realtape.schema import Entry, Flag
 from realtape.session import Folder, Recording, words
 from realtape.session.fixture import read_fixture
 from support.command_line import Ran, shell
+from support.pages import blocks_of
 from support.telephone import ITEM, Telephone, app, record
 
 Realtape = Callable[..., Ran]
@@ -277,6 +278,9 @@ def test_entries_are_links_into_a_page_that_shows_them(
     assert realtape("show", recorded, "--page", page).code == 2, "there is none yet"
     assert realtape("export", recorded, "--html", page).code == 0
     told = entries(realtape("show", recorded, "--json"))
+    (session,) = json.loads(blocks_of(page.read_text())["head"])["sessions"]
+    assert session["id"] == told[0]["session"], "a redacted page calls it as the store does"
+    assert session["also"][0] != session["id"]
     lines = rows(realtape("show", recorded, "--all", "--page", page))
     assert len(lines) == len(told)
     for line, one in zip(lines, told, strict=True):

@@ -26,7 +26,8 @@ async def demo_page(folder: Path) -> Path:
     async with await Recording.open(folder / "demo.db") as recording:
         drafts = recording.drafts()
     page = folder / "demo.html"
-    write_page(redacted(drafts), page, store="realtape-demo.db")
+    ids = [draft.header.id for draft in drafts]
+    write_page(redacted(drafts), page, store="realtape-demo.db", ids=ids)
     return page
 
 

@@ -247,11 +247,14 @@ def test_a_command_names_what_lies_in_the_store(chromium: Any, files: Path) -> N
     with opened(chromium, files / "two.html") as page:
         page.until("page.detail.place >= 0")
         recorded, replayed = page.of("page.head.sessions")
+        copied, origin = recorded["also"]
+        assert (recorded["id"] == origin, recorded["id"] != copied) == (True, True)
+        assert page.page.locator(".who .id").get_attribute("title").startswith(origin)
         press(page, "x")
         page.until("page.detail.copied")
         command = page.of("page.detail.copied")
-        assert command == f"realtape trim 'calls.db#{recorded['of']}' part.db --from 48 --to 48"
-        assert (recorded["of"] != recorded["id"], replayed["store"]) == (True, None)
+        assert command == f"realtape trim 'calls.db#{recorded['id']}' part.db --from 48 --to 48"
+        assert replayed["store"] is None
         press(page, "b", "ArrowDown", "x")
         page.until("page.said.textContent.includes('in no store')")
         assert page.of("page.detail.copied") == command
@@ -347,7 +350,7 @@ def test_links_lead_to_an_entry_an_instant_and_a_speed(chromium: Any, files: Pat
         page.of("location.replace(argument)", f"#{sessions[0]['id'][:13]}/3")
         page.until("page.session.key === '0' && page.session.seq.data[page.detail.place] === 3")
         # A recording and its redacted copy have the same entries: links to the one lead to the other.
-        page.of("location.replace(argument)", f"#{sessions[1]['of']}/5")
+        page.of("location.replace(argument)", f"#{sessions[1]['also'][1]}/5")
         page.until("page.session.key === '1' && page.session.seq.data[page.detail.place] === 5")
         # What is no link leads nowhere.
         for other in (

@@ -44,9 +44,8 @@ class Page {
         this.player.play(to);
       },
       store: (session) => {
-        // A redacted copy is in no store: what it was made of is.
-        const { store, of, id } = this.head.sessions.find((/** @type {any} */ one) => one.key === session.key);
-        return { store, id: of || id };
+        const { store, id } = this.head.sessions.find((/** @type {any} */ one) => one.key === session.key);
+        return { store, id };
       },
       select: () => this.selected,
       told: (text) => this.say(text),
@@ -285,7 +284,7 @@ class Page {
       make("span", "length", clockText(this.session.durationNs, 1)),
       ...labels,
     );
-    /** @type {HTMLElement} */ (this.who.firstChild).title = facts.id;
+    /** @type {HTMLElement} */ (this.who.firstChild).title = facts.copy ? `${facts.id}; what is shown is its redacted copy ${facts.copy}` : facts.id;
     this.pick.value = String(this.pair);
     this.sideButton.hidden = this.sides.length < 2;
     this.sideButton.textContent = this.side.name;
@@ -707,9 +706,9 @@ function linked() {
   }
 }
 
-/** Whether a session's id, or that of what it is a redacted copy of, begins so. @param {{id: string, of: string | null}} session @param {string} id */
+/** Whether a session's id begins so, that of its redacted copy, or that of what it is one of. @param {{id: string, also: string[]}} session @param {string} id */
 function isCalled(session, id) {
-  return session.id.startsWith(id) || (session.of || "").startsWith(id);
+  return [session.id, ...session.also].some((one) => one.startsWith(id));
 }
 
 /** For whoever looks into the page, such as a test. @type {any} */
