@@ -20,6 +20,12 @@ from .sound import SoundFormats
 Part = tuple[str, int]
 """An item, and the index of a content in it: where a sound is."""
 
+SLACK_MS = 1.0
+"""Players count in whole milliseconds, the model's sound in samples: so much more, or less, is the same."""
+
+PLAYS = frozenset({"on_play_bytes", "on_play_ms"})
+"""With these calls an application tells its tracker what it has played."""
+
 Depth = Literal["event", "message", "frame"]
 """Where a sound was seen: in the model's events, in the server's messages, in the socket's frames."""
 
@@ -32,6 +38,11 @@ def part_of(fields: dict[str, Any]) -> Part:
 def heard_part(entry: Entry) -> Part | None:
     """The sound that was being heard when an entry was made; None: none was."""
     return None if entry.item_id is None else (entry.item_id, entry.content_index or 0)
+
+
+def reported_part(entry: Entry) -> Part | None:
+    """The same, if that is not only assumed."""
+    return None if entry.flags & Flag.ASSUMED else heard_part(entry)
 
 
 def audio_event(entry: Entry) -> tuple[Part, int] | None:
@@ -163,10 +174,11 @@ class HeardAudio:
         """How much of a sound was heard, in milliseconds, and whether that is assumed; None: nobody told."""
         return self._heard.get(part)
 
-    @property
-    def told(self) -> bool:
-        """Whether the log says how much is heard: there is a tracker, or something was, or is assumed."""
-        return self._tracked or bool(self._heard)
+    def known(self, part: Part) -> tuple[float, bool] | None:
+        """Likewise; of a sound of which nobody told: nothing of it, where the log would tell, for there is a
+        tracker, or it tells of others; None: it would not."""
+        silent = (0.0, False) if self._tracked or self._heard else None
+        return self._heard.get(part, silent)
 
     def heard(self) -> tuple[HeardSound, ...]:
         """Of each sound, in the order in which they were heard first."""

@@ -279,14 +279,13 @@ class LanesReader:
             yield stretch
 
     def _laid(self, lane: LaneName, stretches: Iterable[_Laying], pace: float) -> list[Stretch]:
-        heard = {(one.item_id, one.content_index): one for one in self._heard.heard()}
         opened: Sequence[_Laying] = list(stretches)
         laid: list[Stretch] = []
         for place, one in enumerate(opened):
             end_ns = _end_ns(one, pace)
             after = opened[place + 1].begin_ns if place + 1 < len(opened) else end_ns
-            told = None if one.part is None else heard.get(one.part)
-            of_sound = None if told is None else one.format.bytes_in(told.heard_ms)
+            heard_ms, assumed = (None if one.part is None else self._heard.known(one.part)) or (None, False)
+            of_sound = None if heard_ms is None else one.format.bytes_in(heard_ms)
             laid.append(
                 Stretch(
                     lane,
@@ -297,7 +296,7 @@ class LanesReader:
                     one.part,
                     one.offset,
                     None if of_sound is None else min(max(of_sound - one.offset, 0), one.length),
-                    told is not None and told.assumed,
+                    assumed,
                     tuple(one.pieces),
                     one.length,
                 )

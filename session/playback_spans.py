@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from ..schema.entries import Entry, Flag, Kind
-from .audio import Part, ReceivedAudio, audio_event, heard_part
+from .audio import SLACK_MS, Part, ReceivedAudio, audio_event, heard_part
 from .messages import interrupts
 from .sound import SoundFormat
 
@@ -18,9 +18,6 @@ PAUSE_NS = 250_000_000
 
 SHORTEST_PAUSE_NS = 50_000_000
 """So long at least by the session's clock, however fast it goes."""
-
-SLACK_MS = 1.0
-"""Players count in whole milliseconds, the model's sound in samples."""
 
 PlaybackDoing = Literal["playing", "paused", "waiting"]
 """A player plays; it stands still; it stands still, for it has played all that came by then."""

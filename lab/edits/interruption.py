@@ -11,7 +11,7 @@ from typing import Any
 from ...schema.codec import to_json
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.errors import UsageError
-from ...session.audio import Part
+from ...session.audio import PLAYS, Part
 from ...session.drafts import Draft, with_tree
 from ...session.fields import RAW, facts_of, mapping, text_of
 from ...session.interruptions import Interruption, interruptions, reading_task
@@ -20,7 +20,7 @@ from ...session.structure import Message, Response, Structure
 from ..sounding import columns
 from .early_end import cut_off, ends_after
 from .payloads import rewritten
-from .playing import PLAYS, Hearing, played, with_played
+from .playing import Hearing, played, with_played
 from .sketch import Burst, Sketch, Spot
 
 

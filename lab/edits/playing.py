@@ -8,14 +8,12 @@ from typing import Any, cast
 
 from ...schema.entries import Entry, Flag, Kind
 from ...schema.playback import RealtimePlaybackTracker
-from ...session.audio import Part, part_of
+from ...session.audio import PLAYS, Part, part_of
 from ...session.audio_tracker import AudioTracker
 from ...session.drafts import Draft, reference_in, tree_of, with_tree
 from ...session.fields import RAW, facts_of, mapping, text_of
 from ...session.sound import SoundFormats
 from ..sounding import NOTHING, State
-
-PLAYS = ("on_play_bytes", "on_play_ms")
 
 
 class Hearing:

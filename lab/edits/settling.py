@@ -9,13 +9,13 @@ from typing import Any
 
 from ...schema.codec import Reference
 from ...schema.entries import Entry, Flag, Kind
-from ...session.audio import Part, audio_event, part_of
+from ...session.audio import PLAYS, Part, audio_event, part_of
 from ...session.drafts import Draft, reference_in, tree_of, with_tree
 from ...session.fields import RAW, facts_of, mapping, sequence, text_of
 from ...session.messages import RETRIEVED, SPEECH_STARTED, TRUNCATED
 from ..sounding import NOTHING, columns, with_columns
 from .payloads import SHORTEST_REFERENCE, with_message
-from .playing import PLAYS, Hearing, assumed_states, played, sources, with_played
+from .playing import Hearing, assumed_states, played, sources, with_played
 
 
 class Settling:

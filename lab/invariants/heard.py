@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...schema.entries import Entry, Flag, Kind
-from ...session.audio import Part, ReceivedAudio, heard_part, part_of
+from ...session.audio import SLACK_MS, Part, ReceivedAudio, heard_part, part_of
 from ...session.fields import RAW, client_message, frame_message, server_message, text_of
 from ...session.messages import TRUNCATED, provider_error, refuses_truncation
 from .rule import Found, Invariant, Watching
-
-SLACK_MS = 1.0
-"""Players count in whole milliseconds, the audio in samples."""
 
 
 @dataclass(frozen=True)

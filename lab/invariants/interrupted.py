@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...schema.entries import Entry, Flag, Kind
-from ...session.audio import Part, heard_part, part_of
+from ...schema.entries import Entry, Kind
+from ...session.audio import Part, part_of, reported_part
 from ...session.derived import INTERRUPT, Exchange, Exchanged
 from ...session.fields import event_fields
 from ...session.messages import SPEECH_STARTED, TRUNCATED, ids_in, interrupts
@@ -75,11 +75,11 @@ class _Interrupted(Watching):
     def _message(self, one: Exchanged) -> Iterator[Found]:
         part = part_of(one.message)
         if one.type in _BEGINS:
-            playing = _playing(one.entry)
+            playing = reported_part(one.entry)
             self._begun.append(_Begun(playing, playing is not None and self._heard_whole(playing)))
         if one.type == _TRUNCATE:
             self._asked.add(part)
-            now = _Begun(_playing(one.entry), self._heard_whole(part))
+            now = _Begun(reported_part(one.entry), self._heard_whole(part))
             yield from self._truncated(part, one.entry, now)
         elif one.by_server and one.type == TRUNCATED:
             if part not in self._asked:  # by what the model sent below: when, only the interruption tells
@@ -125,8 +125,3 @@ class _Interrupted(Watching):
         if playing is not None and self._items.get(playing[0]) not in (None, self._items[item_id]):
             return f"{item_id} was truncated, and {playing[0]} was being heard"
         return ""
-
-
-def _playing(entry: Entry) -> Part | None:
-    """What is being heard, if the application has said so."""
-    return None if entry.flags & Flag.ASSUMED else heard_part(entry)

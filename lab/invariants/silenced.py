@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...schema.entries import Entry, Flag, Kind
-from ...session.audio import Part, heard_part, part_of
+from ...schema.entries import Entry, Kind
+from ...session.audio import PLAYS, Part, part_of, reported_part
 from ...session.fields import event_fields
 from ...session.messages import interrupts
 from .rule import Found, Invariant, Watching
 
 SLACK_MS = 250.0
 """What lies in a loudspeaker's buffer is played all the same, and reported late."""
-
-_PLAYS = ("on_play_bytes", "on_play_ms")
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class _Silenced(Watching):
 
     def add(self, entry: Entry) -> Iterator[Found]:
         received = self.readings.received
-        playing = None if entry.flags & Flag.ASSUMED else heard_part(entry)
+        playing = reported_part(entry)
         elapsed_ms = entry.elapsed_ms or 0.0
         if interrupts(entry):
             for part in {part_of(event_fields(entry)), playing} - {None}:
@@ -80,7 +78,7 @@ class _Silenced(Watching):
 
     def _heard(self, entry: Entry, part: Part, elapsed_ms: float) -> Iterator[Found]:
         one = self._interrupted[part]
-        if entry.method in _PLAYS and entry.type == "application":
+        if entry.method in PLAYS and entry.type == "application":
             one.played_ms += max(0.0, elapsed_ms - one.state_ms)
         one.state_ms = elapsed_ms
         came_ms = self.readings.received.ms(part) - one.received_ms

@@ -242,10 +242,10 @@ class Derivation:
 
     def _lost(self, part: Part, heard_ms: float | None) -> tuple[float | None, str]:
         """How much of a part was never heard, where so much had been when it was broken into."""
-        generated_ms, known = self._heard.audio.received.ms(part), self._heard.audio.of(part)
-        if heard_ms is None and not self._heard.audio.told:
+        generated_ms, told = self._heard.audio.received.ms(part), self._heard.audio.known(part)
+        if told is None:
             return None, ""
-        most_ms = max(heard_ms or 0.0, 0.0 if known is None else known[0])
+        most_ms = max(heard_ms or 0.0, told[0])
         return max(generated_ms - most_ms, 0.0), unheard_text(
             self._transcripts.said(part[0]), most_ms, generated_ms
         )

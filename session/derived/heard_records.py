@@ -7,14 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...schema.entries import Entry, Kind
-from ..audio import HeardAudio, Part, heard_part, part_of
+from ..audio import SLACK_MS, HeardAudio, Part, heard_part, part_of
 from ..fields import event_fields, mapping, text_of
-from ..messages import TRUNCATED, refuses_truncation
+from ..messages import TRUNCATED, interrupts, refuses_truncation
 from .exchange import Exchanged
 from .transcripts import Transcripts
-
-SLACK_MS = 1.0
-"""Players count in whole milliseconds, the model's sound in samples."""
 
 Discrepancy = Literal[
     "heard beyond generated",
@@ -106,7 +103,7 @@ class HeardParts:
     def read_entry(self, entry: Entry) -> None:
         """The next entry."""
         self.audio.read(entry)
-        if entry.kind == Kind.RECEIVED and entry.type == "audio_interrupted":
+        if interrupts(entry):
             self._cut(part_of(event_fields(entry))).interrupted = True
         elif entry.kind == Kind.RECEIVED and entry.type == "audio":
             self._gives = True
@@ -131,8 +128,7 @@ class HeardParts:
         """What is known of a part by now."""
         cut = self._cuts.get(part) or _CutOff()
         generated_ms = self.audio.received.ms(part)
-        told = self.audio.of(part)
-        heard_ms, assumed = told if told is not None else (0.0 if self.audio.told else None, False)
+        heard_ms, assumed = self.audio.known(part) or (None, False)
         text, kept = transcripts.part(*part) or transcripts.said(part[0]), transcripts.kept(part[0])
         unheard = unheard_text(text, heard_ms, generated_ms)
         return HeardRecord(

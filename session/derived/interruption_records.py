@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...schema.entries import Entry, Flag, Kind
-from ..audio import Part, heard_part, part_of
+from ..audio import PLAYS, Part, heard_part, part_of
 from ..fields import event_fields, mapping, text_of
 from ..interruptions import InterruptionHeads
 from ..messages import SPEECH_STARTED, TRUNCATED
@@ -16,8 +16,6 @@ from .exchange import INTERRUPT, Exchanged
 
 By = Literal["user", "application"]
 """Who breaks in."""
-
-_PLAYS = frozenset({"on_play_ms", "on_play_bytes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,7 @@ class Interruptions:
     def _played(self, entry: Entry) -> None:
         """What is still played of what was interrupted is not silence yet."""
         last = self._open
-        if last is None or not last.sure or entry.type != "application" or entry.method not in _PLAYS:
+        if last is None or not last.sure or entry.type != "application" or entry.method not in PLAYS:
             return
         if heard_part(entry) == last.part:
             last.silent_ns = entry.at_ns

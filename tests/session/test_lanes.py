@@ -90,3 +90,12 @@ async def test_what_was_heard_ends_where_the_user_broke_in() -> None:
     assert len(cut) == 3
     interrupted = cut[1]  # the tracker's last word came right before
     assert interrupted.heard_until_ns == pytest.approx(silenced[1], abs=1 * MS)
+
+
+def test_of_what_the_tracker_says_nothing_nothing_was_heard() -> None:
+    """As everywhere (`HeardRecord`); where it tells of nothing at all, nobody knows."""
+    played = Entry(2, 30 * MS, None, None, Kind.PLAYBACK, "application", "on_play_ms", item_id="one")
+    came_both = came(0, 10, 4800, "one"), came(1, 11, 4800, "other")
+    assert [one.heard for one in laid(*came_both)] == [None, None]
+    told = played._replace(content_index=0, elapsed_ms=20.0)
+    assert [one.heard for one in laid(*came_both, told)] == [960, 0]

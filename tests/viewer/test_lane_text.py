@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import re
 from array import array
 from pathlib import Path
 
+from realtape.schema import Kind
 from realtape.session import SoundFormat
 from realtape.session.derived.loudness import g711_samples
 from realtape.viewer import lane_text
@@ -46,7 +48,14 @@ def test_nothing_is_wider_than_it_may_be_and_nothing_is_obeyed() -> None:
             lines = lane_text(draft, width)
             assert all(len(line) <= max(width, 31) for line in lines)
             assert not re.search("[\x00-\x1f\u202e]", "".join(lines))
-    assert "·" in "".join(lane_text(hostile_call(), 110)), "nobody tells how much of it was heard"
+
+
+def test_what_nobody_tells_of_is_dotted() -> None:
+    call = known_call()[0]
+    untold = tuple(one for one in call.entries if one.kind != Kind.PLAYBACK)
+    lines = lane_text(dataclasses.replace(call, entries=untold), 110)
+    assert any(re.fullmatch("heard +·+", line) for line in lines)
+    assert not any(line.startswith("playback") for line in lines)
 
 
 def test_what_is_said_without_sound_is_there_whoever_asked_for_it(tmp_path: Path) -> None:
