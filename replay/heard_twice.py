@@ -37,6 +37,11 @@ class HeardTwice:
         self._recorded = RealtimePlaybackTracker()
         self._live = RealtimePlaybackTracker()
 
+    @property
+    def tolerance_ms(self) -> float:
+        """How much more, or less, is the same by now."""
+        return self._longest_ms if self._tolerance_ms is None else self._tolerance_ms
+
     def recorded(self, seq: int, by: str | None, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
         """A recorded call has its place here.
 
@@ -76,8 +81,7 @@ class HeardTwice:
         if item is None or item != live_item:  # where one has begun another item: what is heard of that
             ms, live_ms = (0.0, live_ms) if item is None else (ms, 0.0)
             item = item or live_item
-        tolerance = self._longest_ms if self._tolerance_ms is None else self._tolerance_ms
-        if item is not None and abs(ms - live_ms) > tolerance:
+        if item is not None and abs(ms - live_ms) > self.tolerance_ms:
             self.differences.append(HeardOtherwise(seq, item, round(ms, 3), round(live_ms, 3)))
 
     @staticmethod

@@ -220,6 +220,7 @@ class ReplayBase:
                 self._playback_ms,
                 timed=pacer.paced,
                 session=recording.header.id,
+                recorded=recording.entries_again,
             )
         player.fill()
         if core.nothing_left and core.unreadable is not None:

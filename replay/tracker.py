@@ -7,17 +7,20 @@ made for it where they were made; those of the model are made again.
 from __future__ import annotations
 
 import contextvars
+import math
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, cast
 
 from ..schema.entries import Entry
+from ..schema.errors import RealtapeError
 from ..schema.shadows import Shadows
+from .busy_clocks import busy_clocks
 from .heard_twice import HeardTwice, PlaybackMatching
-from .reporting.report import Unreported
+from .reporting.report import HeardOtherwise, Unreported
 from .reporting.report_builder import ReportBuilder
 from .terms.steps import Step
 
@@ -47,6 +50,7 @@ class ReplayTracker:
         tolerance_ms: of what was heard; None: one chunk.
         timed: what comes, comes at its time: else a player is behind, or ahead, of all else.
         session: the id of the session that is replayed.
+        recorded: its entries, asked for where something was heard otherwise.
         model_calls: told each call on the tracker, whether it is a model's: where one runs, it makes its own
             itself. None: none runs, and they are made for it.
     """
@@ -62,6 +66,7 @@ class ReplayTracker:
         *,
         timed: bool = True,
         session: str = "",
+        recorded: Callable[[], Iterable[Entry]] = tuple,
         model_calls: Callable[[str], bool] | None = None,
     ) -> None:
         for earlier in list(_detached):
@@ -81,6 +86,8 @@ class ReplayTracker:
         self._heard = HeardTwice(tolerance_ms)
         self._timed = timed
         self._session = session
+        self._recorded = recorded
+        self._explains = tolerance_ms is None
         self._model_calls = model_calls
         self._judged = False
         self._methods: dict[str, Callable[..., Any]] = {
@@ -138,13 +145,30 @@ class ReplayTracker:
             self._heard.ended()
             report, silent = self._report, not self._heard.reports
             lost = list(self._behind_seqs) if exact or silent else []
-            heard = self._heard.differences if self._timed and not silent else []
+            heard = self._unexplained() if self._timed and not silent else []
             report.unreported += [Unreported(seq, self._session) for seq in lost]
             report.heard += [replace(one, session=self._session) for one in heard]
             if exact and self._ahead:
                 count = len(self._ahead)
                 report.note(f"{count} calls on the playback tracker differ from the recorded ones")
             return bool(lost or heard or (exact and self._ahead))
+
+    def _unexplained(self) -> list[HeardOtherwise]:
+        """Where something was heard otherwise, and not because a machine was busy."""
+        heard = self._heard.differences
+        if not heard or not self._explains:
+            return heard
+        try:
+            apart = busy_clocks(self._recorded(), {one.seq: one.item_id for one in heard})
+        except RealtapeError:  # damaged behind what was replayed: nothing explains it
+            return heard
+        tolerance_ms = self._heard.tolerance_ms
+
+        def is_told(one: HeardOtherwise) -> bool:
+            more_ms, less_ms = apart.get(one.seq, (0.0, 0.0))
+            return not -less_ms <= _beyond(one.live_ms - one.recorded_ms, tolerance_ms) <= more_ms
+
+        return list(filter(is_told, heard))
 
     def give_back(self, tracker: Any) -> None:
         """Another replay begins with this tracker: give it back as it was, if it is ours."""
@@ -207,6 +231,11 @@ class ReplayTracker:
             there.remove(sign)
         else:
             here.append(sign)
+
+
+def _beyond(difference: float, tolerance: float) -> float:
+    """How far a difference goes beyond what is tolerated, with its sign."""
+    return math.copysign(max(0.0, abs(difference) - tolerance), difference)
 
 
 def _call_of(entry: Entry, value: Any) -> tuple[str, list[Any], dict[str, Any]]:

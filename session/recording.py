@@ -410,6 +410,17 @@ class Recording:
         with open_blocking(self._address) as connection, store_errors(self._address):
             return fetch_entries(connection, self._session.key, first)
 
+    def entries_again(self) -> Iterator[Entry]:
+        """All entries in order, for who asks beside a replay, and after it; blocking. The store is opened for
+        each batch alone."""
+        if self.staged is not None:
+            yield from self.staged.given_from(0)
+            return
+        first = 0
+        while entries := self.batch(first):
+            yield from entries
+            first = entries[-1].seq + 1
+
     def ended(self) -> EndedEntries:
         """Which entries the log holds an end of; blocking."""
         if self.staged is not None:

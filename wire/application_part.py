@@ -209,6 +209,7 @@ class ApplicationPart:
                 tolerance_ms=self._playback_ms,
                 timed=self._is_exact,
                 session=self._side.connection.session,
+                recorded=lambda: self.plan.entries,
                 model_calls=self._is_models,
             )
 

@@ -78,6 +78,7 @@ class FlightPlan:
         given: for each frame, and the end of a socket: what events the model made of it, as `told` tells.
         frames: seqs of the inbound frames, and of the end of a socket, in order, and when each came.
         socket_ns: when its first connection began, since the session began.
+        entries: all of the session.
     """
 
     actions: list[Action] = field(default_factory=list[Action])
@@ -85,6 +86,7 @@ class FlightPlan:
     given: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
     frames: dict[int, int] = field(default_factory=dict[int, int])
     socket_ns: int = 0
+    entries: Sequence[Entry] = ()
 
 
 def told(type: str, event: Any) -> str:
@@ -125,7 +127,7 @@ def plans_of(
 
 
 def _plan(entries: Sequence[tuple[Entry, Any]], expected: Expected) -> FlightPlan:
-    plan = FlightPlan()
+    plan = FlightPlan(entries=[entry for entry, _ in entries])
     begins = (entry.at_ns for entry, _ in entries if entry.kind in (Kind.SOCKET, Kind.CONNECT))
     sockets = (entry.at_ns for entry, _ in entries if entry.kind == Kind.SOCKET)
     plan.socket_ns = next(sockets, next(begins, 0))

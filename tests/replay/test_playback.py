@@ -10,6 +10,7 @@ import pytest
 from realtape.recorder import Recorder
 from realtape.replay import Played, replay, run
 from realtape.schema import (
+    Entry,
     RealtimeModelAudioEvent,
     RealtimeModelAudioInterruptedEvent,
     RealtimeModelListener,
@@ -18,6 +19,7 @@ from realtape.schema import (
     RealtimePlaybackTracker,
     UsageError,
 )
+from realtape.session import Recording
 from support.scripted import Scripted, ScriptedModel
 
 CHUNK = bytes(4_800)  # 100 ms
@@ -123,6 +125,26 @@ def test_a_player_of_another_speed_is_told_in_milliseconds(
     assert played(recorded, Player(speed=speed), strict=True).verdict == "diverged"
     assert played(recorded, Player(speed=speed), playback_ms=1000.0).report.remark == ""
     assert played(recorded, Player(speed=speed), playback="ignore", strict=True).report.remark == ""
+
+
+def test_a_machine_that_was_busy_explains_what_its_player_did_not_play(recorded: Path) -> None:
+    """The first sound came 350 ms into its burst; or each of the reports was a bit late."""
+    (draft,) = run(Recording.open(recorded)).drafts()
+    sound = next(entry.seq for entry in draft.entries if entry.type == "audio")
+    first = next(entry for entry in draft.entries if entry.method == "on_play_ms")
+
+    def later(entry: Entry, by_ms: float) -> Entry:
+        return entry._replace(at_ns=entry.at_ns + round(by_ms * 1e6))
+
+    busy = [one if one.seq < sound else later(one, 350) for one in draft.entries]
+    slow = [later(one, 15 * max(0, one.at_ns - first.at_ns) // 10**8) for one in draft.entries]
+    for entries in (busy, slow):
+        changed = Recording.of(draft.derived("a busy machine", entries), name="busy")
+        assert run(replay(changed, Player())).report.heard == ()
+        told = run(replay(changed, Player(), playback_ms=100.0)).report.heard
+        assert told == () if entries is slow else {one.live_ms for one in told} == {1300.0}
+        assert {one.live_ms > 2000 for one in run(replay(changed, Player(speed=2.0))).report.heard} == {True}
+        assert run(replay(changed, Player(speed=0.5))).report.heard
 
 
 def test_exactly_is_call_by_call(recorded: Path) -> None:
