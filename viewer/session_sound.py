@@ -13,7 +13,7 @@ from ..session import LaneName, Lanes, SoundFormat, Stretch
 from ..session.derived.loudness import g711_samples
 from .entry_sources import EntrySource, bytes_or_nothing
 from .sound_codecs import Codec, codec_for, encoded, require_encoder
-from .waveforms import LOW_RATE_HZ, PEAK_MS, lowered, peaks_of
+from .waveforms import LOW_RATE_HZ, PEAK_MS, lowered, lowered_of, peaks_of
 
 BLOCK_BYTES = 1 << 20
 """Of a block of sound, before it is packed: twenty seconds of PCM16."""
@@ -108,7 +108,7 @@ class SessionSound:
     def facts(self) -> dict[str, Any]:
         """Where the sound lies, for the page."""
         return {
-            "kept": self.kept,
+            "kept": self.kept if self.kept is not AudioKept.LOW or self._is_lowered() else AudioKept.PCM,
             "block": BLOCK_BYTES,
             "peak_ms": PEAK_MS,
             "lanes": {name: [_facts(one) for one in self._lanes[name].laid] for name in LANES},
@@ -175,30 +175,19 @@ class SessionSound:
 
     def _length(self, stretch: Stretch) -> int:
         """Of what is kept, in bytes."""
-        if self._format(stretch.format) == stretch.format:
-            return stretch.length
-        return sum(_lowered_length(piece.length, stretch.format.rate_hz) for piece in stretch.pieces)
+        return _kept(stretch.length, stretch.format, self._format(stretch.format))
 
     def _bytes(self, laid: _Laid, low: int, high: int, source: EntrySource) -> bytes:
         """A part of what is kept of a stretch."""
-        made, place, stretch = bytearray(), 0, laid.stretch
-        first = low
-        for piece in stretch.pieces:
-            low_rate = laid.format != stretch.format
-            length = _lowered_length(piece.length, stretch.format.rate_hz) if low_rate else piece.length
-            if place + length > low and place < high:
-                if not made:
-                    first = place
-                data = None if self.kept is AudioKept.SILENCE else bytes_or_nothing(source, piece.reference)
-                if data is None:
-                    data = laid.format.silence * length
-                elif low_rate:
-                    data = lowered(data, stretch.format.rate_hz)
-                made += data
-            place += length
-            if place >= high:
-                break
-        return bytes(made[low - first : high - first])
+        if self.kept is AudioKept.SILENCE:
+            return laid.format.silence * (high - low)
+        stretch = laid.stretch
+        if laid.format == stretch.format:
+            return _recorded(stretch, low, high, source)
+        # As of the whole: where one piece ends and the next begins is no place in the sound.
+        first, begin, end = lowered_of(low // 2, high // 2, stretch.format.rate_hz)
+        recorded = _recorded(stretch, begin * 2, min(end * 2, stretch.length), source)
+        return lowered(recorded, stretch.format.rate_hz)[low - first * 2 : high - first * 2]
 
     def _peaks(self, stretch: Stretch, source: EntrySource) -> bytes:
         if self.kept is AudioKept.NONE:
@@ -221,21 +210,41 @@ class SessionSound:
         size = max(stretch.format.rate_hz * PEAK_MS // 1000, 1)
         return -(-(stretch.length // stretch.format.sample_bytes) // size)
 
+    def _is_lowered(self) -> bool:
+        return any(one.format != one.stretch.format for lane in self._lanes.values() for one in lane.laid)
+
     def _g711(self) -> set[str]:
         formats = (one.format.encoding for lane in self._lanes.values() for one in lane.laid)
         return {encoding for encoding in formats if encoding != "pcm16"}
 
 
-def _lowered_length(length: int, rate_hz: int) -> int:
-    """In bytes, of so many: as `lowered` has it."""
-    samples = length // 2
-    return (samples // 3 * 2 if rate_hz == 24_000 else samples * LOW_RATE_HZ // rate_hz) * 2
+def _kept(length: int, recorded: SoundFormat, kept: SoundFormat) -> int:
+    """What becomes of so many bytes, in bytes."""
+    if kept == recorded:
+        return length
+    return length // recorded.sample_bytes * kept.rate_hz // recorded.rate_hz * kept.sample_bytes
+
+
+def _recorded(stretch: Stretch, low: int, high: int, source: EntrySource) -> bytes:
+    """A part of a stretch as it was recorded; silence where the log lacks it."""
+    made = bytearray()
+    first = max(bisect_right(stretch.pieces, low, key=lambda piece: piece.begin) - 1, 0)
+    for piece in stretch.pieces[first:]:
+        if piece.begin >= high:
+            break
+        data = bytes_or_nothing(source, piece.reference)
+        if data is None:
+            data = stretch.format.silence * piece.length
+        made += data[max(low - piece.begin, 0) : high - piece.begin]
+    return bytes(made)
 
 
 def _facts(laid: _Laid) -> dict[str, Any]:
     stretch = laid.stretch
-    ratio = laid.length / stretch.length if stretch.length else 0.0
-    heard = None if stretch.heard is None else round(stretch.heard * ratio) // laid.format.sample_bytes
+
+    def samples(recorded: int) -> int:
+        return _kept(recorded, stretch.format, laid.format) // laid.format.sample_bytes
+
     return {
         "begin_ns": stretch.begin_ns,
         "end_ns": stretch.end_ns,
@@ -248,9 +257,9 @@ def _facts(laid: _Laid) -> dict[str, Any]:
         "recorded_rate_hz": stretch.format.rate_hz,
         "at": laid.begin,
         "length": laid.length,
-        "heard": heard,
+        "heard": None if stretch.heard is None else samples(stretch.heard),
         "peak": laid.peak,
         # Of each piece: whose it is, and where it begins, in samples of what is kept.
         "seqs": [piece.seq for piece in stretch.pieces],
-        "begins": [round(piece.begin * ratio) // laid.format.sample_bytes for piece in stretch.pieces],
+        "begins": [samples(piece.begin) for piece in stretch.pieces],
     }

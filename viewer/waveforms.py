@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from array import array
 from collections.abc import Sequence
@@ -52,14 +53,16 @@ def lowered(data: bytes, rate_hz: int) -> bytes:
     """PCM16 at 16 kHz, of a higher rate: each sample the mean of those that it is of. A little of what is
     above 8 kHz comes through, as noise."""
     samples = samples_of(data)
+    length = len(samples) * LOW_RATE_HZ // rate_hz
     if rate_hz == 24_000:  # two of three
-        samples = samples[: len(samples) // 3 * 3]
+        while len(samples) % 3:
+            samples.append(samples[-1])
         first, second, third = samples[0::3], samples[1::3], samples[2::3]
         made = array("h", bytes(len(first) * 4))
         made[0::2] = _thirds(first, second)
         made[1::2] = _thirds(third, second)
+        del made[length:]
     else:
-        length = len(samples) * LOW_RATE_HZ // rate_hz
         ends = [place * rate_hz // LOW_RATE_HZ for place in range(length + 1)]
         made = array("h", bytes(length * 2))
         for place in range(length):
@@ -68,6 +71,14 @@ def lowered(data: bytes, rate_hz: int) -> bytes:
     if sys.byteorder == "big":
         made.byteswap()
     return made.tobytes()
+
+
+def lowered_of(low: int, high: int, rate_hz: int) -> tuple[int, int, int]:
+    """Of which samples of a sound `lowered` makes those from one place to another, as of all of it: the place
+    of the first that it makes of them, at most that which is wanted; their begin, and their end."""
+    common = math.gcd(rate_hz, LOW_RATE_HZ)
+    made, of = LOW_RATE_HZ // common, rate_hz // common  # so many are made of so many
+    return low // made * made, low // made * of, -(-high // made) * of
 
 
 def _thirds(near: array[int], far: array[int]) -> array[int]:

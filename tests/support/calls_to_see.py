@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import random
 import sys
 from array import array
 from pathlib import Path
@@ -271,3 +272,18 @@ def paused_call() -> Draft:
     entries = numbered(*(entry for _, entry in ordered))
     entries = tuple(one._replace(at_ns=round(ms * MS)) for (ms, _), one in zip(ordered, entries, strict=True))
     return Draft(header(), Status.CLOSED, entries, {0: sound}).sealed()
+
+
+def spoken_in(format: object, lengths: list[int], heard_ms: float, at_ms: int = 100) -> tuple[Draft, bytes]:
+    """The model says something in pieces of so many bytes, of which some was heard."""
+    sound = random.Random(3).randbytes(sum(lengths))
+    entries = [raw({"type": "session.created", "session": {"audio": {"output": {"format": format}}}})]
+    begin = 0
+    for length in lengths:
+        entries.append(audio((0, begin, length), "item_1"))
+        begin += length
+    played = Entry(0, 0, 0, 0, Kind.PLAYBACK, "application", "on_play_ms", payload="{}")
+    entries.append(played._replace(item_id="item_1", content_index=0, elapsed_ms=heard_ms))
+    ends_ns = [at_ms * MS] * len(lengths) + [at_ms * MS + round(heard_ms * 3 * MS)]
+    made = [one._replace(at_ns=at_ns) for one, at_ns in zip(numbered(*entries), [0, *ends_ns], strict=True)]
+    return Draft(header(), Status.CLOSED, tuple(made), {0: sound}).sealed(), sound

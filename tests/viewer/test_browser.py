@@ -13,13 +13,14 @@ import pytest
 from realtape.schema import Entry, Kind, Status
 from realtape.schema.codec import to_json
 from realtape.schema.log import locate
+from realtape.session.derived import g711_samples
 from realtape.session.drafts import Draft, write_drafts
 from realtape.session.fields import mapping, payload
 from realtape.session.fixture import read_fixture
 from realtape.session.redaction import redacted
 from realtape.viewer import AudioKept, write_comparison, write_page
 from realtape.viewer.gathering import INDEX_ENTRIES
-from realtape.viewer.waveforms import samples_of
+from realtape.viewer.waveforms import lowered, samples_of
 from support.browser import Opened, opened
 from support.calls_to_see import (
     BEGIN_MS,
@@ -33,6 +34,7 @@ from support.calls_to_see import (
     known_call,
     odd_call,
     paused_call,
+    spoken_in,
 )
 from support.depths import framed
 from support.fixtures import header, numbered
@@ -144,6 +146,42 @@ def test_sound_that_was_encoded_is_decoded_by_the_browser(chromium: Any, tmp_pat
     off = zip(model[inside], rendered["opus"][inside], strict=True)
     wrong = sum((one - other) ** 2 for one, other in off)
     assert 0 < wrong < power / 50, "lossy, and in its place: two samples of this tone would be more"
+
+
+@pytest.mark.parametrize(
+    ("format", "rate", "kept", "kept_rate"),
+    [
+        ({"type": "audio/pcm", "rate": 24_000}, 24_000, AudioKept.LOW, 16_000),
+        ({"type": "audio/pcm", "rate": 16_000}, 16_000, AudioKept.LOW, 16_000),
+        ({"type": "audio/pcmu"}, 8_000, AudioKept.LOW, 8_000),
+        ({"type": "audio/pcma"}, 8_000, None, 8_000),
+    ],
+)
+def test_of_every_format_the_heard_lane_is_what_was_heard_to_the_sample(
+    chromium: Any, tmp_path: Path, format: dict[str, Any], rate: int, kept: AudioKept | None, kept_rate: int
+) -> None:
+    """At a lower rate, too: 300 ms of half a second, in pieces of 37 ms."""
+    width = 1 if rate == 8_000 else 2
+    pieces = [rate * 37 // 1000 * width] * 13 + [rate * 19 // 1000 * width]
+    heard_ms = 300 if width == 1 else 300 * rate / 24_000  # as the SDK counts
+    draft, sound = spoken_in(format, pieces, heard_ms)
+    write_page([draft], tmp_path / "page.html", store="calls.db", audio=kept)
+    if width == 1:
+        table = g711_samples("g711_ulaw" if format["type"] == "audio/pcmu" else "g711_alaw")
+        samples = [table[byte] for byte in sound]
+    else:
+        samples = list(samples_of(sound if kept_rate == rate else lowered(sound, rate)))
+    with opened(chromium, tmp_path / "page.html") as page:
+        (stretch,) = page.of("page.session.facts.sound.lanes.model")
+        begin_ns, end_ns, heard_ns = (stretch[f"{name}_ns"] for name in ("begin", "end", "heard_until"))
+        assert heard_ns - begin_ns == pytest.approx(300 * MS, abs=MS)
+        render = f"Array.from(await realtape.render(page.session, 'heard', ...argument, {kept_rate}))"
+        rendered = page.of(render, [begin_ns, end_ns])
+        heard = 300 * kept_rate // 1000
+        assert [round(one * 32768) for one in rendered[:heard]] == samples[:heard]
+        assert not any(rendered[heard:])
+        assert ("16 kHz" in text_of(page, ".notices")) == (kept_rate < rate)
+        assert page.said == []
 
 
 def test_playing_goes_on_at_its_speed_and_drives_everything(known: Opened) -> None:

@@ -5,7 +5,7 @@ const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 4];
 
 /** @type {Record<string, string>} what a page says of its sound */
 const KEPT = {
-  "16k": "Sound is kept at 16 kHz.",
+  "16k": "Sound is kept at 16 kHz, which is less than what was recorded; every time is as it was.",
   flac: "Sound is kept as FLAC: every sample as it was recorded.",
   opus: "Sound is kept as Opus, which is lossy: it sounds like what was recorded, and is not the same.",
   silence: "What was said aloud is not in this page: silence of the same length stands in its place.",
