@@ -18,7 +18,7 @@ from ..schema import UsageError
 from ..session import EVERY, SessionFilter
 from . import output, play_options
 from .bounds import parse_bounds
-from .check_job import Checked, Unloadable, died, prepare
+from .check_job import Checked, Job, Unloadable, died, prepare
 from .corpus import CorpusMember, find
 from .derived import refuse_existing
 from .exit_codes import Exit, exit_of
@@ -40,6 +40,9 @@ _BUT = {
     "otherwise outside of the stretch": ("outside",),
 }
 """What "same" does not say, in a few words, and which facts of a report say so."""
+
+_AHEAD = ("sqlalchemy.ext.asyncio",)
+"""Opens a recording; each worker would take as long to import it as to replay one."""
 
 _WORST = (Exit.DIVERGED, Exit.MISUSE, Exit.INCOMPLETE, Exit.SAME)
 
@@ -203,7 +206,7 @@ def _checked(
         return
     number = min(jobs or os.cpu_count() or 1, len(readable))
     work = [(corpus[place].name, wishes[place], pages[place]) for place in readable]
-    with Workers[tuple[str, Wish, Path | None], Checked](prepare, setup, number, timeout) as workers:
+    with Workers[Job, Checked](prepare, setup, number, timeout, ahead=_AHEAD) as workers:
         for done, result in workers.results(work):
             name = corpus[readable[done]].name
             assert not isinstance(result, PartlyDone), "a recording is checked in one piece"

@@ -70,6 +70,7 @@ class Workers(Generic[_Job, _Result]):
         timeout: wall seconds for one job, or for a job, once its process is ready; None: as long as it takes.
             From each piece on they are counted anew.
         pieces: the function that does a job gets another one beside it, which tells what is known already.
+        ahead: modules that a job imports; all find them imported, as they do what `prepare`'s module imports.
     """
 
     def __init__(
@@ -80,8 +81,9 @@ class Workers(Generic[_Job, _Result]):
         timeout: float | Callable[[_Job], float] | None = None,
         *,
         pieces: bool = False,
+        ahead: Sequence[str] = (),
     ) -> None:
-        self._context = _context(prepare.__module__)
+        self._context = _context((prepare.__module__, *ahead))
         self._prepare = prepare
         self._setup = setup
         self._number = number
@@ -171,13 +173,13 @@ class Workers(Generic[_Job, _Result]):
         return _Worker[_Job](process, ours)
 
 
-def _context(module: str) -> ForkServerContext | SpawnContext:
+def _context(modules: Sequence[str]) -> ForkServerContext | SpawnContext:
     """A fork of a process with threads may hang; so a process is forked that has none, and has imported what
     all of them need: the next is there at once, also where one that died or hung is replaced."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([module])
+    context.set_forkserver_preload([*modules])
     return context
 
 

@@ -45,6 +45,9 @@ MAX_DEPTH = 100
 MAX_VALUES = 200_000
 """Payloads of more values than this are refused (a list that holds itself twice has no end)."""
 
+_EXCEPTION_VALUES = 8
+"""An exception takes as long as so many values, and it is encoded where it came up."""
+
 BASE64_KEYS = frozenset({"delta", "audio"})
 """Where the realtime protocol carries base64 audio: `*.audio.delta`, `input_audio_buffer.append`."""
 
@@ -405,7 +408,7 @@ class Encoding:
 
     def _exception(self, tree: dict[str, Any], error: BaseException, word: Word | None) -> Any:
         text = self._text_of(error)
-        self.spend(1, len(text))
+        self.spend(_EXCEPTION_VALUES, len(text))
         # Whoever does not know the name knows by its text that it was an exception.
         tree["text" if word is None else "$text"] = text
         if word is None:
@@ -420,7 +423,7 @@ class Encoding:
 
     def _recorded_error(self, error: RecordedError) -> Any:
         self.lossy = True
-        self.spend(1, len(error.name) + len(error.text))
+        self.spend(_EXCEPTION_VALUES, len(error.name) + len(error.text))
         tree: dict[str, Any] = {"$": "recorded_error", "name": error.name, "text": error.text}
         tree["args"] = self.items(error.args[2:])
         return self._told(tree, error, error.state)

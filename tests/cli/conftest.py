@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pty
 import shutil
 import sys
 import threading
 from collections.abc import Callable
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,16 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("recorded") / "calls.db"
     record(store, {"caller": "four"})
     return store
+
+
+@pytest.fixture(scope="session")
+def imported_ahead() -> None:
+    """The process that workers are forked from has imported what any of them needs, the SDK too; else it has
+    what the first test asked for."""
+    jobs = ("realtape.cli.check_job", "realtape.cli.sweep_job")
+    needed = ("sqlalchemy.ext.asyncio", "realtape.integrations.openai_agents.replay_model")
+    multiprocessing.get_context("forkserver").set_forkserver_preload([*jobs, *needed])
+    forkserver.ensure_running()
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from realtape.schema.log import fetch_sessions, locate, open_blocking
 from support.command_line import Ran, run
 from support.telephone import record
 
+pytestmark = pytest.mark.usefixtures("imported_ahead")
+
 Realtape = Callable[..., Ran]
 APP = "support.telephone:app"
 FIXTURES = Path(__file__).parents[2] / "fixtures"

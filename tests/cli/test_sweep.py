@@ -33,6 +33,8 @@ from support.depths import framed
 from support.golden import DEMO
 from support.short_session import followed_by, shortened
 
+pytestmark = pytest.mark.usefixtures("imported_ahead")
+
 _DEMO = asyncio.run(Recording.open(DEMO)).drafts()[0]
 _FIRST = interruptions(Structure(_DEMO))[0]
 _DEMO_CALL = Structure(_DEMO).calls[0]

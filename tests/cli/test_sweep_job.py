@@ -24,7 +24,10 @@ from support import voice
 from support.golden import DEMO
 from support.short_session import followed_by, shortened
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked on Linux"),
+    pytest.mark.usefixtures("imported_ahead"),
+]
 
 _DEMO = asyncio.run(Recording.open(DEMO)).drafts()[0]
 _STRUCTURE = Structure(_DEMO)

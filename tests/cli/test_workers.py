@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,3 +47,24 @@ def test_a_process_that_ends_in_the_middle_of_a_job_costs_that_job() -> None:
 def test_what_cannot_be_set_up_is_raised_here(tmp_path: Path) -> None:
     with Workers[Job, int](prepare, "broken", 2) as workers, pytest.raises(ValueError, match="set up"):
         list(workers.results([("return", 1), ("return", 2)]))
+
+
+def test_what_is_imported_ahead_every_process_finds(tmp_path: Path) -> None:
+    """In a process of its own: where others are forked from here has begun long ago."""
+    (tmp_path / "job.py").write_text(JOB)
+    program = [sys.executable, "job.py"]
+    ran = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.returncode) == ("{0: True, 1: False}\n", 0), ran.stderr
+
+
+JOB = """
+import sys
+from realtape.cli.workers import Workers
+
+def prepare(setup):
+    return sys.modules.__contains__
+
+if __name__ == "__main__":
+    with Workers(prepare, "", 1, ahead=["xmlrpc.client"]) as workers:
+        print(dict(workers.results(["xmlrpc.client", "xmlrpc.server"])))
+"""
