@@ -12,7 +12,7 @@ import contextlib
 import contextvars
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack, cast
@@ -23,7 +23,7 @@ from ..replay import Application, Play, Played, RecordedCall, ReplayBase, Replay
 from ..schema import Kind, UsageError
 from ..schema.log import fetch_sessions, open_blocking
 from ..session import Draft, Recording, read_drafts
-from ..session.redaction import Redaction, redacted
+from ..session.redaction import Redaction, replaced
 from ..session.words import line
 from .classes import recorder_class, replay_class
 
@@ -145,9 +145,14 @@ def redacted_again(drafts: Sequence[Draft], **options: Any) -> list[Draft]:
 
     Args:
         options: arguments of `redacted`.
+
+    Raises:
+        UsageError: something was taken out that nobody looks for now.
     """
+    made = replaced(drafts, **options)
+    _require_sought(drafts, made.values)
     found: list[Draft] = []
-    for one, clean in zip(drafts, redacted(drafts, **options), strict=True):
+    for one, clean in zip(drafts, made.drafts, strict=True):
         before, now = (Redaction.told_by(draft.header.source) for draft in (one, clean))
         source = one.header.source
         source = f"{source}, {now}" if before is None else source.replace(str(before), str(now))
@@ -156,6 +161,25 @@ def redacted_again(drafts: Sequence[Draft], **options: Any) -> list[Draft]:
         )
         found.append(dataclasses.replace(clean, header=header).sealed())
     return found
+
+
+def _require_sought(drafts: Sequence[Draft], sought: Collection[str]) -> None:
+    """Words and patterns of one's own are not in a recording that was redacted with them.
+
+    Raises:
+        UsageError: some are not given again.
+    """
+    for draft in drafts:
+        before = Redaction.told_by(draft.header.source)
+        if before is None:
+            continue
+        lost = [f"{kind} {count}" for kind, count in before.counts.items() if count and kind not in sought]
+        if lost:
+            raise UsageError(
+                f"session {draft.header.id} was redacted of what nobody looks for now ({', '.join(lost)}), "
+                "and what the application sends may hold it: give words and patterns again (--word, "
+                "--pattern, or in [tool.realtape])"
+            )
 
 
 class UserStandIn:

@@ -19,8 +19,9 @@ from ..schema.entries import CALL_ENDS, Entry, Flag, Kind
 from ..schema.errors import UsageError
 from ..session.drafts import Draft, mapped, reference_in, tree_of, with_tree
 from ..session.fields import client_message, event_fields, mapping, sequence, text_of
-from ..session.messages import TURN_STARTED, tool_answered
+from ..session.messages import TURN_STARTED, answers_call
 from ..session.words import described, line
+from .redacted_sends import as_redacted
 
 OVER = "realtape accept: the recording is over"
 """The note with which the recording of the replay says that."""
@@ -65,7 +66,7 @@ def accepted(recorded: Sequence[Draft], replayed: Sequence[Draft], app: str) -> 
             "lost; trim the recording first"
         )
     for old, whole in zip(recorded, replayed, strict=False):
-        new = _closed_as(old, _ended(whole))
+        new = as_redacted(old, _closed_as(old, _ended(whole)))
         changes = Changes.between(old, new)
         rewriting = _Rewriting(old, changes)
         entries, segments = rewriting.applied(new)
@@ -175,16 +176,6 @@ class Changes:
             yield f"{line(one)} is not sent any more; what the provider did about it stays"
         for one in self.extra:
             yield f"{described(one)} is new: the recording holds no answer to it, and none will come"
-
-
-def answers_call(entry: Entry) -> str:
-    """The call whose output the application sends with an entry, by a send of its own or by a raw message;
-    empty of any other."""
-    answered = tool_answered(entry)
-    if answered is not None:
-        return answered
-    item = mapping((client_message(entry) or {}).get("item"))
-    return text_of(item.get("call_id")) if item.get("type") == "function_call_output" else ""
 
 
 def _output_of(entry: Entry) -> object:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
     from .matching.audio_tape import AudioMatching, AudioTape, SentAudio
     from .matching.client_ids import CLIENT_IDS, ClientIds
-    from .matching.excerpts import differing
+    from .matching.excerpts import differing, differing_fields
     from .matching.expectation import Decision, Expectation, Expected
+    from .matching.live_values import LiveValues
     from .matching.matchers import (
         IGNORE,
         JSON_TEXT,
@@ -62,6 +63,7 @@ __all__ = [
     "Expectation",
     "Expected",
     "Goal",
+    "LiveValues",
     "Matcher",
     "MatcherError",
     "Matchers",
@@ -92,6 +94,7 @@ __all__ = [
     "WatchedRecording",
     "comes_of",
     "differing",
+    "differing_fields",
     "other_playback",
     "related",
     "replay",

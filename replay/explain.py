@@ -437,7 +437,7 @@ def _divergence(core: ReplayCore, kind: Any, summary: str, **facts: Any) -> Dive
 
 
 def _between(core: ReplayCore, recorded: str, live: str) -> tuple[Difference, ...]:
-    found = told(core.matching.differences(recorded, live))
+    found = told(core.matching.differences(recorded, live), core.matching.stands_for)
     return found or ((Difference("bytes", "(recorded)", "(other)"),) if recorded != live else ())
 
 

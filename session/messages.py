@@ -11,7 +11,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..schema.entries import Entry, Kind
-from .fields import RAW, event_fields, facts_of, index_of, mapping, sequence, text_of, unwrapped
+from .fields import (
+    RAW,
+    client_message,
+    event_fields,
+    facts_of,
+    index_of,
+    mapping,
+    sequence,
+    text_of,
+    unwrapped,
+)
 
 ADDED = frozenset(
     {"response.output_item.added", "conversation.item.added", "conversation.item.created", "item_updated"}
@@ -181,6 +191,16 @@ def tool_answered(entry: Entry) -> str | None:
     if entry.kind != Kind.SENT or entry.type != "send_tool_output":
         return None
     return text_of(mapping(event_fields(entry).get("tool_call")).get("call_id"))
+
+
+def answers_call(entry: Entry) -> str:
+    """The call whose output the application sends with an entry, by a send of its own or by a raw message;
+    empty of any other."""
+    answered = tool_answered(entry)
+    if answered is not None:
+        return answered
+    item = mapping((client_message(entry) or {}).get("item"))
+    return text_of(item.get("call_id")) if item.get("type") == "function_call_output" else ""
 
 
 def provider_error(entry: Entry) -> dict[str, Any] | None:

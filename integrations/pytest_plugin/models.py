@@ -11,7 +11,7 @@ from ...replay import Play, ReplayOptions, ReplayReport
 from ...schema import RealtapeError, UsageError
 from ...schema.log import fetch_sessions, locate, open_blocking
 from ...session import Draft, Recording, read_drafts
-from ...session.redaction import redacted
+from ...session.redaction import Redaction, redacted
 from ..accepting import RecordedReplay, accepted_replay, redacted_again
 from ..classes import class_at, recorder_class, replay_class
 from .plugin_options import PluginOptions
@@ -115,8 +115,9 @@ class ReplayedModel:
         if not change.differs:
             return ""
         drafts: list[Draft] = [*change.acceptance.drafts]
-        if settings.redact is not None:
-            drafts = redacted_again(drafts, audio=settings.record_audio, **settings.redact)
+        was_redacted = any(Redaction.told_by(one.header.source) for one in self._drafts)
+        if settings.redact is not None or was_redacted:
+            drafts = redacted_again(drafts, audio=settings.record_audio, **(settings.redact or {}))
         put(drafts, self.path, audio_files=None if settings.record_audio == "keep" else True)
         divergences = self.report.divergences
         told = [str(one).splitlines()[0] for one in divergences] or ["settings, or what was heard"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...session.words import short
@@ -27,10 +28,23 @@ def difference(path: str, recorded: Any, live: Any) -> Difference:
     return Difference(path or "(value)", short(repr(recorded)), short(repr(live)))
 
 
-def told(found: list[tuple[str, Any, Any]]) -> tuple[Difference, ...]:
-    """The first of several fields; those that differ in a text that holds JSON lead on into it."""
+def told(
+    found: list[tuple[str, Any, Any]], same: Callable[[Any, Any], bool] = lambda recorded, live: False
+) -> tuple[Difference, ...]:
+    """The first of several fields; those that differ in a text that holds JSON lead on into it.
+
+    Args:
+        same: whether two values are the same all the same; where all are, they are told.
+    """
     precise = [one for field in found for one in _inside(*field)]
-    return tuple(difference(*one) for one in precise[:MAX_DIFFERENCES])
+    others = [one for one in precise if not same(one[1], one[2])]
+    return tuple(difference(*one) for one in (others or precise)[:MAX_DIFFERENCES])
+
+
+def differing_fields(recorded: Any, live: Any) -> list[tuple[str, Any, Any]]:
+    """The fields in which two JSON trees differ, also in texts that hold JSON: (path, recorded, live)."""
+    found = differences(unwrapped(recorded), unwrapped(live))
+    return [one for field in found for one in _inside(*field)]
 
 
 def differing(recorded: Any, live: Any) -> tuple[Difference, ...]:

@@ -31,6 +31,7 @@ class _Pair(NamedTuple):
     kind: str
     recorded: str
     live: str
+    spelled: tuple[str, str]  # the live one, and the recorded, as they are written
 
 
 class LiveValues:
@@ -45,6 +46,7 @@ class LiveValues:
         self._own = any(kind != EMAIL and kind not in _NUMBERS for kind in redaction.counts)
         self._live_of: dict[tuple[str, str], str] = {}
         self._recorded_of: dict[tuple[str, str], str] = {}
+        self._spelled: dict[str, str] = {}
 
     def agree(self, recorded: Any, live: Any) -> bool:
         """Whether two trees differ in nothing but values for stand-ins, and these fit what is known."""
@@ -55,6 +57,11 @@ class LiveValues:
         for pair in self._pairs(recorded, live) or ():
             self._live_of[pair.kind, pair.recorded] = pair.live
             self._recorded_of[pair.kind, pair.live] = pair.recorded
+            self._spelled.update([pair.spelled])
+
+    def spelled(self) -> list[tuple[str, str]]:
+        """Values that are known, and the stand-in of each, as they are written; the longest first."""
+        return sorted(self._spelled.items(), key=lambda pair: (-len(pair[0]), pair))
 
     def _pairs(self, recorded: Any, live: Any) -> list[_Pair] | None:
         ours, theirs = PayloadTexts(recorded, free=True), PayloadTexts(live, free=True)
@@ -85,7 +92,9 @@ class LiveValues:
                 continue
             if one[done:start] != other[done:start]:
                 return None
-            found.append(_Pair(kind, canonical(kind, one[start:end]), canonical(kind, other[start:end])))
+            stand_in, value = one[start:end], other[start:end]
+            pair = (value, stand_in)
+            found.append(_Pair(kind, canonical(kind, stand_in), canonical(kind, value), pair))
             done = end
         return found if one[done:] == other[done:] else None
 
@@ -105,7 +114,7 @@ class LiveValues:
     def _consistent(self, pairs: Iterable[_Pair]) -> bool:
         forth: dict[tuple[str, str], str] = {}
         back: dict[tuple[str, str], str] = {}
-        for kind, recorded, live in pairs:
+        for kind, recorded, live, _ in pairs:
             known = self._live_of.get((kind, recorded), live)
             of = self._recorded_of.get((kind, live), recorded)
             if known != live or of != recorded:

@@ -222,9 +222,9 @@ class Matching:
         return self._values.agree(_parts_of(recorded), _parts_of(live)) and self.agree(recorded, live)
 
     def _apart_agree(self, recorded: Apart, live: Apart) -> bool:
-        return self._stands_for(recorded.value, live.value) or _agrees(recorded, live)
+        return self.stands_for(recorded.value, live.value) or _agrees(recorded, live)
 
-    def _stands_for(self, recorded: Any, live: Any) -> bool:
+    def stands_for(self, recorded: Any, live: Any) -> bool:
         """Whether they differ in nothing but real values where the recorded one has stand-ins."""
         return self._values is not None and recorded != live and self._values.agree(recorded, live)
 
@@ -249,7 +249,7 @@ class Matching:
         found = [
             (path, one, other)
             for path, one, other in differences(unwrapped(tree_of(recorded)), unwrapped(tree_of(live)))
-            if not self._stands_for(one, other)
+            if not self.stands_for(one, other)
         ]
         if isinstance(recorded, Content) and isinstance(live, Content):
             others = {one.path: one for one in live.apart}
@@ -300,7 +300,7 @@ class Matching:
     def _may_be(self, recorded: Any, live: Any) -> bool:
         if isinstance(recorded, str) and isinstance(live, str) and _fits(recorded, live):
             return True
-        return self._stands_for(recorded, live)
+        return self.stands_for(recorded, live)
 
 
 def is_redacted(entry: Entry, key: str) -> bool:

@@ -11,6 +11,7 @@ import pytest
 import typer
 from realtape.session.fixture import read_fixture
 from support.command_line import Ran
+from support.telephone import NAMING, record
 
 Realtape = Callable[..., Ran]
 APP = ("--app", "support.telephone:app")
@@ -56,6 +57,32 @@ def test_what_it_sends_now_is_redacted_with_the_words_of_the_settings(
         (after,) = read_fixture(f"call-{number}")
         assert not any("platform 5" in entry.payload for entry in after.entries)
         assert any("xxxx" in entry.payload for entry in after.entries if entry.type == "send_tool_output")
+
+
+def test_what_it_sends_as_recorded_keeps_its_stand_ins(realtape: Realtape, tmp_path: Path) -> None:
+    """Who named words when it was exported has to name them again: they are in no recording."""
+    record(tmp_path / "calls.db", platform=NAMING % 4)
+    place, words = tmp_path / "call", ("--word", "hello", "--word", "Anna Nov\u00e1k")
+    assert realtape("export", tmp_path / "calls.db", place, *words).code == 0
+    naming = ("--app", "support.telephone:naming")
+    ran = realtape("replay", place, *naming)
+    assert "differs in output.platform: 4 → 5" in ran.out
+    assert "differs in output.for" not in ran.out
+    ran = realtape("accept", place, *naming, "--yes")
+    refused = "(word 2), and what the application sends may hold it: give words and patterns again"
+    assert (ran.code, refused in ran.err) == (2, True)
+    (before,) = read_fixture(place)
+    assert realtape("accept", place, *naming, *words, "--yes").code == 0
+    (after,) = read_fixture(place)
+    greetings = [
+        [one.payload for one in call.entries if one.type == "send_user_input"] for call in (before, after)
+    ]
+    assert greetings[0] == greetings[1]
+    (output,) = (one.payload for one in after.entries if one.type == "send_tool_output")
+    (recorded,) = (one.payload for one in before.entries if one.type == "send_tool_output")
+    assert output == recorded.replace("4}", "5}") != recorded
+    assert not any("hello" in one.payload or "Anna" in one.payload for one in after.entries)
+    assert realtape("replay", place, *naming).out.startswith("same")
 
 
 def test_a_store_gets_one_more_session(realtape: Realtape, store: Path) -> None:

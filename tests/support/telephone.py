@@ -216,6 +216,15 @@ async def looking_up(model: RealtimeModel) -> None:
     await app(model, platform=json.dumps(told))
 
 
+NAMING = '{"for": "Anna Nov\u00e1k", "platform": %d}'
+"""What the tool of an application answers that names somebody."""
+
+
+async def naming(model: RealtimeModel) -> None:
+    """It names whom it answers, and another platform than was recorded."""
+    await app(model, platform=NAMING % 5)
+
+
 def hide_platform(text: str) -> str:
     """A redactor."""
     return text.replace("platform 4", "[hidden]").replace("platform 5", "[hidden]")
