@@ -2,8 +2,8 @@
 
 A log says when each piece of sound was sent or came, not when it was spoken or played. A microphone sends a
 piece when it has it, so the user's lies before its entry; a player plays the model's pieces one after
-another, so they lie behind each other, the first where the application's reports say that it began, or where
-it came. What was heard is how far of it, so the lane of what was heard is a mask over the model's.
+another, so they lie behind each other, the first where the playback state says that it began, or where it
+came. What was heard is how far of it, so the lane of what was heard is a mask over the model's.
 """
 
 from __future__ import annotations
@@ -248,7 +248,7 @@ class LanesReader:
             yield stretch
 
     def _models(self, pace: float, playback: Sequence[PlaybackSpan]) -> Iterable[_Laying]:
-        """A sound begins where the application says, or when it comes, behind what is playing; where its
+        """A sound begins where the playback state says, or when it comes, behind what is playing; where its
         player stands still, it goes on later."""
         stretch: _Laying | None = None
         lengths: dict[Part, int] = {}

@@ -141,9 +141,9 @@ class PlaybackReader:
             going.until_ns = entry.at_ns
 
     def begin_ns(self, part: Part, pace: float) -> int | None:
-        """When a sound began to play, by what the application reported first; None: it did not."""
+        """When a sound began to play, by what was told of it first, or is assumed; None: nothing is."""
         going = self._first.get(part)
-        return None if going is None else _begin_ns(going, pace)
+        return None if going is None else _begin_ns(going, 1.0 if going.assumed else pace)
 
     def spans(self, pace: float) -> tuple[PlaybackSpan, ...]:
         """All, in order; none begins before the one before it has ended.
@@ -203,8 +203,7 @@ class PlaybackReader:
         going.broken_ns = self._broken_ns.get(part)
         self._all.append(going)
         self._most_ms[part] = max(elapsed_ms, most_ms)
-        if not assumed:
-            self._first.setdefault(part, going)
+        self._first.setdefault(part, going)
 
     def _is_dry(self, part: Part, elapsed_ms: float) -> bool:
         came_ms = self._received.given_ms(part) or self._received.ms(part)
