@@ -308,6 +308,37 @@ def test_the_chosen_entry_stays_in_sight_among_all_of_them(chromium: Any, files:
         assert box["y"] <= row["y"] <= box["y"] + box["height"]
 
 
+def test_of_a_million_entries_each_is_in_sight_by_key_and_by_scrolling(known: Opened) -> None:
+    """More rows than a browser has height for: the bar is shorter than they are."""
+    count = 1_000_000
+    known.until("page.session.length === page.session.facts.entries")
+    known.of("(page.session.facts.entries = argument, page.setAll(true))", count)
+    known.of("page.session.row = () => new Promise(() => {})")  # none of them is there
+
+    def seen() -> list[int]:
+        known.page.wait_for_timeout(50)
+        places = known.of(
+            "(([box]) => [...document.querySelectorAll('.row')]"
+            ".map((one) => [one.id, one.getBoundingClientRect()])"
+            ".filter(([, one]) => one.top >= box.top - 2 && one.bottom <= box.bottom + 2)"
+            ".map(([id]) => Number(id.slice(4))))([page.list.box.getBoundingClientRect()])"
+        )
+        return [int(place) for place in places]
+
+    known.page.locator(".list").focus()
+    press(known, "PageDown", "PageDown", *["ArrowDown"] * 12)
+    assert known.of("page.list.active") in seen()
+    known.of("page.list.move(argument)", count // 2)
+    press(known, *["ArrowUp"] * 3)
+    assert known.of("page.list.active") in seen()
+    known.of("page.list.box.scrollTop = 1e9")
+    assert seen()[-1] == count - 1
+    press(known, "Home")
+    assert seen()[0] == 0
+    press(known, "End")
+    assert seen()[-1] == count - 1
+
+
 def test_filter_words_find_what_they_say(known: Opened) -> None:
     known.until("page.session.length === page.session.facts.entries")
     for words, count in (
@@ -385,6 +416,7 @@ def test_links_lead_to_an_entry_an_instant_and_a_speed(chromium: Any, files: Pat
             min(1.5e9, page.of("page.session.durationNs")),
             2,
         ]
+        assert page.of("document.querySelector('.speed').selectedOptions[0].textContent") == "2×"
         page.of("location.replace(argument)", f"#{sessions[0]['id'][:13]}/3")
         page.until("page.session.key === '0' && page.session.seq.data[page.detail.place] === 3")
         # A recording and its redacted copy have the same entries: links to the one lead to the other.
@@ -402,6 +434,15 @@ def test_links_lead_to_an_entry_an_instant_and_a_speed(chromium: Any, files: Pat
         page.page.wait_for_timeout(100)
         assert page.of("[page.session.key, page.session.seq.data[page.detail.place]]") == ["1", 5]
         assert page.said == []
+
+
+def test_an_address_that_names_no_instant_leads_to_the_beginning(chromium: Any, files: Path) -> None:
+    for asked, speed in (("t=.&speed=1.7", "1.7×"), ("t=1.2.3s&speed=x", "1×"), ("t=-1s&speed=-2", "0.25×")):
+        with opened(chromium, f"{(files / 'known.html').as_uri()}?{asked}") as page:
+            page.until("page.session.length > 0")
+            assert page.of("page.player.ns") == 0
+            assert page.of("document.querySelector('.speed').selectedOptions[0].textContent") == speed
+            assert page.said == []
 
 
 def test_everything_can_be_done_by_keys(known: Opened) -> None:

@@ -203,7 +203,7 @@ class Detail {
       if (store === null) return this.page.told("This session lies in no store: a replay was recorded for this page alone");
       const name = `${store}#${id}`;
       const bounds = range
-        ? `--from ${(range[0] / 1e6).toFixed(0)}ms --to ${(range[1] / 1e6).toFixed(0)}ms`
+        ? `--from ${Math.floor(range[0] / 1e3) / 1e3}ms --to ${Math.ceil(range[1] / 1e3) / 1e3}ms`
         : `--from ${seq} --to ${seq}`;
       text = `realtape trim '${name.replaceAll("'", "'\\''")}' part.db ${bounds}`;
     } else text = await markdown(session, place, range);

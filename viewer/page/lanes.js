@@ -618,7 +618,7 @@ class Lanes {
     this.canvas.setAttribute("aria-valuemin", "0");
     this.canvas.setAttribute("aria-valuemax", String(Math.round(this.range.length / 1e6)));
     this.canvas.setAttribute("aria-valuenow", String(Math.round(now / 1e6)));
-    this.canvas.setAttribute("aria-valuetext", `${clockText(now)} of ${clockText(this.range.length)}; ${this.page.plays()}`);
+    this.canvas.setAttribute("aria-valuetext", `${clockText(now)} of ${clockText(this.range.length)}; ${visible(this.page.plays())}`);
   }
 
   // --- pointers ---------------------------------------------------------------------------------------

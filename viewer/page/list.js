@@ -157,18 +157,20 @@ class List {
     return Math.max((this.count * ROW_HEIGHT) / MOST_HEIGHT, 1);
   }
 
-  /** As high as all rows are: a browser scrolls no further than what is there. */
+  /** As high as all rows are: a browser scrolls no further than what is there; where it is scrolled to the end, the last row is. */
   stretch() {
-    this.inside.style.height = `${Math.max(Math.min(this.count * ROW_HEIGHT, MOST_HEIGHT), 1)}px`;
+    const seen = Math.min(this.box.clientHeight, this.count * ROW_HEIGHT);
+    this.inside.style.height = `${Math.max((this.count * ROW_HEIGHT - seen) / this.scale + seen, 1)}px`;
   }
 
   /** @param {number} row */
   scrollTo(row) {
     this.stretch();
-    const height = this.box.clientHeight;
-    const top = (row * ROW_HEIGHT) / this.scale;
+    // Of very many rows the bar is shorter than they are: where one is seen, all of this is in its measure.
+    const [height, rowHeight] = [this.box.clientHeight / this.scale, ROW_HEIGHT / this.scale];
+    const top = row * rowHeight;
     const first = this.box.scrollTop;
-    if (top < first + ROW_HEIGHT || top > first + height - 2 * ROW_HEIGHT)
+    if (top < first + rowHeight || top > first + height - 2 * rowHeight)
       this.box.scrollTop = Math.max(top - height / 3, 0);
   }
 

@@ -284,7 +284,7 @@ class Page {
       make("span", "length", clockText(this.session.durationNs, 1)),
       ...labels,
     );
-    /** @type {HTMLElement} */ (this.who.firstChild).title = facts.copy ? `${facts.id}; what is shown is its redacted copy ${facts.copy}` : facts.id;
+    /** @type {HTMLElement} */ (this.who.firstChild).title = visible(facts.copy ? `${facts.id}; what is shown is its redacted copy ${facts.copy}` : facts.id);
     this.pick.value = String(this.pair);
     this.sideButton.hidden = this.sides.length < 2;
     this.sideButton.textContent = this.side.name;
@@ -355,7 +355,7 @@ class Page {
     const { playing, speed, skips } = this.player;
     this.playButton.textContent = playing ? "❚❚" : "▶";
     this.playButton.setAttribute("aria-pressed", String(playing));
-    this.speedPick.value = String(speed);
+    if (this.speedPick.value !== String(speed)) this.showSpeed(speed);
     this.skipButton.setAttribute("aria-pressed", String(skips));
     this.followButton.setAttribute("aria-pressed", String(this.follows));
     const audible = this.player.audible();
@@ -374,6 +374,16 @@ class Page {
       };
       requestAnimationFrame(frame);
     }
+  }
+
+  /** An address may name a speed that is none of those to choose from. @param {number} speed */
+  showSpeed(speed) {
+    if (![...this.speedPick.options].some((option) => option.value === String(speed))) {
+      const option = make("option", "", `${speed}×`);
+      option.value = String(speed);
+      this.speedPick.append(option);
+    }
+    this.speedPick.value = String(speed);
   }
 
   /** What depends on where the playhead is. */
@@ -603,7 +613,7 @@ class Page {
   followTime() {
     const asked = new URLSearchParams(location.search);
     const [, number, unit] = /^([\d.]+)(ms|s)?$/.exec(asked.get("t") || "") || [];
-    if (number) this.seek(Number(number) * (unit === "ms" ? 1e6 : SECOND));
+    if (Number.isFinite(Number(number))) this.seek(Number(number) * (unit === "ms" ? 1e6 : SECOND));
     const speed = Number(asked.get("speed"));
     if (speed) this.player.setSpeed(speed);
   }
