@@ -105,7 +105,8 @@ async def _compared(drafts: Sequence[Draft], length_a: int) -> ChainComparison:
 
 def _headline(comparison: ChainComparison, diverged: bool) -> str:
     """One sentence."""
-    parts = [f"{comparison.total:,} entries of what was said and done"] if comparison.total else []
+    entries = "entry" if comparison.total == 1 else "entries"
+    parts = [f"{comparison.total:,} {entries} of what was said and done"] if comparison.total else []
     for side, ids in (("A", comparison.only_a), ("B", comparison.only_b)):
         if ids:
             parts.append(f"{len(ids)} {'session' if len(ids) == 1 else 'sessions'} in {side} only")

@@ -726,6 +726,11 @@ def test_two_recordings_lie_beside_each_other_with_the_divergence_in_front(
         press(page, "b")
         page.until("page.side.name === 'B'")
         assert "9:40, platform 2" in text_of(page, ".conversation")
+        lanes, heard = page.page.locator(".tracks"), page.page.get_by_text("B Heard")
+        room, label = lanes.bounding_box(), heard.bounding_box()
+        assert room["y"] <= label["y"] < room["y"] + room["height"], "its lanes are brought into sight"
+        press(page, "PageUp", "PageUp")
+        assert lanes.evaluate("(box) => box.scrollTop") == 0
         page.of("page.goTo(page.problems.all[0])")
         page.until("document.querySelector('.detail-content')?.textContent.includes('9:40, platform 2')")
         marks = page.of(

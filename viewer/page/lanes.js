@@ -131,6 +131,23 @@ class Lanes {
     return height + 2;
   }
 
+  /** Bring a side into sight, where there is no room for all. @param {Side} side */
+  reveal(side) {
+    const shown = this.box.parentElement;
+    const own = [...this.tracks()].filter((track) => track.side === side);
+    if (!shown || !own.length) return;
+    const [top, last] = [own[0].y, own[own.length - 1]];
+    const bottom = last.y + last.height;
+    if (top < shown.scrollTop || bottom > shown.scrollTop + shown.clientHeight)
+      shown.scrollTop = side === this.sides[0] ? 0 : Math.min(top, Math.max(bottom - shown.clientHeight, 0));
+  }
+
+  /** Lanes for which there is no room. @param {number} by share of what is seen */
+  scroll(by) {
+    const shown = this.box.parentElement;
+    if (shown) shown.scrollTop += by * shown.clientHeight;
+  }
+
   /** @param {Side} side */
   toolRows(side) {
     /** @type {any[][]} */

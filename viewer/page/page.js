@@ -556,6 +556,7 @@ class Page {
     const ns = this.side.toPage(this.player.now);
     this.side = side;
     this.showSession(false);
+    this.lanes.reveal(side);
     this.player.seek(side.fromPage(ns));
   }
 
