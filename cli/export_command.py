@@ -147,12 +147,13 @@ def export(
     if (as_scripted or as_har or other is not None) and app is not None:
         raise UsageError("--app is for a fixture, or a test: other files learn nothing")
     drafts = _chosen(target, origins, damaged, only_this_session)
-    taken, fixture = None, place
+    taken, fixture, ids = None, place, [draft.header.id for draft in drafts]
     if redaction is not None:
         taken = replaced(drafts, audio=(audio or AudioChoice.KEEP).value, **redaction)
         drafts = taken.drafts
     if other is not None:
-        written = _write_other(foreign_file(drafts, place, other, semconv=semconv, profile=profile), place)
+        made = foreign_file(drafts, place, other, ids=ids, semconv=semconv, profile=profile)
+        written = _write_other(made, place)
     elif as_har:
         written = _write_har(drafts, place)
     elif as_scripted:
@@ -164,7 +165,9 @@ def export(
         written = str(place)
     more = f", and {len(drafts) - 1} that followed" if len(drafts) > 1 else ""
     count = sum(len(draft.entries) for draft in drafts)
-    output.put(f"session {drafts[0].header.id}{more}: {count} entries written to {written}")
+    # What is written as a recording is the copy; everything else is told of what lies in the store.
+    id = drafts[0].header.id if other is None else ids[0]
+    output.put(f"session {id}{more}: {count} entries written to {written}")
     if taken is not None:
         _tell(taken, audio)
     if app is not None:

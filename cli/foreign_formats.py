@@ -42,9 +42,18 @@ def foreign_format(**asked: bool) -> ForeignFormat | None:
 
 
 def foreign_file(
-    drafts: Sequence[Draft], path: Path, format: ForeignFormat, *, semconv: str | None, profile: str | None
+    drafts: Sequence[Draft],
+    path: Path,
+    format: ForeignFormat,
+    *,
+    ids: Sequence[str],
+    semconv: str | None,
+    profile: str | None,
 ) -> bytes:
     """What the file holds.
+
+    Args:
+        ids: of the sessions, as the store has them.
 
     Raises:
         UsageError: its name says another format; or it needs what is not installed.
@@ -55,9 +64,9 @@ def foreign_file(
     if path.suffix != suffix:
         raise UsageError(f"{path}: --{format} writes a {suffix} file; name it ….{suffix.removeprefix('.')}")
     if format is ForeignFormat.OTLP:
-        return standard_json(otlp_of(drafts, semconv=semconv, profile=profile), indent=1).encode()
+        return standard_json(otlp_of(drafts, ids=ids, semconv=semconv, profile=profile), indent=1).encode()
     if format is ForeignFormat.PERFETTO:
-        return perfetto_of(drafts)
+        return perfetto_of(drafts, ids=ids)
     if format is ForeignFormat.MCAP:
-        return mcap_of(drafts)
+        return mcap_of(drafts, ids=ids)
     return wav_of(drafts, heard=format is ForeignFormat.HEARD_WAV)

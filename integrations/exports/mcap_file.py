@@ -20,8 +20,11 @@ _SAID = {
 }
 
 
-def mcap_of(drafts: Sequence[Draft]) -> bytes:
+def mcap_of(drafts: Sequence[Draft], *, ids: Sequence[str] | None = None) -> bytes:
     """The file: topics `/user`, `/model` and `/heard` with sound, `/said` with words.
+
+    Args:
+        ids: under which ids the sessions lie in a store, where these are redacted copies; None: their own.
 
     Raises:
         UsageError: the extra `exports` is not installed.
@@ -45,7 +48,8 @@ def mcap_of(drafts: Sequence[Draft]) -> bytes:
     }
     words = writer.register_channel("/said", "json", said)
     messages: list[tuple[int, int, bytes]] = []
-    for draft in drafts:
+    called = [draft.header.id for draft in drafts] if ids is None else ids
+    for draft, id in zip(drafts, called, strict=True):
         started_ns = draft.header.started_ns
         for piece in laid(draft)[1]:
             if sys.byteorder == "big":
@@ -60,7 +64,7 @@ def mcap_of(drafts: Sequence[Draft]) -> bytes:
             message.timestamp.seconds, message.timestamp.nanos = divmod(at_ns, 1_000_000_000)
             messages.append((at_ns, topics[piece.lane], message.SerializeToString(deterministic=True)))
         for at_ns, who, text in _words(draft):
-            told = {"session": draft.header.id, "who": who, "text": text}
+            told = {"session": id, "who": who, "text": text}
             messages.append((started_ns + at_ns, words, standard_json(told).encode()))
     messages.sort(key=lambda one: one[0])
     for number, (at_ns, channel, data) in enumerate(messages):

@@ -25,10 +25,17 @@ _ERROR = 2
 _KINDS = {"session": "CHAIN", "turn": "CHAIN", "response": "LLM", "tool": "TOOL"}
 
 
-def otlp_of(drafts: Sequence[Draft], *, semconv: str | None = None, profile: str | None = None) -> Json:
+def otlp_of(
+    drafts: Sequence[Draft],
+    *,
+    ids: Sequence[str] | None = None,
+    semconv: str | None = None,
+    profile: str | None = None,
+) -> Json:
     """A request of OTLP, as JSON has it (ids as hexadecimal digits, 64 bits as text).
 
     Args:
+        ids: under which ids the sessions lie in a store, where these are redacted copies; None: their own.
         semconv: a version of OpenTelemetry's conventions, of `SEMCONVS`; None: the newest.
         profile: another's names, of `PROFILES`; None: OpenTelemetry's.
 
@@ -37,7 +44,10 @@ def otlp_of(drafts: Sequence[Draft], *, semconv: str | None = None, profile: str
         DecodingError: bytes are missing.
     """
     names, schema = _names(semconv, profile)
-    resources = [_resource(derive_draft(draft), names, schema) for draft in drafts]
+    called = [draft.header.id for draft in drafts] if ids is None else ids
+    resources = [
+        _resource(derive_draft(draft), id, names, schema) for draft, id in zip(drafts, called, strict=True)
+    ]
     return {"resourceSpans": resources}
 
 
@@ -54,7 +64,7 @@ def _names(semconv: str | None, profile: str | None) -> tuple[Names, str]:
     return SEMCONVS[version], SCHEMA_URL.format(version)
 
 
-def _resource(derived: Derived, names: Names, schema: str) -> Json:
+def _resource(derived: Derived, id: str, names: Names, schema: str) -> Json:
     header = derived.header
     told = {
         "service.name": "realtape",
@@ -62,17 +72,17 @@ def _resource(derived: Derived, names: Names, schema: str) -> Json:
     }
     scope = {"name": "realtape", "version": header.versions.get("realtape", "")}
     resource = {"attributes": _attributes(told)}
-    spans = _Spans(derived, names).all()
+    spans = _Spans(derived, id, names).all()
     return {"resource": resource, "scopeSpans": [{"scope": scope, "spans": spans, "schemaUrl": schema}]}
 
 
 class _Spans:
     """The spans of one session."""
 
-    def __init__(self, derived: Derived, names: Names) -> None:
+    def __init__(self, derived: Derived, id: str, names: Names) -> None:
         self._derived = derived
         self._names = names
-        self._id = derived.header.id
+        self._id = id
         self._trace = hashlib.sha256(f"realtape trace {self._id}".encode()).hexdigest()[:32]
 
     def all(self) -> list[Json]:

@@ -13,12 +13,15 @@ from .laid_sound import laid
 
 _TRACKS = (
     *("connections", "user", "responses", "text of the model", "tools", "sound of the model", "heard"),
-    "interruptions",
+    *("playback", "interruptions"),
 )
 
 
-def perfetto_of(drafts: Sequence[Draft]) -> bytes:
+def perfetto_of(drafts: Sequence[Draft], *, ids: Sequence[str] | None = None) -> bytes:
     """The trace, a process for each session; instants are nanoseconds since the first of them began.
+
+    Args:
+        ids: under which ids the sessions lie in a store, where these are redacted copies; None: their own.
 
     Raises:
         UsageError: the extra `exports` is not installed.
@@ -30,10 +33,10 @@ def perfetto_of(drafts: Sequence[Draft]) -> bytes:
         raise UsageError(f"--perfetto needs more ({error}): pip install 'realtape[exports]'") from error
     trace: Any = perfetto_trace_pb2.Trace()
     since_ns = min(draft.header.started_ns for draft in drafts)
-    for number, draft in enumerate(drafts, 1):
-        writing = _WrittenSession(
-            perfetto_trace_pb2, trace, draft, number, draft.header.started_ns - since_ns
-        )
+    called = [draft.header.id for draft in drafts] if ids is None else ids
+    for number, (draft, id) in enumerate(zip(drafts, called, strict=True), 1):
+        offset_ns = draft.header.started_ns - since_ns
+        writing = _WrittenSession(perfetto_trace_pb2, trace, draft, id, number, offset_ns)
         writing.write(derive_draft(draft))
     return trace.SerializeToString(deterministic=True)
 
@@ -41,10 +44,11 @@ def perfetto_of(drafts: Sequence[Draft]) -> bytes:
 class _WrittenSession:
     """Writes one session into a trace."""
 
-    def __init__(self, protos: Any, trace: Any, draft: Draft, number: int, offset_ns: int) -> None:
+    def __init__(self, protos: Any, trace: Any, draft: Draft, id: str, number: int, offset_ns: int) -> None:
         self._event_types: Any = protos.TrackEvent
         self._trace = trace
         self._draft = draft
+        self._id = id
         self._number = number
         self._offset_ns = offset_ns
         self._process = self._uuid("process")
@@ -55,7 +59,7 @@ class _WrittenSession:
         packet = self._packet(0)
         packet.track_descriptor.uuid = self._process
         packet.track_descriptor.process.pid = self._number
-        packet.track_descriptor.process.process_name = f"session {derived.header.id}"
+        packet.track_descriptor.process.process_name = f"session {self._id}"
         for rank, name in enumerate(_TRACKS):
             self._track(name, self._uuid(name), self._process, rank)
         end_ns = derived.duration_ns
@@ -103,7 +107,12 @@ class _WrittenSession:
             name = stretch.part[0] if stretch.part is not None else "sound"
             self._slice("sound of the model", stretch.begin_ns, stretch.until_ns, name, {})
             if stretch.heard_until_ns is not None:
-                self._slice("heard", stretch.begin_ns, stretch.heard_until_ns, name, {})
+                heard_until_ns = min(stretch.heard_until_ns, stretch.until_ns)
+                self._slice("heard", stretch.begin_ns, heard_until_ns, name, {})
+        for span in lanes.playback:
+            said = {"item": span.item_id, "from_ms": f"{span.from_ms:g}", "to_ms": f"{span.to_ms:g}"}
+            said |= {"ended": span.ended or "", "assumed": "yes" if span.assumed else ""}
+            self._slice("playback", span.begin_ns, span.end_ns, span.doing, said)
 
     def _slice(
         self,
@@ -158,7 +167,7 @@ class _WrittenSession:
         return packet
 
     def _uuid(self, name: str) -> int:
-        digest = hashlib.sha256(f"{self._draft.header.id} {name}".encode()).digest()
+        digest = hashlib.sha256(f"{self._id} {name}".encode()).digest()
         return int.from_bytes(digest[:8])
 
 

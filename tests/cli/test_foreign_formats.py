@@ -132,6 +132,21 @@ def test_an_export_is_redacted_unless_it_is_said_otherwise(realtape: Realtape, t
     assert (again.code, "exists already" in again.err) == (2, True)
 
 
+def test_a_redacted_export_names_the_session_as_the_store_does(realtape: Realtape, tmp_path: Path) -> None:
+    """Its trace is the same as that of what is not redacted; and an address of sound leads to it."""
+    (draft,) = read_fixture(DEMO)
+    id = draft.header.id
+    for option, name in (("--otlp", "r.json"), ("--perfetto", "r.pftrace"), ("--mcap", "r.mcap")):
+        for path, redaction in ((tmp_path / name, ()), (tmp_path / f"plain-{name}", ("--no-redact",))):
+            ran = realtape("export", DEMO, path, option, *redaction)
+            assert ran.out.startswith(f"session {id}: "), ran
+            assert id.encode() in path.read_bytes()
+    told = [json.loads((tmp_path / name).read_text()) for name in ("r.json", "plain-r.json")]
+    spans = [one["resourceSpans"][0]["scopeSpans"][0]["spans"] for one in told]
+    ids = [[(span["traceId"], span["spanId"]) for span in some] for some in spans]
+    assert ids[0] == ids[1]
+
+
 # --- Perfetto -----------------------------------------------------------------------------------------------
 
 

@@ -142,6 +142,10 @@ def perfetto_agrees(folder: Path, draft: Draft, derived: Derived) -> None:
             (one.began_ns, _end(one.silent_ns, one.began_ns, one.began_ns)) for one in derived.interruptions
         ],
     }
+    page = json.loads(blocks_of((folder / "page.html").read_text())["0/session"])
+    wanted["playback"] = [(one["begin_ns"], one["end_ns"]) for one in page["story"]["playback"]]
+    heard = [one for one in page["sound"]["lanes"]["model"] if one["heard_until_ns"] is not None]
+    wanted["heard"] = [(one["begin_ns"], min(one["heard_until_ns"], one["until_ns"])) for one in heard]
     slices = dict(_slices(trace))
     for name, spans in wanted.items():
         assert sorted(slices.get(name, [])) == sorted(spans), name
