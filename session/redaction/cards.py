@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 DIGIT_SIGNS = r"[ \t\r\n\u00a0\u202f.,/_|:;+()~*'–-]"
 DIGIT_GAP = f"{DIGIT_SIGNS}{{1,5}}"
 """What may stand between digits that are read out or grouped, in a text as it looks (`views.py`)."""
 
 _RUN = re.compile(rf"(?<!\d)\d(?:(?:{DIGIT_GAP})?\d){{12,}}", re.ASCII)
+_PAUSE = re.compile(r"[ \t\r\n\u00a0\u202f,;–-]+")
+"""Where one pauses, or begins a line: what is neither a time, nor a date, nor a decimal."""
+
 _GROUP = re.compile(r"\d+", re.ASCII)
+_USUAL = ([4, 6, 5], [4, 6, 4])
 MAX_GROUPS = 64
 MIN_CARD_DIGITS = 13
 
@@ -60,10 +65,22 @@ def find_cards(text: str) -> Iterator[tuple[int, int]]:
 
 def _end_of_card(text: str, groups: list[tuple[int, int]]) -> int | None:
     digits, found = "", None
-    for start, end in groups:
+    for number, (start, end) in enumerate(groups, 1):
         digits += text[start:end]
         if len(digits) > 19:
             break
-        if len(digits) >= MIN_CARD_DIGITS and is_card(digits):
+        if len(digits) >= MIN_CARD_DIGITS and is_card(digits) and _is_one_number(text, groups[:number]):
             found = end
     return found
+
+
+def _is_one_number(text: str, groups: list[tuple[int, int]]) -> bool:
+    """Whether groups look like those of one number: in lists of times, dates and amounts every tenth row of
+    digits has a right check digit."""
+    gaps = [text[one[1] : other[0]] for one, other in pairwise(groups)]
+    lengths = [end - start for start, end in groups]
+    if all(map(_PAUSE.fullmatch, gaps)) or lengths in _USUAL:
+        return True
+    *front, last = lengths
+    even = len(set(front)) == 1 and last <= front[0]
+    return even and (front[0] == 4 or len(set(gaps)) == 1)
