@@ -193,3 +193,47 @@ def test_a_course_that_was_played_is_read_again(course: list[tuple[int, int]], s
     assert [(one.doing, one.begin_ns / MS, one.end_ns / MS) for one in found] == joined
     assert found[-1].to_ms == heard_ms
     assert all(before.end_ns == after.begin_ns for before, after in pairwise(found))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["came", "played", "played", "assumed", "nothing", "broken"]),
+            st.sampled_from([0, 1, 20, 260, 2_000]),
+            st.sampled_from([0, 5, 20, 400, 401, 900]),
+            st.sampled_from(["a", "b"]),
+        ),
+        max_size=25,
+    )
+)
+def test_whatever_a_tracker_says_spans_and_sound_are_in_order(
+    steps: list[tuple[str, int, int, str]],
+) -> None:
+    """A tracker is the application's, and may say anything; each byte is laid once all the same."""
+    at_ms, reader, came_bytes = 0, LanesReader(), 0
+    for seq, (what, later_ms, ms, item) in enumerate(steps):
+        at_ms += later_ms
+        if what == "came":
+            entry, came_bytes = came(at_ms, ms, item), came_bytes + ms * 48
+        elif what == "broken":
+            entry = broken_into(at_ms)
+        elif what == "nothing":
+            entry = played(at_ms, 0, None)
+        else:
+            entry = played(at_ms, ms, item, assumed=what == "assumed")
+        reader.read(entry._replace(seq=seq))
+    lanes = reader.lanes()
+    for before, after in pairwise(lanes.playback):
+        assert before.end_ns <= after.begin_ns
+        assert (before.ended is None) <= ((before.item_id, before.to_ms) == (after.item_id, after.from_ms))
+    assert not lanes.playback or lanes.playback[-1].ended is not None
+    for one in lanes.playback:
+        assert 0 <= one.begin_ns <= one.end_ns
+        assert (one.from_ms == one.to_ms) if one.doing != "playing" else (one.from_ms <= one.to_ms)
+    assert sum(piece.length for one in lanes.stretches for piece in one.pieces) == came_bytes
+    for one in lanes.stretches:
+        assert 0 <= one.begin_ns <= one.until_ns <= one.end_ns
+        assert one.length == sum(piece.length for piece in one.pieces) > 0
+        assert 0 <= (one.heard or 0) <= one.length
+    for before, after in pairwise(lanes.of("model")):
+        assert before.until_ns <= after.begin_ns

@@ -388,8 +388,11 @@ def test_detail_causes_and_copies(known: Opened) -> None:
     press(known, "y")
     known.until("page.detail.copied?.startsWith('Session')")
     assert "| **" in known.of("page.detail.copied")
+    known.of("(navigator.clipboard.writeText = () => Promise.reject(new Error('not allowed')))")
+    known.page.locator(".list").focus()
     press(known, "l")
     known.until("page.detail.copied?.startsWith('file:')")
+    assert known.of("document.activeElement === page.list.box"), "who goes by keys stays where he is"
     assert known.of("page.detail.copied").endswith(f"?t=0.460s#{known.of('page.session.facts.id')}/{seq}")
     assert known.page.locator(".json .key").first.inner_text() == '"$"'
 
@@ -479,6 +482,38 @@ def test_on_a_phone_nothing_is_wider_than_it(chromium: Any, files: Path) -> None
         page.page.locator(".row").nth(3).tap()
         page.until("document.querySelector('.detail h3')")
         assert page.page.locator(".detail").is_visible()
+        assert page.said == []
+
+
+def test_a_finger_on_the_lanes_scrolls_the_page_or_pans_and_two_pinch(chromium: Any, files: Path) -> None:
+    with opened(chromium, files / "demo.html", width=390, height=844) as page:
+        page.until("page.session.length === page.session.facts.entries")
+        box = page.page.locator("canvas.lanes").bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + 60
+        browser = page.page.context.new_cdp_session(page.page)
+
+        def touch(kind: str, *points: tuple[float, float]) -> None:
+            told = [{"x": left, "y": top, "id": number} for number, (left, top) in enumerate(points)]
+            browser.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": told})
+
+        def swipe(right: float, down: float, *, other: bool = False) -> None:
+            for step in range(11):
+                one = (x + right * step / 10, y + down * step / 10)
+                points = (one, (x - 40 - right * step / 10, y)) if other else (one,)
+                touch("touchMove" if step else "touchStart", *points)
+                page.page.wait_for_timeout(16)
+            touch("touchEnd")
+
+        swipe(0, -150)
+        page.until("scrollY > 100")
+        page.of("scrollTo(0, 0)")
+        page.of("page.range.show(2e8, 6e8)")
+        swipe(-100, 0)
+        assert page.of("page.range.from") > 2.5e8
+        span = page.of("page.range.span")
+        swipe(60, 0, other=True)
+        assert page.of("page.range.span") < span * 0.7
+        assert page.of("scrollY") == 0
         assert page.said == []
 
 

@@ -207,7 +207,7 @@ class Detail {
         : `--from ${seq} --to ${seq}`;
       text = `realtape trim '${name.replaceAll("'", "'\\''")}' part.db ${bounds}`;
     } else text = await markdown(session, place, range);
-    await copyText(text);
+    if (!(await copyText(text))) return this.page.told("This browser lets nothing be copied here");
     this.page.told({ json: "The entry is copied", link: "The link is copied", command: "The command is copied", markdown: "Markdown is copied" }[what]);
     this.copied = text;
   }
@@ -252,16 +252,20 @@ async function markdown(session, place, range) {
   return `Session \`${session.facts.id}\`\n\n${lines.join("\n")}\n`;
 }
 
-/** @param {string} text */
+/** Whether it is copied. @param {string} text */
 async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
+    return true;
   } catch {
+    const focused = document.activeElement;
     const field = make("textarea", "aside");
     field.value = text;
     document.body.append(field);
     field.select();
-    document.execCommand("copy");
+    const copied = document.execCommand("copy");
     field.remove();
+    if (focused instanceof HTMLElement) focused.focus(); // who goes by keys stays where he is
+    return copied;
   }
 }
