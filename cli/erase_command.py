@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from ..schema.log import Address, locate
-from ..session import Erasure, named_for_erasure, parse_store
+from ..session import Erasure, named_for_erasure, parse_labels, parse_store
 from ..session import erase as erase_sessions
 from . import output
 from .exit_codes import Exit
-from .quantities import parse_labels
 
 _NOT_COVERED = (
     "not covered: copies, backups and replicas of the store, fixtures and other files that were made of it "

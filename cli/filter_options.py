@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
-import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -15,10 +12,7 @@ from sqlalchemy.engine import Connection
 
 from ..schema import CorruptRecordError, SessionNotFoundError, SessionRecord, Status, UsageError
 from ..schema.log import Address
-from ..session import EVERY, SessionFilter, Target, listed
-from .quantities import parse_age, parse_labels
-
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+from ..session import EVERY, SessionFilter, Target, listed, worded_filter
 
 
 def _options(
@@ -57,17 +51,18 @@ def _options(
         bool, typer.Option("--error", help="Only sessions in which something failed, or was lost.")
     ] = False,
 ) -> SessionFilter:
-    return SessionFilter(
-        labels=parse_labels("--label", label or []),
-        statuses=frozenset(status or ()),
-        since_ns=parse_moment("--since", since, end=False),
-        until_ns=parse_moment("--until", until, end=True),
-        at_least_ns=_nanoseconds("--longer-than", longer_than),
-        at_most_ns=_nanoseconds("--shorter-than", shorter_than),
-        texts=tuple(text or ()),
-        tools=tuple(tool or ()),
+    return worded_filter(
+        label=label or (),
+        status=status or (),
+        since=since,
+        until=until,
+        longer_than=longer_than,
+        shorter_than=shorter_than,
+        text=text or (),
+        tool=tool or (),
         interrupted=interrupted,
-        failed=error,
+        error=error,
+        prefix="--",
     )
 
 
@@ -118,38 +113,3 @@ def fitting(
     readable = {one.record.header.id for one in listing.sessions}
     damaged = [error for error in listing.damaged if error.session_id not in readable]
     return [*damaged, *(one.record for one in listing.sessions)]
-
-
-def parse_moment(option: str, text: str | None, *, end: bool) -> int | None:
-    """A day, a moment (both in local time, unless it says otherwise), or how long ago: Unix nanoseconds.
-
-    Args:
-        end: of a day its end is meant.
-
-    Raises:
-        UsageError: it is none of these.
-    """
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        if end and _DAY.fullmatch(text.strip()):
-            moment += timedelta(days=1)
-        return round(moment.timestamp() * 1e9)
-    except (ValueError, OverflowError, OSError):
-        pass
-    try:
-        ago = parse_age(option, text)
-    except UsageError:
-        ago = None
-    if ago is None:
-        raise UsageError(
-            f"{option} {text}: give a day (2026-11-22), a moment (2026-11-22T09:38), "
-            "or how long ago: 45m, 2h, 30d"
-        )
-    return time.time_ns() - round(ago * 1e9)
-
-
-def _nanoseconds(option: str, text: str | None) -> int | None:
-    seconds = parse_age(option, text)
-    return None if seconds is None else round(seconds * 1e9)

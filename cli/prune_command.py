@@ -20,12 +20,12 @@ from ..schema.log import (
     shares,
     used_bytes,
 )
-from ..session import EVERY, Going, Retention, SessionFilter, due, listed, parse_store, removals
+from ..session import EVERY, Going, Retention, SessionFilter, due, listed, parse_age, parse_store, removals
 from . import output
 from .exit_codes import Exit
 from .filter_options import filtered
 from .ls_command import started_at
-from .quantities import parse_age, parse_size, size_in_words
+from .quantities import parse_size, size_in_words
 
 
 @filtered

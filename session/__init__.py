@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .drafts import Draft, keep_origins, read_drafts, with_origins, write_drafts
     from .erasing import Erasure, erase, named_for_erasure
     from .failures import is_failure
+    from .filter_words import parse_age, parse_labels, parse_moment, parse_quantity, worded_filter
     from .filters import EVERY, ListedSession, Listing, SessionFilter, listed, texts_in
     from .folding import Folder
     from .interruptions import Interruption, interruptions
@@ -126,6 +127,10 @@ __all__ = [
     "may_be_due",
     "named_for_erasure",
     "origin_of",
+    "parse_age",
+    "parse_labels",
+    "parse_moment",
+    "parse_quantity",
     "parse_store",
     "parse_target",
     "reactions",
@@ -145,6 +150,7 @@ __all__ = [
     "verified_batches",
     "with_events",
     "with_origins",
+    "worded_filter",
     "write_drafts",
     "write_origins",
     "write_survey",

@@ -11,20 +11,21 @@ import hmac
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from ..schema import WIRE_FORMAT, RealtapeError, SessionRecord, Status, UsageError
+from ..schema import WIRE_FORMAT, RealtapeError, SessionRecord, UsageError
 from ..schema.codec import standard_json
 from ..schema.log import Address, fetch_headers, open_blocking
-from ..session import ListedSession, SessionFilter, listed, words
+from ..session import ListedSession, listed, worded_filter, words
 from .entry_sources import EntrySource, FrameSource, StoreSource
 from .gathering import Gathering
 from .packed_blocks import packed
@@ -116,7 +117,10 @@ def view_application(address: Address, store: str, port: int, token: str) -> App
         return _page(f"{header.id[:8]} · realtape", head)
 
     async def sessions(request: Request) -> Response:
-        return _json(await run_in_threadpool(_sessions, address, request.query_params))
+        try:
+            return _json(await run_in_threadpool(_sessions, address, request.query_params))
+        except UsageError as error:  # perhaps it is not typed to its end: no error of the browser's
+            return _json({"wrong": words.visible(str(error), lines=True)})
 
     async def block(request: Request) -> Response:
         view = await run_in_threadpool(views.of, request.path_params["session"])
@@ -224,22 +228,19 @@ def _block(view: Gathering, name: str) -> Any:
     return view.block(name)
 
 
-def _sessions(address: Address, asked: Mapping[str, str]) -> dict[str, Any]:
-    """Those that are asked for, newest first; blocking."""
-    label, sign, value = asked.get("label", "").partition("=")
-    if label and not sign:
-        raise UsageError(f"{label}: a label is NAME=VALUE")
-    status = asked.get("status", "")
-    if status and status not in set(Status):
-        raise UsageError(f"{status}: no such status")
-    wanted = SessionFilter(
-        labels={label: value} if label else {},
-        statuses={Status(status)} if status else frozenset(),
-        texts=(asked["text"],) if asked.get("text") else (),
-        tools=(asked["tool"],) if asked.get("tool") else (),
-        interrupted=bool(asked.get("interrupted")),
-        failed=bool(asked.get("failed")),
-    )
+_SEVERAL = ("label", "status", "text", "tool")
+_ONE = ("since", "until", "longer_than", "shorter_than")
+_SWITCHES = ("interrupted", "error")
+
+
+def _sessions(address: Address, asked: QueryParams) -> dict[str, Any]:
+    """Those that are asked for, in the words of `ls`, newest first; blocking."""
+    words_of: dict[str, Any] = {
+        **{name: tuple(one for one in asked.getlist(name) if one) for name in _SEVERAL},
+        **{name: asked.get(name) or None for name in _ONE},
+        **{name: bool(asked.get(name)) for name in _SWITCHES},
+    }
+    wanted = worded_filter(**words_of)
     with open_blocking(address) as connection:
         listing = listed(connection, wanted)
     return {

@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from realtape.cli.filter_options import parse_moment
 from realtape.schema import UsageError
+from realtape.session import parse_moment
 from support.command_line import Ran
 from support.telephone import record
 

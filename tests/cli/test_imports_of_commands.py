@@ -23,7 +23,7 @@ OF_HELP = {
 }
 """Modules of `realtape.cli`."""
 
-OF_LS = OF_HELP | {"filter_options", "ls_command", "quantities"}
+OF_LS = OF_HELP | {"filter_options", "ls_command"}
 
 OF_SHOW = OF_LS | {"bounds", "play_options", "show_command", "timeline_views"}
 

@@ -650,6 +650,12 @@ def foreign_frames() -> list[Entry]:
 def test_view_lists_sessions_and_opens_one_by_the_same_script(chromium: Any, address: str) -> None:
     with opened(chromium, address) as page:
         page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 2")
+        page.page.get_by_label("Longer than").fill("1")
+        page.page.wait_for_function("() => document.body.textContent.includes('longer-than 1: give an age')")
+        page.page.get_by_label("Longer than").fill("1s")
+        page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 1")
+        page.page.get_by_label("Longer than").fill("")
+        page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 2")
         page.page.get_by_label("Tool that was called").fill("departure")
         page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 1")
         assert "customer=1042" in text_of(page, ".sessions tbody")
@@ -670,6 +676,12 @@ def test_view_lists_sessions_and_opens_one_by_the_same_script(chromium: Any, add
 def test_view_shows_any_entry_before_it_knows_the_index(chromium: Any, address: str) -> None:
     """Rows are there at once, and what was chosen is shown when the index has come to it."""
     with opened(chromium, address) as page:
+        page.page.get_by_label("Longer than").fill("1")
+        page.page.wait_for_function("() => document.body.textContent.includes('longer-than 1: give an age')")
+        page.page.get_by_label("Longer than").fill("1s")
+        page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 1")
+        page.page.get_by_label("Longer than").fill("")
+        page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 2")
         page.page.get_by_label("Tool that was called").fill("departure")
         page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 1")
         page.page.locator(".sessions tbody a").click()

@@ -43,6 +43,16 @@ def test_who_has_the_address_sees_the_sessions_and_opens_one(server: Server) -> 
     assert server.json("block/sessions?tool=departure")["sessions"] == [session]
     assert server.json("block/sessions?tool=weather")["sessions"] == []
     assert server.json("block/sessions?label=customer=7")["sessions"] == []
+    for words, fits in (
+        ("since=2024-11-18&until=2024-11-20", True),
+        ("since=2h", False),
+        ("until=2024-11-18", False),
+        ("longer_than=1.5s&shorter_than=2m", True),
+        ("longer_than=2m", False),
+        ("interrupted=1&error=1", True),
+        ("label=customer=1042&tool=departure&tool=weather", False),
+    ):
+        assert server.json(f"block/sessions?{words}")["sessions"] == [session] * fits, words
     told = server.json(f"{session['id']}/block/0/session")
     draft, model = known_call()
     assert told["read"] == told["entries"] == len(draft.entries)
@@ -186,8 +196,16 @@ def test_no_address_leads_to_another_file(server: Server, path: str) -> None:
 
 
 def test_a_filter_that_is_none_is_told(server: Server) -> None:
-    code, _, body = server.ask(f"/{TOKEN}/block/sessions?status=%3Cb%3E")
-    assert (code, body) == (400, b"<b>: no such status")
+    for asked, told in (
+        ("status=%3Cb%3E", "status <b>: there are recording, closed"),
+        ("label=customer", "label customer: give a label as NAME=VALUE"),
+        ("since=soon%1b", "since soon\\x1b: give a day (2026-11-22)"),
+        ("longer_than=2", "longer-than 2: give an age"),
+        ("longer_than=2m&shorter_than=1m", "no session fits"),
+    ):
+        answer = server.json(f"block/sessions?{asked}")
+        assert list(answer) == ["wrong"]
+        assert answer["wrong"].startswith(told)
 
 
 def test_a_session_is_followed_while_it_is_recorded(tmp_path: Path) -> None:

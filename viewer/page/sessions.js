@@ -39,7 +39,11 @@ class Sessions {
       status.append(option);
     }
     add("status", "Status", status);
-    for (const [name, title] of [["interrupted", "interrupted by the user"], ["failed", "something failed"]]) {
+    add("since", "Since: 2026-11-22, 2h", make("input", "filter brief"));
+    add("until", "Until: 2026-11-22, 2h", make("input", "filter brief"));
+    add("longer_than", "Longer than: 30s, 2m", make("input", "filter brief"));
+    add("shorter_than", "Shorter than: 30s, 2m", make("input", "filter brief"));
+    for (const [name, title] of [["interrupted", "interrupted by the user"], ["error", "something failed"]]) {
       const box = make("input");
       box.type = "checkbox";
       const label = make("label", "", "");
@@ -81,6 +85,7 @@ class Sessions {
       return;
     }
     if (run !== this.run) return;
+    if (told.wrong) return void (this.found.textContent = told.wrong); // perhaps it is not typed to its end
     const rows = told.sessions.map((/** @type {any} */ one) => {
       const row = make("tr");
       const link = make("a", "", one.id);
