@@ -25,7 +25,7 @@ from starlette.routing import Route
 from ..schema import WIRE_FORMAT, RealtapeError, SessionRecord, UsageError
 from ..schema.codec import standard_json
 from ..schema.log import Address, fetch_headers, open_blocking
-from ..session import ListedSession, listed, worded_filter, words
+from ..session import ListedSession, chains, listed, worded_filter, words
 from .entry_sources import EntrySource, FrameSource, StoreSource
 from .gathering import Gathering
 from .packed_blocks import packed
@@ -80,6 +80,17 @@ class _Views:
                 left.source.close()
             return self._opened[session_id]
 
+    def beside(self, session_id: str) -> tuple[str | None, str | None]:
+        """The session before, and after this one, where a model connected again."""
+        with open_blocking(self.address) as connection:
+            records = [one for one in fetch_headers(connection) if isinstance(one, SessionRecord)]
+        for chain in chains(records):
+            ids = [None, *(one.header.id for one in chain), None]
+            if session_id in ids:
+                place = ids.index(session_id)
+                return ids[place - 1], ids[place + 1]
+        return None, None
+
     def _source(self, record: SessionRecord) -> EntrySource:
         of_frames = record.header.format >= WIRE_FORMAT
         return (FrameSource if of_frames else StoreSource)(self.address, record)
@@ -105,6 +116,7 @@ def view_application(address: Address, store: str, port: int, token: str) -> App
         if view is None:
             return PlainTextResponse("no such session in this store", 404)
         header = view.source.header
+        before, after = await run_in_threadpool(views.beside, header.id)
         notes = redaction_notes([header])
         head: dict[str, Any] = {
             "served": True,
@@ -113,6 +125,8 @@ def view_application(address: Address, store: str, port: int, token: str) -> App
             "notices": [one.facts() for one in notes],
             "comparison": None,
             "front": False,
+            "before": before,
+            "after": after,
         }
         return _page(f"{header.id[:8]} · realtape", head)
 

@@ -746,6 +746,24 @@ def test_view_follows_a_session_while_it_is_recorded(chromium: Any, tmp_path: Pa
             assert page.said == []
 
 
+def test_view_leads_from_one_session_of_a_chain_to_the_next(chromium: Any, tmp_path: Path) -> None:
+    one, two = read_fixture(FIXTURES / "switchboard")
+    write_drafts(locate(tmp_path / "calls.db"), [one, known_call()[0], two])
+    with serving(tmp_path / "calls.db") as server:
+        root = f"http://127.0.0.1:{server.port}/{TOKEN}"
+        with opened(chromium, f"{root}/{one.header.id}/") as page:
+            assert page.page.get_by_role("link").all_inner_texts() == ["All sessions", "Session after"]
+            press(page, "g")
+            page.until("page.said.textContent.includes('first session')")
+            press(page, "h")
+            page.page.wait_for_url(f"{root}/{two.header.id}/")
+            page.page.wait_for_function("() => realtape.page?.session?.length > 0")
+            assert page.of("page.session.facts.id") == two.header.id
+            page.page.get_by_role("link", name="Session before").click()
+            page.page.wait_for_url(f"{root}/{one.header.id}/")
+            assert page.said == []
+
+
 def test_view_shows_as_text_what_is_hostile(chromium: Any, address: str) -> None:
     with opened(chromium, address) as page:
         page.page.get_by_label("Label: name=value").fill("customer")

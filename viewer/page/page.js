@@ -186,6 +186,13 @@ class Page {
       const back = make("a", "back", "All sessions");
       back.href = "../";
       name.append(back);
+      for (const [id, text, key] of [[this.head.before, "Session before", "G"], [this.head.after, "Session after", "H"]]) {
+        if (!id) continue;
+        const link = make("a", "", text);
+        link.href = `../${encodeURIComponent(id)}/`;
+        link.title = `Where its model connected again (${key})`;
+        name.append(link);
+      }
     }
     this.pick.setAttribute("aria-label", "Session");
     this.pairs.forEach((pair, number) => {
@@ -579,7 +586,9 @@ class Page {
   /** @param {number} by */
   stepPair(by) {
     const pair = this.pair + by;
+    const other = by < 0 ? this.head.before : this.head.after; // what is served has a page of its own
     if (pair in this.pairs) void this.changePair(pair);
+    else if (other) location.href = `../${encodeURIComponent(other)}/`;
     else this.say(by < 0 ? "This is the first session" : "This is the last session");
   }
 
