@@ -94,7 +94,9 @@ def accept(
         return Exit.DIVERGED
     made = _made(drafts, change, redaction)
     place = _put(made, words, into)
-    output.put(f"accepted: session {made[0].header.id}, {len(made[0].entries)} entries, in {place}")
+    entries = sum(len(one.entries) for one in made)
+    more = f" and {len(made) - 1} more" if len(made) > 1 else ""
+    output.put(f"accepted: session {made[0].header.id}{more}, {entries} entries, in {place}")
     return Exit.SAME
 
 
@@ -111,7 +113,7 @@ def _facts(change: Change, made: list[Draft], place: str | None) -> dict[str, An
         "differs": change.differs,
         "accepted": bool(made),
         "session": made[0].header.id if made else None,
-        "entries": len(made[0].entries) if made else None,
+        "entries": sum(len(one.entries) for one in made) if made else None,
         "into": place,
         "stays": list(change.acceptance.stays),
         "rewritten": change.acceptance.echoes,

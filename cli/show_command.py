@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from ..schema import WIRE_FORMAT, CorruptRecordError, Entry, Kind, SessionRecord, UsageError
+from ..schema import WIRE_FORMAT, CorruptRecordError, Entry, Kind, SessionRecord, Status, UsageError
 from ..schema.log import open_blocking
 from ..session import (
     EVERY,
@@ -45,6 +45,9 @@ from .timeline_views import Link, PlainView, TerminalView, TimelineView
 _MAX_SAID = 100_000
 """Characters of a line of a conversation."""
 
+
+AGAIN_SECONDS = 10.0
+"""Who follows a session waits so long behind its end for the model to connect again."""
 
 _LANES_WIDTH = 110
 """Columns of lanes that go into a pipe."""
@@ -202,9 +205,12 @@ async def _show(target: Target, selection: Selection, as_json: bool) -> int:
     shown = set[str]()
     while recording is not None and recording.header.id not in shown:
         shown.add(recording.header.id)
+        is_live = selection.follow and recording.status is Status.RECORDING
         async with recording:
             await _show_session(recording, selection, as_json)
-        recording = None if target.is_single else recording.following()
+        if target.is_single:
+            break
+        recording = await recording.next_session(AGAIN_SECONDS if is_live else 0)
     return Exit.SAME
 
 

@@ -193,6 +193,7 @@ class UserStandIn:
 
     def __init__(self, model: ReplayBase, through: Any, *, closes: bool = True) -> None:
         self._closes = closes
+        self._model = model
         self.assumed: list[str] = []
         self._through = through
         self._tasks: set[asyncio.Task[None]] = set()
@@ -208,7 +209,9 @@ class UserStandIn:
         if call.step.kind == Kind.CLOSE and not self._closes:
             return
         if call.unknown:
-            self.assumed.append(line(call.step.entry))
+            sessions = len(self._model.report.recordings)
+            where = f" (in session {sessions})" if sessions > 1 else ""
+            self.assumed.append(f"{line(call.step.entry)}{where}")
         loop = asyncio.get_running_loop()  # in a context of its own: nothing of the application's caused it
         task = loop.create_task(self._call(call), context=contextvars.Context())
         self._tasks.add(task)

@@ -65,13 +65,14 @@ def accepted(recorded: Sequence[Draft], replayed: Sequence[Draft], app: str) -> 
             f"the application does not connect again any more: session {left} and what follows would be "
             "lost; trim the recording first"
         )
-    for old, whole in zip(recorded, replayed, strict=False):
+    for nth, (old, whole) in enumerate(zip(recorded, replayed, strict=False), 1):
         new = as_redacted(old, _closed_as(old, _ended(whole)))
         changes = Changes.between(old, new)
         rewriting = _Rewriting(old, changes)
         entries, segments = rewriting.applied(new)
         echoes += rewriting.count
-        stays += changes.told(old)
+        of_several = f"in session {nth}: " if len(recorded) > 1 else ""
+        stays += [f"{of_several}{one}" for one in changes.told(old)]
         base = dataclasses.replace(
             old, header=dataclasses.replace(old.header, versions=new.header.versions), segments=segments
         )

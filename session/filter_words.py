@@ -16,6 +16,7 @@ from .filters import SessionFilter
 
 _QUANTITY = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]+)", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
+_DURATIONS = {**_SECONDS, "ms": 0.001, "min": 60}
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -58,7 +59,7 @@ def worded_filter(
     )
 
 
-def parse_quantity(name: str, text: str | None, units: Mapping[str, int], wanted: str) -> float | None:
+def parse_quantity(name: str, text: str | None, units: Mapping[str, float], wanted: str) -> float | None:
     """A number of units; None: nobody says any.
 
     Raises:
@@ -128,5 +129,10 @@ def parse_moment(name: str, text: str | None, *, end: bool) -> int | None:
 
 
 def _nanoseconds(name: str, text: str | None) -> int | None:
-    seconds = parse_age(name, text)
+    """How long something went on.
+
+    Raises:
+        UsageError: it is no duration.
+    """
+    seconds = parse_quantity(name, text, _DURATIONS, "how long: 500ms, 30s, 2m or 1h")
     return None if seconds is None else round(seconds * 1e9)

@@ -329,6 +329,24 @@ class Recording:
             on_wait()
             await asyncio.sleep(poll_s)
 
+    async def next_session(self, within_s: float, *, poll_s: float = POLL_S) -> Recording | None:
+        """The session that the same model object has next, also where it begins a little later: who loses a
+        connection waits before he connects again. None where none has begun by then, or who recorded this one
+        is gone. Cancelled, it has changed nothing.
+
+        Args:
+            within_s: seconds for which it is waited for.
+            poll_s: seconds between two looks at the store.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_s
+        while True:
+            gone = await asyncio.to_thread(self._status_now) is Status.INTERRUPTED
+            found = await asyncio.to_thread(self.following)
+            if found is not None or gone or loop.time() >= until:
+                return found
+            await asyncio.sleep(poll_s)
+
     async def decode(self, entry: Entry) -> Any:
         """The decoded payload of an entry of this recording.
 

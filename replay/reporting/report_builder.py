@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
@@ -51,6 +52,7 @@ class ReportBuilder:
     redacted: str = ""
     answers_itself: bool = False
     connections: list[PlayedConnection] = field(default_factory=list["PlayedConnection"])
+    _closed_before: list[int] = field(default_factory=list[int])  # closes, by the time that each began
 
     def leave_unchecked(self, entry: Entry) -> None:
         """A call that nobody knows the origin of did not come."""
@@ -85,6 +87,7 @@ class ReportBuilder:
         """
         self.finished = False
         self.recordings.append(id)
+        self._closed_before.append(len(self.closes))
         connection = PlayedConnection(length, played, weaker)
         self.connections.append(connection)
         return connection
@@ -127,7 +130,12 @@ class ReportBuilder:
         """What was found up to now."""
         measured = [connection.measured() for connection in self.connections]  # counts what is being given
         facts: dict[str, Any] = {one.name: _frozen(getattr(self, one.name)) for one in fields(self)}
-        del facts["connections"], facts["answers_itself"]
+        del facts["connections"], facts["answers_itself"], facts["_closed_before"]
+        if len(self.recordings) > 1:
+            facts["closes"] = tuple(
+                f"{text} (in session {bisect_right(self._closed_before, at)})"
+                for at, text in enumerate(self.closes)
+            )
         if self.answers_itself:  # whoever made a call: nobody is checked
             facts["unsent"] += len(self.unchecked)
             facts["unchecked"] = facts["unreported"] = facts["heard"] = ()

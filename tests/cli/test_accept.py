@@ -85,6 +85,17 @@ def test_what_it_sends_as_recorded_keeps_its_stand_ins(realtape: Realtape, tmp_p
     assert realtape("replay", place, *naming).out.startswith("same")
 
 
+def test_of_a_chain_it_is_said_in_which_session(realtape: Realtape, tmp_path: Path) -> None:
+    record(tmp_path / "two.db", sessions=2)
+    ran = realtape("accept", tmp_path / "two.db", "--app", "support.telephone:twice_and_other_then", "--yes")
+    assert (ran.code, "\nstays: in session 2: #25 ▶ sent send_tool_output" in ran.out) == (0, True)
+    assert " and 1 more, 92 entries, in " in ran.lines[-1]
+    ran = realtape("replay", tmp_path / "two.db", "--app", "support.telephone:twice_and_other_then")
+    assert [line[-14:] for line in ran.lines if line.startswith("close: ")] == [
+        f"(in session {number})" for number in (1, 2)
+    ]
+
+
 def test_a_store_gets_one_more_session(realtape: Realtape, store: Path) -> None:
     (before,) = json.loads(realtape("ls", store, "--json").out)
     assert realtape("accept", store, *OTHER, "--yes").code == 0

@@ -37,6 +37,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (("--interrupted",), ["four"]),
         (("--error",), ["four", "nine"]),
         (("--longer-than", "0.01s"), ["four"]),
+        (("--longer-than", "10ms"), ["four"]),
         (("--shorter-than", "0.01s"), ["nine"]),
         (("--since", "1h"), ["four", "nine"]),
         (("--until", "1h"), []),

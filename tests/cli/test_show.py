@@ -174,6 +174,28 @@ async def test_a_session_is_followed_while_it_is_recorded(tmp_path: Path) -> Non
     assert waited[0] < len(came)
 
 
+async def test_a_connection_that_is_made_again_a_little_later_is_waited_for(tmp_path: Path) -> None:
+    async with Recorder(tmp_path / "calls.db") as recorder:
+        model = recorder.wrap(Telephone())
+
+        async def again() -> None:
+            await asyncio.sleep(7.0)
+            await model.connect({})
+            await recorder.flush()
+
+        await app(model)
+        await recorder.flush()
+        async with await Recording.open(tmp_path / "calls.db") as recording:
+            assert await recording.next_session(0) is None
+            calls = asyncio.create_task(again())
+            assert await recording.next_session(5.0) is None
+            following = await recording.next_session(5.0)
+            assert following is not None
+            assert following.header.previous_session == recording.header.id
+        await calls
+        await model.close()
+
+
 def test_what_is_over_is_followed_to_its_end(realtape: Realtape, recorded: Path) -> None:
     for options in ((), ("--json",), ("--conversation",)):
         assert realtape("show", recorded, "--follow", *options) == realtape("show", recorded, *options)
