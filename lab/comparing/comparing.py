@@ -17,6 +17,7 @@ from ...replay.reporting.divergence import Difference
 from ...schema.codec import from_json
 from ...schema.entries import Entry, Kind, Status
 from ...schema.errors import CorruptRecordError
+from ...session.provenance import Redaction
 from ...session.recording import Recording
 from ...session.speech import Speech
 from ...session.words import line, short, title
@@ -96,8 +97,17 @@ async def compare(
         differences=tuple(replace(one.facts, around=one.seen.around) for one in told[:limit]),
         ignored=ignored,
         content_only=content_only,
+        redacted=_redacted(a, b),
         anchors=anchors_of([pair for walk in walks for pair in walk.pairs()]),
     )
+
+
+def _redacted(a: Recording, b: Recording) -> tuple[str, ...]:
+    """What was taken out of each, where that is not the same."""
+    both = [Redaction.told_by(one.header.source) for one in (a, b)]
+    if both[0] == both[1]:
+        return ()
+    return tuple(f"{name} is {one}" for name, one in zip("AB", both, strict=True) if one is not None)
 
 
 def anchors_of(pairs: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

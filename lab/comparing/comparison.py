@@ -109,6 +109,7 @@ class Comparison:
         differences: the first of them, in the order of the conversation.
         ignored: aspects that were not looked at.
         content_only: only what was said and done was compared, in the order of each direction.
+        redacted: what was taken out of one of them, and not in the same way out of the other, in words.
         anchors: pairs of numbers of entries that are each other's partners, ascending on both sides: some of
             them, for who draws the recordings side by side.
     """
@@ -126,6 +127,7 @@ class Comparison:
     differences: tuple[EntryDifference, ...]
     ignored: tuple[Aspect, ...] = ()
     content_only: bool = False
+    redacted: tuple[str, ...] = ()
     anchors: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -151,6 +153,9 @@ class Comparison:
             told = ", ".join(f"{name} of {count:,}" for name, count in self.columns.items())
             lines.append(f"differing fields: {told}")
         lines += [f"incomplete: {reason}" for reason in self.incomplete]
+        if self.redacted and self.total:
+            told = ", and ".join(self.redacted)
+            lines.append(f"{told}: where a stand-in stands, the other holds another value")
         if self.missing:
             lines.append(f"lacking because of that, on one side: {self.missing:,} entries")
         lines += [str(difference) for difference in self.differences]

@@ -45,6 +45,15 @@ def test_a_recording_and_its_copy_are_the_same(realtape: Realtape, recorded: Pat
         assert ran.lines[2].startswith(f"B: {store}#0")
 
 
+def test_where_one_is_redacted_that_is_said(realtape: Realtape, recorded: Path, tmp_path: Path) -> None:
+    assert realtape("export", recorded, tmp_path / "call", "--word", "platform 4").code == 0
+    ran = realtape("diff", recorded, tmp_path / "call", "--content")
+    told = "where a stand-in stands, the other holds another value"
+    assert (ran.code, told in ran.out, "B is redacted (word 1, " in ran.out) == (1, True, True)
+    ran = realtape("diff", tmp_path / "call", tmp_path / "call")
+    assert (ran.code, "stand-in" in ran.out) == (0, False)
+
+
 def test_a_changed_entry_is_shown_and_the_code_is_1(realtape: Realtape, recorded: Path, store: Path) -> None:
     change(store, "UPDATE entries SET payload = replace(payload, 'platform 4', 'platform 5') WHERE seq = 25")
     ran = realtape("diff", recorded, store)

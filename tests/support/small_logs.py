@@ -115,7 +115,9 @@ class Held(Recording):
         self._held = Segments()
         self._rows = self._held.filled(entries)
         self._status = status
+        self._header = header()
 
+    header = property(lambda self: self._header)  # pyright: ignore
     status = property(lambda self: self._status)  # pyright: ignore
     length = property(lambda self: len(self._rows))  # pyright: ignore
 
