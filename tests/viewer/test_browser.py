@@ -651,7 +651,7 @@ def test_view_lists_sessions_and_opens_one_by_the_same_script(chromium: Any, add
     with opened(chromium, address) as page:
         page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 2")
         page.page.get_by_label("Longer than").fill("1")
-        page.page.wait_for_function("() => document.body.textContent.includes('longer-than 1: give an age')")
+        page.page.wait_for_function("() => document.body.textContent.includes('longer-than 1: give how')")
         page.page.get_by_label("Longer than").fill("1s")
         page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 1")
         page.page.get_by_label("Longer than").fill("")
@@ -677,7 +677,7 @@ def test_view_shows_any_entry_before_it_knows_the_index(chromium: Any, address: 
     """Rows are there at once, and what was chosen is shown when the index has come to it."""
     with opened(chromium, address) as page:
         page.page.get_by_label("Longer than").fill("1")
-        page.page.wait_for_function("() => document.body.textContent.includes('longer-than 1: give an age')")
+        page.page.wait_for_function("() => document.body.textContent.includes('longer-than 1: give how')")
         page.page.get_by_label("Longer than").fill("1s")
         page.page.wait_for_function("() => document.querySelectorAll('.sessions tbody tr').length === 1")
         page.page.get_by_label("Longer than").fill("")

@@ -200,7 +200,7 @@ def test_a_filter_that_is_none_is_told(server: Server) -> None:
         ("status=%3Cb%3E", "status <b>: there are recording, closed"),
         ("label=customer", "label customer: give a label as NAME=VALUE"),
         ("since=soon%1b", "since soon\\x1b: give a day (2026-11-22)"),
-        ("longer_than=2", "longer-than 2: give an age"),
+        ("longer_than=2", "longer-than 2: give how long"),
         ("longer_than=2m&shorter_than=1m", "no session fits"),
     ):
         answer = server.json(f"block/sessions?{asked}")
