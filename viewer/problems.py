@@ -30,7 +30,9 @@ class Problems:
 
     def read(self, entry: Entry) -> None:
         """The next entry."""
-        if is_failure(entry):
+        if _fails_to_transcribe(entry):
+            self._note("transcription failed", _message_of(entry) or "nobody says why", entry)
+        elif is_failure(entry):
             row = row_of(entry)
             what = {str(Kind.GAP): "gap", str(Kind.FAULT): "fault"}.get(entry.kind, "error")
             message = _message_of(entry)
@@ -38,10 +40,6 @@ class Problems:
                 return
             self._note(what, message or f"{row.title} {row.content}", entry)
             self._responses.update({len(self._seen) - 1: one for one in [_failed_response(entry)] if one})
-        elif entry.kind == Kind.RECEIVED and _FAILED_TRANSCRIPTION in entry.payload:
-            facts = facts_of(entry)
-            if text_of(facts.get("type")) == _FAILED_TRANSCRIPTION:
-                self._note("transcription failed", text_of(mapping(facts.get("error")).get("message")), entry)
 
     def violated(self, violations: Iterable[Violation], at_ns: int) -> None:
         """A rule was broken by then."""
@@ -76,10 +74,16 @@ class Problems:
             self._seen.append(problem(what, text, seq, at_ns))
 
 
+def _fails_to_transcribe(entry: Entry) -> bool:
+    if entry.kind != Kind.RECEIVED or _FAILED_TRANSCRIPTION not in entry.payload:
+        return False
+    return facts_of(entry).get("type") == _FAILED_TRANSCRIPTION
+
+
 def _message_of(entry: Entry) -> str:
     """What an error says, in words, with its code; empty: it is none, or says nothing."""
     facts = facts_of(entry)
-    if entry.kind != Kind.RECEIVED or "error" not in (entry.type, facts.get("type")):
+    if entry.kind != Kind.RECEIVED or not {"error", _FAILED_TRANSCRIPTION} & {entry.type, facts.get("type")}:
         return ""
     error = unwrapped(facts.get("error"))
     said = (text_of(error.get("message")), text_of(error.get("code")))

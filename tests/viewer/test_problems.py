@@ -13,6 +13,7 @@ from realtape.viewer import write_page
 from realtape.viewer.entry_sources import DraftSource
 from realtape.viewer.gathering import Gathering
 from realtape.viewer.session_sound import SessionSound
+from support.depths import framed
 from support.fixtures import header, numbered, raw, received
 from support.pages import blocks_of
 
@@ -46,6 +47,19 @@ def test_a_failed_response_is_told_once_with_its_reason() -> None:
     done = {"id": "resp_1", "status": "failed", "status_details": {"error": failure("Overloaded.")}}
     (one,) = problems_of(created, raw({"type": "response.done", "response": done}))
     assert (one[0], "Overloaded." in one[1], one[2]) == ("response failed", True, 0)
+
+
+def test_a_failed_transcription_is_called_so_with_its_reason() -> None:
+    """Also where it is read of a frame."""
+    named = "conversation.item.input_audio_transcription.failed"
+    message = {"type": named, "item_id": "item_1", "error": failure("Not to be understood.", code="too_loud")}
+    told = [("transcription failed", "Not to be understood. · too_loud", 1)]
+    assert problems_of(raw({"type": "session.created"}), raw(message)) == told
+    draft = Draft(header(), Status.CLOSED, numbered(raw(message), step_ns=1), {}).sealed()
+    gathering = Gathering("0", DraftSource(framed(draft).sealed()), SessionSound())
+    gathering.advance()
+    assert [(one["what"], one["text"]) for one in gathering.session()["problems"]] == [told[0][:2]]
+    assert problems_of(raw({"type": named, "error": None}))[0][:2] == (*told[0][:1], "nobody says why")
 
 
 def test_what_nobody_knows_may_fail_too() -> None:
