@@ -19,6 +19,8 @@ PAUSE_NS = 250_000_000
 SHORTEST_PAUSE_NS = 50_000_000
 """So long at least by the session's clock, however fast it goes."""
 
+_ASSUMED = int(Flag.ASSUMED)  # a bare number, for every entry is asked
+
 PlaybackDoing = Literal["playing", "paused", "waiting"]
 """A player plays; it stands still; it stands still, for it has played all that came by then."""
 
@@ -130,11 +132,20 @@ class PlaybackReader:
         """The next entry."""
         self._at_ns = entry.at_ns
         going = self._all[-1] if self._all else None
-        if going is not None:
+        if going is not None and (entry.kind == Kind.RECEIVED or entry.kind == Kind.PLAYBACK):
             self._break(entry, going)
             if going.dry and going.came_ns is None and (given := audio_event(entry)) is not None:
                 going.came_ns = entry.at_ns if given[0] == going.part else None
-        part, elapsed_ms, assumed = heard_part(entry), entry.elapsed_ms, bool(entry.flags & Flag.ASSUMED)
+        elapsed_ms = entry.elapsed_ms
+        part = heard_part(entry)
+        if (
+            going is not None
+            and elapsed_ms == going.last_ms
+            and part == going.part
+            and going.until_ns is None
+        ):
+            return  # as with most entries, no more was played since the one before
+        assumed = bool(entry.flags & _ASSUMED)
         if part is not None and elapsed_ms is not None and (elapsed_ms or assumed):
             self._told(entry, part, elapsed_ms, assumed)
         elif going is not None and part != going.part and going.until_ns is None:
