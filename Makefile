@@ -20,11 +20,13 @@ export PYTHONDONTWRITEBYTECODE :=
 # Those that pyproject.toml names. What cannot be tried is not claimed.
 PYTHONS := $(shell sed -n 's/^ *"Programming Language :: Python :: \(3\.[0-9]*\)",$$/\1/p' pyproject.toml)
 
-.PHONY: ready ready-oldest demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-browser screenshots test-sdk-suite test-clients bench bench-viewing damage check types script-types format clean
+.PHONY: ready ready-oldest ready-all demo test test-noisy test-pythons slice slice-pythons test-deep test-oldest test-postgresql test-browser screenshots test-sdk-suite test-clients bench bench-viewing damage check types script-types format clean
 
 ready: $(READY)
 
 ready-oldest: $(OLDEST)/.ready
+
+ready-all: $(VENV)/.with-types $(VENV)/.with-postgresql $(VENV)/.with-browser
 
 demo: $(READY)
 	$(BIN)/realtape demo
@@ -80,20 +82,17 @@ test-oldest: $(OLDEST)/.ready
 	HYPOTHESIS_PROFILE=few $(OLDEST)/bin/python -m pytest -n $(WORKERS) -m "not deep and not postgresql and not browser" $(BY_OLDEST) $(BEYOND_OLDEST)
 
 # Needs a PostgreSQL server's programs on the machine, or REALTAPE_TEST_POSTGRESQL=postgresql://…
-test-postgresql: $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[postgresql]'
+test-postgresql: $(VENV)/.with-postgresql
 	$(BIN)/python -m pytest -m "postgresql and not deep"
 
 # The page in Debian's Chromium, which is installed if it is missing; one process of it for all tests.
-test-browser: $(READY)
+test-browser: $(VENV)/.with-browser
 	.ci/chromium
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	$(BIN)/python -m pytest -m browser tests/viewer
 
 # The pictures of docs/images, as the page is now.
-screenshots: $(READY)
+screenshots: $(VENV)/.with-browser
 	.ci/chromium
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	PYTHONPATH=tests $(BIN)/python tests/viewer/screenshots.py
 
 # The SDK's own test suite, without our wrapper under every session and with it.
@@ -111,9 +110,8 @@ bench: $(READY) build/peers/.ready
 	$(BIN)/python benchmarks/run.py
 
 # What a page and `view` cost, in Chromium: writes the figures of docs/viewer.md, in three minutes.
-bench-viewing: $(READY)
+bench-viewing: $(VENV)/.with-browser
 	.ci/chromium
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[browser]'
 	$(BIN)/python benchmarks/viewing.py
 
 # Others who record, to compare with: their dependencies are not ours.
@@ -131,7 +129,7 @@ check: $(READY) types script-types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY)
+types: $(VENV)/.with-types
 	mkdir -p build/typing/realtape
 	for folder in schema session recorder replay provider wire lab viewer integrations cli; do ln -sfn ../../../$$folder build/typing/realtape/$$folder; done
 	$(BIN)/basedpyright --level error
@@ -160,8 +158,13 @@ new_venv = test -n "$(VERSION)" || { echo "No $(PYTHON): say which Python, make 
 $(READY): pyproject.toml $(call stale,$(VENV))
 	set -e; $(call new_venv,$(VENV))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]'
 	touch $(READY)
+
+# What only some targets need.
+$(VENV)/.with-%: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[$*]'
+	touch $@
 
 $(OLDEST)/.ready: pyproject.toml .ci/oldest.txt $(call stale,$(OLDEST))
 	set -e; $(call new_venv,$(OLDEST))
