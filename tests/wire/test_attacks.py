@@ -143,7 +143,7 @@ def unhurt(main: Coroutine[Any, Any, None]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         gc.collect()  # what other tests have left
-        gc.freeze()  # of what is there now nothing is looked for again: else each example would look through it
+        gc.freeze()  # or each example would look through all that is there
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         asyncio.run(watched())
