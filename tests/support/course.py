@@ -44,7 +44,7 @@ class Take:
         self,
         kind: Kind,
         *,
-        task: int = READ_LOOP,
+        task: int | None = READ_LOOP,
         type: str | None = None,
         cause: int | None = None,
         of: int | None = None,
