@@ -89,12 +89,15 @@ class Variation(Recording):
 
     Attributes:
         edits: what was done, in order; none: it is the original.
+        nth: of several sessions, to which, from 1: those before it are as they were, and none follow.
     """
 
     edits: tuple[Edit, ...] = ()
+    nth: int = 1
 
     def __repr__(self) -> str:
-        return f"Variation({', '.join(map(repr, self.edits))})"
+        session = f"session {self.nth}: " if self.nth > 1 and self.edits else ""
+        return f"Variation({session}{', '.join(map(repr, self.edits))})"
 
 
 Arguments = Mapping[str, st.SearchStrategy[Any]]
@@ -114,7 +117,9 @@ def variations(
     fewer edits, then smaller ones.
 
     Args:
-        recording: open, or a draft. Of sessions that followed one another on a model object, the first.
+        recording: open, or a draft. Of sessions that followed one another on a model object one is varied:
+            those before it are as they were, those behind it left out, of which nobody knows whether they
+            would have come.
         kinds: of edits, see `ALL`.
         max_edits: how many there may be in one variation.
         arguments: by the name of a tool, what else it is called with. Of one that is not named: what fits the
@@ -130,9 +135,9 @@ def variations(
         raise UsageError(f"kinds={sorted(unknown)}: name some of {', '.join(ALL)}")
     if max_edits < 0:
         raise UsageError(f"max_edits={max_edits}: from 0 up")
-    draft = recording if isinstance(recording, Draft) else recording.drafts()[0]
-    chosen = {**(_told(draft) if "calls" in kinds else {}), **(arguments or {})}
-    return _variations(draft, [kind for kind in ALL if kind in kinds], max_edits, chosen)
+    chain = [recording] if isinstance(recording, Draft) else recording.drafts()
+    chosen = [{**(_told(draft) if "calls" in kinds else {}), **(arguments or {})} for draft in chain]
+    return _variations(chain, [kind for kind in ALL if kind in kinds], max_edits, chosen)
 
 
 def _told(draft: Draft) -> dict[str, st.SearchStrategy[Any]]:
@@ -148,13 +153,18 @@ def _told(draft: Draft) -> dict[str, st.SearchStrategy[Any]]:
 
 @st.composite
 def _variations(
-    draw: Callable[..., Any], draft: Draft, kinds: Sequence[Kind], max_edits: int, arguments: Arguments
+    draw: Callable[..., Any],
+    chain: Sequence[Draft],
+    kinds: Sequence[Kind],
+    max_edits: int,
+    arguments: Sequence[Arguments],
 ) -> Variation:
     edits: list[Edit] = []
-    changed = draft
+    at: int = draw(st.integers(0, len(chain) - 1)) if len(chain) > 1 else 0
+    draft = changed = chain[at]
     for _ in range(draw(st.integers(0, max_edits))):
         structure = Structure(changed)
-        possible = [choice for kind in kinds for choice in _choices(kind, structure, arguments)]
+        possible = [choice for kind in kinds for choice in _choices(kind, structure, arguments[at])]
         if not possible:
             break
         edit = draw(draw(st.sampled_from(possible)))
@@ -163,8 +173,12 @@ def _variations(
         except UsageError:  # it does not fit there: this one is the session without it
             continue
         edits.append(edit)
-    variation = Variation.of(derived_by(edits, draft, changed), name="a variation")
-    variation.edits = tuple(edits)
+    drafts = chain
+    if changed is not draft:
+        previous = chain[at - 1].header.id if at else None
+        drafts = [*chain[:at], derived_by(edits, draft, changed, previous_session=previous)]
+    variation = Variation.of(*drafts, name="a variation")
+    variation.edits, variation.nth = tuple(edits), at + 1
     return variation
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from realtape.integrations.openai_agents import ReplayModel
 from realtape.lab import variation_settings
 from realtape.lab.edits import Heard, Interrupt
@@ -15,6 +15,7 @@ from realtape.schema import UsageError
 from realtape.session import Recording
 from support.golden import DEMO
 from support.releases import of_today
+from support.short_session import followed_by, shortened
 from support.voice import Voice
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -63,6 +64,22 @@ def test_a_bug_that_needs_an_interruption_shrinks_to_one_edit() -> None:
 def test_without_an_edit_it_is_the_recording(variation: Variation) -> None:
     assert variation.drafts() == [_DEMO]
     assert repr(variation) == "Variation()"
+
+
+def test_of_a_chain_any_session_is_varied() -> None:
+    short = shortened(_DEMO)
+    chain = followed_by(short, short)
+    strategy = variations(Recording.of(*chain), kinds=["interrupt"], max_edits=1)
+    phases = (Phase.generate,)  # the smallest is not asked for
+    options = settings(max_examples=100, phases=phases, database=None, suppress_health_check=_SLOW)
+    second = find(strategy, lambda one: bool(one.edits) and one.nth == 2, settings=options)
+    before, varied = second.drafts()
+    assert (before, varied.header.previous_session) == (chain[0], chain[0].header.id)
+    assert varied.entries != chain[1].entries
+    assert repr(second).startswith("Variation(session 2: ")
+    first = find(strategy, lambda one: bool(one.edits) and one.nth == 1, settings=options)
+    assert [one.header.previous_session for one in first.drafts()] == [None]
+    assert find(strategy, lambda one: True, settings=options).drafts() == chain
 
 
 def test_kinds_that_there_are_not_are_refused() -> None:
