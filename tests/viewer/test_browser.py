@@ -568,6 +568,14 @@ def test_what_a_recording_says_stays_text(chromium: Any, files: Path) -> None:
         assert not re.search(r"(?<!\\)<", "".join(rows))
 
 
+OBEYED = r"""[...document.querySelectorAll("main *, title")].flatMap((one) => [
+    ...[...one.attributes].map((each) => `${each.name}=${each.value}`),
+    ...[...one.childNodes].filter((each) => each.nodeType === 3).map((each) => each.data),
+    ...[...one.classList].filter((each) => !/^[a-z-]+$/.test(each)).map((each) => `class ${each}`),
+]).filter((text) => /^class |[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/.test(text))"""
+"""What of a page would be obeyed, and not shown, in texts and attributes; and classes that are none of ours."""
+
+
 def test_what_is_odd_stays_text_too(chromium: Any, tmp_path: Path) -> None:
     """Names that objects of JavaScript have, halves of pairs, endless texts, numbers that it has not."""
     draft = odd_call()
@@ -591,6 +599,10 @@ def test_what_is_odd_stays_text_too(chromium: Any, tmp_path: Path) -> None:
             page.until("/^[0-9]+ found$/.test(document.querySelector('.found').textContent)")
         for selector in ("body", "html"):
             assert page.of(f"document.querySelector('{selector}').scrollWidth") == 1280
+        page.page.get_by_role("button", name="State").click()
+        page.of("page.seek(page.session.durationNs)")
+        page.until("document.querySelectorAll('.history .role').length > 4")
+        assert page.of(OBEYED) == []
         assert page.of("[window.hacked, {}.polluted, [].polluted, ''.polluted]") == [None] * 4
         assert page.said == []
         assert len({url.partition("#")[0] for url in page.asked}) == 1

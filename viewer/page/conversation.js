@@ -159,7 +159,7 @@ class StateView {
     const history = make("ol", "history");
     for (const [id, role, text, status] of state.history) {
       const item = make("li");
-      fill(item, make("span", `role ${role}`, role), make("span", "text", text || "…"), make("span", "status", status === "completed" ? "" : status), make("span", "id", shortId(id)));
+      fill(item, make("span", ["user", "tool"].includes(role) ? `role ${role}` : "role", role), make("span", "text", text || "…"), make("span", "status", status === "completed" ? "" : status), make("span", "id", shortId(id)));
       history.append(item);
     }
     fill(this.box, make("h4", "", "At the playhead"), facts, make("h4", "", "History"), history);
