@@ -502,11 +502,14 @@ def test_a_finger_on_the_lanes_scrolls_the_page_or_pans_and_two_pinch(chromium: 
                 points = (one, (x - 40 - right * step / 10, y)) if other else (one,)
                 touch("touchMove" if step else "touchStart", *points)
                 page.page.wait_for_timeout(16)
+            page.page.wait_for_timeout(200)  # who stands still before he lets go throws nothing
+            touch("touchMove", *points)
             touch("touchEnd")
 
         swipe(0, -150)
         page.until("scrollY > 100")
         page.of("scrollTo(0, 0)")
+        page.until("scrollY === 0")
         page.of("page.range.show(2e8, 6e8)")
         swipe(-100, 0)
         assert page.of("page.range.from") > 2.5e8
@@ -573,7 +576,7 @@ OBEYED = r"""[...document.querySelectorAll("main *, title")].flatMap((one) => [
     ...[...one.childNodes].filter((each) => each.nodeType === 3).map((each) => each.data),
     ...[...one.classList].filter((each) => !/^[a-z-]+$/.test(each)).map((each) => `class ${each}`),
 ]).filter((text) => /^class |[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/.test(text))"""
-"""What of a page would be obeyed, and not shown, in texts and attributes; and classes that are none of ours."""
+"""What of a page would be obeyed, not shown, in texts and attributes; and classes that are none of ours."""
 
 
 def test_what_is_odd_stays_text_too(chromium: Any, tmp_path: Path) -> None:

@@ -604,7 +604,7 @@ class Page {
     this.linking = false;
     const { id, seq } = linked();
     if (seq < 0) return;
-    const named = this.head.sessions.find((/** @type {any} */ one) => isCalled(one, id));
+    const named = this.named(id);
     if (!named) return this.say("The link names a session that is not in this page");
     if (!this.linkedSide()) await this.changePair(pairWith(this.pairs, named.key));
     const side = this.linkedSide();
@@ -613,10 +613,17 @@ class Page {
     if (place >= 0 && place !== this.detail.place) this.choose(place);
   }
 
+  /** What an id names: of several that are called so, such as one beside its own copy, that which is in front. @param {string} id */
+  named(id) {
+    const called = this.head.sessions.filter((/** @type {any} */ one) => isCalled(one, id));
+    const shown = [this.side, ...this.sides].map((side) => called.find((/** @type {any} */ one) => one.key === side.session.key));
+    return shown.find((one) => one) || called[0];
+  }
+
   /** The side that the address names, if it is in front. */
   linkedSide() {
     const { id } = linked();
-    const named = this.head.sessions.find((/** @type {any} */ one) => isCalled(one, id));
+    const named = this.named(id);
     return named && this.sides.find((one) => one.session.key === named.key);
   }
 
