@@ -409,3 +409,130 @@ def test_a_close_that_the_recording_lacks_is_made_at_its_end_and_nowhere_else() 
     for step in connected().steps:
         unread.feed(step)
     assert unread.call(Kind.CLOSE) is None, "there may be one in what is not read yet"
+
+
+def test_what_has_caused_the_close_may_be_long_ago() -> None:
+    """Of sound nothing is remembered, for there is so much of it."""
+    take = connected()
+    event = take.add(Kind.RECEIVED, type="audio")
+    take.add(Kind.HANDLED, of=event)
+    close = take.add(Kind.CLOSE, task=APPLICATION, cause=event)
+    take.add(Kind.CLOSED, task=APPLICATION, of=close)
+    core = begun(take)
+    given(core, event)
+    core.handled(take.steps[event], Outcome())
+    assert core.call(Kind.CLOSE, cause=event) is not None
+    assert isinstance(arrive(core), Complete)
+    assert arrive(core) == End(closed=True)
+    assert core.report.closes[0].endswith(f"because of entry {event}")
+
+
+def test_a_close_that_had_to_come_and_did_not_has_not_closed() -> None:
+    take = connected()
+    event = take.add(Kind.RECEIVED)
+    take.add(Kind.HANDLED, of=event)
+    close = take.add(Kind.CLOSE, task=LISTENERS_TASK, cause=event)
+    take.add(Kind.CLOSED, task=LISTENERS_TASK, of=close)
+    core = begun(take)
+    given(core, event)
+    core.handled(take.steps[event], Outcome())
+    waits = arrive(core)
+    assert isinstance(waits, Wait)
+    assert core.needs(waits)
+    core.give_up(waits)
+    assert arrive(core) == End(closed=False)
+    assert core.report.missing == 1
+
+
+def test_what_ends_after_the_close_leaves_it_closed() -> None:
+    take = connected()
+    call = send(take, "hello")
+    close = take.add(Kind.CLOSE, task=LISTENERS_TASK)
+    take.add(Kind.CLOSED, task=LISTENERS_TASK, of=close)
+    take.add(Kind.SENT_DONE, task=APPLICATION, of=call)
+    core = begun(take)
+    sent(core, "hello")
+    assert core.call(Kind.CLOSE) is not None
+    assert [isinstance(arrive(core), Complete) for _ in range(2)] == [True, True]
+    assert arrive(core) == End(closed=True)
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_listeners_stimulus_that_comes_late_is_not_unsent(late: bool) -> None:
+    take = connected()
+    event = take.add(Kind.RECEIVED)
+    take.add(Kind.HANDLED, of=event)
+    call = take.add(Kind.SENT, task=LISTENERS_TASK, cause=event, type="send_audio", key="audio")
+    take.add(Kind.SENT_DONE, task=LISTENERS_TASK, of=call)
+    core = begun(take)
+    given(core, event)
+    core.handled(take.steps[event], Outcome())
+    assert arrive(core) == End(closed=False)
+    if late:
+        assert core.call(Kind.SENT, "send_audio", "audio", event) is not None
+        assert core.report.late == [call]
+    assert (core.report.unsent, core.report.missing) == (int(not late), 0)
+
+
+def test_listeners_are_cancelled_in_the_round_in_which_they_were() -> None:
+    now = Place(0, 0, 0)
+    take = connected()
+    event = take.add(Kind.RECEIVED)
+    take.tick += 3
+    take.add(Kind.HANDLED, of=event, outcome=CANCELLED)
+    core = begun(take, lambda: now)
+    given(core, event)
+    act = core.next()
+    assert isinstance(act, Approach)
+    assert act.until.rounds == 3
+    now = Place(0, 0, 3)
+    core.arrived(act)
+    assert core.next() == CancelHandler(take.steps[event])
+
+
+def test_a_call_that_was_cancelled_is_awaited_in_its_round() -> None:
+    """Whoever made it cancels it; nobody else can."""
+    now = Place(0, 0, 0)
+    take = connected()
+    call = send(take, "hello")
+    take.tick += 4
+    take.add(Kind.SENT_DONE, task=APPLICATION, of=call, outcome=CANCELLED)
+    core = begun(take, lambda: now)
+    live = sent(core, "hello")
+    act = core.next()
+    assert isinstance(act, Approach)
+    assert (act.until.rounds, act.patient) == (4, True)
+    now = Place(0, 0, 4)
+    core.arrived(act)
+    core.cancelled(live)
+    assert core.next() == End(closed=False)
+    assert core.calls.live == []
+
+
+def test_a_listener_that_has_returned_is_not_cancelled() -> None:
+    """Though another one of its task is, and the entry that says so is ahead."""
+    take = connected()
+    first, second = take.add(Kind.RECEIVED), take.add(Kind.RECEIVED)
+    take.tick += 1
+    take.add(Kind.HANDLED, of=second, outcome=CANCELLED)
+    take.add(Kind.HANDLED, of=first)
+    core = begun(take)
+    given(core, first)
+    given(core, second)
+    core.handled(take.steps[first], Outcome())
+    assert arrive(core) == CancelHandler(take.steps[second])
+    assert [take.steps[seq].cancelling for seq in (first, second)] == [False, True]
+
+
+def test_a_listener_may_still_make_its_own_sends_and_not_those_of_another_task() -> None:
+    """A task that it had begun when recorded may have been begun and have ended before."""
+    take = connected()
+    event = take.add(Kind.RECEIVED)
+    call = take.add(Kind.SENT, task=LISTENERS_TASK, cause=event, type="send_audio", key="audio")
+    take.add(Kind.SENT_DONE, task=LISTENERS_TASK, of=call)
+    take.add(Kind.HANDLED, of=event)
+    core = begun(take)
+    given(core, event)
+    waits = arrive(core)
+    assert waits == Wait("handler", take.steps[event]), "the sound is not awaited"
+    assert core.report.unsent == 1
