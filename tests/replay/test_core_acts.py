@@ -352,31 +352,41 @@ def test_why_the_recorded_application_closed_is_told_once(told: bool) -> None:
     assert (f"#{event} " in because) is told
 
 
-@pytest.mark.parametrize("comes", [True, False])
-def test_a_close_that_does_not_come_is_where_it_ends_and_what_is_behind_it_goes_free(comes: bool) -> None:
-    """But a send that was made already need not wait for a place that is behind the end."""
+def test_a_close_that_does_not_come_is_where_it_ends_and_what_is_behind_it_goes_free() -> None:
+    """A send that was made already, as one that is made then: no place is awaited that is behind the end."""
     take = connected()
     close = take.add(Kind.CLOSE, task=APPLICATION)
     take.add(Kind.CLOSED, task=APPLICATION, of=close)
-    behind = send(take, "goodbye", task=LISTENERS_TASK)
-    take.add(Kind.SENT_DONE, task=LISTENERS_TASK, of=behind)
+    behind = [send(take, key, task=LISTENERS_TASK) for key in ("goodbye", "see you", "bye")]
     core = begun(take)
-    early = sent(core, "goodbye") if not comes else None
+    made = [sent(core, "goodbye")]
     waits = arrive(core)
     assert isinstance(waits, Wait)
     assert (waits.step.seq, core.needs(waits)) == (close, False)
-    if comes:
-        assert core.call(Kind.CLOSE) is not None
-        assert isinstance(core.next(), Complete)
-        return
     core.give_up(waits)
     assert arrive(core) == End(closed=False)
-    assert early is not None
-    assert core.report.early == [behind]
-    act = core.next()
-    assert isinstance(act, Complete)
-    assert act.call is early
-    assert core.take(core.expected[0]) is not None, "the application closes after all, or does something else"
+    assert core.report.early == behind[:1]
+    made.append(sent(core, "see you"))
+    made.append(core.take(core.expected[-1]))
+    assert [call.seq for call in made] == behind
+    assert core.report.early == behind
+    assert core.call(Kind.CLOSE) is not None
+    assert core.report.early == behind, "a close is no send"
+
+
+def test_a_close_that_comes_is_awaited() -> None:
+    """Also one of which nobody knows whether it must come."""
+    take = connected()
+    close = take.add(Kind.CLOSE, task=APPLICATION)
+    take.add(Kind.CLOSED, task=APPLICATION, of=close)
+    core = begun(take)
+    waits = arrive(core)
+    assert isinstance(waits, Wait)
+    assert waits.step.seq == close
+    assert core.call(Kind.CLOSE) is not None
+    assert isinstance(core.next(), Complete)
+    assert core.next() == End(closed=True)
+    assert not core.report.unchecked
 
 
 def test_who_stands_in_for_the_user_is_asked_once() -> None:
