@@ -546,3 +546,23 @@ def test_a_listener_may_still_make_its_own_sends_and_not_those_of_another_task()
     waits = arrive(core)
     assert waits == Wait("handler", take.steps[event]), "the sound is not awaited"
     assert core.report.unsent == 1
+
+
+def test_what_is_taken_for_a_recorded_call_returns_in_its_place() -> None:
+    """Though its content is another one: only where nothing else goes on it returns before."""
+    now = Place(0, 0, 0)
+    take = connected()
+    call = send(take, "hello")
+    take.tick += 3
+    take.add(Kind.SENT_DONE, task=APPLICATION, of=call)
+    core = begun(take, lambda: now)
+    live = core.take(core.expected[0])
+    assert (core.report.differing, core.report.matched, core.report.early) == (1, 1, [])
+    act = core.next()
+    assert isinstance(act, Approach)
+    assert act.until.rounds == 3
+    now = Place(0, 0, 3)
+    core.arrived(act)
+    act = core.next()
+    assert isinstance(act, Complete)
+    assert act.call is live
