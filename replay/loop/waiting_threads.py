@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -127,4 +128,12 @@ def _starts(frame: FrameType) -> bool:
 
 
 def _frames() -> dict[int, FrameType]:
-    return sys._current_frames()
+    """What every thread is at. While Python 3.11 gathers that it holds a lock, and takes it again to let go
+    of a `threading.local`: were one found as garbage just then, it would wait for itself for ever."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        if collects:
+            gc.enable()

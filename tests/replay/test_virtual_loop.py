@@ -364,3 +364,32 @@ def test_a_thread_that_keeps_time_waiting_is_named(
     told = run(main())
     assert "take_a_piece" in told
     assert "owes an answer" in told
+
+
+def test_who_looks_at_threads_collects_no_garbage() -> None:
+    """Of a database's engine, for one, a thread's own values are left: Python 3.11 would wait for itself."""
+    program = [sys.executable, "-c", LOOKS]
+    ran = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
+    assert (ran.stdout, ran.returncode) == ("True\nTrue\nTrue\n", 0), ran.stderr
+
+
+LOOKS = """
+import gc, threading
+from realtape.replay.loop.waiting_threads import is_alive
+
+class Garbage:
+    def __init__(self):
+        self.own, self.me = threading.local(), self
+        self.own.value = 1
+
+for _ in range(3):
+    gc.disable()
+    gc.collect()
+    Garbage()
+    free = [{} for _ in range(50)]
+    del free  # a new dictionary is one of these, and no reason to collect
+    gc.set_threshold(1)
+    gc.enable()
+    is_alive(threading.get_ident())
+    print(gc.isenabled())
+"""
