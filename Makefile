@@ -26,7 +26,9 @@ ready: $(READY)
 
 ready-oldest: $(OLDEST)/.ready
 
-ready-all: $(VENV)/.with-types $(VENV)/.with-postgresql $(VENV)/.with-browser
+# All that some targets need besides: an environment that is made now has it in one go.
+ready-all: EXTRAS = ,types,postgresql,browser
+ready-all: $(READY) $(VENV)/.with-types $(VENV)/.with-postgresql $(VENV)/.with-browser
 
 demo: $(READY)
 	$(BIN)/realtape demo
@@ -158,11 +160,13 @@ new_venv = test -n "$(VERSION)" || { echo "No $(PYTHON): say which Python, make 
 
 .PHONY: anew
 
+comma := ,
+
 $(READY): pyproject.toml $(call stale,$(VENV))
 	set -e; $(call new_venv,$(VENV))
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev]'
-	touch $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev$(EXTRAS)]'
+	touch $(READY) $(patsubst %,$(VENV)/.with-%,$(subst $(comma), ,$(EXTRAS)))
 
 # What only some targets need.
 $(VENV)/.with-%: $(READY)
