@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable
 from itertools import accumulate
 from typing import Any, cast
 
-from ..schema.codec import MIN_BEGINNING, REDACTED, KnownTexts, Secrets, from_json, to_json
+from ..schema.codec import MIN_BEGINNING, REDACTED, KnownTexts, Secrets, from_json, merged_spans, to_json
 from ..schema.entries import KIND, Entry, Flag, Kind
 from ..schema.log import Appended
 from .payloads import Pending
@@ -233,13 +233,7 @@ def _known_in(text: str, forms: list[str]) -> list[tuple[int, int]]:
         while start >= 0:
             spans.append((start, start + len(form)))
             start = text.find(form, start + 1)
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
+    return merged_spans(spans)
 
 
 def _beginning_in(text: str, forms: list[str]) -> int | None:

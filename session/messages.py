@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..schema.beta_names import by_either, either
 from ..schema.entries import Entry, Kind
 from .fields import (
     RAW,
@@ -40,7 +41,7 @@ USES = frozenset(
 """What says something of an item that is there; and so does a piece of what the model says. (What the
 user said may be transcribed before his item is there.)"""
 
-AUDIO_DELTAS = frozenset({"response.output_audio.delta", "response.audio.delta"})
+AUDIO_DELTAS = either("response.output_audio.delta")
 """The server's messages that bring a piece of the model's voice."""
 
 SPOKEN_DELTAS = frozenset({"transcript_delta", "output_text_delta"})
@@ -63,22 +64,22 @@ RETRIEVED = "conversation.item.retrieved"
 _REFUSED = re.compile(r"\d ?ms is already shorter than \d")
 """In the words of the provider's error, for which it has no code of its own."""
 
-_DELTAS = {
-    "transcript_delta": "said",
-    "output_text_delta": "said",
-    "response.output_audio_transcript.delta": "said",
-    "response.audio_transcript.delta": "said",
-    "response.output_text.delta": "said",
-    "response.text.delta": "said",
-    "response.function_call_arguments.delta": "arguments",
-}
-_WHOLE = {
-    "response.output_audio_transcript.done": ("said", "transcript"),
-    "response.audio_transcript.done": ("said", "transcript"),
-    "response.output_text.done": ("said", "text"),
-    "response.text.done": ("said", "text"),
-    "response.function_call_arguments.done": ("arguments", "arguments"),
-}
+_DELTAS = by_either(
+    {
+        "transcript_delta": "said",
+        "output_text_delta": "said",
+        "response.output_audio_transcript.delta": "said",
+        "response.output_text.delta": "said",
+        "response.function_call_arguments.delta": "arguments",
+    }
+)
+_WHOLE = by_either(
+    {
+        "response.output_audio_transcript.done": ("said", "transcript"),
+        "response.output_text.done": ("said", "text"),
+        "response.function_call_arguments.done": ("arguments", "arguments"),
+    }
+)
 
 
 class TextOf(NamedTuple):

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..schema import events as ev
 from ..schema import items, usage
+from ..schema.beta_names import by_either, either
 from ..schema.codec import STANDARD, Codec, Reference, event_name, from_json, references
 from ..schema.entries import Entry, Kind
 from ..schema.errors import EncodingError
@@ -30,14 +31,14 @@ DERIVED = "events derived of its frames"
 
 _MESSAGE: TypeAdapter[Any] = TypeAdapter(items.RealtimeMessageItem)
 _ANNOUNCED = frozenset({"response.output_item.added", "response.output_item.done"})
-_ADDED = frozenset({"conversation.item.added", "conversation.item.created", "conversation.item.retrieved"})
-_DELTAS: Mapping[str, Any] = {
-    "response.output_audio_transcript.delta": ev.RealtimeModelTranscriptDeltaEvent,
-    "response.audio_transcript.delta": ev.RealtimeModelTranscriptDeltaEvent,
-    "response.output_text.delta": ev.RealtimeModelOutputTextDeltaEvent,
-    "response.text.delta": ev.RealtimeModelOutputTextDeltaEvent,
-}
-_AUDIO_DONE = frozenset({"response.output_audio.done", "response.audio.done"})
+_ADDED = either("conversation.item.added", "conversation.item.retrieved")
+_DELTAS: Mapping[str, Any] = by_either(
+    {
+        "response.output_audio_transcript.delta": ev.RealtimeModelTranscriptDeltaEvent,
+        "response.output_text.delta": ev.RealtimeModelOutputTextDeltaEvent,
+    }
+)
+_AUDIO_DONE = either("response.output_audio.done")
 _TEXT, _AUDIO = frozenset({"text", "output_text"}), frozenset({"audio", "output_audio"})
 _STATUSES = frozenset({"in_progress", "completed", "incomplete"})
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..replay import CLIENT_IDS
+from ..schema.beta_names import GA_NAMES, either
 from ..schema.codec import from_json
 from ..session.appended_sound import GEMINI_SOUND, LIVE_SOUND, OPENAI_SOUND, Path, at
 from ..session.fields import mapping, text_of
@@ -145,7 +146,7 @@ OPENAI_REALTIME = Dialect(
     ),
     client_ids=_frame_ids(),
     clocked={"conversation.item.truncate": frozenset({"audio_end_ms"})},
-    speaks=frozenset({"response.output_audio.delta", "response.audio.delta"}),
+    speaks=either("response.output_audio.delta"),
 )
 """OpenAI's GA protocol; Azure's and xAI's are the same here."""
 
@@ -203,13 +204,7 @@ DIALECTS = {
 """By their names."""
 
 _LIVE_PREFIXES = ("session.start", "session.input_", "session.output_", "decision.", "session.delegation")
-_BETA_NAMES = frozenset(
-    {
-        *("conversation.item.created", "response.audio.delta", "response.audio_transcript.delta"),
-        *("response.text.delta", "response.audio.done", "response.audio_transcript.done"),
-        *("response.text.done", "transcription_session.update"),
-    }
-)
+_BETA_NAMES = frozenset({*GA_NAMES, "transcription_session.update"})
 _REALTIME_PREFIXES = (
     *("session.", "response.", "conversation.", "input_audio_buffer.", "output_audio_buffer."),
     "transcription_session.",

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..schema.beta_names import either
 from ..session import SoundFormats
 from ..session.fields import mapping, sequence, text_of
 from ..session.messages import ids_in
@@ -24,7 +25,7 @@ from ..session.response_requests import (
 from .dialects import AnswerRow, Dialect, Message, first_at
 from .recorded import WireFrame
 
-ITEMS = frozenset({"conversation.item.added", "conversation.item.created", "conversation.item.done"})
+ITEMS = either("conversation.item.added", "conversation.item.done")
 
 _UNANSWERED = frozenset({"response.cancel", "output_audio_buffer.clear"})
 """What may bring nothing, for it came too late."""

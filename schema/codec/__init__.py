@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         to_json,
     )
     from .references import BRACKET, MAX_SIZE, REFERS, Reference, bytes_in, references
-    from .secrets import MIN_BEGINNING, KnownTexts, Secrets, SecretsInUse, credentials_in
+    from .secrets import MIN_BEGINNING, KnownTexts, Secrets, SecretsInUse, credentials_in, merged_spans
     from .snapshots import TEXT, Snapshot, unrecordable
     from .standard import PYTHON, STANDARD, event_name, received_name, register_interface, sent_name
     from .text_places import HARMLESS_HEADERS, place_under
@@ -66,6 +66,7 @@ __all__ = [
     "from_json",
     "harmless_url",
     "is_no_word",
+    "merged_spans",
     "place_under",
     "received_name",
     "references",

@@ -229,7 +229,7 @@ class Secrets:
                 found += find_credentials(text, named=self.strict or not tool)
         if place is TextPlace.URL:
             found += find_in_url(text)
-        return _merged(found) if len(found) > 1 else found
+        return merged_spans(found) if len(found) > 1 else found
 
     def scrub(self, text: str, place: TextPlace = TextPlace.FREE) -> str:
         """The text without them."""
@@ -469,12 +469,12 @@ def _remember(clean: set[str], text: str, max_length: int = MAX_CLEAN_LENGTH) ->
         clean.add(text)
 
 
-def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def merged_spans(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Without overlaps; what only touches stays apart."""
-    merged: list[tuple[int, int]] = []
+    apart: list[tuple[int, int]] = []
     for start, end in sorted(spans):
-        if merged and start < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        if apart and start < apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
         else:
-            merged.append((start, end))
-    return merged
+            apart.append((start, end))
+    return apart

@@ -3,21 +3,12 @@
 
 from __future__ import annotations
 
+from ..beta_names import GA_NAMES
 from .sql_json import Sql
 
 _ANNOUNCEMENTS = (
     "'response.created', 'response.done', 'response.output_item.added', 'response.content_part.added'"
 )
-
-_GA = {
-    "response.audio.delta": "response.output_audio.delta",
-    "response.audio.done": "response.output_audio.done",
-    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
-    "response.audio_transcript.done": "response.output_audio_transcript.done",
-    "response.text.delta": "response.output_text.delta",
-    "response.text.done": "response.output_text.done",
-    "conversation.item.created": "conversation.item.added",
-}
 
 _TOKENS = {
     "input_tokens": ("input_tokens",),
@@ -62,7 +53,7 @@ def messages(sql: Sql) -> str:
     payload = sql.payload()
     raw = f"coalesce({sql.object('payload_doc', 'data')}, {sql.object('payload_doc', 'value', 'data')})"
     type_of = sql.text("message", "type")
-    cases = " ".join(f"WHEN '{old}' THEN '{new}'" for old, new in _GA.items())
+    cases = " ".join(f"WHEN '{old}' THEN '{new}'" for old, new in GA_NAMES.items())
     return f"""
 WITH told AS MATERIALIZED (
   SELECT session, seq, at_ns, connection,

@@ -10,20 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ...schema.beta_names import GA_NAMES
 from ...schema.entries import Entry, Kind
 from ..fields import RAW, client_message, event_fields, facts_of, mapping, sequence, text_of
 from ..frame_messages import FrameMessages
-
-_GA: Mapping[str, str] = {
-    "response.audio.delta": "response.output_audio.delta",
-    "response.audio.done": "response.output_audio.done",
-    "response.audio_transcript.delta": "response.output_audio_transcript.delta",
-    "response.audio_transcript.done": "response.output_audio_transcript.done",
-    "response.text.delta": "response.output_text.delta",
-    "response.text.done": "response.output_text.done",
-    "conversation.item.created": "conversation.item.added",
-}
-"""Names of the beta → those that came after."""
 
 _OF_EVENTS: Mapping[str, str] = {
     "audio": "response.output_audio.delta",
@@ -117,7 +107,7 @@ class Exchange:
 
 def _exchanged(by_server: bool, message: dict[str, Any], entry: Entry) -> Exchanged:
     type = text_of(message.get("type"))
-    return Exchanged(by_server, _GA.get(type, type), message, entry)
+    return Exchanged(by_server, GA_NAMES.get(type, type), message, entry)
 
 
 def _sent(entry: Entry) -> Iterator[dict[str, Any]]:

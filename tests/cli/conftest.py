@@ -44,6 +44,22 @@ def store(recorded: Path, tmp_path: Path) -> Path:
     return copy
 
 
+@pytest.fixture(scope="session")
+def two(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A store with two sessions of one model."""
+    path = tmp_path_factory.mktemp("two") / "calls.db"
+    record(path, sessions=2)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def path(two: bytes, tmp_path: Path) -> Path:
+    """It, to be damaged."""
+    copy = tmp_path / "calls.db"
+    copy.write_bytes(two)
+    return copy
+
+
 @pytest.fixture
 def realtape(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     """`main()` in this process."""

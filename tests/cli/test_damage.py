@@ -16,28 +16,11 @@ from realtape.schema.log import Address, fetch_headers, has_kind, locate, open_b
 from realtape.session import verified_batches
 from support.command_line import Ran
 from support.stores import fill
-from support.telephone import record
 
 Realtape = Callable[..., Ran]
 COMMANDS = ("verify", "ls", "show", "replay")
 ODD = ("'text'", "x'00ff'", "CAST(x'ff' AS TEXT)", "NULL", "7", "1e300", "9223372036854775807")
 """What a column may hold in a file of somebody else's making."""
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A store with two sessions of one model."""
-    path = tmp_path_factory.mktemp("two") / "calls.db"
-    record(path, sessions=2)
-    return path.read_bytes()
-
-
-@pytest.fixture
-def path(two: bytes, tmp_path: Path) -> Path:
-    """It, to be damaged."""
-    copy = tmp_path / "calls.db"
-    copy.write_bytes(two)
-    return copy
 
 
 def told(ran: Ran) -> None:

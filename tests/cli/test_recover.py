@@ -5,27 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from support.command_line import Ran
-from support.telephone import record
 
 Realtape = Callable[..., Ran]
-
-
-@pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A store with two sessions of one model."""
-    path = tmp_path_factory.mktemp("two") / "calls.db"
-    record(path, sessions=2)
-    return path.read_bytes()
-
-
-@pytest.fixture
-def path(two: bytes, tmp_path: Path) -> Path:
-    """It, to be damaged."""
-    copy = tmp_path / "calls.db"
-    copy.write_bytes(two)
-    return copy
 
 
 def test_what_is_cut_off_costs_what_was_there(realtape: Realtape, path: Path, tmp_path: Path) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import sys
-from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,11 @@ from realtape.schema.errors import (
     StoreWriteError,
 )
 from support.stored import begin, beside, mark, numbers, only, until
+from support.stores import as_nobody
 
 pytestmark = pytest.mark.real_time
 
 DRAIN_SECONDS = 0.2
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -188,19 +187,6 @@ async def test_a_missing_driver_is_told(monkeypatch: pytest.MonkeyPatch):
 
 
 # --- permissions --------------------------------------------------------------------------------------
-
-
-@contextmanager
-def as_nobody() -> Generator[None]:
-    """Root may write anywhere, so be another user for a while; whoever is not root stays himself."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.parametrize(

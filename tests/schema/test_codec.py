@@ -8,12 +8,12 @@ import subprocess
 import sys
 import threading
 import zoneinfo
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from realtape.integrations.openai_agents import VOCABULARY as SDKS
 from realtape.schema import (
     STANDARD,
     Codec,
@@ -21,14 +21,11 @@ from realtape.schema import (
     EncodingError,
     RealtimeModelAudioEvent,
     RealtimeModelRawServerEvent,
-    Vocabulary,
     same,
 )
-from realtape.schema.codec import Secrets, references, register_interface
+from realtape.schema.codec import Secrets, event_name, references
 from realtape.schema.events import RECEIVED_EVENTS
-from realtape.schema.items import ITEM_TYPES
 from realtape.schema.sends import SENT_EVENTS
-from realtape.schema.usage import USAGE_TYPES
 from support.examples import (
     CODEC,
     VOCABULARY,
@@ -41,7 +38,7 @@ from support.examples import (
     round_trip,
 )
 from support.failures import exceptions
-from support.strategies import OURS, Interface, audio, events, sdks, sends, values
+from support.strategies import audio, events, sends, values
 
 OURS_ONLY = Codec(STANDARD)
 
@@ -66,20 +63,8 @@ def test_our_events_and_sends_come_back(event: Any):
     assert same(round_trip(event, OURS_ONLY), event)
 
 
-def named_as_ours(interface: Interface) -> Vocabulary:
-    """The classes of an interface under the names of ours."""
-
-    def find(classes: Iterable[type[Any]]) -> list[Any]:
-        found = (interface.find(cls.__name__) for cls in classes)
-        return [cls for cls in found if cls is not None]
-
-    vocabulary = Vocabulary(STANDARD)
-    register_interface(vocabulary, find(RECEIVED_EVENTS), find(SENT_EVENTS), find(ITEM_TYPES + USAGE_TYPES))
-    return vocabulary
-
-
-SDKS = sdks()
-SDKS_ONLY = Codec(named_as_ours(SDKS))
+SDKS_ONLY = Codec(SDKS)
+OURS = {cls.__name__: cls for cls in (*RECEIVED_EVENTS, *SENT_EVENTS)}
 
 
 @given(events(SDKS) | sends(SDKS))
@@ -95,13 +80,13 @@ def test_what_is_written_of_the_sdks_is_read_as_ours(event: Any):
     assert not any("kept as a description" in note for note in decoded.notes)
 
 
-@given(events(OURS) | sends(OURS))
+@given(events() | sends())
 def test_what_is_written_of_ours_is_read_as_the_sdks(event: Any):
     shelf = Shelf()
     payload = OURS_ONLY.encode(event, shelf.put).payload
-    cls = SDKS.find(type(event).__name__)
-    if cls is not None:
-        assert type(SDKS_ONLY.decode(payload, shelf.get).value) is cls
+    word = SDKS.word_named(event_name(STANDARD, cast("type[Any]", type(event))))
+    if word is not None:
+        assert type(SDKS_ONLY.decode(payload, shelf.get).value) is word.cls
 
 
 # --- bytes ----------------------------------------------------------------------------------------

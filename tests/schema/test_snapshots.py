@@ -17,7 +17,7 @@ from realtape.schema.codec.json_text import quickly_written, to_json
 from support.changing import changed
 from support.examples import CODEC
 from support.failures import exceptions
-from support.strategies import events, sdks, sends, values
+from support.strategies import events, sends, values
 
 SDK = Codec(VOCABULARY)
 
@@ -49,7 +49,7 @@ def later(codec: Codec, snapshot: Any) -> Any:
 @given(
     st.one_of(
         st.tuples(st.just(CODEC), st.one_of(values(exceptions), events(), sends())),
-        st.tuples(st.just(SDK), st.one_of(events(sdks()), sends(sdks()))),
+        st.tuples(st.just(SDK), st.one_of(events(VOCABULARY), sends(VOCABULARY))),
     )
 )
 def test_what_is_taken_is_what_would_be_encoded_now(made: Any):

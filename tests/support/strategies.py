@@ -1,54 +1,21 @@
-"""Hypothesis strategies: the events and sends of either interface, and all that the codec should hold.
-
-`events` and `sends` take the classes from an `Interface`: ours, or the SDK's with the same names.
-"""
+"""Hypothesis strategies: events and sends, of our classes or the SDK's, and what the codec should hold."""
 
 from __future__ import annotations
 
 import base64
-import dataclasses
 import datetime
 import decimal
 import zoneinfo
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 from hypothesis import strategies as st
-from realtape.schema import Described, items, usage
-from realtape.schema import events as our_events
-from realtape.schema import sends as our_sends
+from realtape.lab import strategies as shipped
+from realtape.schema import STANDARD, Described, Vocabulary
 
 from .examples import Color, Level, Money, Note, Place, Point, Right, Sealed, Wide
 
 Strategy = st.SearchStrategy[Any]
-
-
-class Interface:
-    """One implementation of the realtime interface: its classes by name, in any of its modules."""
-
-    def __init__(self, *modules: ModuleType) -> None:
-        self._modules = modules
-
-    def find(self, name: str) -> Any:
-        """The class, or None where this release has none of that name."""
-        return next((vars(module)[name] for module in self._modules if name in vars(module)), None)
-
-    def __getitem__(self, name: str) -> Any:
-        found = self.find(name)
-        assert found is not None, name
-        return found
-
-
-OURS = Interface(our_events, our_sends, items, usage)
-
-
-def sdks() -> Interface:
-    """The SDK's classes."""
-    import agents.usage
-    from agents.realtime import items, model_events, model_inputs
-
-    return Interface(model_events, model_inputs, items, agents.usage)
 
 
 # --- leaves ---------------------------------------------------------------------------------------
@@ -198,120 +165,15 @@ raw_messages: Strategy = st.one_of(
     ),
     st.fixed_dictionaries({"type": texts}, optional={"event_id": texts, "item": json_values}),
 )
-ids: Strategy = st.text("abcdef_0123456789", max_size=8)
 
 
-def events(interface: Interface = OURS) -> Strategy:
-    """Received events of one interface; those that it lacks (an older SDK) are left out."""
-    fields = _fields(interface)
-    found = [_built(interface, name, fields) for name in _names(our_events.RECEIVED_EVENTS)]
-    return st.one_of([strategy for strategy in found if strategy is not None])
+def events(vocabulary: Vocabulary = STANDARD) -> Strategy:
+    """Received events, with odder texts and messages than those of the shipped strategy."""
+    odd = {"delta": texts, "transcript": texts, "arguments": texts, "data": octets | raw_messages}
+    return shipped.events(vocabulary=vocabulary, **odd)
 
 
-def sends(interface: Interface = OURS) -> Strategy:
-    """Sent events of one interface."""
-    fields = _fields(interface)
-    found = [_built(interface, name, fields) for name in _names(our_sends.SENT_EVENTS)]
-    return st.one_of([strategy for strategy in found if strategy is not None])
-
-
-def _names(classes: tuple[Any, ...]) -> list[str]:
-    return [cls.__name__ for cls in classes]
-
-
-def _built(interface: Interface, name: str, fields: dict[str, Strategy]) -> Strategy | None:
-    cls = interface.find(name)
-    if cls is None:
-        return None
-    # Each field by its name: the same fields mean the same in all events.
-    given = {field.name: fields[field.name] for field in dataclasses.fields(cls) if field.name != "type"}
-    return st.builds(cls, **given)
-
-
-def _fields(interface: Interface) -> dict[str, Strategy]:
-    counts = st.integers(0, 10**6)
-    maybe_count = st.none() | counts
-    call = st.builds(interface["RealtimeModelToolCallEvent"], name=ids, call_id=ids, arguments=texts)
-    return {
-        **dict.fromkeys(("name", "call_id", "response_id", "item_id", "id", "previous_item_id"), ids),
-        **dict.fromkeys(("arguments", "transcript", "delta", "output", "context"), texts),
-        **dict.fromkeys(("content_index", "audio_start_ms", "audio_end_ms"), counts),
-        **dict.fromkeys(("commit", "start_response", "force_response_cancel"), st.booleans()),
-        **dict.fromkeys(("cancel_response_only", "playback_only"), st.booleans()),
-        "audio": octets,
-        "error": json_values,
-        "data": octets | raw_messages,
-        "item": _items(interface),
-        "status": st.sampled_from(["connecting", "connected", "disconnected"]),
-        "usage": _usage(interface),
-        "input_tokens_details": st.none()
-        | _known(
-            interface, "RealtimeModelInputTokensDetails", text_tokens=maybe_count, audio_tokens=maybe_count
-        ),
-        "output_tokens_details": st.none()
-        | _known(interface, "RealtimeModelOutputTokensDetails", text_tokens=maybe_count),
-        "exception": st.sampled_from([ValueError("no"), ConnectionResetError(104, "gone"), TimeoutError()]),
-        "message": raw_messages.map(lambda message: {"type": message["type"], "other_data": message}),
-        "user_input": texts | _user_messages(),
-        "tool_call": call,
-        "session_settings": st.fixed_dictionaries(
-            {}, optional={"instructions": texts, "speed": st.floats(0.25, 1.5), "tools": st.just([])}
-        ),
-    }
-
-
-def _user_messages() -> Strategy:
-    part = st.fixed_dictionaries({"type": st.just("input_text"), "text": texts})
-    content = st.lists(part, max_size=2)
-    return content.map(lambda parts: {"type": "message", "role": "user", "content": parts})
-
-
-def _items(interface: Interface) -> Strategy:
-    extra = st.dictionaries(st.sampled_from(["phase", "object"]), json_values, max_size=1)
-    audio = st.none() | base64_texts
-
-    def built(name: str, /, **fields: Strategy) -> Strategy:
-        return st.tuples(st.fixed_dictionaries(fields), extra).map(
-            lambda both: interface[name](**both[0], **both[1])
-        )
-
-    said = built("AssistantAudio", audio=audio) | built("AssistantText", text=texts)
-    heard = built("InputAudio", audio=audio, transcript=texts) | built("InputText", text=texts)
-    return st.one_of(
-        built("UserMessageItem", item_id=ids, role=st.just("user"), content=st.lists(heard, max_size=2)),
-        built(
-            "AssistantMessageItem", item_id=ids, role=st.just("assistant"), content=st.lists(said, max_size=2)
-        ),
-        built(
-            "RealtimeToolCallItem",
-            item_id=ids,
-            call_id=st.none() | ids,
-            status=st.just("completed"),
-            arguments=texts,
-            name=ids,
-        ),
-    )
-
-
-def _usage(interface: Interface) -> Strategy:
-    counts = st.integers(0, 10**6)
-    return st.builds(
-        interface["Usage"],
-        requests=counts,
-        input_tokens=counts,
-        output_tokens=counts,
-        total_tokens=counts,
-        input_tokens_details=_known(
-            interface, "InputTokensDetails", cached_tokens=counts, cache_write_tokens=counts
-        ),
-        output_tokens_details=st.builds(interface["OutputTokensDetails"], reasoning_tokens=counts),
-    )
-
-
-def _known(interface: Interface, name: str, **fields: Strategy) -> Strategy:
-    """A class with those of the fields that this release has; None where it lacks the class."""
-    cls = interface.find(name)
-    if cls is None:
-        return st.none()
-    known = getattr(cls, "model_fields", None) or getattr(cls, "__dataclass_fields__", {})
-    return st.builds(cls, **{field: value for field, value in fields.items() if field in known})
+def sends(vocabulary: Vocabulary = STANDARD) -> Strategy:
+    """Sent events, with odder texts."""
+    messages = raw_messages.map(lambda message: {"type": message["type"], "other_data": message})
+    return shipped.sends(vocabulary=vocabulary, output=texts, message=messages)
