@@ -59,7 +59,7 @@ class RecordedCalls:
         self._is_given = is_given
         self._is_here = is_here
         self._may_make = may_make
-        self._by_seq: dict[int, RecordedCall] = {}
+        self._by_seq: dict[int | None, RecordedCall] = {}
         self._open: dict[int | None, list[RecordedCall]] = {}  # by recorded task, innermost last
         self._index: dict[_Alike, deque[RecordedCall]] = {}  # those that nobody has made
         self._missed: deque[RecordedCall] = deque()
@@ -83,7 +83,7 @@ class RecordedCalls:
 
     def end(self, step: Step) -> None:
         """The entry that ends one."""
-        call = self._by_seq.get(-1 if step.entry.of is None else step.entry.of)
+        call = self._by_seq.get(step.entry.of)
         if call is None:
             return
         call.end, step.call = step, call

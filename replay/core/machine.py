@@ -112,7 +112,7 @@ class ReplayCore:
         self._numbering = Numbering()
         self._schedule = Schedule(paced=paced)
         self._recent = Recent()
-        self._delivered: dict[int, Step] = {}  # at work, or with a `handled` ahead; by seq
+        self._delivered: dict[int | None, Step] = {}  # at work, or with a `handled` ahead; by seq
         self._stop_at = NOWHERE
         self._here = START  # where in time it was when that was last asked
         # The entry whose instant has come; whose round has come, too; which was waited for in that round.
@@ -582,11 +582,8 @@ class ReplayCore:
 
     def _handled_turn(self, step: Step) -> Act | None:
         """The listeners must have returned; cancelled ones are cancelled."""
-        of = step.entry.of
-        if of is None or step.outcome.how == "open":
-            return None
-        handled = self._delivered.get(of)
-        if handled is None:
+        handled = self._delivered.get(step.entry.of)
+        if handled is None or step.outcome.how == "open":
             return None
         if not handled.at_work:
             return self._difference(handled, step.outcome)
@@ -743,7 +740,7 @@ class ReplayCore:
                 self._tell_close(step)
             self._schedule.happened(step.place, call.made or self._now(), waited=waited)
         elif kind == Kind.HANDLED:
-            handled = self._delivered.get(_NONE if step.entry.of is None else step.entry.of)
+            handled = self._delivered.get(step.entry.of)
             ended_at = None if handled is None else handled.ended_at
             self._schedule.happened(step.place, ended_at or self._now(), waited=True)
             if handled is not None and not handled.at_work:
@@ -777,7 +774,7 @@ class ReplayCore:
 
     def _at_work(self, seq: int | None) -> Step | None:
         """This event, if the listeners are at it."""
-        step = None if seq is None else self._delivered.get(seq)
+        step = self._delivered.get(seq)
         return step if step is not None and step.at_work else None
 
     def _may_make(self, call: Step) -> bool:

@@ -134,8 +134,8 @@ class Window:
         return self._steps[-1].place.burst == self.head.place.burst
 
     def reaches_beyond(self, burst: int) -> bool:
-        """Whether all of this burst is in memory: something of a later one is."""
-        return bool(self._steps) and self._steps[-1].place.burst > burst
+        """Whether all of this burst is in memory, which is not empty: something of a later one is."""
+        return self._steps[-1].place.burst > burst
 
     @property
     def passed_ns(self) -> int:

@@ -55,6 +55,14 @@ def test_the_cursor_is_at_the_first_that_is_not_passed() -> None:
     assert (made.cursor, made.passed_ns) == (6, 50)
 
 
+def test_a_burst_is_read_where_something_of_a_later_one_is() -> None:
+    made = window(step(0), step(1))
+    assert not made.reaches_beyond(0)
+    made.append(step(2, place=Place(20, 1, 0)))
+    assert made.reaches_beyond(0)
+    assert not made.reaches_beyond(1)
+
+
 def test_what_is_spare_is_what_can_be_passed_before_more_is_needed() -> None:
     made = window(step(0), run(1, 9))
     assert made.spare == 10 - LOOK_AHEAD // 2
