@@ -8,7 +8,7 @@ import pybase64
 
 from ...schema.codec import Reference
 from ..drafts import Draft
-from .views import Cell
+from .views import Cell, View
 
 MAX_TEXT_BYTES = 1 << 20
 """Bytes that are no audio are looked into, if they are so few, and UTF-8."""
@@ -71,7 +71,7 @@ class NewBytes:
         return Cell(data.decode("latin-1"), lambda text: None)
 
 
-def silence_within(cell: Cell, fill: bytes) -> bool:
+def silence_within(cell: View, fill: bytes) -> bool:
     """Put silence into base64 that stands in a payload itself; returns whether it was any."""
     try:
         data = pybase64.b64decode(cell.text, validate=True)

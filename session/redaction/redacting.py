@@ -130,6 +130,14 @@ def replaced(
     )
 
 
+def _stand_apart(words: Sequence[View]) -> bool:
+    """Whether words that come one by one come without the spaces between them; letters have none."""
+    texts = [word.text for word in words]
+    return any(len(text) > 1 for text in texts) and not any(
+        text[:1].isspace() or text[-1:].isspace() for text in texts
+    )
+
+
 class _Session:
     """One session on its way."""
 
@@ -146,9 +154,9 @@ class _Session:
         for entry in draft.entries:
             self._read(entry)
         for stream, parts in self._streams.items():
-            if stream[1:] == WORDS:
+            if stream[1] == WORDS and _stand_apart(parts):
                 parts = [part for one in parts for part in (one, Fixed(" "))]
-            key = "dialled phone" if stream[1:] == KEYED else ""
+            key = "dialled phone" if stream[1] == KEYED else ""
             self._texts.append(SearchedText(Joined(parts), key, True))
 
     def _read(self, entry: Entry) -> None:

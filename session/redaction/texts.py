@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -11,7 +12,8 @@ from ...schema.codec import Reference
 from ..drafts import reference_in
 from ..fields import frame_pieces
 from .phones import HINT_CHARS
-from .views import Cell, Fixed, Joined, Slice, View
+from .views import Cell, Fixed, Joined, Numbered, Slice, View
+from .written import Written, written_message
 
 Stream = tuple[Any, ...]
 """What deltas of one text have in common."""
@@ -28,7 +30,6 @@ _STRUCTURAL = re.compile(
 _AUDIO_TYPE = re.compile(r".*audio\.delta|input_audio_buffer\.append")
 _TRANSCRIPTION = re.compile(r".*[tT]ranscription")
 _OF_STREAM = re.compile(r"type|(?!event_id|previous_item_id).*_id|.*_index")
-_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?', re.DOTALL)
 _IDENTIFIER = re.compile(r"[A-Za-z$_](?:[A-Za-z_.-]|\d(?!\d{3})){0,39}")
 _LETTER = re.compile(r"[^\W\d_]")
 _SPACE = re.compile(r"\s")
@@ -45,6 +46,22 @@ MIN_NUMBER = 1_000_000
 _EXACT_FLOAT = 8.9e15
 _ARGUMENTS = frozenset({"args", "arguments", "metadata", "variables"})
 """Under these keys an object is the user's own, whatever is around it."""
+
+_SPOKEN = frozenset({"content", "punctuated_word", "text", "token", "transcript", "value", "word"})
+"""Under these keys a word stands that has its times beside it."""
+
+_TIME = re.compile(
+    r"(?:audio_|char_)?(?:start|begin|end|offset|duration|timestamp|time|from|to)"
+    r"(?:_?(?:time|offset|at|s|sec|seconds|ms|ns)|Time|Offset|At|Ms|Sec|Seconds)*",
+)
+_KEY = re.compile("[0-9A-Da-d*#]")
+_WHOLE_RESULT = 4
+"""A list of so many words is a result of its own; fewer go on where those before ended."""
+
+_SHORT = 24
+"""Characters of a text that may be a word, in a list of texts."""
+
+_serial = itertools.count(1)
 
 
 class SearchedText(NamedTuple):
@@ -95,8 +112,10 @@ class PayloadTexts:
         self.texts: list[SearchedText] = []
         self.pieces: list[tuple[Stream, View]] = []
         self.bytes: list[Bytes] = []
-        self.encoded: list[Cell] = []
-        self._free = free
+        self.encoded: list[View] = []
+        self._free: bool = free
+        self._message: View | None = None  # the text of the frame that is looked into
+        self._list = 0  # the list of words that is
         self._cells: list[Cell] = []
         self._renamed: list[tuple[dict[str, Any], dict[str, str]]] = []
         self._holder = [tree]
@@ -127,7 +146,10 @@ class PayloadTexts:
 
     # --- trees ----------------------------------------------------------------------------------------
 
-    def _cell(self, text: str, change: Callable[[Any], None]) -> Cell:
+    def _cell(self, text: str, change: Callable[[Any], None]) -> View:
+        if isinstance(text, Written):
+            assert self._message is not None, "it is of a frame"
+            return Slice(self._message, text.start, text.end)
         cell = Cell(text, change)
         self._cells.append(cell)
         return cell
@@ -142,9 +164,7 @@ class PayloadTexts:
         elif isinstance(value, dict):
             self._object(cast("dict[str, Any]", value), key, path)
         elif isinstance(value, list):
-            items = cast("list[Any]", value)
-            for index, item in enumerate(items):
-                self._value(item, key, structural, partial(items.__setitem__, index), path)
+            self._items(cast("list[Any]", value), key, structural, path)
         else:
             digits = None if structural else digits_of(value)
             if digits is not None:
@@ -152,9 +172,20 @@ class PayloadTexts:
                 cell = self._cell(digits, lambda text: change(number(int(text))))
                 self.texts.append(SearchedText(cell, key, True))
 
+    def _items(self, items: list[Any], key: str, structural: bool, path: tuple[str, ...]) -> None:
+        whole = len(items) >= _WHOLE_RESULT
+        outer, self._list = self._list, next(_serial) if whole else 0
+        in_pieces = whole and all(isinstance(item, str) and len(item) <= _SHORT for item in items)
+        for index, item in enumerate(items):
+            change: Callable[[Any], None] = partial(items.__setitem__, index)
+            self._value(item, key, structural, change, path)
+            if in_pieces and item:  # words or letters, of which each may stand for itself, too
+                self.pieces.append(((WORDS, self._list), self.texts[-1].view))
+        self._list = outer
+
     def _object(self, facts: dict[str, Any], key: str, path: tuple[str, ...]) -> None:
-        reference = reference_in(facts)
-        tag = facts.get("$")
+        reference = None if self._message is not None else reference_in(facts)
+        tag = None if self._message is not None else facts.get("$")
         if reference is not None:
 
             def refer(to: Reference) -> None:
@@ -162,8 +193,8 @@ class PayloadTexts:
 
             self.bytes.append(Bytes(reference, tag in ("base64", "base64url"), refer))
             return
-        if tag in _SCALARS or facts.keys() == {"$", "member"}:  # with another text they would be none
-            return
+        if tag is not None and (tag in _SCALARS or facts.keys() == {"$", "member"}):
+            return  # with another text they would be none
         names: dict[str, str] = {}
         if tag is None:
             self._renamed.append((facts, names))
@@ -176,13 +207,8 @@ class PayloadTexts:
             set_item = partial(facts.__setitem__, name)
             if not self._free and name in _NAMES and (isinstance(item, str) or name == "trace"):
                 continue
-            if (
-                isinstance(item, str)
-                and name in ("delta", "audio")
-                and isinstance(kind, str)
-                and not self._free
-            ):
-                if _AUDIO_TYPE.fullmatch(kind):
+            if isinstance(item, str) and name in ("delta", "audio") and not self._free:
+                if isinstance(kind, str) and _AUDIO_TYPE.fullmatch(kind):
                     self.encoded.append(self._cell(item, set_item))
                     continue
                 if name == "delta":
@@ -191,7 +217,7 @@ class PayloadTexts:
             if isinstance(item, str) and name == "text" and not self._free and _is_piece(kind, path):
                 self.pieces.append(((*path, name), self._cell(item, set_item)))
                 continue
-            stream = _one_by_one(kind, name) if isinstance(item, str) and not self._free else None
+            stream = self._one_by_one(facts, name, item, path) if isinstance(item, str) else None
             if stream is not None:
                 self.pieces.append((stream, self._cell(item, set_item)))
                 continue
@@ -218,13 +244,33 @@ class PayloadTexts:
 
         for token in tokens:
             facts = cast("dict[str, Any]", token) if isinstance(token, dict) else {}
-            if isinstance(facts.get("token"), str):
-                self.pieces.append((stream, self._cell(facts["token"], changing(facts))))
+            text = facts.get("token")
+            if not isinstance(text, str):
+                continue
+            view = self._cell(text, changing(facts))
+            if isinstance(text, Written) and isinstance(facts.get("bytes"), list):
+                numbers = [self._cell(one, _unwritten) for one in facts["bytes"] if isinstance(one, Written)]
+                view = Numbered(view, numbers)
+            self.pieces.append((stream, view))
+
+    def _one_by_one(
+        self, facts: dict[str, Any], name: str, item: str, path: tuple[str, ...]
+    ) -> Stream | None:
+        """Of which text a value is a key or a word, where each stands alone."""
+        kind = facts.get("type")
+        kind = kind if isinstance(kind, str) else ""
+        if self._free:
+            return None
+        if _KEY.fullmatch(item) and any("dtmf" in one for one in (kind, *path[-1:])):
+            return (KEYED,)
+        if name not in _SPOKEN or not any(map(_is_time, facts)):
+            return (WORDS,) if name == "text" and kind.endswith("timestamp.delta") else None
+        return (WORDS, self._list, name) if self._list else (WORDS, name, *_stream_of(path, facts))
 
     # --- frames ---------------------------------------------------------------------------------------
 
     def _frame(self, tree: Any) -> None:
-        """A frame is JSON text, in pieces: its texts are found without taking it apart."""
+        """A frame is JSON text, in pieces: its texts are changed without writing it anew."""
         pieces = frame_pieces(tree) or self._holder
         views: list[View] = []
         for index, piece in enumerate(pieces):
@@ -235,31 +281,16 @@ class PayloadTexts:
                 views.append(Fixed(""))
                 self._value(piece, "", False, change, ())
         whole = Joined(views)
-        if not whole.text.lstrip().startswith(("{", "[")):
+        message = written_message(whole.text)
+        if message is None:
             self.texts.append(SearchedText(whole, "", True))
             return
-        facts: dict[str, str] = {}
-        delta: View | None = None
-        tokens: list[View] = []
-        key = ""
-        for token in _TOKEN.finditer(whole.text):
-            if token[2] is not None:
-                key = token[1]
-                if not _is_identifier(key):
-                    self.texts.append(SearchedText(Slice(whole, *token.span(1)), "", True))
-                continue
-            if _OF_STREAM.fullmatch(key):
-                facts.setdefault(key, token[0])
-            view = Slice(whole, *token.span(1 if token[1] is not None else 0))
-            if key == "delta" and delta is None and token[1] is not None:
-                delta = view
-            elif key == "token" and token[1] is not None:
-                tokens.append(view)
-            elif key not in _NAMES:
-                self.texts.append(SearchedText(view, key, _may_hold_numbers(view.text, _is_structural(key))))
-        if delta is not None and not _AUDIO_TYPE.fullmatch(facts.get("type", "").strip('"')):
-            self.pieces.append((_stream_of(("frame",), facts), delta))
-        self.pieces += [((*_stream_of(("frame",), facts), "token"), view) for view in tokens]
+        self._message = whole
+        self._value(message, "", False, _unwritten, ())
+
+
+def _unwritten(now: Any) -> None:
+    """What is changed in a message is changed where it is written."""
 
 
 @lru_cache(maxsize=1024)
@@ -291,19 +322,17 @@ def _stream_of(path: tuple[str, ...], facts: dict[str, Any]) -> Stream:
     )
 
 
-KEYED = ("keyed",)
-"""Digits that the user keys on his telephone, an event each."""
+KEYED = "keyed"
+"""Begins the stream of digits that the user keys on his telephone, an event each."""
 
-WORDS = ("words",)
-"""Words with the times at which they are spoken, an event each."""
+WORDS = "words"
+"""Begins a stream of words that come one by one, in a list or an event each: with the times at which they are
+spoken, or alone."""
 
 
-def _one_by_one(kind: Any, name: str) -> Stream | None:
-    """Of which text a value is a key or a word, where each has an event of its own."""
-    kind = kind if isinstance(kind, str) else ""
-    if name == "event" and kind.endswith("dtmf_event_received"):
-        return KEYED
-    return WORDS if name == "text" and kind.endswith("timestamp.delta") else None
+@lru_cache(maxsize=1024)
+def _is_time(key: str) -> bool:
+    return _TIME.fullmatch(key) is not None
 
 
 def _is_plain(value: Any) -> bool:

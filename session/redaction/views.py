@@ -110,6 +110,34 @@ class Slice:
         self._whole.put(self._start + at, char)
 
 
+_FILLER = {1: "9", 2: "88", 3: "120"}
+"""A tabulator, an X or an x, where the number of a stand-in's letter is longer or shorter."""
+
+
+class Numbered:
+    """A text that stands there once more as the numbers of its bytes, which keep their lengths, too.
+
+    Args:
+        text: of it; without escapes, or no number tells which letter is whose.
+        numbers: one for each byte.
+    """
+
+    def __init__(self, text: View, numbers: Sequence[View]) -> None:
+        self._text = text
+        self._numbers = numbers
+        self._each = len(numbers) == len(text.text) and text.text.isascii() and "\\" not in text.text
+        self.text = text.text
+
+    def put(self, at: int, char: str) -> None:
+        """See `View`."""
+        self._text.put(at, char)
+        for number in self._numbers[at : at + 1] if self._each else self._numbers:
+            code = str(ord(char)) if self._each else ""
+            fits = len(code) == len(number.text)
+            for offset, digit in enumerate(code if fits else _FILLER.get(len(number.text), "")):
+                number.put(offset, digit)
+
+
 class Unescaped:
     """What a text with escapes means. Escapes are kept: a letter that was written as one stays one."""
 

@@ -8,7 +8,7 @@ import re
 import tempfile
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,10 +20,10 @@ from realtape.schema import events as ev
 from realtape.schema import sends as se
 from realtape.schema.log import entry_digest
 from realtape.session.drafts import Draft, reference_in, tree_of
-from realtape.session.fields import facts_of
+from realtape.session.fields import facts_of, frame_message
 from realtape.session.fixture import read_fixture, write_fixture
 from realtape.session.redaction import DEFAULT, Redaction, redacted, replaced
-from support.fixtures import draft, raw, received
+from support.fixtures import draft, received
 from support.planted import EMAILS, SECRETS, Session, sessions
 
 FEW = settings(max_examples=max(6, settings().max_examples // 8))
@@ -298,42 +298,133 @@ def test_the_tokens_of_a_transcript_are_one_text() -> None:
     ]
 
 
+def dtmf(key: str) -> Any:
+    return {"type": "input_audio_buffer.dtmf_event_received", "event": key, "received_at": 1700000000}
+
+
+def keyed_at_the_telephone(key: str) -> Any:
+    return {"event": "dtmf", "streamSid": "MZ1", "dtmf": {"track": "inbound_track", "digit": key}}
+
+
+def told(messages: Iterable[Any], *, frames: bool) -> list[Any]:
+    """Messages of the provider, as raw events or as frames, redacted."""
+    session = Session()
+    for message in messages:
+        if frames:
+            session.add(Kind.FRAME_IN, [json.dumps(message)])
+        else:
+            session.add(Kind.RECEIVED, ev.RealtimeModelRawServerEvent(message))
+    (made,) = redacted([session.draft()])
+    return [
+        frame_message(entry) if frames else cast("dict[str, Any]", tree_of(entry))["data"]
+        for entry in made.entries
+    ]
+
+
+@pytest.mark.parametrize("frames", [False, True])
+@pytest.mark.parametrize("message", [dtmf, keyed_at_the_telephone])
 @pytest.mark.parametrize("number", ["4111111111111111", "15123456789", "4155550132"])
-def test_what_is_keyed_is_one_text_a_key_an_event(number: str) -> None:
-    keys = [raw({"type": "input_audio_buffer.dtmf_event_received", "event": key}) for key in f"{number}#"]
-    (made,) = redacted([draft(*keys)])
-    keyed = "".join(tree_of(entry)["data"]["event"] for entry in made.entries)
+def test_what_is_keyed_is_one_text_a_key_an_event(
+    number: str, message: Callable[[str], Any], frames: bool
+) -> None:
+    made = told((message(key) for key in f"{number}#"), frames=frames)
+    keyed = "".join(one["event"] if "dtmf" not in one else one["dtmf"]["digit"] for one in made)
     assert (len(keyed), keyed[-1]) == (len(number) + 1, "#")
     assert number[:4] not in keyed
+    assert made == [message(key) for key in keyed]
 
 
-def test_words_with_their_times_are_one_text() -> None:
-    said = ("My", "number", "is", "+49", "151", "2345", "6789", "platform", "4", "at", "9")
-    words = [
-        raw(
-            {
-                "type": "response.audio_timestamp.delta",
-                "item_id": "i",
-                "audio_offset_ms": 100 * n,
-                "text": word,
-            }
-        )
-        for n, word in enumerate(said)
+SAID = ("My", "number", "is", "+49", "151", "2345", "6789", "platform", "4", "at", "9")
+NOW = (*SAID[:3], "+55", "555", "5555", "0000", *SAID[7:])
+
+
+def a_word_an_event(words: Sequence[str]) -> list[Any]:
+    kind = "response.audio_timestamp.delta"
+    return [
+        {"type": kind, "item_id": "i", "audio_offset_ms": 100 * n, "text": word}
+        for n, word in enumerate(words)
     ]
-    (made,) = redacted([draft(*words)])
-    texts = [tree_of(entry)["data"]["text"] for entry in made.entries]
-    assert [*texts[:3], *texts[7:]] == [*said[:3], *said[7:]]
-    assert all(now != word and len(now) == len(word) for now, word in zip(texts[3:7], said[3:7], strict=True))
+
+
+def a_segment_an_event(words: Sequence[str]) -> list[Any]:
+    kind = "conversation.item.input_audio_transcription.segment"
+    return [
+        {"type": kind, "item_id": "i", "id": f"s{n}", "text": word, "start": 0.3 * n, "end": 0.3 * n + 0.2}
+        for n, word in enumerate(words)
+    ]
+
+
+def a_list(words: Sequence[str]) -> list[Any]:
+    listed = [{"word": word, "start": 0.3 * n, "end": 0.3 * n + 0.2} for n, word in enumerate(words)]
+    return [{"type": "transcribed", "item_id": "i", "words": listed}]
+
+
+def lists_of_two(words: Sequence[str]) -> list[Any]:
+    listed = [{"content": word, "startTime": n, "endTime": n + 1} for n, word in enumerate(words)]
+    return [
+        {"type": "Results", "alternatives": [{"items": listed[n : n + 2]}]} for n in range(0, len(words), 2)
+    ]
+
+
+def a_plain_list(words: Sequence[str]) -> list[Any]:
+    return [{"type": "aligned", "alignment": {"words": [*words], "starts": [*range(len(words))]}}]
+
+
+@pytest.mark.parametrize("frames", [False, True])
+@pytest.mark.parametrize(
+    "messages", [a_word_an_event, a_segment_an_event, a_list, lists_of_two, a_plain_list]
+)
+def test_words_that_come_one_by_one_are_one_text(
+    messages: Callable[[Sequence[str]], list[Any]], frames: bool
+) -> None:
+    assert told(messages(SAID), frames=frames) == messages(NOW)
+
+
+def test_spoken_words_keep_their_own_spaces_and_letters_have_none() -> None:
+    for pieces in (["My", " card", " is", " 41", "11", " 1111", " 1111", " 11", "11"], [*"4111111111111111"]):
+        (made,) = told([{"type": "aligned", "tokens": pieces}], frames=False)
+        now = "".join(made["tokens"])
+        assert "4111" not in now.replace(" ", "")
+        assert [*map(len, made["tokens"])] == [*map(len, pieces)]
+
+
+@pytest.mark.parametrize("token", ["ada@", "ädä@"])
+def test_the_bytes_of_a_token_go_with_it(token: str) -> None:
+    pieces = [token, "example", ".org"]
+    logprobs: list[dict[str, Any]] = [
+        {"token": one, "logprob": -0.5, "bytes": [*one.encode()]} for one in pieces
+    ]
+    (made,) = told([{"type": "t.completed", "item_id": "i", "logprobs": logprobs}], frames=True)
+    for one, before in zip(made["logprobs"], logprobs, strict=True):
+        assert len(one["bytes"]) == len(before["bytes"])
+        assert (one["token"] == before["token"]) == (one["bytes"] == before["bytes"])
+    assert made["logprobs"][0]["token"] != token
 
 
 def test_a_transcription_without_ids_is_one_text() -> None:
+    said = ("It is ada@exam", "ple.", "org, thanks")
+    for frames in (False, True):
+        made = told(({"serverContent": {"inputTranscription": {"text": one}}} for one in said), frames=frames)
+        pieces = [one["serverContent"]["inputTranscription"]["text"] for one in made]
+        assert pieces == ["It is xxx@xxxa", "aaa.", "org, thanks"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": "one", "a": "+49 151 23456789"}',
+        '{"a": +49 151 23456789, "b": [}',
+        '{"a": "one"} {"a": "+49 151 23456789"}',
+        "[" * 200 + '"+49 151 23456789"' + "]" * 200,
+        "call +49 151 23456789",
+        '{"$": "base64", "at": [0, 0, 4], "a": "+49 151 23456789"}',
+    ],
+)
+def test_a_frame_that_is_no_plain_message_is_one_text(text: str) -> None:
     session = Session()
-    for piece in ("It is ada@exam", "ple.", "org, thanks"):
-        data = {"serverContent": {"inputTranscription": {"text": piece}}}
-        session.add(Kind.RECEIVED, ev.RealtimeModelRawServerEvent(data))
-    (one,) = redacted([session.draft()])
-    pieces = [tree_of(entry)["data"]["serverContent"]["inputTranscription"]["text"] for entry in one.entries]
-    assert pieces == ["It is xxx@xxxa", "aaa.", "org, thanks"]
+    session.add(Kind.FRAME_IN, [text])
+    (made,) = redacted([session.draft()])
+    assert "".join(tree_of(made.entries[0])) == text.replace("+49 151 23456789", "+55 555 55550000")
 
 
 def test_values_of_python_can_still_be_read() -> None:
