@@ -13,6 +13,7 @@ from ..recorder import causes
 from ..replay import PlaybackMatching, ReplayTracker, ReportBuilder, Step, VirtualLoop
 from ..schema.entries import Kind
 from .flight_plan import Action, ClockReadings, FlightPlan
+from .given_events import GivenEvent
 from .recorded import WireFrame
 from .replayed_socket import now_ns
 from .server_side import ServerSide
@@ -72,7 +73,7 @@ class ApplicationPart:
         playback_ms: float | None = None,
     ) -> None:
         self.plan = plan
-        self.live: dict[int, list[str]] = {}
+        self.live: dict[int, list[GivenEvent]] = {}
         self.done_for: list[Action] = []
         self.errors: list[tuple[Action, Exception]] = []
         self.frame: int | None = None
@@ -228,15 +229,21 @@ class ApplicationPart:
             self._tracker.detach()
             self._tracker = None
 
+    @property
+    def renames(self) -> bool:
+        """Whether the client has other ids than when this was recorded."""
+        return self._side.renames
+
     # --- the model reads the clock -----------------------------------------------------------------------
 
-    def read_clock(self, site: str, _: int) -> int:
-        """What it is told."""
+    def read_clock(self, site: str, clock_ns: int) -> int:
+        """What it is told, where its clock says this."""
         inner = causes.WHERE.get()
         while inner is not None and inner.inside is not self:
             inner = inner.outer
         cause = None if inner is None else inner.seq
-        return self.readings.read(site, cause, self.frame, now_ns(self._loop) - self._frame_ns)
+        since_ns = now_ns(self._loop) - self._frame_ns
+        return self.readings.read(site, cause, self.frame, since_ns, clock_ns)
 
     # --- helpers ----------------------------------------------------------------------------------------
 

@@ -72,6 +72,14 @@ class _Reading:
     skeletons: int = 0
     weaker: list[str] = field(default_factory=list[str])
     opened: tuple[int, int] = (0, 0)
+    closing: Sending | None = None
+    closes: int | None = None  # the entry in which the client began to close
+    closes_ns: int = 0
+    ends: tuple[int, int, int] = (
+        -1,
+        0,
+        0,
+    )  # the burst in which sends ended last, when the first did, its round
 
     def add(self, entry: Entry, inbound: bool, data: Frame, place: Place, *, hidden: bool = False) -> None:
         message = message_in(data.text)
@@ -79,24 +87,36 @@ class _Reading:
         frame = WireFrame(entry.seq, at_ns, inbound, data, message, "", hidden=hidden)
         self.frames.append(replace(frame, burst=place.burst, round=place.round))
 
-    def sent(self, of: int | None, facts: dict[str, Any]) -> None:
+    def sent(self, entry: Entry, facts: dict[str, Any], place: Place) -> None:
         """How a send of the client's ended."""
-        raised = facts.get("raised")
-        sending = Sending(
-            facts.get("suspended") is True, raised if isinstance(raised, BaseException) else None
-        )
         for number in range(len(self.frames) - 1, -1, -1):
-            if self.frames[number].seq == of:
-                self.frames[number] = replace(self.frames[number], sending=sending)
+            frame = self.frames[number]
+            if frame.seq == entry.of:
+                took_ns, first = 0, frame.round
+                if place.burst != frame.burst:
+                    burst = place.burst, entry.at_ns - self.begun_ns, place.round
+                    self.ends = self.ends if self.ends[0] == place.burst else burst
+                    took_ns, first = max(self.ends[1] - frame.at_ns, 1), self.ends[2]
+                rounds = place.round - first
+                sending = Sending(facts.get("suspended") is True, _raised(facts), took_ns, rounds)
+                self.frames[number] = replace(frame, sending=sending)
                 return
+
+    def closed(self, entry: Entry, facts: dict[str, Any]) -> None:
+        """How the client's closing ended, if it is that which ended the connection."""
+        if entry.of is not None and entry.of == self.closes:
+            took_ns = entry.at_ns - self.begun_ns - self.closes_ns
+            self.closing = Sending(True, _raised(facts), took_ns)
 
     def ended(self, entry: Entry, facts: dict[str, Any]) -> None:
         """The socket's end; the first one counts, and of that by the client what its read was told then."""
+        if entry.kind == Kind.SOCKET_CLOSE and self.closes is None:
+            self.closes, self.closes_ns = entry.seq, entry.at_ns - self.begun_ns
         if self.end.by is None:
             self.end = _end(entry, facts, self.begun_ns)
         elif entry.kind == Kind.SOCKET_ENDED:
-            raised = facts.get("raised")
-            if isinstance(raised, BaseException):
+            raised = _raised(facts)
+            if raised is not None:
                 self.end = replace(self.end, raised=raised)
 
     def whole(self) -> RecordedConnection:
@@ -116,6 +136,7 @@ class _Reading:
             self.skeletons,
             tuple(dict.fromkeys(self.weaker)),
             self.opened,
+            closing=self.closing,
         )
 
 
@@ -164,16 +185,15 @@ def _from_frames(
             one.opened = place.burst, place.round
         elif entry.kind == Kind.SOCKET_FAILED:
             status = facts.get("status")
-            raised = facts.get("raised")
             one.refusal = Refusal(
-                status if isinstance(status, int) else None,
-                text_of(facts.get("body")),
-                raised if isinstance(raised, BaseException) else None,
+                status if isinstance(status, int) else None, text_of(facts.get("body")), _raised(facts)
             )
         elif entry.kind in (Kind.SOCKET_ENDED, Kind.SOCKET_CLOSE):
             one.ended(entry, facts)
+        elif entry.kind == Kind.SOCKET_CLOSED:
+            one.closed(entry, facts)
         elif entry.kind == Kind.FRAME_DONE:
-            one.sent(entry.of, facts)
+            one.sent(entry, facts, place)
     for one in reading.values():
         if one.end.by is None:
             one.end = RecordedEnd(at_ns=last_ns - one.begun_ns)
@@ -181,7 +201,7 @@ def _from_frames(
 
 
 def _end(entry: Entry, facts: dict[str, Any], begun_ns: int) -> RecordedEnd:
-    how, code, raised = facts.get("how"), facts.get("code"), facts.get("raised")
+    how, code = facts.get("how"), facts.get("code")
     return RecordedEnd(
         "server" if entry.kind == Kind.SOCKET_ENDED else "client",
         how if how in ("eof", "error") else "closed",
@@ -189,8 +209,13 @@ def _end(entry: Entry, facts: dict[str, Any], begun_ns: int) -> RecordedEnd:
         text_of(facts.get("reason")),
         entry.at_ns - begun_ns,
         entry.seq,
-        raised if isinstance(raised, BaseException) else None,
+        _raised(facts),
     )
+
+
+def _raised(facts: dict[str, Any]) -> BaseException | None:
+    raised = facts.get("raised")
+    return raised if isinstance(raised, BaseException) else None
 
 
 def _data(value: Any) -> Frame | None:

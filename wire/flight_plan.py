@@ -12,6 +12,7 @@ from ..schema.codec import Vocabulary
 from ..schema.entries import Entry, Kind
 from ..session import Draft, Numbering, Place, Recording, is_stimulus
 from ..session.fields import RAW, mapping, text_of
+from .given_events import GivenEvent, RecordedEvent
 
 SITES_APART = 2
 """Frames between a reading of the clock and the recorded one of the same site that it may be."""
@@ -75,7 +76,7 @@ class FlightPlan:
     Attributes:
         actions: in order.
         readings: of the clock, in order.
-        given: for each frame, and the end of a socket: what events the model made of it, as `told` tells.
+        given: for each frame, and the end of a socket: what events the model made of it.
         frames: seqs of the inbound frames, and of the end of a socket, in order, and when each came.
         socket_ns: when its first connection began, since the session began.
         entries: all of the session.
@@ -83,19 +84,10 @@ class FlightPlan:
 
     actions: list[Action] = field(default_factory=list[Action])
     readings: list[Reading] = field(default_factory=list[Reading])
-    given: dict[int, list[str]] = field(default_factory=dict[int, list[str]])
+    given: dict[int, list[RecordedEvent]] = field(default_factory=dict[int, list[RecordedEvent]])
     frames: dict[int, int] = field(default_factory=dict[int, int])
     socket_ns: int = 0
     entries: Sequence[Entry] = ()
-
-
-def told(type: str, event: Any) -> str:
-    """An event in a few words, by which two releases can be compared: its type, and what it is about."""
-    names = ("call_id", "item_id", "response_id", "status", "context")
-    found = (getattr(event, name, None) for name in names)
-    about = next((one for one in found if isinstance(one, str)), "")
-    item = getattr(getattr(event, "item", None), "item_id", "")
-    return f"{type} {about or item}".rstrip()
 
 
 def plans_of(
@@ -157,7 +149,8 @@ def _plan(entries: Sequence[tuple[Entry, Any]], expected: Expected) -> FlightPla
         elif entry.kind == Kind.RECEIVED:
             cause = entry.cause if tapped or entry.cause is not None else latest
             if cause in plan.given:
-                plan.given[cause].append(told(text_of(entry.type), value))
+                words = GivenEvent.of(text_of(entry.type), value)
+                plan.given[cause].append(RecordedEvent(words, value, entry.payload))
     return plan
 
 
@@ -176,9 +169,18 @@ def _is_users(entry: Entry, expected: Expected) -> bool:
     return is_stimulus(entry) if expected.leaves_open(entry) else True
 
 
+WALL_NS = 10 * 365 * 86_400 * 1_000_000_000
+"""A clock that says more tells the time of day: no computer has been up for ten years."""
+SET_NS = 50_000_000
+"""By so much or more nothing but its being set moves the time of day against a clock that only goes on."""
+
+
 class ClockReadings:
     """What the model is told when it reads the clock: what it read when this was recorded, as far as that is
     known.
+
+    A release that reads a clock which nobody sets is not told that the time of day was set, where an older
+    one read that.
 
     Args:
         plan: of the session.
@@ -193,14 +195,17 @@ class ClockReadings:
         self._unread = list(plan.readings)
         self._place = {seq: place for place, seq in enumerate(plan.frames)}
         self._last_ns: int | None = None
+        first = plan.readings[0] if plan.readings else None
+        self._ahead_ns = 0 if first is None else first.ns - first.at_ns
 
-    def read(self, site: str, cause: int | None, frame: int | None, since_ns: int) -> int:
+    def read(self, site: str, cause: int | None, frame: int | None, since_ns: int, now_ns: int = 0) -> int:
         """One reading, in nanoseconds.
 
         Args:
             cause: the recorded entry that the model is at.
             frame: the recorded frame that came last.
             since_ns: how long ago.
+            now_ns: what the clock says that the model reads: which kind of clock it is.
         """
         found = next((one for one in self._unread if one.site == site and one.cause == cause), None)
         if found is None:
@@ -209,6 +214,9 @@ class ClockReadings:
         if found is not None:
             self._unread.remove(found)
             ns = found.ns
+            set_ns = ns - found.at_ns - self._ahead_ns
+            if now_ns < WALL_NS <= ns and abs(set_ns) >= SET_NS:
+                ns -= set_ns
         else:
             self.derived += 1
             ns = self._derive(frame, since_ns)

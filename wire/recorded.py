@@ -13,15 +13,20 @@ How = Literal["closed", "eof", "error", "open"]
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """How the client's sending of a frame ended, where it did not return at once.
+    """How the client's sending of a frame, or its closing, ended, where it did not return at once.
 
     Attributes:
         suspended: it gave way to others.
         raised: what it raised, or None.
+        took_ns: how long it took until the burst of the event loop in which it ended; 0: it began in it.
+        rounds: of the event loop in that burst, from the first sending that ended in it, or from its own
+            beginning.
     """
 
     suspended: bool
     raised: BaseException | None = None
+    took_ns: int = 0
+    rounds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,7 @@ class RecordedConnection:
         subprotocol: that was agreed on, or None.
         refusal: the server's, where it was never open.
         silent: of what the client said only the length was kept.
+        closing: how the client's closing went; None: it did not close, or that is not known.
         opened: burst of the event loop, and round in it, in which the client had it.
         url, path: of the server, and of the client's handshake; or empty.
         skeletons: how many of its frames were imported without what they held.
@@ -131,3 +137,4 @@ class RecordedConnection:
     weaker: tuple[str, ...] = ()
     opened: tuple[int, int] = (0, 0)
     silent: bool = False
+    closing: Sending | None = None

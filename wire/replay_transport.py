@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..replay import AudioMatching, Expectation, PlaybackMatching, VirtualLoop
+from ..replay import AudioMatching, Difference, Expectation, PlaybackMatching, VirtualLoop
 from ..schema.codec import Vocabulary
 from ..schema.errors import UsageError
 from ..session import Recording
@@ -22,6 +22,7 @@ from .faults import Fault, FaultLine, Stream
 from .faulty_socket import FaultySocket
 from .flight_plan import plans_of
 from .frame_rules import AS_RECORDED, FrameRules
+from .given_events import are_alike
 from .replayed_socket import ReplayedSocket
 from .server_side import Finding, ServerSide
 from .wire_report import WireReport, report_of
@@ -41,6 +42,7 @@ class OtherEvents:
         seq: of the frame, or of the socket's end.
         type: of the frame.
         recorded, live: the events, each with what it is about.
+        differences: fields in which events of the same type, of the same thing, differ.
     """
 
     session: str
@@ -48,12 +50,16 @@ class OtherEvents:
     type: str
     recorded: tuple[str, ...]
     live: tuple[str, ...]
+    differences: tuple[Difference, ...] = ()
 
     def __str__(self) -> str:
         def named(events: tuple[str, ...]) -> str:
             return ", ".join(events) or "nothing"
 
         gave = f"for {self.type} (#{self.seq}) the model gave {named(self.live)}"
+        if self.recorded == self.live:
+            fields = ", ".join(f"{one.field}: {one.recorded} → {one.live}" for one in self.differences)
+            return f"{gave}, differing in {fields}"
         return f"{gave}; recorded: {named(self.recorded)}"
 
 
@@ -244,27 +250,18 @@ class ReplayTransport:
             for seq, live in handled:
                 if seq == connection.end.seq and connection.end.by == "client":
                     continue  # the user hung up, and that was told as an end
-                recorded = part.plan.given.get(seq, [])
-                if not _alike(recorded, live, same_ids):
+                recorded = [one.given for one in part.plan.given.get(seq, [])]
+                if not are_alike(recorded, live, same_ids=same_ids):
                     type = types.get(seq, "the end of the socket")
-                    found.append(OtherEvents(connection.session, seq, type, tuple(recorded), tuple(live)))
+                    both = tuple(map(str, recorded)), tuple(map(str, live))
+                    fields = tuple(field for one in live for field in one.differences)
+                    found.append(OtherEvents(connection.session, seq, type, *both, fields))
         return found
 
     def _closed(self, socket: ReplayedSocket) -> None:
         place = self.sockets.index(socket)
         self.parts[place].stop()
         self.run.ended(socket.side, 0)
-
-
-def _alike(recorded: list[str], live: list[str], same_ids: bool) -> bool:
-    """Whether these are the same events, of the same things, where both releases say of which."""
-    if len(recorded) != len(live):
-        return False
-    for one, other in zip(recorded, live, strict=True):
-        (type, _, about), (other_type, _, other_about) = one.partition(" "), other.partition(" ")
-        if type != other_type or (same_ids and about and other_about and about != other_about):
-            return False
-    return True
 
 
 class _Rest:

@@ -15,11 +15,15 @@ from websockets.frames import Close
 from ..recorder import causes
 from ..replay import MatcherError, VirtualLoop
 from ..schema.frames import Frame
-from .recorded import RecordedEnd, WireFrame
+from .recorded import RecordedEnd, Sending, WireFrame
 from .server_side import EndNow, ServerSide
 
 CLEAN = (1000, 1001)
 """Codes with which a websocket library takes an end for a good one."""
+
+CANCELLED_NS = 250_000_000
+"""So much longer than when it was recorded somebody waits who was cancelled then: what cancels him may have
+begun to count before he waited."""
 
 
 class ApplicationsPart(Protocol):
@@ -133,14 +137,15 @@ class ReplayedSocket:
         if self._ended is not None:
             raise self._closed_by(self._ended)
         sending = None if place is None else self.side.connection.frames[place].sending
-        if sending is not None:
-            if sending.suspended:
-                await asyncio.sleep(0)
-            if isinstance(sending.raised, Exception):
-                raise sending.raised
+        if place is not None and sending is not None:
+            await self._as_then(sending, self.side.connection.frames[place].at_ns)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """The client closes; what was read while it did is delivered, and the end."""
+        """The client closes; what was read while it did is delivered, and the end.
+
+        Raises:
+            Exception: whatever the recorded close raised.
+        """
         if self.closed:
             return
         self.closed = True
@@ -150,7 +155,11 @@ class ReplayedSocket:
         self.side.left(self._now_ns())
         self._over(self)
         self._changed.set()
-        await asyncio.sleep(0)
+        closing = self.side.connection.closing
+        if closing is None or closing.raised is None:
+            await asyncio.sleep(0)
+        else:
+            await self._as_then(closing, self.side.connection.end.at_ns)
 
     @property
     def closed_early(self) -> bool:
@@ -165,6 +174,32 @@ class ReplayedSocket:
 
     def _now_ns(self) -> int:
         return now_ns(self._loop)
+
+    async def _as_then(self, then: Sending, at_ns: int) -> None:
+        """Take as long as when this was recorded, where it began at `at_ns`, and raise what was raised. Who
+        was cancelled is kept waiting a little longer: he waits to be cancelled.
+
+        Virtual time does not go on while the client works: it may be sooner at this point than it was then.
+        """
+        cancelled = isinstance(then.raised, asyncio.CancelledError)
+        if then.took_ns or cancelled:
+            until_ns = max(self._now_ns(), self.side.planned_ns(at_ns)) + self.side.lasting_ns(then.took_ns)
+            await self._until(until_ns + (CANCELLED_NS if cancelled else 0))
+        elif then.suspended:
+            await asyncio.sleep(0)
+        for _ in range(then.rounds - (not then.took_ns) if isinstance(self._loop, VirtualLoop) else 0):
+            await asyncio.sleep(0)
+        if isinstance(then.raised, Exception):
+            raise then.raised
+
+    async def _until(self, ns: int) -> None:
+        """Wait until that instant."""
+        passed = asyncio.Event()
+        timer = self._loop.call_at(ns / 1e9, passed.set)
+        try:
+            await passed.wait()
+        finally:
+            timer.cancel()
 
     def _here(self) -> tuple[int, int]:
         """The burst of the loop on virtual time, and the round in it."""

@@ -161,9 +161,8 @@ class ServerSide:
         self._fallen: set[str] = set()
         self._numbers: dict[int, Finding] = {}
         self._left = False
-        self._given_up_for: set[int] = (
-            set()
-        )  # client's frames whose absence was told with what waited for them
+        # client's frames whose absence was told with what waited for them
+        self._given_up_for: dict[int, Finding] = {}
         self._gave_up = False  # since the client sent, or got, anything
         self._is_mute = False  # it appends less than was recorded: since it sent last
         self._delivered_ns = self._looked_ns = now_ns
@@ -197,6 +196,7 @@ class ServerSide:
             )
             return None
         place = match.place
+        is_late = self._comes_after_all(place)
         self._bind(place, match.minted)
         self._answered.setdefault(place, now_ns)
         self.matched += 1
@@ -208,7 +208,8 @@ class ServerSide:
             summary = f"{type or 'a frame'} came with other fields than recorded"
             finding = Finding("changed", self._frames[place].seq, type, summary, "", match.differences)
             self._numbers[self._sent] = self._tell(finding)
-        self._look_for_move(place, type)
+        if not is_late:  # else that is told
+            self._look_for_move(place, type)
         return place
 
     def give_up(self) -> None:
@@ -281,7 +282,11 @@ class ServerSide:
     def planned_ns(self, at_ns: int) -> int:
         """When something is due that was recorded so long after an anchored connection began: there, and as
         late as the connection is."""
-        return self._begun_ns + self._shift_ns + int(at_ns * self._pace)
+        return self._begun_ns + self._shift_ns + self.lasting_ns(at_ns)
+
+    def lasting_ns(self, ns: int) -> int:
+        """How long something takes that took so long when this was recorded."""
+        return int(ns * self._pace)
 
     @property
     def awaits_client(self) -> bool:
@@ -410,14 +415,26 @@ class ServerSide:
         if gate.answers is not None:
             asked = self._frames[gate.answers]
             waited = f"{asked.type or 'the frame'} that it answers"
-            self._given_up_for.add(gate.answers)
         played = frame.type == "response.done" and not gate.made
         how = "was delivered without it" if played else "was given up"
         summary = f"{frame.type or 'a frame'} {how}: {waited} did not come"
-        self._tell(Finding("given up", frame.seq, frame.type, summary))
+        told = self._tell(Finding("given up", frame.seq, frame.type, summary))
+        if gate.answers is not None:
+            self._given_up_for[gate.answers] = told
         if not played:
             self._skip(place, gate)
         return not played
+
+    def _comes_after_all(self, place: int) -> bool:
+        """Whether what answers this frame of the client's was given up; then it is told that it came late."""
+        told = self._given_up_for.get(place)
+        if told is None or told not in self.findings:
+            return False
+        summary = told.summary.replace(" did not come", " came too late")
+        after = self._frames[self.delivered[-1]].type if self.delivered else ""
+        late = self._given_up_for[place] = replace(told, summary=summary, after=after)
+        self.findings[self.findings.index(told)] = late
+        return True
 
     def _skip(self, place: int, gate: Gate) -> None:
         self.skipped.append(place)

@@ -25,8 +25,8 @@ from ..schema.errors import UsageError
 from ..session import Recording
 from .application_part import AUDIO, EARLY_NS, ApplicationPart
 from .faults import faults_of, told_fault
-from .flight_plan import told
 from .frame_rules import FrameRules
+from .given_events import EventComparison, GivenEvent
 from .replay_transport import Connecting, OtherEvents, ReplayTransport
 from .replayed_socket import ReplayedSocket
 from .server_side import Finding, decisive
@@ -60,6 +60,15 @@ class TransportReport(ReplayReport):
     skipped: int = 0
     events: tuple[OtherEvents, ...] = ()
     injected: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def remark(self) -> str:
+        """What "same" does not say, in a line; empty where all was checked."""
+        if not self.events:
+            return super().remark
+        more = len(self.events) - 1
+        told = f"{self.events[0]}" + (f", and other events for {more} more" if more else "")
+        return f"{super().remark}, and {told}" if super().remark else told
 
     def _headline(self, verdict: str) -> str:
         facts = [f"{self.delivered} frames to the model", f"{self.matched} of its own as recorded"]
@@ -106,6 +115,7 @@ class TransportBase(ABC):
             options.get("matchers", ()), options.get("client_ids"), tuple(options.get("redactors", ()))
         )
         self._without = rules.without
+        self._compared = EventComparison(self.vocabulary)
         self.recording = recording
         self.transport = Transport(recording, None)
         self.inner: Any = self.make()
@@ -258,6 +268,9 @@ class TransportBase(ABC):
             for finding in decisive(side.findings, strict=self._strict or placed)
         )
         divergences += (*self._cut_short(), *self._played_otherwise())
+        events = tuple(plays.other_events())
+        if self._strict:
+            divergences += tuple(map(_gave_others, events))
         numbers = {side.connection.session: number for number, side in enumerate(sides, 1)}
         divergences = tuple(replace(one, nth=numbers.get(one.session, 1)) for one in divergences)
         kinds = [one.kind for one in divergences]
@@ -313,7 +326,7 @@ class TransportBase(ABC):
             audio=sum(side.spoken.frames for side in sides),
             unmatched_audio=sum(side.spoken.unmatched for side in sides),
             skipped=sum(len(side.skipped) for side in sides),
-            events=tuple(plays.other_events()),
+            events=events,
             injected=tuple(one.as_json() for side in sides for one in plays.run.injected[side]),
         )
 
@@ -321,11 +334,20 @@ class TransportBase(ABC):
         around = causes.WHERE.get()
         part = None if around is None else around.inside
         if isinstance(part, ApplicationPart) and around is not None and around.seq in part.live:
-            part.live[around.seq].append(told(self._name(event), event))
+            part.live[around.seq].append(self._given(part, around.seq, event))
         # What a listener does is the application's.
         with causes.within(None if around is None else around._replace(inside=None)):
             for listener in list(self.listeners):
                 await listener.on_event(event)
+
+    def _given(self, part: ApplicationPart, seq: int, event: Any) -> GivenEvent:
+        """An event that the model gives for a frame, held against the one that it gave in its place. At once:
+        who gets it may change it."""
+        name, recorded = self._name(event), part.plan.given.get(seq, [])
+        place = len(part.live[seq])
+        if place >= len(recorded) or part.renames or self.plays.is_faulty:
+            return GivenEvent.of(name, event)
+        return GivenEvent.of(name, event, self._compared.differences(recorded[place], name, event))
 
     async def _sends(self, event: Any) -> tuple[bool, int | None]:
         part = self._part
@@ -370,6 +392,13 @@ class TransportBase(ABC):
 def _told_early(socket: ReplayedSocket) -> str:
     sooner = f"{socket.early_ns / 1e9:,.1f} s sooner than recorded"
     return f"the application closed {sooner}: {socket.side.unplayed} frames not played"
+
+
+def _gave_others(events: OtherEvents) -> Divergence:
+    told = f"below the interface: {events}"
+    return Divergence(
+        "changed", told, 0, seq=events.seq, differences=events.differences, session=events.session
+    )
 
 
 def _divergence(finding: Finding, session: str) -> Divergence:

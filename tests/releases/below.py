@@ -37,6 +37,7 @@ def told(played: Played, sent: Sent, recorded: Sent) -> dict[str, Any]:
         "equal": sent == recorded,
         "frames": [str(one) for one in report.divergences],
         "events": [str(one) for one in report.events],
+        "remark": report.remark,
     }
 
 

@@ -14,10 +14,15 @@ from typing import Any
 from agents.realtime import RealtimeModelListener, RealtimePlaybackTracker
 from agents.realtime.model_inputs import RealtimeModelSendInterrupt, RealtimeModelSendUserInput
 from support.cued_socket import (
+    ClockSet,
     Cue,
+    Fails,
     Hangs,
     Heard,
     Pause,
+    Slow,
+    Stalls,
+    adds,
     begins,
     created,
     ends,
@@ -25,6 +30,7 @@ from support.cued_socket import (
     refuses_a_second_response,
     says,
     understood,
+    writes,
 )
 
 URL = "ws://127.0.0.1:9/nobody-listens-here"
@@ -70,8 +76,8 @@ class ModelBug:
     told: str
 
 
-async def _connected(model: Any, tracker: Any = None) -> Ears:
-    ears = Ears()
+async def _connected(model: Any, tracker: Any = None, ears: Ears | None = None) -> Ears:
+    ears = Ears() if ears is None else ears
     model.add_listener(ears)
     options: Any = {"url": URL, "api_key": "sk-of-nobody"}
     await model.connect(options if tracker is None else {**options, "playback_tracker": tracker})
@@ -168,6 +174,120 @@ async def _calls_twice(model: Any) -> None:
     await model.close()
 
 
+async def _calls_twice_with_a_player(model: Any) -> None:
+    tracker = RealtimePlaybackTracker()
+    ears = await _connected(model, tracker)
+    await _ask(model)
+    await ears.until("turn_ended")
+    tracker.on_play_ms("item_1", 0, 60.0)
+    await model.close()
+    await _connected(model, tracker)
+    await asyncio.sleep(0.1)
+    await model.close()
+
+
+async def _listens(model: Any) -> None:
+    await _connected(model)
+    await asyncio.sleep(0.1)
+    await model.close()
+
+
+async def _plays_a_telephones_sound(model: Any) -> None:
+    tracker = RealtimePlaybackTracker()
+    ears = await _connected(model, tracker)
+    await _ask(model)
+    await ears.until("audio")
+    tracker.set_audio_format("audio/pcmu")
+    tracker.on_play_bytes("item_1", 0, bytes(800))
+    await asyncio.sleep(0.02)
+    await model.send_event(RealtimeModelSendInterrupt())
+    await asyncio.sleep(0.02)
+    await model.close()
+
+
+class _Hoarse(Ears):
+    async def on_event(self, event: Any) -> None:
+        await super().on_event(event)
+        if event.type == "audio_interrupted":
+            raise ValueError("the player cannot be stopped")
+
+
+async def _interrupts_hoarsely(model: Any) -> None:
+    await _interrupts_in_spite(model, _Hoarse())
+
+
+async def _interrupts_in_spite(model: Any, ears: Ears | None = None) -> None:
+    ears = await _connected(model, None, ears)
+    await _ask(model)
+    await ears.until("audio")
+    await asyncio.sleep(0.05)
+    try:
+        await model.send_event(RealtimeModelSendInterrupt())
+    except (ValueError, ConnectionError):
+        await asyncio.sleep(0.02)
+    await model.close()
+
+
+async def _asks_twice_at_once(model: Any) -> None:
+    ears = await _connected(model)
+    await asyncio.gather(_ask(model), _ask(model))
+    await ears.until("turn_ended")
+    await asyncio.sleep(0.05)
+    await model.close()
+
+
+class _Quiet(RealtimePlaybackTracker):
+    """Has played so many items as it is long: none."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+async def _interrupts_with_a_quiet_player(model: Any) -> None:
+    tracker = _Quiet()
+    ears = await _connected(model, tracker)
+    await _ask(model)
+    await ears.until("audio")
+    tracker.on_play_ms("item_1", 0, 40.0)
+    await asyncio.sleep(0.02)
+    await model.send_event(RealtimeModelSendInterrupt())
+    await asyncio.sleep(0.02)
+    await model.close()
+
+
+async def _connects_again(model: Any) -> None:
+    for _ in range(2):
+        try:
+            await _connected(model)
+        except (AssertionError, ConnectionError):
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(0.05)
+    await model.close()
+
+
+async def _closes_and_connects_again(model: Any) -> None:
+    await _connected(model)
+    await asyncio.sleep(0.02)
+    for again in (model.close, lambda: _connected(model), model.close):
+        try:
+            await again()
+        except (AssertionError, ConnectionError):
+            await asyncio.sleep(0.02)
+
+
+async def _interrupts_impatiently(model: Any) -> None:
+    ears = await _connected(model)
+    await _ask(model)
+    await ears.until("audio")
+    for _ in range(2):
+        try:
+            async with asyncio.timeout(0.05):
+                await model.send_event(RealtimeModelSendInterrupt())
+        except TimeoutError:
+            await asyncio.sleep(0.02)
+    await model.close()
+
+
 _ANSWER: list[Cue] = [begins("resp_1"), says("resp_1", "item_1", 100)]
 _ASKED = Heard("response.create")
 
@@ -201,7 +321,7 @@ MODEL_BUGS = {
             ]
         ],
         _asks_in_between,
-        "error was given up: response.create that it answers did not come",
+        "error was given up: response.create that it answers came too late, after response.done",
     ),
     "a_clean_close": ModelBug(
         "the provider ends the call, and the application is not told",
@@ -293,5 +413,141 @@ MODEL_BUGS = {
         ],
         _calls_twice,
         "conversation.item.retrieve was recorded, and did not come",
+    ),
+    "the_clock_is_set": ModelBug(
+        "the wall clock is set while the model speaks: an interruption truncates by as much",
+        "#3776",
+        "0.18.1",
+        "0.18.2",
+        [[created(), _ASKED, begins("resp_1"), says("resp_1", "item_1", 100), ClockSet(-3600)]],
+        _interrupts_late,
+        "conversation.item.truncate came, and the recording holds no such frame",
+    ),
+    "telephone_sound": ModelBug(
+        "of G.711 by its GA name the length is computed as of PCM: what was heard is taken for a sixth of it",
+        "",
+        "0.19.4",
+        "0.20.0",
+        [[created(format="audio/pcmu"), _ASKED, *_ANSWER]],
+        _plays_a_telephones_sound,
+        "conversation.item.truncate came with other fields",
+    ),
+    "a_quiet_player": ModelBug(
+        "a tracker that is false is not asked: an interruption truncates by the model's own clock",
+        "#4305",
+        "0.19.4",
+        "0.20.0",
+        [[created(), _ASKED, *_ANSWER]],
+        _interrupts_with_a_quiet_player,
+        "conversation.item.truncate came with other fields",
+    ),
+    "a_failed_connection": ModelBug(
+        "the settings could not be sent: the model cannot be connected again",
+        "#4189",
+        "0.19.3",
+        "0.19.4",
+        [[Fails("session.update"), created()], [created()]],
+        _connects_again,
+        "the application connects, and the recording holds no further connection",
+    ),
+    "a_failed_close": ModelBug(
+        "closing the socket failed: the model cannot be connected again",
+        "#4189",
+        "0.19.3",
+        "0.19.4",
+        [[created(), Fails("close")], [created()]],
+        _closes_and_connects_again,
+        "the application connects, and the recording holds no further connection",
+    ),
+    "in_progress_for_ever": ModelBug(
+        "an item that is done is told as in progress",
+        "",
+        "0.22.0",
+        "0.22.1",
+        [[created(), adds("item_u", "Hello!"), Pause(0.02)]],
+        _listens,
+        "item_updated item_u, differing in item.status: 'in_progress' → 'completed'",
+    ),
+    "words_without_sound": ModelBug(
+        "of a response in text the words are told at its end alone",
+        "#4124",
+        "0.19.2",
+        "0.19.3",
+        [[created(), _ASKED, begins("resp_1"), writes("resp_1", "item_1", "Hello"), ends("resp_1")]],
+        _waits_for_the_end,
+        "the model gave raw_server_event, output_text_delta item_1; recorded: raw_server_event",
+    ),
+    "a_cancel_that_is_cancelled": ModelBug(
+        "the cancel of a response was itself cancelled: the response cannot be cancelled any more",
+        "#4135",
+        "0.19.2",
+        "0.19.3",
+        [
+            [
+                created(interrupts=False),
+                _ASKED,
+                begins("resp_1"),
+                says("resp_1", "item_1", 1000),
+                Stalls("response.cancel"),
+            ]
+        ],
+        _interrupts_impatiently,
+        "response.cancel came, and the recording holds no such frame",
+    ),
+    "a_second_call_with_a_player": ModelBug(
+        "the same where the player tells what was heard",
+        "#5068, #5069",
+        "0.22.3",
+        "0.23.1",
+        [
+            [created(), _ASKED, *_ANSWER, ends("resp_1")],
+            [created(), Pause(0.02), hears("item_u")],
+        ],
+        _calls_twice_with_a_player,
+        "conversation.item.truncate was recorded, and did not come",
+    ),
+    "a_player_that_cannot_stop": ModelBug(
+        "a listener raises when it is told of an interruption: nothing is truncated, nor cancelled",
+        "#4135",
+        "0.19.2",
+        "0.19.3",
+        [[created(interrupts=False), _ASKED, begins("resp_1"), says("resp_1", "item_1", 1000)]],
+        _interrupts_hoarsely,
+        "conversation.item.truncate came, and the recording holds no such frame",
+    ),
+    "a_truncate_that_fails": ModelBug(
+        "what was heard cannot be sent: the response is not cancelled",
+        "#4135",
+        "0.19.2",
+        "0.19.3",
+        [
+            [
+                created(interrupts=False),
+                _ASKED,
+                begins("resp_1"),
+                says("resp_1", "item_1", 1000),
+                Fails("conversation.item.truncate"),
+            ]
+        ],
+        _interrupts_in_spite,
+        "response.cancel came, and the recording holds no such frame",
+    ),
+    "two_at_once": ModelBug(
+        "of two who ask at once, one's question comes between the other's and the request for an answer",
+        "#4124",
+        "0.19.2",
+        "0.19.3",
+        [
+            [
+                created(),
+                Slow("conversation.item.create", 0.02),
+                _ASKED,
+                Pause(0.01),
+                *_ANSWER,
+                ends("resp_1"),
+            ]
+        ],
+        _asks_twice_at_once,
+        "response.create came, and the recording holds no such frame",
     ),
 }

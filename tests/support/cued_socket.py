@@ -8,8 +8,10 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from realtape.integrations.openai_agents import socket_seam
 from realtape.integrations.openai_agents.socket_seam import connect_by
 from websockets.exceptions import ConnectionClosedOK
 from websockets.frames import Close
@@ -40,7 +42,36 @@ class Hangs:
     code: int
 
 
-Cue = Heard | Pause | Hangs | dict[str, Any]
+@dataclass(frozen=True)
+class Fails:
+    """From here on, sending frames of this type fails; or `close`: closing does."""
+
+    type: str
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """From here on, frames of this type are not taken: who sends one waits."""
+
+    type: str
+
+
+@dataclass(frozen=True)
+class Slow:
+    """From here on, sending a frame of this type takes so many seconds."""
+
+    type: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ClockSet:
+    """The computer's clock is set, by so many seconds."""
+
+    seconds: float
+
+
+Cue = Heard | Pause | Hangs | Fails | Stalls | Slow | ClockSet | dict[str, Any]
 
 
 class CuedSocket:
@@ -51,10 +82,14 @@ class CuedSocket:
     def __init__(self, cues: Sequence[Cue]) -> None:
         self.close_code: int | None = None
         self.close_reason: str | None = None
-        self._cues = iter(cues)
+        first = next((n for n, cue in enumerate(cues) if not isinstance(cue, Fails | Stalls)), len(cues))
+        self._cues = iter(cues[first:])
         self._sent: list[str] = []
         self._changed = asyncio.Event()
         self._closed = False
+        self._fails = {cue.type for cue in cues[:first] if isinstance(cue, Fails)}
+        self._stalls = {cue.type for cue in cues[:first] if isinstance(cue, Stalls)}
+        self._slow: dict[str, float] = {}
         self._numbers = itertools.count(1)
 
     def __aiter__(self) -> CuedSocket:
@@ -69,6 +104,14 @@ class CuedSocket:
                 break
             if isinstance(cue, Pause):
                 await asyncio.sleep(cue.seconds)
+            elif isinstance(cue, Fails):
+                self._fails.add(cue.type)
+            elif isinstance(cue, Stalls):
+                self._stalls.add(cue.type)
+            elif isinstance(cue, Slow):
+                self._slow[cue.type] = cue.seconds
+            elif isinstance(cue, ClockSet):
+                _set_clock(cue.seconds)
             else:
                 await self._until(lambda cue=cue: self._sent.count(cue.type) >= cue.times)
             if self._closed:
@@ -80,12 +123,22 @@ class CuedSocket:
         if self._closed:
             close = Close(self.close_code or 1000, "")
             raise ConnectionClosedOK(close, close, True)
-        self._sent.append(json.loads(message)["type"])
+        type = json.loads(message)["type"]
+        if type in self._fails:
+            raise ConnectionResetError("the provider is gone")
+        if type in self._stalls:
+            await self._until(lambda: False)
+        if type in self._slow:
+            await asyncio.sleep(self._slow[type])
+        self._sent.append(type)
         self._changed.set()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         self.close_code, self.close_reason, self._closed = self.close_code or code, reason, True
         self._changed.set()
+        socket_seam.datetime = datetime
+        if "close" in self._fails:
+            raise ConnectionResetError("the provider is gone")
         await asyncio.sleep(0)
 
     async def _until(self, condition: Any) -> None:
@@ -106,10 +159,21 @@ def cued(model: Any, *connections: Sequence[Cue]) -> Any:
     return model
 
 
+def _set_clock(seconds: float) -> None:
+    by = timedelta(seconds=seconds)
+
+    class Set(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + by
+
+    socket_seam.datetime = Set
+
+
 # --- messages of the protocol ------------------------------------------------------------------------
 
 
-def created(*, interrupts: bool = True) -> dict[str, Any]:
+def created(*, interrupts: bool = True, format: str = "audio/pcm") -> dict[str, Any]:
     detection = {
         "type": "server_vad",
         "interrupt_response": interrupts,
@@ -118,9 +182,10 @@ def created(*, interrupts: bool = True) -> dict[str, Any]:
         "prefix_padding_ms": 300,
         "silence_duration_ms": 200,
     }
+    spoken: dict[str, Any] = {"type": format, **({"rate": 24000} if format == "audio/pcm" else {})}
     audio = {
         "input": {"format": {"type": "audio/pcm", "rate": 24000}, "turn_detection": detection},
-        "output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "alloy"},
+        "output": {"format": spoken, "voice": "alloy"},
     }
     session = {"type": "realtime", "object": "realtime.session", "id": "sess_1", "model": "m", "audio": audio}
     return {"type": "session.created", "session": session}
@@ -155,6 +220,29 @@ def says(response: str, item: str, ms: int) -> dict[str, Any]:
         "content_index": 0,
         "delta": base64.b64encode(bytes(ms * PCM_MS)).decode(),
     }
+
+
+def writes(response: str, item: str, text: str) -> dict[str, Any]:
+    return {
+        "type": "response.output_text.delta",
+        "response_id": response,
+        "item_id": item,
+        "output_index": 0,
+        "content_index": 0,
+        "delta": text,
+    }
+
+
+def adds(item: str, text: str) -> dict[str, Any]:
+    told = {
+        "id": item,
+        "object": "realtime.item",
+        "type": "message",
+        "status": "completed",
+        "role": "user",
+        "content": [{"type": "input_text", "text": text}],
+    }
+    return {"type": "conversation.item.added", "previous_item_id": None, "item": told}
 
 
 def hears(item: str) -> dict[str, Any]:

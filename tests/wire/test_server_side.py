@@ -459,6 +459,17 @@ def test_who_gets_something_after_a_frame_was_given_up_has_time_to_answer() -> N
     assert [(one.kind, one.type) for one in told] == [("given up", "session.updated")]
 
 
+def test_what_comes_after_its_answer_was_given_up_came_too_late() -> None:
+    played = Played(connection(TURN))
+    played.hear_now()
+    played.send(asked("Hello?")[1])
+    played.hear()
+    played.send(RESPOND[1])
+    (finding,) = (one for one in played.leave().findings if one.kind == "given up" and "response" in one.type)
+    assert finding.summary == "response.created was given up: response.create that it answers came too late"
+    assert finding.after == "conversation.item.added"
+
+
 def test_a_response_that_was_begun_is_ended() -> None:
     done = {"id": "resp_1", "status": "cancelled", "status_details": {"reason": "client_cancelled"}}
     said: list[Said] = [
