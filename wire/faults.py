@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from ..schema.errors import UsageError
@@ -41,6 +41,9 @@ TOXICS: Mapping[str, Mapping[str, int | str]] = {
 _CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
 """Close codes that can be sent (RFC 6455, section 7.4)."""
 
+_BY_THEMSELVES = frozenset({"timeout", "reset_peer", "close", "eof"})
+"""What happens to a connection, and not to what a message says: on a schedule it needs no message."""
+
 MAX_WAITING_BYTES = 8 << 20
 MAX_WAITING = 4096
 """Who has so many messages, or so many bytes, under way reads no more until some have passed."""
@@ -68,7 +71,8 @@ class Fault:
         message: the type of the messages; empty: of any. `at` and `every` count these.
         at: the nth of a connection, from 1; 0: any.
         every: each nth; 0: any.
-        after: milliseconds since the connection began.
+        after: milliseconds since the connection began. What ends a connection, or stalls it, and names no
+            message otherwise happens at that instant, whether a message comes or not.
         times: at most so often in a connection; 0: without end.
         connection: the nth of proxy or server, from 1; 0: any.
 
@@ -87,6 +91,12 @@ class Fault:
     after: int = 0
     times: int = 0
     connection: int = 0
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it happens at its time, and waits for no message."""
+        named = self.message or self.at or self.every
+        return self.toxic in _BY_THEMSELVES and bool(self.after) and not named
 
     def __post_init__(self) -> None:
         known = TOXICS.get(self.toxic)
@@ -177,9 +187,9 @@ class Injected:
 
     Attributes:
         toxic, stream: of the fault.
-        number: of the message on its way, from 1; 0: at the connection's end.
+        number: of the message on its way, from 1; 0: at the connection's end, or at its time.
         type: of the message.
-        facts: what exactly: `ms`, `bytes`, `code` …
+        facts: what exactly: `ms`, `bytes`, `code` …; `after`: its time, where it was scheduled.
         message: the message as it came, where it did not pass as such.
     """
 
@@ -202,10 +212,12 @@ class PassOn:
 
     Attributes:
         number: of the message on its way, from 1.
+        type: of the message.
     """
 
     message: str | bytes
     number: int = field(default=0, compare=False)
+    type: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +236,7 @@ class _Piece:
     due_ns: int
     told: list[Injected]
     number: int
+    type: str
     lost: bool = False
 
 
@@ -248,6 +261,8 @@ class _Rule:
     def meets(self, type: str, now_ns: int) -> bool:
         """Whether the message that comes now is met. To be asked once for each message."""
         fault = self.fault
+        if fault.is_scheduled:
+            return False
         if fault.message and fault.message != type:
             return False
         self._count += 1
@@ -265,6 +280,13 @@ class _Rule:
         value = self.fault.attributes[name]
         assert isinstance(value, int), "the fault has looked"
         return value
+
+    @property
+    def strikes_ns(self) -> int | None:
+        """When it happens, if it is scheduled, and happens at all."""
+        if not self.fault.is_scheduled or not self._is_there or self.drawn("chance") >= self.fault.chance:
+            return None
+        return self._begun_ns + self.fault.after * _MS
 
     @property
     def is_there(self) -> bool:
@@ -301,7 +323,13 @@ class FaultLine:
         self._count = 0
         self._waiting_bytes = 0
         self._stopped: _Rule | None = None  # nothing passes any more
+        self._cut_off = False  # and so it ends
+        self._passed = 0  # the number of the message that passed last
         self._ended = False
+        scheduled = [(rule.strikes_ns, rule) for rule in self._rules]
+        self._scheduled = deque(
+            sorted(((at, rule) for at, rule in scheduled if at is not None), key=lambda one: one[0])
+        )
 
     def __bool__(self) -> bool:
         """Whether any fault is on this way."""
@@ -313,15 +341,21 @@ class FaultLine:
         waiting = len(self._queue) + len(self._held)
         return self._waiting_bytes > MAX_WAITING_BYTES or waiting > MAX_WAITING
 
+    @property
+    def strikes_ns(self) -> int | None:
+        """When the next scheduled fault happens, or None."""
+        return self._scheduled[0][0] if self._scheduled else None
+
     def take(self, message: str | bytes, type: str, now_ns: int) -> None:
         """A message came."""
+        self._strike(now_ns)
         self._count += 1
         if self._stopped is not None:
             self._lose(
                 Injected(self._stopped.fault.toxic, self.stream, self._count, type, {}, message), now_ns
             )
             return
-        pieces = [_Piece(message, now_ns, [], self._count)]
+        pieces = [_Piece(message, now_ns, [], self._count, type)]
         reorder: _Rule | None = None
         for rule in self._rules:
             if not rule.meets(type, now_ns):
@@ -346,6 +380,7 @@ class FaultLine:
         """The source ended: what is under way passes, and then no more."""
         if self._ended:
             return
+        self._strike(now_ns)
         self._ended = True
         for _, _, piece in self._held:
             self._enqueue(piece)
@@ -358,22 +393,25 @@ class FaultLine:
 
     def next(self, now_ns: int) -> Step:
         """What is to be done now. To be asked again after whatever it was, and when something came."""
+        self._strike(now_ns)
         for one in [held for held in self._held if held[1] <= now_ns]:
             self._held.remove(one)
             self._enqueue(one[2])
+        later = [until for _, until, _ in self._held] + [at for at, _ in self._scheduled]
         if self._queue:
             due_ns, step = self._queue[0]
             if now_ns < due_ns and not (self._ended and self._stopped is not None):
-                return WaitUntil(min([due_ns, *(until for _, until, _ in self._held)]))
+                return WaitUntil(min([due_ns, *later]))
             self._queue.popleft()
             if isinstance(step, PassOn):
                 self._waiting_bytes -= len(step.message)
+                self._passed = step.number
             return step
         if self._ended and now_ns >= self._last_ns:
             return Drained()
         if self._ended:
-            return WaitUntil(self._last_ns)
-        return WaitUntil(min((until for _, until, _ in self._held), default=None))
+            return WaitUntil(min([self._last_ns, *later]))
+        return WaitUntil(min(later, default=None))
 
     # --- helpers ----------------------------------------------------------------------------------------
 
@@ -387,7 +425,9 @@ class FaultLine:
         if toxic == "duplicate":
             more = rule.number("copies")
             told = self._told(rule, type, copies=more)
-            again = [_Piece(one.message, one.due_ns, [told], one.number) for one in pieces if not one.lost]
+            again = [
+                _Piece(one.message, one.due_ns, [told], one.number, type) for one in pieces if not one.lost
+            ]
             return pieces + again * more
         return [piece if piece.lost else self._changed(rule, piece, type, came) for piece in pieces]
 
@@ -407,7 +447,7 @@ class FaultLine:
             due_ns = rule.free_ns
         elif toxic == "lose":
             told = self._told(rule, type, came)
-            return _Piece(message, due_ns, [*piece.told, told], piece.number, lost=True)
+            return _Piece(message, due_ns, [*piece.told, told], piece.number, type, lost=True)
         elif toxic == "corrupt":
             places = _seams(message)
             if places:  # a message that is cut is no JSON any more
@@ -418,38 +458,56 @@ class FaultLine:
             if len(message) < size:  # what is blank behind JSON leaves it as it is
                 told = self._told(rule, type, came, bytes=size)
                 message = message.ljust(size) if isinstance(message, str) else message.ljust(size, b" ")
-        return _Piece(message, due_ns, [*piece.told, *([told] if told else [])], piece.number)
+        return _Piece(message, due_ns, [*piece.told, *([told] if told else [])], piece.number, type)
 
     def _cut(self, rule: _Rule, pieces: list[_Piece], type: str, came: str | bytes) -> list[_Piece]:
         """Nothing passes from here on; for `limit_data`, what is within the limit does."""
-        toxic = rule.fault.toxic
         due_ns = max([self._last_ns, *(piece.due_ns for piece in pieces)])
-        end: RecordedEnd | None = RecordedEnd("server", "eof")
-        facts: dict[str, Any] = {}
-        if toxic == "limit_data":
+        if rule.fault.toxic == "limit_data":
             rule.passed_bytes += sum(
                 len(one.message.encode() if isinstance(one.message, str) else one.message) for one in pieces
             )
             if rule.passed_bytes <= rule.number("bytes"):
                 return pieces
-            facts = {"bytes": rule.number("bytes")}
-        elif toxic == "close":
-            code, reason = rule.number("code"), str(rule.fault.attributes["reason"])
-            end, facts = RecordedEnd("server", "closed", code, reason), {"code": code}
-        elif toxic in ("timeout", "reset_peer"):
-            after_ms = rule.number("timeout")
-            facts = {"ms": after_ms}
-            end = RecordedEnd("server", "error" if toxic == "reset_peer" else "eof")
-            end = None if toxic == "timeout" and not after_ms else end
+        end, facts = _end_by(rule)
         for _, _, piece in self._held:
             self._enqueue(piece)
         self._held.clear()
         self._put(due_ns, *(told for piece in pieces for told in piece.told))
         self._put(due_ns, self._told(rule, type, came, **facts))
+        self._stop(rule, due_ns, end, facts)
+        return []
+
+    def _stop(self, rule: _Rule, due_ns: int, end: RecordedEnd | None, facts: Mapping[str, Any]) -> None:
         self._stopped = rule
         if end is not None:
+            self._cut_off = True
             self._put(due_ns + facts.get("ms", 0) * _MS, EndNow(end))
-        return []
+
+    def _strike(self, now_ns: int) -> None:
+        """What is scheduled happens, at its time: what is still under way then does not pass."""
+        while self._scheduled and self._scheduled[0][0] <= now_ns:
+            at_ns, rule = self._scheduled.popleft()
+            if self._cut_off:
+                continue
+            for _, _, piece in sorted(self._held, key=lambda held: held[1]):
+                self._enqueue(replace(piece, due_ns=max(piece.due_ns, at_ns + 1)))
+            self._held.clear()
+            under_way = [step for due_ns, step in self._queue if due_ns > at_ns]
+            for _ in under_way:
+                self._queue.pop()
+            self._last_ns = max(at_ns, self._queue[-1][0] if self._queue else at_ns)
+            end, facts = _end_by(rule)
+            told = {**facts, "after": rule.fault.after}
+            self._put(at_ns, Injected(rule.fault.toxic, self.stream, 0, "", told))
+            for step in under_way:
+                if isinstance(step, PassOn):
+                    self._waiting_bytes -= len(step.message)
+                    if step.number == self._passed:
+                        continue  # it passed once; this would have been its copy
+                    step = Injected(rule.fault.toxic, self.stream, step.number, step.type, {}, step.message)
+                self._put(at_ns, step)
+            self._stop(rule, at_ns, end, facts)
 
     def _pass(self, piece: _Piece) -> None:
         """Put it behind what is under way; and behind it what it overtook."""
@@ -465,7 +523,7 @@ class FaultLine:
     def _enqueue(self, piece: _Piece) -> None:
         self._put(piece.due_ns, *piece.told)
         if not piece.lost:
-            self._put(piece.due_ns, PassOn(piece.message, piece.number))
+            self._put(piece.due_ns, PassOn(piece.message, piece.number, piece.type))
 
     def _put(self, due_ns: int, *steps: Injected | PassOn | EndNow) -> None:
         for step in steps:
@@ -484,6 +542,22 @@ class FaultLine:
         self, rule: _Rule, type: str, message: str | bytes | None = None, **facts: int | str
     ) -> Injected:
         return Injected(rule.fault.toxic, self.stream, self._count, type, facts, message)
+
+
+def _end_by(rule: _Rule) -> tuple[RecordedEnd | None, dict[str, Any]]:
+    """How a fault ends the connection, if it does, and what is told of it."""
+    toxic = rule.fault.toxic
+    if toxic == "limit_data":
+        return RecordedEnd("server", "eof"), {"bytes": rule.number("bytes")}
+    if toxic == "close":
+        code, reason = rule.number("code"), str(rule.fault.attributes["reason"])
+        return RecordedEnd("server", "closed", code, reason), {"code": code}
+    if toxic not in ("timeout", "reset_peer"):
+        return RecordedEnd("server", "eof"), {}
+    after_ms = rule.number("timeout")
+    if toxic == "timeout" and not after_ms:
+        return None, {"ms": after_ms}
+    return RecordedEnd("server", "error" if toxic == "reset_peer" else "eof"), {"ms": after_ms}
 
 
 def _seams(message: str | bytes) -> list[int]:
@@ -507,7 +581,10 @@ def faults_of(said: Sequence[Fault | str]) -> tuple[Fault, ...]:
 def told_fault(facts: Mapping[str, Any]) -> str:
     """In words, by what `Injected.as_json` gives: `latency, downstream message 3 (response.done): ms=200`."""
     number, type = facts.get("number"), facts.get("type")
-    where = f"message {number}" + (f" ({type})" if type else "") if number else "at the end"
-    rest = {name: value for name, value in facts.items() if name not in ("toxic", "stream", "number", "type")}
+    at_ms = facts.get("after")
+    otherwise = "at the end" if at_ms is None else f"at {at_ms} ms"
+    where = f"message {number}" + (f" ({type})" if type else "") if number else otherwise
+    known = ("toxic", "stream", "number", "type", "after")
+    rest = {name: value for name, value in facts.items() if name not in known}
     told = ", ".join(f"{name}={value}" for name, value in rest.items())
     return f"{facts.get('toxic')}, {facts.get('stream')} {where}" + (f": {told}" if told else "")

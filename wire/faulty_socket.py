@@ -35,6 +35,7 @@ class FaultySocket(ReplayedSocket):
         self._cut: RecordedEnd | None = None  # by a fault on the way up
         self._pumping: asyncio.TimerHandle | None = None
         self._late_ns = 0  # so much later than recorded the client got something
+        self._pump()  # what is scheduled waits for no message
 
     async def __anext__(self) -> str | bytes:
         around = causes.WHERE.get()
@@ -57,7 +58,8 @@ class FaultySocket(ReplayedSocket):
             else:
                 until_ns, took = self._take_next(around)
                 if not took:
-                    await self._wait(min((one for one in (step.until_ns, until_ns) if one), default=None))
+                    until = min((one for one in (step.until_ns, until_ns) if one), default=None)
+                    await self._wait(until, waits=until is None or until == self._down.strikes_ns)
 
     async def send(self, message: str | bytes) -> None:
         """The client sends.

@@ -208,13 +208,17 @@ class ReplayedSocket:
         burst, number = self._loop.here
         return burst, number
 
-    async def _wait(self, until_ns: int | None) -> None:
-        """Until that instant, or until something has changed."""
+    async def _wait(self, until_ns: int | None, *, waits: bool = False) -> None:
+        """Until that instant, or until something has changed.
+
+        Args:
+            waits: though there is an instant, nothing comes then.
+        """
         self._changed.clear()
         timer = None
         if until_ns is not None:
             timer = self._loop.call_at(until_ns / 1e9, self._changed.set)
-        self.waits = until_ns is None
+        self.waits = waits or until_ns is None
         try:
             await self._changed.wait()
         finally:

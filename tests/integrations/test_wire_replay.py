@@ -513,6 +513,19 @@ def test_a_fault_ends_the_connection(fault: str, told: str, asked: Path) -> None
     assert f"injected: {fault.partition(',')[0]}" in str(played)
 
 
+@pytest.mark.parametrize("stream", ["downstream", "upstream"])
+@pytest.mark.parametrize("toxic", ["eof", "close,code=1011", "reset_peer", "timeout,timeout=50", "timeout"])
+def test_a_fault_on_a_schedule_happens_in_silence(toxic: str, stream: str, asked: Path) -> None:
+    """The call is over after 0.2 s, and the user hangs up half a second later."""
+    played, app = faulty(asked, f"{toxic},stream={stream},after=400")
+    (told,) = played.report.injected  # type: ignore[attr-defined]
+    assert {**told, "after": 400, "number": 0, "stream": stream} == told
+    assert told["toxic"] == toxic.partition(",")[0]
+    assert any("turn_ended" in one for one in app.told), "nothing was lost before"
+    assert any("exception" in one for one in app.told) == (toxic != "timeout")
+    assert faulty(asked, f"{toxic},stream={stream},after=400")[1].told == app.told
+
+
 def test_late_messages_come_late_and_in_order(asked: Path) -> None:
     _, plain = faulty(asked)
     played, app = faulty(asked, "latency,latency=250")

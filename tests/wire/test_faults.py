@@ -20,11 +20,12 @@ from realtape.wire import (
     Injected,
     PassOn,
     RecordedEnd,
+    WaitUntil,
     connections_of,
     proxy,
     serve,
 )
-from realtape.wire.faults import Step
+from realtape.wire.faults import Step, told_fault
 from support.wire_sockets import rest_of, talk
 from support.wire_talk import CREATED, RESPOND, connection, response
 from websockets.asyncio.client import connect
@@ -125,7 +126,7 @@ def test_whatever_is_injected_every_message_passes_or_is_told(
     toxics = {one.toxic for one in told}
     assert toxics <= {one.toxic for one in faults if one.stream == "downstream"}
     came = dict(enumerate(taken, 1))
-    lost = {one.number for one in told if one.toxic in (*ENDING, "lose")}
+    lost = {one.number for one in told if one.toxic in (*ENDING, "lose") and one.number}
     changed = {one.number for one in told if one.toxic == "corrupt"}
     assert all(one.message == came[one.number] for one in told if one.number in lost and one.message)
     whole = {message for index, message in came.items() if index not in lost | changed}
@@ -178,6 +179,10 @@ def numbers(steps: list[Step]) -> list[int]:
         ("limit_data,bytes=50", [1, 2]),
         ("timeout,at=2", [1]),
         ("reset_peer,at=2,timeout=5", [1]),
+        ("eof,after=25", [1, 2]),
+        ("timeout,after=35", [1, 2, 3]),
+        ("eof,after=25,message=b", [1, 2, 3, 4]),
+        ("eof,after=25,chance=0", [1, 2, 3, 4]),
     ],
 )
 def test_what_a_fault_does(fault: str, expected: list[int]) -> None:
@@ -200,6 +205,39 @@ def test_how_a_fault_ends_it(fault: str, end: RecordedEnd) -> None:
     assert steps[-1] == EndNow(end)
     assert [json.loads(one.message or "")["n"] for one in told][:1] == [1], "what did not pass is told"
     assert len(told) == (2 if fault.startswith("timeout") else 1)
+
+
+@pytest.mark.parametrize("fault", ["close,code=4001", "eof", "timeout,timeout=300", "reset_peer"])
+def test_a_fault_on_a_schedule_happens_in_silence(fault: str) -> None:
+    line = FaultLine([Fault.of_text(f"{fault},after=200")], "downstream", now_ns=5 * MS)
+    line.take("a", "a", 10 * MS)
+    assert line.next(10 * MS) == PassOn("a")
+    assert line.next(10 * MS) == WaitUntil(205 * MS)
+    told = line.next(205 * MS)
+    assert isinstance(told, Injected)
+    assert told_fault(told.as_json()).startswith(f"{fault.split(',')[0]}, downstream at 200 ms")
+    if fault.startswith("timeout"):
+        assert line.next(205 * MS) == WaitUntil(505 * MS)
+    assert isinstance(line.next(505 * MS), EndNow)
+
+
+def test_what_is_under_way_at_a_fault_on_a_schedule_does_not_pass() -> None:
+    line = FaultLine([Fault.of_text("latency,latency=100"), Fault.of_text("eof,after=150")], "downstream")
+    line.take("a", "a", 10 * MS)
+    line.take("b", "b", 60 * MS)
+    steps = [line.next(200 * MS) for _ in range(6)]
+    assert [(type(step).__name__, getattr(step, "number", 0)) for step in steps] == [
+        *(("Injected", 1), ("PassOn", 1)),
+        *(("Injected", 0), ("Injected", 2), ("Injected", 2), ("EndNow", 0)),
+    ]
+    assert steps[4] == Injected("eof", "downstream", 2, "b", {}, "b")
+
+
+def test_after_a_stall_on_a_schedule_another_fault_may_end_it() -> None:
+    faults = [Fault.of_text("timeout,after=100"), Fault.of_text("close,after=125,code=4001")]
+    steps = played(faults, texts(1, 2, *range(3, 15)))
+    assert numbers(steps) == list(range(1, 10))
+    assert steps[-1] == EndNow(RecordedEnd("server", "closed", 4001))
 
 
 def times_ms(faults: list[Fault], *messages: str) -> list[int]:
@@ -354,6 +392,21 @@ async def test_the_server_injects_and_the_report_tells_each() -> None:
     (told,) = server.report().as_json()["runs"][0]["connections"]
     assert [(one["toxic"], one["number"]) for one in told["injected"]] == [("lose", 4), ("corrupt", 6)]
     assert "  injected: lose, downstream message 4 (response.output_text.delta)" in str(server.report())
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("stream", ["downstream", "upstream"])
+async def test_proxy_and_server_inject_in_silence(tmp_path: Path, stream: str) -> None:
+    fault = f"close,code=4001,after=30,stream={stream}"
+    server = serve([connection(TURN)], pace=0, faults=[fault])
+    async with server as url, connect(url) as client:
+        got, closed = await rest_of(client)
+    assert ([one["type"] for one in got], closed.rcvd and closed.rcvd.code) == (["session.created"], 4001)
+    assert f"injected: close, {stream} at 30 ms: code=4001" in str(server.report())
+    got, closed, entries = await _through_proxy(tmp_path / "calls.db", [fault])
+    assert (got, closed.rcvd.code) == ([], 4001)
+    (told,) = (value for entry, value in entries if entry.kind == Kind.FAULT)
+    assert told == {"toxic": "close", "stream": stream, "number": 0, "type": "", "code": 4001, "after": 30}
 
 
 @pytest.mark.real_time
