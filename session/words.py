@@ -174,7 +174,7 @@ def _content(entry: Entry, tree: Any) -> str:
 
 def _fault(facts: dict[str, Any]) -> str:
     """The toxic, where, and what it did; of the message only its type."""
-    where = facts.get("type") or "message"
+    where = facts.get("type") or ("message" if facts.get("number") else "connection")
     told = {name: value for name, value in facts.items() if name not in ("toxic", "type", "frame")}
     return f"{facts.get('toxic')} {where} {_fields(told)}"
 

@@ -60,6 +60,7 @@ WITHOUT_IO = (
     "gates",
     "implied",
     "outbound",
+    "pictures",
     "server_side",
     "client_run",
     "faults",

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from ..replay import CLIENT_IDS
 from ..schema.beta_names import GA_NAMES, either
 from ..schema.codec import from_json
-from ..session.appended_sound import GEMINI_SOUND, LIVE_SOUND, OPENAI_SOUND, Path, at
+from ..session.appended_sound import GEMINI_SOUND, LIVE_SOUND, OPENAI_SOUND, Path, at, is_sound, mime_of
 from ..session.fields import mapping, text_of
 from ..session.gemini_messages import GEMINI_KEYS
 
@@ -81,11 +81,23 @@ class Dialect:
 
     def appended(self, type: str, message: Message | None) -> Iterable[str]:
         """The base64 audio of the user's that a client's message appends."""
+        return (one for one, mime in self.media(type, message) if is_sound(mime))
+
+    def pictured(self, type: str, message: Message | None) -> Iterable[tuple[str, str]]:
+        """The pictures that it appends: base64, and what it says that they are."""
+        return (one for one in self.media(type, message) if not is_sound(one[1]))
+
+    def media(self, type: str, message: Message | None) -> Iterable[tuple[str, str]]:
+        """Both, each with its MIME type, or without where it can only be sound."""
         paths = self.appends.get(type)
         if paths is None or message is None:
-            return ()
+            return
         within: Any = message.get(type) if self.types else message
-        return (one for path in paths for one in at(within, path) if isinstance(one, str))
+        for *around, last in paths:
+            for holder in at(within, around):
+                one = mapping(holder).get(last)
+                if isinstance(one, str):
+                    yield one, mime_of(holder) or ("image" if "video" in around else "")
 
 
 def first_at(tree: Any, path: Sequence[str]) -> Any:

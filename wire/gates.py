@@ -68,8 +68,8 @@ class Appended:
         self._formats = SoundFormats()
 
     def client(self, type: str, message: Message | None) -> bool:
-        """The client's next frame; whether it is audio."""
-        found = False
+        """The client's next frame; whether it is audio, or a picture: not to be answered."""
+        found = next(iter(self._dialect.pictured(type, message)), None) is not None
         for base64 in self._dialect.appended(type, message):
             found = True
             self.ms += self._formats.user.ms(len(base64.rstrip("=")) * 3 // 4)

@@ -18,6 +18,7 @@ from ..schema.frames import Frame
 from ..session.fields import mapping, sequence, text_of
 from .dialects import Dialect, Message, message_in
 from .frame_rules import AS_RECORDED, FrameRules, agree
+from .pictures import by_digest
 from .recorded import RecordedConnection, WireFrame
 
 KEY = "frame"
@@ -222,6 +223,7 @@ def _form(
         tree = ids.as_recorded(tree)
     tree = _unmarked(tree)
     apart = rules.normalise(type, tree)
+    tree = by_digest(tree)
     return Normal(_sorted_json(tree), minted, tree, apart)
 
 

@@ -21,6 +21,7 @@ from .dialects import Message, message_in
 from .frame_rules import AS_RECORDED, FrameRules
 from .gates import Appended, Gate, gates_of
 from .outbound import Outbound, renamed
+from .pictures import Pictures
 from .recorded import RecordedConnection, RecordedEnd, WireFrame
 from .spoken import Spoken
 
@@ -108,6 +109,7 @@ class ServerSide:
         skipped: places of those that were given up, or fell.
         matched: how many of the client's frames were recorded ones, audio aside.
         spoken: what the client says aloud.
+        pictures: that it appends beside that.
         over: nothing is left to be played.
     """
 
@@ -142,10 +144,15 @@ class ServerSide:
         self._anchored = anchored
         self._shift_ns = 0  # by which an anchored connection is late
         self._due_ns = now_ns  # when the head was due
-        self._audio_places = sorted(_audio_places(connection))
-        spoken = [self._frames[place] for place in self._audio_places]
-        self.spoken = Spoken(connection, spoken, audio)
-        self._outbound = Outbound(connection.frames, set(self._audio_places), ids, rules)
+        appended = _appended_places(connection)
+        dialect, frames = connection.dialect, [self._frames[place] for place in appended]
+        sounds = [any(True for _ in dialect.appended(frame.type, frame.message)) for frame in frames]
+        self._audio_places = [place for place, sound in zip(appended, sounds, strict=True) if sound]
+        self.spoken = Spoken(connection, [self._frames[place] for place in self._audio_places], audio)
+        self.pictures = Pictures(
+            one for frame in frames for one in dialect.pictured(frame.type, frame.message)
+        )
+        self._outbound = Outbound(connection.frames, set(appended), ids, rules)
         self._inbound = [
             place for place, frame in enumerate(self._frames) if frame.inbound and not frame.hidden
         ]
@@ -174,8 +181,11 @@ class ServerSide:
         message = message_in(frame.text)
         type = self.connection.dialect.type_of(message)
         if self._appended.client(type, message):
-            self.spoken.add(type, message)
             self._heard_ns = now_ns
+            self.pictures.add(self.connection.dialect.pictured(type, message))
+            if next(iter(self.connection.dialect.appended(type, message)), None) is None:
+                return None
+            self.spoken.add(type, message)
             number = self.spoken.frames
             return self._audio_places[number - 1] if number <= len(self._audio_places) else None
         self._sent += 1
@@ -561,13 +571,14 @@ class ServerSide:
             self._tell(Finding("moved", self._frames[place].seq, type, summary))
 
 
-def _audio_places(connection: RecordedConnection) -> set[int]:
+def _appended_places(connection: RecordedConnection) -> list[int]:
+    """Where the client appends sound, or pictures, in order."""
     dialect = connection.dialect
-    return {
+    return [
         place
         for place, frame in enumerate(connection.frames)
-        if not frame.inbound and next(iter(dialect.appended(frame.type, frame.message)), None) is not None
-    }
+        if not frame.inbound and next(iter(dialect.media(frame.type, frame.message)), None) is not None
+    ]
 
 
 def decisive(findings: Sequence[Finding], *, strict: bool = False) -> list[Finding]:

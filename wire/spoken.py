@@ -5,15 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import pybase64
-
 from ..replay import AudioMatching, AudioTape, RecordedCall, SentAudio, Step
 from ..schema.entries import Entry, Kind
 from .dialects import Message
+from .pictures import decoded
 from .recorded import RecordedConnection, WireFrame
-
-_STANDARD_ALPHABET = str.maketrans("-_", "+/")
-"""Google's clients write base64 with `-` and `_`."""
 
 
 class Spoken:
@@ -71,7 +67,5 @@ class Spoken:
 
 
 def _decoded(text: str) -> bytes:
-    try:
-        return pybase64.b64decode(text.translate(_STANDARD_ALPHABET))
-    except ValueError:
-        return text.encode()  # it is no sound, and compared all the same
+    data = decoded(text)
+    return text.encode() if data is None else data  # what is no sound is compared all the same

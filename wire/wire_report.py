@@ -10,6 +10,9 @@ from .client_run import ClientRun
 from .faults import Injected, told_fault
 from .server_side import Finding, ServerSide, decisive
 
+SHOWN = 20
+"""Of a connection, so many pictures are named that the recording does not hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReport:
@@ -25,6 +28,8 @@ class ConnectionReport:
         matched: how many frames of the client's were recorded ones, audio aside.
         audio: how many frames of audio the client sent.
         unmatched_audio: how many of them hold what the recording does not; they decide no verdict.
+        pictures: how many pictures the client appended.
+        unmatched_pictures: those that the recording does not hold, by size and digest; nor do they decide.
         findings: where client and recording part.
         weaker: what of the replay was weaker than the flight.
         injected: faults that were put in its way, as facts.
@@ -42,6 +47,8 @@ class ConnectionReport:
     findings: tuple[Finding, ...]
     weaker: tuple[str, ...]
     injected: tuple[dict[str, Any], ...] = ()
+    pictures: int = 0
+    unmatched_pictures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,10 @@ class WireReport:
     def remark(self) -> str:
         """What "same" does not say, in a line; empty where all was checked."""
         heard = sum(finding.kind == "heard" for finding in self.findings)
-        return f"what was heard differs at {_count(heard, 'place')}" if heard else ""
+        others = sum(len(one.unmatched_pictures) for run in self.runs for one in run.connections)
+        told = [f"what was heard differs at {_count(heard, 'place')}"] if heard else []
+        told += [f"{_count(others, 'picture')} of the client's the recording does not hold"] if others else []
+        return ", and ".join(told)
 
     def as_json(self) -> dict[str, Any]:
         """As a dict that `json` writes."""
@@ -115,6 +125,7 @@ class WireReport:
                     lines.append(f"  {finding.kind}: {finding.summary}{after}")
                     for one in finding.differences:
                         lines.append(f"    differs in {one.field}: {one.recorded} → {one.live}")
+                lines += [f"  another picture: {told}" for told in connection.unmatched_pictures[:SHOWN]]
                 lines += [f"  weaker: {sentence}" for sentence in connection.weaker]
                 lines += [f"  injected: {told_fault(facts)}" for facts in connection.injected]
             if run.left and run.connections:
@@ -151,6 +162,8 @@ def _connection(side: ServerSide, injected: Iterable[Injected]) -> ConnectionRep
         tuple(side.findings),
         tuple(side.weaker),
         tuple(one.as_json() for one in injected),
+        side.pictures.count,
+        tuple(side.pictures.unmatched),
     )
 
 
@@ -159,6 +172,8 @@ def _told(one: ConnectionReport) -> str:
     if one.audio:
         other = f", {one.unmatched_audio} with other sound than recorded" if one.unmatched_audio else ""
         facts.append(f"{one.audio} of audio{other}")
+    if one.pictures:
+        facts.append(_count(one.pictures, "picture"))
     if one.skipped:
         facts.append(f"{one.skipped} left out")
     if one.unplayed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -640,6 +641,58 @@ def test_gemini_by_its_keys() -> None:
     assert played.hear_now() == [{"setupComplete": {}}]
     played.send({"client_content": {"turnComplete": True}})
     assert len(played.hear_now()) == 1
+
+
+def shown(data: bytes, key: str = "video") -> Said:
+    blob = {"mimeType": "image/jpeg", "data": base64.b64encode(data).decode()}
+    return (">", {"realtimeInput": {key: [blob] if key == "mediaChunks" else blob}})
+
+
+@pytest.mark.parametrize("key", ["video", "mediaChunks"])
+def test_pictures_beside_the_sound_are_compared_by_their_digests(key: str) -> None:
+    sound = {"mimeType": "audio/pcm;rate=16000", "data": base64.b64encode(bytes(640)).decode()}
+    heard: Said = (">", {"realtimeInput": {"audio": sound}})
+    turn: Said = ("<", {"serverContent": {"turnComplete": True}})
+    recorded = connection(
+        [(">", {"setup": {"model": "m"}}), ("<", {"setupComplete": {}}), shown(b"one", key), heard, turn]
+    )
+    side = as_recorded(recorded).side
+    assert (side.pictures.count, side.pictures.unmatched, side.spoken.frames, side.findings) == (1, [], 1, [])
+
+    played = Played(recorded)
+    played.send({"setup": {"model": "m"}}, shown(b"one", "video")[1], shown(b"two", key)[1])
+    assert [next(iter(one)) for one in played.hear()] == ["setupComplete", "serverContent"]
+    side = played.leave()
+    digest = hashlib.sha256(b"two").hexdigest()[:16]
+    assert side.pictures.unmatched == [f"image/jpeg, 3 bytes, sha256 {digest}"]
+    assert (side.spoken.frames, side.findings) == (0, [])
+
+
+def test_a_picture_in_an_item_is_told_by_size_and_digest() -> None:
+    def looking(data: bytes, encode: Any = base64.b64encode) -> Said:
+        url = f"data:image/png;base64,{encode(data).decode()}"
+        content = [{"type": "input_image", "image_url": url}, {"type": "input_text", "text": "What is it?"}]
+        item = {"type": "message", "role": "user", "content": content}
+        return (">", {"type": "conversation.item.create", "item": item})
+
+    cat, dog = (bytes([n]) * 300_000 for n in (251, 252))
+    recorded = connection([CREATED, looking(cat), RESPOND])
+    for again, kinds in (
+        (looking(cat), []),
+        (looking(cat, base64.urlsafe_b64encode), []),
+        (looking(dog), [1]),
+    ):
+        played = Played(recorded)
+        played.hear_now()
+        played.send(again[1], RESPOND[1])
+        findings = played.leave().findings
+        assert len(findings) == len(kinds)
+    (difference,) = findings[0].differences
+    assert difference.field == "item.content[0].image_url"
+    told = [
+        f"'image/png, 300,000 bytes, sha256 {hashlib.sha256(one).hexdigest()[:16]}'" for one in (cat, dog)
+    ]
+    assert [difference.recorded, difference.live] == told
 
 
 # --- any client at all ------------------------------------------------------------------------------------
