@@ -34,7 +34,9 @@ _VERDICTS = ("same", "diverged", "incomplete", "error")
 
 _BUT = {
     "not checked in every send": ("unchecked",),
+    "without all reactions": ("waived",),
     "played otherwise": ("unreported", "heard"),
+    "with a player that was not compared": ("uncompared",),
     "without reading its events": ("unread",),
     "without all connections": ("unmade",),
     "otherwise outside of the stretch": ("outside",),

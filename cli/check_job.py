@@ -110,8 +110,8 @@ def _check(name: str, wish: Wish, page: Path | None) -> Checked:
     except RealtapeError as error:
         return Checked(name, exit_of(error), str(error), str(error))
     text = output.scrubbed(played.text)
-    if played.failure is not None:
-        text += "\n" + traceback_of(played.failure)
+    if (raised := played.failure or played.handled) is not None:
+        text += "\n" + traceback_of(raised)
     return Checked(
         name,
         exit_of_played(played),

@@ -142,8 +142,8 @@ def _print(played: Played, as_json: bool) -> None:
     else:
         _print_report(played)
     sys.stdout.flush()
-    if played.failure is not None:
-        output.put_error(traceback_of(played.failure))
+    if (raised := played.failure or played.handled) is not None:
+        output.put_error(traceback_of(raised))
     elif played.waited is not None and played.ending != "cancelled":  # else it was told when that was seen
         output.note(played.waited)
     elif not played.connected:

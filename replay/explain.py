@@ -73,11 +73,16 @@ def unmatched(
         like = None if candidate is None else _candidate(core, candidate, key)
         found = () if candidate is None else _between(core, candidate.step.key, key)
     coming = next((call for call in core.expected if call.required and not call.skipped), None)
+    where, meanwhile = "", None
+    if coming is not None:
+        meanwhile = coming.seq if core.is_overdue(coming) else None
+        where = f", before #{coming.seq}" if meanwhile is None else f", while #{coming.seq} was awaited"
     divergence = _divergence(
         core,
         "unexpected",
         summary,
-        headline=f"extra: {_quoted(kind, type, key)}" + ("" if coming is None else f", before #{coming.seq}"),
+        headline=f"extra: {_quoted(kind, type, key)}{where}",
+        meanwhile=meanwhile,
         expected="nothing more" if coming is None else f"next comes {line(coming.step.entry)}",
         actual=came,
         seq=None if coming is None else coming.seq,
@@ -307,6 +312,13 @@ def other_playback(report: ReportBuilder, session: str) -> dict[str, Any]:
     """What the application's player has done otherwise in a session, as facts of a divergence."""
     heard = [one for one in report.heard if one.session == session]
     unreported = [one.seq for one in report.unreported if one.session == session]
+    if not heard and not unreported and session in report.uncompared:
+        return {
+            "summary": "the application's player has a thread of its own, for which virtual time does not "
+            "wait: how much was heard was not compared, which `strict` does not allow "
+            '(`playback="ignore"` does)',
+            "headline": "playback: not compared, for the player has a thread of its own",
+        }
     told = [f"{one.live_ms:,.0f} ms of {one.item_id} at #{one.seq}" for one in heard[:SHOWN]]
     then = [f"{one.recorded_ms:,.0f} ms of {one.item_id} at #{one.seq}" for one in heard[:SHOWN]]
     then += [f"#{seq}" for seq in unreported[:SHOWN]]

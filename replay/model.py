@@ -12,6 +12,7 @@ from ..schema.codec import STANDARD, TextFilter, Vocabulary, event_name
 from ..schema.entries import Kind, Status
 from ..schema.errors import RealtapeError, UsageError
 from ..schema.model import RealtimeModel
+from ..schema.playback import RealtimePlaybackTracker
 from ..session.provenance import Redaction
 from ..session.recording import Recording
 from . import explain
@@ -192,6 +193,7 @@ class ReplayBase:
             learned=recording.origins if self._learned else None,
             now=pacer.now,
             paced=pacer.paced,
+            owed=pacer.owed,
         )
         player = self._player = Player(
             recording,
@@ -210,12 +212,13 @@ class ReplayBase:
             self._report.redacted = f"the recording is {redaction}"
         self._report.begin(recording.header.id, recording.length, core.played, lambda: pacer.weaker)
         tracker = options.get("playback_tracker")
-        if tracker is not None and recording.has_playback():
+        if recording.has_playback():
             player.tracker = ReplayTracker(
-                tracker,
+                tracker or RealtimePlaybackTracker(),  # who has none reports nothing
                 core.due_playback,
                 self._report,
                 pacer.still,
+                pacer.stands_for,
                 self._playback,
                 self._playback_ms,
                 timed=pacer.paced,
@@ -232,6 +235,7 @@ class ReplayBase:
         if recorded is not None:
             settings = options.get("initial_model_settings", {})
             self._verdicts.compare(("options", "initial_model_settings"), recorded.step, settings)
+            self._verdicts.compare_trackers(recorded.step, tracker)
         if outcome.how != "returned":
             self._closed = True
         self._give_back(outcome)

@@ -112,6 +112,15 @@ class Played:
         return None if comes_of(self.error, DivergenceError) else self.error
 
     @property
+    def handled(self) -> BaseException | None:
+        """What of its own the application was about when it diverged: it was ending because of that, perhaps,
+        and closed too early. None where it raised no divergence."""
+        if self.failure is not None or self.error is None:
+            return None
+        own = (one for one in related(self.error) if isinstance(one, Exception))
+        return next((one for one in own if not comes_of(one, DivergenceError)), None)
+
+    @property
     def connected(self) -> bool:
         """Whether the application connected its model."""
         return bool(self.report.recordings)
@@ -135,9 +144,12 @@ class Played:
         if self.report.divergences:
             more = len(self.report.divergences) - 1
             first = str(self.report.divergences[0]).splitlines()[0]
-            return first + (f", and {more} more" if more else "")
+            told = first + (f", and {more} more" if more else "")
+            if self.failure is not None:
+                return f"{self._raised}; {told}"
+            return f"{told}, while the application handled {_named(self.handled)}" if self.handled else told
         if self.failure is not None:
-            return f"the application raised {type(self.failure).__name__}: {self.failure}"
+            return self._raised
         if self.waited is not None:
             return self.waited
         if not self.connected:
@@ -148,6 +160,10 @@ class Played:
     def text(self) -> str:
         """The report, under the verdict; and what a replay does not run."""
         lines = [self.report.told("failed" if self.verdict == "failed" else None)]
+        if self.report.diverged and self.failure is not None:
+            lines.append(self._raised)
+        elif self.report.diverged and self.handled is not None:
+            lines.append(f"the application handled {_named(self.handled)} when it diverged")
         lines += [f"close: {one}" for one in self.report.closes]
         if self.recorded_with:
             lines.append(f"{self._not_run}; {self._releases()}")
@@ -166,6 +182,10 @@ class Played:
     def __str__(self) -> str:
         told = "" if self.report.diverged or not self.problem else f"\n{self.problem}"
         return f"{self.text}{told}"
+
+    @property
+    def _raised(self) -> str:
+        return f"the application raised {_named(self.failure)}"
 
     @property
     def _not_run(self) -> str:
@@ -536,6 +556,10 @@ def _release(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _named(error: BaseException | None) -> str:
+    return visible(f"{type(error).__name__}: {error}")
 
 
 def comes_of(

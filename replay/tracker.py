@@ -46,6 +46,8 @@ class ReplayTracker:
         due: the recorded call that is at its place now, if one is.
         report: gets a note of calls that differ.
         still: whether the replay waits for other threads, so that what one of them calls has its place.
+        stands_for: whether time stands still for what a thread does, by its identity: one for which it does
+            not plays in real time.
         playback: how the application's calls are compared.
         tolerance_ms: of what was heard; None: one chunk.
         timed: what comes, comes at its time: else a player is behind, or ahead, of all else.
@@ -61,6 +63,7 @@ class ReplayTracker:
         due: Callable[[], Step | None],
         report: ReportBuilder,
         still: Callable[[], bool] = lambda: False,
+        stands_for: Callable[[int], bool] = lambda thread: True,
         playback: PlaybackMatching = "tolerant",
         tolerance_ms: float | None = None,
         *,
@@ -75,6 +78,8 @@ class ReplayTracker:
         self._report = report
         self._due = due
         self._still = still
+        self._stands_for = stands_for
+        self._apart = False  # the application's player has a thread of its own
         self._thread = threading.get_ident()
         self._lock = threading.RLock()
         self._inside = False
@@ -145,13 +150,15 @@ class ReplayTracker:
             self._heard.ended()
             report, silent = self._report, not self._heard.reports
             lost = list(self._behind_seqs) if exact or silent else []
-            heard = self._unexplained() if self._timed and not silent else []
+            apart = self._apart and self._timed
+            heard = self._unexplained() if self._timed and not (silent or apart) else []
             report.unreported += [Unreported(seq, self._session) for seq in lost]
             report.heard += [replace(one, session=self._session) for one in heard]
+            report.uncompared += [self._session] if apart else []
             if exact and self._ahead:
                 count = len(self._ahead)
                 report.note(f"{count} calls on the playback tracker differ from the recorded ones")
-            return bool(lost or heard or (exact and self._ahead))
+            return bool(lost or heard or apart or (exact and self._ahead))
 
     def _unexplained(self) -> list[HeardOtherwise]:
         """Where something was heard otherwise, and not because a machine was busy."""
@@ -199,7 +206,9 @@ class ReplayTracker:
                 self._heard.live(name, args, kwargs)
             if self._over:
                 return self._called_afterwards(sign, lambda: method(*args, **kwargs))
-            placed = threading.get_ident() == self._thread or self._still()
+            thread = threading.get_ident()
+            placed = thread == self._thread or self._still()
+            self._apart = self._apart or not (thread == self._thread or self._stands_for(thread))
             due = self._due() if placed else None
             if due is not None and sign == _sign(*_call_of(due.entry, due.value)):
                 due.performed = True

@@ -12,7 +12,7 @@ from . import explain
 from .core.machine import ReplayCore
 from .matching.excerpts import told
 from .matching.matchers import MatcherError
-from .reporting.divergence import Divergence, DivergenceError
+from .reporting.divergence import Difference, Divergence, DivergenceError
 from .reporting.report_builder import ReportBuilder
 from .terms.steps import RecordedCall, Step
 
@@ -61,7 +61,7 @@ class Verdicts:
         """The replay has diverged."""
         if divergence.kind == "missing":
             self.tell_unheard()  # who hears nothing does not answer
-        self._report.divergences.append(divergence)
+        self._report.add(divergence)
         if self._raises:
             self.end(DivergenceError(divergence))
 
@@ -156,6 +156,20 @@ class Verdicts:
         except MatcherError as error:
             self.end(error)
             raise
+        self._tell_changes(recorded, found)
+
+    def compare_trackers(self, recorded: Step, live: Any) -> None:
+        """Whether the application has a playback tracker, in the options of `connect`: without one the model
+        assumes what was heard. Who has none any more is told of what it does not report."""
+        value = cast("dict[str, Any]", recorded.value) if isinstance(recorded.value, dict) else {}
+        options: dict[str, Any] = value.get("options", {})
+        if live is not None and "playback_tracker" not in options and not self._report.answers_itself:
+            given = type(live).__qualname__
+            self._tell_changes(recorded, (Difference("playback_tracker", "none", given),))
+
+    def _tell_changes(self, recorded: Step, found: tuple[Difference, ...]) -> None:
+        """Settings differ."""
+        assert self.core is not None, "who sends settings is connected"
         self._report.changes += found
         if found and self._strict:
             self.diverge(explain.changed(self.core, recorded.seq, found))

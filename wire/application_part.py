@@ -12,6 +12,7 @@ from typing import Any
 from ..recorder import causes
 from ..replay import PlaybackMatching, ReplayTracker, ReportBuilder, Step, VirtualLoop
 from ..schema.entries import Kind
+from ..schema.playback import RealtimePlaybackTracker
 from .flight_plan import Action, ClockReadings, FlightPlan
 from .given_events import GivenEvent
 from .recorded import WireFrame
@@ -201,11 +202,12 @@ class ApplicationPart:
 
     def track(self, tracker: Any) -> None:
         """The application has this tracker: it changes only where the recording says so."""
-        if tracker is not None and any(one.step is not None for one in self._todo):
+        if any(one.step is not None for one in self._todo):
             self._tracker = ReplayTracker(
-                tracker,
+                tracker or RealtimePlaybackTracker(),  # who has none reports nothing
                 self._due_call,
                 self.heard,
+                stands_for=self._loop.stands_for if isinstance(self._loop, VirtualLoop) else lambda _: True,
                 playback=self._playback,
                 tolerance_ms=self._playback_ms,
                 timed=self._is_exact,

@@ -320,6 +320,7 @@ class TransportBase(ABC):
             weaker=tuple(dict.fromkeys(weaker)),
             unreported=tuple(one for part in plays.parts for one in part.heard.unreported),
             heard=tuple(one for part in plays.parts for one in part.heard.heard),
+            uncompared=tuple(one for part in plays.parts for one in part.heard.uncompared),
             unplayed=sum(side.unplayed for side in sides),
             finished=self._stopped,
             recorded_seconds=sum(side.connection.end.at_ns for side in sides) / 1e9,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from bisect import insort
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ...schema.entries import Entry, Kind
 from ...session.learned import Origins
@@ -69,8 +69,13 @@ class RecordedCalls:
 
     def begin(self, step: Step) -> None:
         """A recorded call."""
-        required = self._expected.requires(step.entry)
-        call = RecordedCall(step, required, unknown=self._expected.leaves_open(step.entry))
+        expected, entry = self._expected, step.entry
+        call = RecordedCall(
+            step,
+            expected.requires(entry),
+            unknown=expected.leaves_open(entry),
+            waived=expected.waives(entry),
+        )
         self._by_seq[step.seq] = step.call = call
         if call.required:
             self._due[step.seq] = call
@@ -152,7 +157,7 @@ class RecordedCalls:
     def _equal(self, kind: str, type: str | None, key: str, cause: int | None) -> RecordedCall | None:
         """The recorded call nearest to a live one whose content it has."""
         agree = self._matching.agree
-        queue = self._index.get((kind, type, key))
+        queue = self._causable(self._index.get((kind, type, key)), type, cause)
         if queue and len(queue) == 1:
             if agree(queue[0].step.key, key):
                 return queue[0]
@@ -165,10 +170,23 @@ class RecordedCalls:
                 if agree(call.step.key, key):
                     return call
         for one in self._redacted.get((kind, type), ()):
-            calls = self._index[kind, type, one]
-            if self._matching.redacted_agree(calls[0].step.key, key):
+            calls = self._causable(self._index[kind, type, one], type, cause)
+            if calls and self._matching.redacted_agree(calls[0].step.key, key):
                 return min(calls, key=self._remoteness(cause))
         return None
+
+    @staticmethod
+    def _causable(
+        calls: Sequence[RecordedCall] | None, type: str | None, cause: int | None
+    ) -> Sequence[RecordedCall]:
+        """Those of these that a live one may be which this event has caused: of those that need not come,
+        none that was made before the event came, and none of which it is known that the user made it. (Of
+        audio, its place in the stream decides; an event of our own, the end, is none that was recorded.)"""
+        if calls is None:
+            return ()
+        if cause is None or cause < 0 or type == AUDIO_TYPE:
+            return calls
+        return [call for call in calls if call.required or (call.seq > cause and not call.is_users)]
 
     def _remoteness(self, cause: int | None) -> Callable[[RecordedCall], tuple[int, int]]:
         """How far recorded calls of one content are from a live one that has this cause."""

@@ -63,6 +63,7 @@ class ReplayCore:
         now: where in time the replay is.
         paced: time passes between what happens, as it did; if not, things happen as soon as all has
             run that can.
+        owed: whether a thread owes the application an answer for which time stands still.
 
     Attributes:
         matching: the same.
@@ -86,6 +87,7 @@ class ReplayCore:
         learned: Origins | None = None,
         now: Callable[[], Place] = lambda: START,
         paced: bool = False,
+        owed: Callable[[], bool] = lambda: False,
     ) -> None:
         self.report = report
         self.matching = matching or Matching()
@@ -108,6 +110,7 @@ class ReplayCore:
         self._thread = 0  # in which it is given
         self._now = now
         self._paced = paced
+        self._owed = owed
         self._window = Window()
         self._numbering = Numbering()
         self._schedule = Schedule(paced=paced)
@@ -119,6 +122,7 @@ class ReplayCore:
         self._instant = _NONE
         self._there = _NONE
         self._waited = _NONE
+        self._settled = _NONE  # and for what threads owed
         self._played: Step | None = None  # the last call on the tracker that we made
         self._told_close = _NONE  # the one whose cause was told last
         self._told_end: Place | None = None  # where, if it was told of an end that the recording lacks
@@ -453,6 +457,10 @@ class ReplayCore:
         """Whether it is a divergence if what is waited for does not come."""
         return wait.what != "call" or _call_of(wait.step).required
 
+    def is_overdue(self, call: RecordedCall) -> bool:
+        """Whether the instant of a recorded call has passed without it, where time passes as it did."""
+        return self._paced and self._schedule.due_ns(call.step.place) < self._now().ns
+
     def is_near_gap(self) -> bool:
         """Whether the recorder lost something hereabouts, or its process died."""
         self._look()
@@ -542,6 +550,9 @@ class ReplayCore:
             act = None if settled else Approach(step.seq, Until(self._now().ns, 0), patient=True)
         else:
             act = self._approach(step, patient=True)
+        if act is None and call.unknown and self._settled != step.seq and self._owed():
+            self._settled = step.seq  # the application may make it with what a thread answers yet
+            act = Approach(step.seq, Until(self._now().ns, 0), patient=True)
         if act is not None:
             return act
         if self.stands_in and not call.asked:
@@ -685,6 +696,8 @@ class ReplayCore:
             self.report.missing += 1
         elif call.unknown:
             self.report.leave_unchecked(call.step.entry)
+        elif call.waived:
+            self.report.waived += 1
         else:
             self.report.unsent += 1
         self._recent.add(call.step)
@@ -714,6 +727,8 @@ class ReplayCore:
             self.report.check_late(call.seq)
         elif call.required:
             self.report.came_late(call.seq)
+        elif call.waived:
+            self.report.waived -= 1
         else:
             self.report.unsent -= 1
 

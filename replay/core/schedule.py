@@ -39,9 +39,13 @@ class Schedule:
         if not recorded.timed and not early and live >= self.live:
             self._recorded, self.live = recorded, live
 
+    def due_ns(self, recorded: Place) -> int:
+        """When in the replay this recorded place is due, or its burst is."""
+        return recorded.ns + (self._offset_ns or 0)
+
     def until(self, recorded: Place, now: Place) -> Until | None:
         """How far it is from now to this recorded place; None: it is here."""
-        due_ns = recorded.ns + (self._offset_ns or 0)
+        due_ns = self.due_ns(recorded)
         if recorded.timed:
             return Until(due_ns, 0) if self._paced and now.ns < due_ns else None
         if recorded.burst == self._recorded.burst:

@@ -56,12 +56,14 @@ class OrderedJobs:
         disordered: jobs ran beside one another of which both may have been at work.
         owed: so many answers.
         others: the threads for which one of these may be waiting.
+        doing: the threads that do one just now.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self.disordered = False
         self.owed = 0
         self.others = OtherThreads(ORDER_GRACE_SECONDS)
+        self.doing: set[int] = set()
         self._wake = wake
         self._waiting: deque[_Job] = deque()
         self._running: list[_Job] = []
@@ -144,8 +146,12 @@ class _Watched(Executor):
             return self._jobs.add(_Job(lambda: self._executor.submit(fn, *args, **kwargs)))
 
         def work() -> Any:
-            job.thread = threading.get_ident()
-            return fn(*args, **kwargs)
+            thread = job.thread = threading.get_ident()
+            self._jobs.doing.add(thread)
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                self._jobs.doing.discard(thread)
 
         job = _Job(lambda: self._executor.submit(work))
         return self._jobs.add(job)

@@ -58,6 +58,14 @@ class Pacer(Protocol):
         """Whether the loop's thread does nothing but wait for other threads."""
         ...
 
+    def owed(self) -> bool:
+        """Whether a thread owes an answer, for which time stands still."""
+        ...
+
+    def stands_for(self, thread: int) -> bool:
+        """Whether time stands still while this thread does something; called by it."""
+        ...
+
     def early(self) -> bool:
         """Whether the round is still to come to which what was reached belongs: whoever was woken for it runs
         in that one, but who runs already must wait for it."""

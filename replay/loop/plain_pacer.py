@@ -63,6 +63,14 @@ class PlainPacer:
         """Such a loop goes on while other threads run."""
         return False
 
+    def owed(self) -> bool:
+        """Time stands still for none."""
+        return False
+
+    def stands_for(self, thread: int) -> bool:
+        """Its time is everybody's."""
+        return True
+
     def early(self) -> bool:
         """Whether what was reached is due in a round that is still to come."""
         return self._rounds.round() < self._due

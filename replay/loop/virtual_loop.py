@@ -147,6 +147,16 @@ class VirtualLoop(OpenLoop):
         finally:
             self._held -= 1
 
+    @property
+    def owed(self) -> bool:
+        """Whether a thread owes an answer."""
+        return bool(self._held or self._jobs.owed)
+
+    def stands_for(self, thread: int) -> bool:
+        """Whether the clock stands as long as this thread, which calls, is at work: it does a job of an
+        executor's, or somebody holds the clock for threads."""
+        return self._held > 0 or thread in self._jobs.doing
+
     # --- the loop's own methods -----------------------------------------------------------------------
 
     def create_future(self) -> asyncio.Future[Any]:
@@ -184,7 +194,7 @@ class VirtualLoop(OpenLoop):
     def is_alone(self) -> bool:
         """Whether no thread owes an answer, and no descriptor but its own is registered: a forked child could
         go on as this does."""
-        return not (self._held or self._jobs.owed or self._asking.foreign or self.holders)
+        return not (self.owed or self._asking.foreign or self.holders)
 
     @property
     def threads(self) -> set[threading.Thread]:
@@ -263,7 +273,7 @@ class VirtualLoop(OpenLoop):
         Raises:
             StuckLoopError: nothing will ever happen.
         """
-        found = self._threads(poll) if self._held or self._jobs.owed else None
+        found = self._threads(poll) if self.owed else None
         if found is not None:
             return found
         self._standing_since_s = None
@@ -338,9 +348,9 @@ class VirtualLoop(OpenLoop):
         nap_s = SHORTEST_NAP_SECONDS
         self._standing_since_s = self._standing_since_s or time.perf_counter()
         try:
-            while self._held or self._jobs.owed:
+            while self.owed:
                 found: list[Any] = []
-                if not self._jobs.turn() and not self.has_ready and (self._held or self._jobs.owed):
+                if not self._jobs.turn() and not self.has_ready and self.owed:
                     if self._all_wait():
                         break
                     found = self._asking.without_wakes(poll(nap_s))

@@ -74,6 +74,14 @@ class VirtualPacer:
         """Whether the loop's thread does nothing but wait for other threads."""
         return self._loop.blocked
 
+    def owed(self) -> bool:
+        """Whether one owes the loop an answer."""
+        return self._loop.owed
+
+    def stands_for(self, thread: int) -> bool:
+        """Whether it owes the loop an answer."""
+        return self._loop.stands_for(thread)
+
     def early(self) -> bool:
         """Whoever is woken runs in the same round."""
         return False

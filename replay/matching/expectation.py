@@ -69,6 +69,12 @@ class Expected:
             return False
         return not self._all and origin_of(entry, self._learned) is Origin.UNKNOWN
 
+    def waives(self, entry: Entry) -> bool:
+        """Whether this call is known to be a reaction, and need not come: nothing is expected."""
+        if not self._none or (self._decide is not None and self._decide(entry) is not None):
+            return False
+        return origin_of(entry, self._learned) in (Origin.CAUSE, Origin.LEARNED)
+
 
 def _decided(told: Mapping[object, object]) -> Callable[[Entry], bool | None]:
     decisions: dict[int | str, bool] = {}

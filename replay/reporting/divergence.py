@@ -84,6 +84,8 @@ class Divergence:
         chain: how it came to this, in words: each because of the one before it.
         around: the recorded entries around, one line each.
         waited: how it was waited for, if it is missing.
+        meanwhile: of a call that the recording does not hold: the recorded one that had been awaited for some
+            time by then. It may have come because that had not.
         session: the id of the recorded session that was played, or had been; empty: none was.
         nth: its number among those that were played, from 1: entries are numbered anew in each.
     """
@@ -103,6 +105,7 @@ class Divergence:
     chain: tuple[str, ...] = ()
     around: tuple[str, ...] = ()
     waited: Waited | None = None
+    meanwhile: int | None = None
     headline: str = ""
     here: int | None = None
     session: str = ""

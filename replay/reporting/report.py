@@ -89,6 +89,7 @@ class ReplayReport:
         extra: calls that it made, and that the recording does not hold.
         missing: recorded calls that had to come again, and did not in time.
         unsent: what the user did when recorded (speech, typed text, a hang-up) and nobody did again.
+        waived: reactions that did not come, and need not: nothing was expected.
         unchecked: recorded calls of unknown origin that did not come: the user's, or reactions that are
             missing. What is in here, "same" does not say.
         early: seqs of sends that were completed before their place, because nothing else could go on.
@@ -104,6 +105,8 @@ class ReplayReport:
         unreported: calls on the playback tracker that never came: of a player that reports
             nothing any more, or of any, where they are compared exactly.
         heard: where more or less of an item was heard, by the application's own reports, than when recorded.
+        uncompared: ids of the sessions in which it was not compared how much was heard: the application's
+            player reports from a thread of its own, for which virtual time does not wait.
         closes: why the recorded application closed, in words, for each close that was played.
         unread: events that a session of the application's holds, of which it has read none.
         unplayed: recorded entries that were not reached.
@@ -122,6 +125,7 @@ class ReplayReport:
     extra: int = 0
     missing: int = 0
     unsent: int = 0
+    waived: int = 0
     unchecked: tuple[Unchecked, ...] = ()
     early: tuple[int, ...] = ()
     late: tuple[int, ...] = ()
@@ -135,6 +139,7 @@ class ReplayReport:
     weaker: tuple[str, ...] = ()
     unreported: tuple[Unreported, ...] = ()
     heard: tuple[HeardOtherwise, ...] = ()
+    uncompared: tuple[str, ...] = ()
     closes: tuple[str, ...] = ()
     unread: int = 0
     unplayed: int = 0
@@ -169,10 +174,15 @@ class ReplayReport:
         parts += [_count(closes, "close")] if closes else []
         found = [f"{' and '.join(parts)} of unknown origin {_was(len(self.unchecked))} not checked"]
         found = found if parts else []
+        if self.waived:
+            were = _was(self.waived)
+            found.append(f"{_count(self.waived, 'reaction')} {were} not expected, and did not come")
         if self.unreported:
             found.append(f"{_count(len(self.unreported), 'report')} of the player never came")
         if self.heard:
             found.append(f"what was heard differs at {_count(len(self.heard), 'place')}")
+        if self.uncompared:
+            found.append("how much was heard was not compared, for the player has a thread of its own")
         if self.unread:
             found.append(f"none of the {_count(self.unread, 'event')} of its session was read")
         if self.unmade:
@@ -200,7 +210,7 @@ class ReplayReport:
         unchecked = tuple(one for one in self.unchecked if counts(one.session, one.seq))
         heard = tuple(one for one in self.heard if counts(one.session, one.seq))
         unreported = tuple(one for one in self.unreported if counts(one.session, one.seq))
-        of_many = {"unchecked": bool(unchecked), "playback": bool(heard or unreported)}
+        of_many = {"unchecked": bool(unchecked), "playback": bool(heard or unreported or self.uncompared)}
 
         def is_in(one: Divergence) -> bool:
             place = one.here if one.seq is None or one.kind == "unexpected" else one.seq
@@ -246,6 +256,10 @@ class ReplayReport:
         facts = asdict(self)
         if not self.redacted:
             del facts["redacted"]
+        if not self.uncompared:
+            del facts["uncompared"]
+        if not self.waived:
+            del facts["waived"]
         if not self.outside:
             del facts["outside"]
         if not self.unmade:

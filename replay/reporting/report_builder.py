@@ -34,6 +34,7 @@ class ReportBuilder:
     extra: int = 0
     missing: int = 0
     unsent: int = 0
+    waived: int = 0
     unchecked: dict[tuple[str, int], Unchecked] = field(default_factory=dict[tuple[str, int], Unchecked])
     early: list[int] = field(default_factory=list[int])
     late: list[int] = field(default_factory=list[int])
@@ -45,6 +46,7 @@ class ReportBuilder:
     gaps: list[str] = field(default_factory=list[str])
     unreported: list[Unreported] = field(default_factory=list[Unreported])
     heard: list[HeardOtherwise] = field(default_factory=list[HeardOtherwise])
+    uncompared: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
     closes: list[str] = field(default_factory=list[str])
     unread: int = 0
@@ -112,6 +114,19 @@ class ReportBuilder:
             headline=f"extra: {taken.actual}, before #{taken.seq}",
         )
 
+    def add(self, divergence: Divergence) -> None:
+        """One more. What came while a missing call was awaited stands behind that; and whom it should have
+        come before is not in another order, too."""
+        found = self.divergences
+        if divergence.kind != "missing":
+            return found.append(divergence)
+        session, seq = divergence.session, divergence.seq
+        found[:] = [one for one in found if (one.kind, one.session, one.seq) != ("order", session, seq)]
+        place = len(found)
+        while place and (found[place - 1].session, found[place - 1].meanwhile) == (session, seq):
+            place -= 1
+        found.insert(place, divergence)
+
     def came_late(self, seq: int) -> None:
         """A call that was given up as missing has come: it is late, and not missing as well."""
         for place in range(len(self.divergences) - 1, -1, -1):
@@ -137,8 +152,9 @@ class ReportBuilder:
                 for at, text in enumerate(self.closes)
             )
         if self.answers_itself:  # whoever made a call: nobody is checked
-            facts["unsent"] += len(self.unchecked)
-            facts["unchecked"] = facts["unreported"] = facts["heard"] = ()
+            facts["unsent"] += len(self.unchecked) + self.waived
+            facts["waived"] = 0
+            facts["unchecked"] = facts["unreported"] = facts["heard"] = facts["uncompared"] = ()
         return ReplayReport(
             **facts,
             weaker=tuple(dict.fromkeys(text for one in measured for text in one.weaker)),

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ...schema.entries import Entry
+from ...schema.entries import Entry, Kind
 from ...session.places import Place
 
 
@@ -109,6 +109,7 @@ class RecordedCall:
         step: its entry.
         required: the replay waits for it.
         unknown: whether it must come is not known; see `docs/replay.md`, "Origins".
+        waived: it is known to be a reaction, and nothing is expected.
         awaited: it has waited for it, required or not: see `docs/replay.md`.
         end: the entry that ended it; None where the log has none (yet).
         nested: events that the listeners get inside the call, and have not got yet.
@@ -128,6 +129,7 @@ class RecordedCall:
     step: Step
     required: bool
     unknown: bool = False
+    waived: bool = False
     awaited: bool = False
     end: Step | None = None
     nested: deque[Step] = field(default_factory=deque[Step])
@@ -147,6 +149,12 @@ class RecordedCall:
         step = self.step
         self.seq = step.seq
         self.alike = (step.kind, step.entry.type, step.key)
+
+    @property
+    def is_users(self) -> bool:
+        """Whether it is known of this send that the user made it: no event has caused it."""
+        known = not (self.required or self.unknown or self.waived)
+        return known and self.step.kind == Kind.SENT and self.step.entry.cause is None
 
 
 def outcome_of(value: Any) -> Outcome:

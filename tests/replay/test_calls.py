@@ -8,6 +8,7 @@ import pytest
 from realtape.replay.core import calls as calls_module
 from realtape.replay.core.calls import RecordedCalls
 from realtape.replay.matching.audio_tape import SentAudio
+from realtape.replay.matching.expectation import Expectation
 from realtape.replay.matching.matching import AUDIO_TYPE, Content, Matching
 from realtape.replay.terms.steps import Outcome, RecordedCall, Step
 from realtape.schema import Entry, Kind
@@ -27,12 +28,12 @@ class Account:
         at_work: calls whose listener is at work.
     """
 
-    def __init__(self, **matching: Any) -> None:
+    def __init__(self, expect: Expectation = "reactions", **matching: Any) -> None:
         self.given: set[int | None] = {None}
         self.here: set[int] = set()
         self.at_work: set[int] = set()
         self.calls = RecordedCalls(
-            "reactions",
+            expect,
             Matching(**matching),
             is_given=lambda seq: seq in self.given,
             is_here=lambda step: step.seq in self.here,
@@ -120,8 +121,23 @@ def test_a_reaction_that_is_due_goes_before_a_stimulus_and_that_before_what_is_n
     account = Account()
     account.given.add(2)
     expected = [account.recorded(9, cause=2), account.recorded(5), account.recorded(3, cause=1)]
-    assert [account.sent(cause=8) for _ in expected] == expected
+    assert [account.sent(cause=4) for _ in expected] == expected
     assert [call.ahead for call in expected] == [False, False, True]
+
+
+def test_what_an_event_has_caused_is_no_stimulus_of_before_it_nor_one_of_the_users() -> None:
+    """Else a reaction that is made twice goes for what the user did: `same`, and one thing less unchecked."""
+    account = Account(expect={9: "user"})
+    unknown, of_event, users = account.recorded(3), account.recorded(7), account.recorded(9)
+    account.recorded(5, "[redacted] now")
+    assert account.sent(cause=6) is of_event, "its cause may have been lost"
+    assert account.sent(cause=6) is None
+    assert account.sent("call now", cause=6) is None
+    assert account.sent(cause=-1) is unknown, "which the application is told of, but was not recorded"
+    assert account.sent() is users
+    due = account.recorded(11, cause=10)
+    account.given |= {10, 12}
+    assert account.sent(cause=12) is due, "which is late"
 
 
 @pytest.mark.parametrize("at_work", [True, False])

@@ -315,6 +315,30 @@ def test_a_call_of_unknown_origin_that_comes_late_is_not_unchecked(comes: bool) 
     assert core.report.missing == core.report.unsent == 0
 
 
+@pytest.mark.parametrize("kind", [Kind.SENT, Kind.CLOSE])
+def test_a_call_of_unknown_origin_may_come_of_what_a_thread_owes_yet(kind: Kind) -> None:
+    """And where that thread itself waits, it is awaited once."""
+    take = connected()
+    if kind == Kind.SENT:
+        send(take, "hello")
+    else:
+        take.add(kind, task=APPLICATION)
+    core = core_of(take, paced=True, owed=lambda: True)
+    assert isinstance(core.next(), Complete)
+    waited: list[Act] = []
+    while isinstance(act := core.next(), Approach):
+        waited.append(act)
+        core.arrived(act)
+    free = core_of(take, paced=True)
+    assert isinstance(free.next(), Complete)
+    while isinstance(other := free.next(), Approach):
+        waited.remove(other)
+        free.arrived(other)
+    assert [(one.patient, one.until.rounds) for one in waited if isinstance(one, Approach)] == [(True, 0)]
+    assert type(act) is type(other)
+    assert len(core.report.unchecked) == 1
+
+
 def test_who_holds_a_call_back_lets_the_first_one_go_and_only_once() -> None:
     take = connected()
     called = take.add(Kind.RECEIVED)

@@ -108,6 +108,16 @@ def test_what_somebody_says_of_a_send_counts(recorded: Path, by: str, decision: 
     assert played.report.unsent == (0 if must else 1)
 
 
+def test_a_reaction_that_nobody_expects_is_not_the_users(tmp_path: Path) -> None:
+    record(tmp_path / "log.db", KEPT)
+    played = without_the_answer(tmp_path / "log.db", expect="none")
+    assert (played.verdict, played.report.unsent, played.report.waived) == ("same", 0, 1)
+    assert played.report.remark == "1 reaction was not expected, and did not come"
+    came = run(replay(tmp_path / "log.db", Asks(KEPT), expect="none"))
+    assert (came.verdict, came.report.remark) == ("same", "")
+    assert run(replay(tmp_path / "log.db", expect="none")).report.remark == ""
+
+
 @pytest.mark.parametrize("expect", [{3: "user's"}, {3.5: "user"}, "everything"])
 def test_what_nobody_can_expect(recorded: Path, expect: Any) -> None:
     with pytest.raises(UsageError, match="expect"):

@@ -84,6 +84,31 @@ def test_what_it_raises_is_told_and_not_raised(recorded: Path, loop_of: Runs) ->
     assert isinstance(loop_of(replay(recorded, leaves)).error, SystemExit)
 
 
+@ON_BOTH
+def test_what_it_raised_before_it_closed_too_early_is_told(recorded: Path, loop_of: Runs) -> None:
+    """And not the close alone, which comes of it."""
+
+    async def gives_up(model: Any) -> None:
+        try:
+            await model.connect({})
+            raise LookupError("no such train")
+        finally:
+            await model.send_event(RealtimeModelSendUserInput(user_input="sorry"))
+
+    collected = loop_of(replay(recorded, gives_up, on_divergence="collect"))
+    assert isinstance(collected.failure, LookupError)
+    assert collected.problem.startswith(
+        "the application raised LookupError: no such train; extra: send_user_input"
+    )
+    assert "the application raised LookupError: no such train" in str(collected).splitlines()
+    raised = loop_of(replay(recorded, gives_up))
+    assert (raised.verdict, raised.failure) == ("diverged", None)
+    assert isinstance(raised.handled, LookupError)
+    assert raised.problem.endswith(", while the application handled LookupError: no such train")
+    told = "the application handled LookupError: no such train when it diverged"
+    assert told in str(raised).splitlines()
+
+
 def test_one_that_never_listens_has_not_heard_what_the_recorded_one_heard(recorded: Path) -> None:
     async def deaf(model: Any) -> None:
         await model.connect({})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,13 @@ class Player(RealtimeModelListener):
         self._step_ms, self._speed, self._reports = step_ms, speed, reports
         self._tracker = RealtimePlaybackTracker()
         self._playing: asyncio.Task[None] | None = None
-        self._over = asyncio.Event()
+        self.over = asyncio.Event()
 
     async def __call__(self, model: Any) -> None:
         """The application."""
         model.add_listener(self)
         await model.connect({"playback_tracker": self._tracker})
-        await self._over.wait()
+        await self.over.wait()
         await model.close()
 
     async def on_event(self, event: Any) -> None:
@@ -73,7 +74,7 @@ class Player(RealtimeModelListener):
         elif event.type == "audio_interrupted" and self._playing is not None:
             self._playing.cancel()
         elif event.type == "turn_ended":
-            self._over.set()
+            self.over.set()
 
     async def _play(self) -> None:
         while True:
@@ -111,6 +112,86 @@ def test_a_player_that_reports_nothing_is_not_silently_the_same(recorded: Path) 
     assert "playback: the player did not report what it did when recorded: #" in str(one)
     strict = played(recorded, Player(reports=False), strict=True)
     assert [one.kind for one in strict.report.divergences] == ["playback"]
+
+
+def test_who_has_no_tracker_any_more_reports_nothing(recorded: Path) -> None:
+    async def deaf(model: Any) -> None:
+        class Without:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(model, name)
+
+            async def connect(self, options: Any) -> None:
+                await model.connect({})
+
+        await Player()(Without())
+
+    one = run(replay(recorded, deaf))
+    assert one.report.remark == "10 reports of the player never came"
+    strict = run(replay(recorded, deaf, on_divergence="collect", strict=True))
+    assert [one.kind for one in strict.report.divergences] == ["playback"]
+
+
+def test_a_tracker_that_was_not_there_is_a_change(tmp_path: Path) -> None:
+    async def app(model: Any, options: Any) -> None:
+        model.add_listener(player := Player())
+        await model.connect(options)
+        await player.over.wait()
+        await model.close()
+
+    async def script(model: Scripted) -> None:
+        await model.emit(RealtimeModelTurnEndedEvent())
+
+    async def main() -> None:
+        async with Recorder(tmp_path / "log.db") as recorder:
+            await app(recorder.wrap(ScriptedModel(script)), {})
+
+    async def now(model: Any) -> None:
+        await app(model, {"playback_tracker": RealtimePlaybackTracker()})
+
+    run(main())
+    (change,) = run(replay(tmp_path / "log.db", now)).report.changes
+    assert (change.field, change.recorded, change.live) == (
+        "playback_tracker",
+        "none",
+        "RealtimePlaybackTracker",
+    )
+    strict = run(replay(tmp_path / "log.db", now, on_divergence="collect", strict=True))
+    assert [one.kind for one in strict.report.divergences] == ["settings"]
+
+
+class InAThread(Player):
+    """Its player has a thread, as one of an audio device has. How far that has come when virtual time goes
+    on, nobody knows."""
+
+    async def _play(self) -> None:
+        thread = threading.Thread(target=self._tracker.on_play_ms, args=(ITEM, 0, 20))
+        thread.start()
+        thread.join()
+
+
+def test_a_player_with_a_thread_of_its_own_is_not_compared_and_that_is_told(recorded: Path) -> None:
+    one = played(recorded, InAThread())
+    assert (one.report.heard, one.report.unreported, one.report.uncompared) == ((), (), one.report.recordings)
+    assert one.report.remark == "how much was heard was not compared, for the player has a thread of its own"
+    (strict,) = played(recorded, InAThread(), strict=True).report.divergences
+    assert (strict.kind, strict.headline) == (
+        "playback",
+        "playback: not compared, for the player has a thread of its own",
+    )
+    assert played(recorded, InAThread(), strict=True, playback="ignore").verdict == "same"
+
+
+class InAJob(Player):
+    """Its player reports from a job, for which the clock stands."""
+
+    async def _play(self) -> None:
+        while True:
+            await asyncio.sleep(self._step_ms / 1000)
+            await asyncio.to_thread(self._tracker.on_play_ms, ITEM, 0, self._step_ms)
+
+
+def test_a_job_has_its_time(recorded: Path) -> None:
+    assert played(recorded, InAJob(), strict=True).report.remark == ""
 
 
 @pytest.mark.parametrize(("speed", "live_ms"), [(2.0, 2000.0), (0.5, 500.0)])

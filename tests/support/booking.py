@@ -113,6 +113,7 @@ class Booking:
         table: that `book_table` gives.
         booking_ms, parking_ms: how long the tools take.
         swapped: it asks for patience after it has booked.
+        nudges_after: so many seconds after the connect, if the call has not come to its end.
         interrupts_on: type of the event, or of the server's, on which it interrupts.
     """
 
@@ -138,6 +139,7 @@ class Booking:
     extra_text: str | None = None
     repeats_output: bool = False
     heartbeat: bool = False
+    nudges_after: float | None = None
     stops_listening: bool = False
     closes_on: str | None = "resp_4"
     connects_again: bool = False
@@ -165,6 +167,8 @@ class Taking(schema.RealtimeModelListener):
         await model.connect(options)
         if booking.heartbeat:
             self.spawn(self.beat())
+        if booking.nudges_after is not None:
+            self.spawn(self.nudge(booking.nudges_after))
         await asyncio.sleep(1)
         await self.speak()
         await self.over.wait()
@@ -197,6 +201,11 @@ class Taking(schema.RealtimeModelListener):
         """A timer that never ends."""
         while True:
             await asyncio.sleep(5)
+
+    async def nudge(self, after: float) -> None:
+        """Nobody has said anything for too long."""
+        await asyncio.sleep(after)
+        await self.model.send_event(schema.RealtimeModelSendUserInput(user_input="Are you still there?"))
 
     def spawn(self, work: Any) -> None:
         """In a task of its own."""

@@ -17,12 +17,14 @@ class Change:
         application: as it is now.
         kinds: of the divergences; none: the replay is the same.
         options: of the replay.
+        raises: the kind that is raised, where that is not the first one: it is seen before it is known why.
     """
 
     name: str
     application: Booking
     kinds: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict[str, Any])
+    raises: str | None = None
 
 
 BASE = Booking()
@@ -43,6 +45,20 @@ CHANGES = [
         replace(BASE, answers_parking=False, heartbeat=True),
         ("missing",),
         {"patience": 30.0},
+    ),
+    Change(
+        "missing-send-and-a-timer-meanwhile",
+        replace(BASE, answers_parking=False, nudges_after=20.0),
+        ("missing", "unexpected"),
+        raises="unexpected",
+    ),
+    Change(
+        "slow-tool-and-a-timer-meanwhile",
+        replace(BASE, booking_ms=30_000, nudges_after=10.0),
+        ("unexpected",),
+    ),
+    Change(
+        "missing-send-before-another-of-its-task", replace(BASE, apologies=()), ("missing",), raises="order"
     ),
     Change(
         "very-slow-tool-under-a-heartbeat",

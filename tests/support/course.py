@@ -267,9 +267,9 @@ def faithful(take: Take) -> Script:
     return Script(inside, in_tasks, stimuli, closes_after)
 
 
-def core_of(take: Take, now: Callable[[], Place] = lambda: START) -> ReplayCore:
+def core_of(take: Take, now: Callable[[], Place] = lambda: START, **options: Any) -> ReplayCore:
     """A core that was fed all of a recording, and told of the connect."""
-    core = ReplayCore(ReportBuilder(), now=now)
+    core = ReplayCore(ReportBuilder(), now=now, **options)
     for step in take.steps:
         core.feed(step)
     core.feed_end()
