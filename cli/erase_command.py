@@ -72,5 +72,8 @@ def _beside(address: Address) -> list[str]:
     """Files of a forked recorder, and what was left of a store that was moved while it was recorded into."""
     if address.path is None:
         return []
-    ours = re.compile(re.escape(address.path.name) + r"-(\d+|(wal|shm)-\d+)")
-    return sorted(one.name for one in address.path.parent.iterdir() if ours.fullmatch(one.name))
+    found: set[str] = set()
+    for path in {address.path, address.file}:
+        ours = re.compile(re.escape(path.name) + r"-(\d+|(wal|shm)-\d+)")
+        found.update(one.name for one in path.parent.iterdir() if ours.fullmatch(one.name))
+    return sorted(found)

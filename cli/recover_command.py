@@ -33,7 +33,7 @@ def recover(
     if address.path is None:
         raise UsageError(f"{address} is on a server: recover takes an SQLite file")
     address.require_log()
-    with Pages(address.path) as pages:
+    with Pages(address.file) as pages:
         found = survey(pages)
         if not found.sessions:
             put_survey(found)

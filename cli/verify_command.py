@@ -73,8 +73,7 @@ def verify(
 
 def _tell_what_is_left(address: Address, error: NotAStoreError) -> Exit:
     """Of a file that SQLite cannot open."""
-    assert address.path is not None
-    with Pages(address.path) as pages:
+    with Pages(address.file) as pages:
         found = survey(pages)
     if not found.sessions and not found.strays:
         raise error

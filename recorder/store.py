@@ -15,6 +15,7 @@ from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Engine
@@ -37,12 +38,14 @@ from ..schema.log import (
     advance_session,
     append_entries,
     can_seal,
+    close_unmerged,
     count_kinds,
     fetch_segment_numbers,
     find_session,
     header_digest,
     insert_segment,
     insert_session,
+    leave_unmerged,
     mark_interrupted,
     open_for_writing,
     put_seal,
@@ -118,7 +121,9 @@ class Store:
         self.moved_entries = self.refused_entries = 0
         self.refused: StoreError | None = None
         self._engine: Engine | None = None
-        self._files: dict[str, tuple[int, int]] = {}  # what we have open: the file, and what lies beside it
+        self._file: tuple[int, int] | None = None  # what we have open
+        self._beside: dict[Path, tuple[int, int]] = {}  # and what of it lies beside that, and where
+        self._touched_ns = 0  # when its file was changed last, as far as we know
         self._server: Any = None  # the driver's connection, where it is no file
         self._opening = 0
         self._lock = Lock()
@@ -168,6 +173,9 @@ class Store:
             if self._moved or self._cut_off:
                 with suppress(OSError):  # the next commit comes to that again
                     self._release()
+            elif self._bereft:
+                with suppress(StoreError):  # the same
+                    self._leave_lost_log()
             elif self._engine is None:
                 # Closed by a fork, or broken. Whether it is the same file nobody knows: its number may be
                 # used again.
@@ -194,7 +202,7 @@ class Store:
         """Leave one file that stands for itself, also on a read-only disk, if we are the last to
         use it."""
         with self.lock:
-            if self._engine is not None or self._files:
+            if self._engine is not None or self._file is not None:
                 self._release_and_settle()
             self._lock.close()
 
@@ -207,7 +215,7 @@ class Store:
             return
         if self._engine is not None:
             with suppress(DBAPIError):
-                self._leave_unmerged(self._engine)
+                leave_unmerged(self._engine)  # a fork is not to wait for that
         with suppress(OSError):  # the next commit comes to that again
             self._release()
 
@@ -298,6 +306,7 @@ class Store:
             self._tried.pop(batch.log, None)
         if ended:
             self._free(engine, ended)
+        self._touched_ns = self._changed_ns()
 
     def _hold(self, connection: Connection, log: SessionLog, key: int, *, begun: bool) -> None:
         try:
@@ -458,6 +467,8 @@ class Store:
     def _opened(self) -> Engine:
         if self._moved or self._cut_off:
             self._release()
+        elif self._bereft:
+            self._leave_lost_log()
         if self._engine is None:
             engine = open_for_writing(self.address, durable=self.durability == "full")
             try:
@@ -474,7 +485,8 @@ class Store:
                 self._lock.lost()
                 raise
             self._engine = engine
-            self._files = _files_of(self.address)
+            self._file, self._beside = _files_of(self.address)
+            self._touched_ns = self._changed_ns()
             if self._seal_key is not None and not self._sealing:
                 logger.error("%s: nothing is sealed: its table `seals` is of another make", self.address)
         return self._engine
@@ -496,35 +508,49 @@ class Store:
 
     def _let_go(self) -> None:
         """What we have open no longer lies at the path: what comes goes into what lies there now."""
-        path, files = str(self.address.path), self._files
-        found = _file_at(path)
+        assert self.address.path is not None
+        found = _file_at(self.address.path)
         if found is None:
-            with suppress(OSError):
-                os.unlink(path)  # emptied: else its closing would write into it
+            with suppress(OSError):  # where a link leads, and not the link
+                os.unlink(self.address.file)  # emptied: else its closing would write into it
         # Whoever moved it away has all of it, and what lies beside the path holds nothing more.
-        merged = found == files[""] or self._merge()
+        merged = found == self._file or self._merge()
         self._dispose()
         self._lock.close()
-        for suffix in ("-wal", "-shm"):
+        for path, file in self._beside.items():
             # It is of the old file, and SQLite would merge it into whatever lies there now.
-            beside = path + suffix
-            if suffix not in files or _file_at(beside, empty=True) != files[suffix]:
+            suffix = path.name[-len("-wal") :]
+            at_home = _file_at(path.with_name(path.name.removesuffix(suffix)), empty=True) == self._file
+            if at_home or _file_at(path, empty=True) != file:
                 continue
             if suffix == "-wal" and not merged:
-                os.rename(beside, f"{beside}-{time.time_ns()}")
+                os.rename(path, f"{path}-{time.time_ns()}")
             else:
-                os.unlink(beside)
+                os.unlink(path)
         logger.error(
             "%s: was %s while it was recorded into; its sessions go on in what lies there now",
             *(self.address, "removed" if found is None else "replaced"),
         )
 
-    @staticmethod
-    def _leave_unmerged(engine: Engine) -> None:
-        """Whoever closes the last connection merges the -wal, and a fork is not to wait for that."""
-        raw: Any = engine.raw_connection().driver_connection
-        if hasattr(raw, "setconfig"):  # Python 3.12
-            raw.setconfig(1006, True)  # SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE
+    def _leave_lost_log(self) -> None:
+        """The -wal or the -shm that we have open was removed: whoever opens the file now does not find what
+        is in them, and what he makes in their place we do not. It is merged into the file, if nobody else has
+        come to that since; else it would damage what he wrote, and is lost.
+
+        Raises:
+            StoreBusyError: somebody reads what is in them.
+        """
+        others = any(_file_at(path, empty=True) not in (None, file) for path, file in self._beside.items())
+        merged = not others and self._changed_ns() == self._touched_ns
+        if merged and not self._merge():
+            raise StoreBusyError(str(self.address), "read by somebody", "end that: its -wal was removed")
+        logger.error(
+            "%s: its -wal or -shm was removed while it was recorded into; %s",
+            *(self.address, "it was made anew" if merged else "what was in them alone is lost, gaps say so"),
+        )
+        if not merged and self._engine is not None:
+            close_unmerged(self._engine, self.address.file)
+        self._dispose()
 
     def _merge(self) -> bool:
         assert self._engine is not None
@@ -535,10 +561,13 @@ class Store:
             return False
 
     def _release_and_settle(self) -> None:
-        files = self._files
+        if self._bereft:
+            with suppress(StoreBusyError):  # whoever reads it merges it
+                self._leave_lost_log()
+        file = self._file
         self._release()
-        self._files = {}
-        if self.address.path is None or files.get("") != _file_at(self.address.path):
+        self._file = None
+        if self.address.path is None or file != _file_at(self.address.path):
             return
         if not self._lock.is_last():
             return  # whoever records into it still, or closes it later, comes to that
@@ -560,7 +589,21 @@ class Store:
     def _moved(self) -> bool:
         """Whether what we have open no longer lies at the path."""
         path = self.address.path
-        return self._engine is not None and path is not None and _file_at(path) != self._files.get("")
+        return self._engine is not None and path is not None and _file_at(path) != self._file
+
+    @property
+    def _bereft(self) -> bool:
+        """Whether something else lies beside the file than what we have open, or nothing."""
+        if self._engine is None:
+            return False
+        return any(_file_at(path, empty=True) != file for path, file in self._beside.items())
+
+    def _changed_ns(self) -> int:
+        """When the file was changed last."""
+        try:
+            return 0 if self.address.path is None else os.stat(self.address.path).st_mtime_ns
+        except OSError:
+            return 0
 
     @property
     def _cut_off(self) -> bool:
@@ -645,12 +688,12 @@ def open_files() -> set[tuple[int, int]]:
     return found
 
 
-def _files_of(address: Address) -> dict[str, tuple[int, int]]:
-    """Which files a store consists of, by what their names end with."""
+def _files_of(address: Address) -> tuple[tuple[int, int] | None, dict[Path, tuple[int, int]]]:
+    """Of which files a store consists: the file, and by its path what lies beside it."""
     if address.path is None:
-        return {}
-    found = {suffix: _file_at(f"{address.path}{suffix}", empty=True) for suffix in ("", "-wal", "-shm")}
-    return {suffix: file for suffix, file in found.items() if file is not None}
+        return None, {}
+    found = {path: _file_at(path, empty=True) for path in map(address.beside, ("-wal", "-shm"))}
+    return _file_at(address.path), {path: file for path, file in found.items() if file is not None}
 
 
 def _file_at(path: str | os.PathLike[str], *, empty: bool = False) -> tuple[int, int] | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
@@ -135,8 +134,7 @@ def _sought(address: Address, remains: Remains) -> str | None:
 
 
 def _lie_in(address: Address, remains: Remains) -> bool:
-    assert address.path is not None
-    files = [address.path, *(Path(f"{address.path}{suffix}") for suffix in ("-wal", "-journal"))]
+    files = [address.file, *map(address.beside, ("-wal", "-journal"))]
     found = {piece for path in files for piece in remains.found_in(path)}
     if not found:
         return False

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         read_each,
         settle,
     )
+    from .unmerged import close_unmerged, leave_unmerged
     from .untyped import SESSION_COLUMNS
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "advance_session",
     "append_entries",
     "can_seal",
+    "close_unmerged",
     "count_kinds",
     "count_sessions",
     "derived_heads",
@@ -112,6 +114,7 @@ __all__ = [
     "insert_entries",
     "insert_segment",
     "insert_session",
+    "leave_unmerged",
     "locate",
     "make_derived_tables",
     "make_views",

@@ -80,6 +80,17 @@ class Address:
         given = [self.url.password, *map(self.url.query.get, _PASSWORDS)]
         return [text for text in given if isinstance(text, str)]
 
+    @property
+    def file(self) -> Path:
+        """The file itself, with no links in between: SQLite makes its `-wal` and its `-shm` beside that."""
+        assert self.path is not None
+        return Path(os.path.realpath(self.path))
+
+    def beside(self, suffix: str) -> Path:
+        """What lies beside the file, such as its `-wal`."""
+        file = self.file
+        return file.with_name(f"{file.name}{suffix}")
+
     def sqlite_uri(self, mode: str) -> str:
         """SQLite's own `file:` URI (https://www.sqlite.org/uri.html), in mode `ro`, `rw` or `rwc`."""
         if self.memory is not None:

@@ -62,13 +62,15 @@ def open_for_writing(address: Address, *, durable: bool = True) -> Engine:
     if address.url is None:
         size = None if address.path is None else address.size()
         fresh = address.path is not None and not size
+        if address.path is not None and not fresh:
+            _require_one_name(address)
         if size and size < _SMALLEST_DATABASE_BYTES:  # SQLite takes a single byte for nothing
             raise NotAStoreError(
                 str(address), "not an SQLite database", "name another file; it was left as it is"
             )
         if fresh and address.path is not None:
             try:
-                set_aside_leftovers(address.path)
+                set_aside_leftovers(address.file)
             except OSError as error:
                 advice = "move away what a removed store has left there: its -wal and its -shm"
                 raise StoreError(str(address), str(error), advice) from error
@@ -98,6 +100,18 @@ def open_for_writing(address: Address, *, durable: bool = True) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def _require_one_name(address: Address) -> None:
+    """Who writes to a file by one name and who does by another have each a log of their own beside it, of
+    which the other knows nothing: what is in one of them would be lost without a word."""
+    names = os.stat(address.file).st_nlink
+    if names > 1:
+        raise StoreError(
+            str(address),
+            f"a file with {names} names (hard links), beside each of which there would be another log",
+            "remove the other names, or record into a copy",
+        )
 
 
 @contextmanager
@@ -354,7 +368,7 @@ def _begin_reading(connection: Connection, address: Address) -> None:
         raw: Any = connection.connection.driver_connection
         raw = getattr(raw, "_conn", raw)  # behind aiosqlite's
         if address.path is not None:
-            raw.expect(address.path)
+            raw.expect(address.file)
         connection.exec_driver_sql("PRAGMA query_only=ON")
         connection.exec_driver_sql("PRAGMA trusted_schema=OFF")
         try:
@@ -394,7 +408,7 @@ def _reading_uri(address: Address) -> str:
     """How SQLite can read the file, and leave no more beside it than there was."""
     if address.memory is not None:
         return address.memory.uri
-    beside = [suffix for suffix in ("-wal", "-journal") if os.path.exists(f"{address.path}{suffix}")]
+    beside = [suffix for suffix in ("-wal", "-journal") if address.beside(suffix).exists()]
     # With a log of its own beside the file, it was left by a process that died, or one is writing:
     # whoever opens it read-only leaves that as it is. With a journal, or nothing, SQLite must be
     # allowed to write, or it could not undo what a dying process began, and would leave an empty log.

@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,9 +17,11 @@ from realtape.recorder import Recorder
 from realtape.recorder.session_log import SessionLog
 from realtape.schema.entries import Flag, Kind, Status
 from realtape.schema.errors import StoreWriteError
-from support.stored import Stored, begin, beside, intact, mark, numbers, only
+from support.stored import Stored, begin, beside, flushed, intact, mark, not_flushed, numbers, only, writer_of
 
 pytestmark = pytest.mark.real_time
+
+RECORD = Path(__file__).parent / "programs" / "record.py"
 
 
 @pytest.fixture
@@ -282,3 +286,102 @@ async def test_bytes_that_lie_in_the_file_that_is_gone_are_kept_again(path: Path
     stored = await only(path)
     assert [entry.kind for entry in stored.entries] == [Kind.GAP, *[Kind.MARKER] * 3]
     assert numbers(stored) == [1, 2, 3]
+
+
+def taken_from_beside(path: Path, *suffixes: str) -> None:
+    for suffix in suffixes:
+        path.with_name(f"{path.name}{suffix}").unlink()
+
+
+@pytest.mark.parametrize("suffixes", [("-wal",), ("-shm",), ("-wal", "-shm")])
+async def test_what_lies_beside_it_is_made_anew_and_nothing_is_lost(path: Path, suffixes: tuple[str, ...]):
+    """What stands in the `-wal` alone would be found by nobody, and be gone with the process."""
+    async with Recorder(path) as recorder:
+        log = begin(recorder, "here")
+        mark(log, 0, 1)
+        await recorder.flush()
+        taken_from_beside(path, *suffixes)
+        mark(log, 2)
+        await recorder.flush()
+        assert numbers(await only(path)) == [0, 1, 2]
+        async with Recorder(path) as other:
+            mark(begin(other, "there"), 7)
+        mark(log, 3)
+        assert recorder.status().lost_entries == 0
+    found = await by_label(path)
+    assert (numbers(found["here"]), numbers(found["there"])) == ([0, 1, 2, 3], [7])
+    assert not found["here"].of_kind(Kind.GAP)
+
+
+async def test_what_was_in_a_log_that_is_gone_does_not_damage_what_came_since(path: Path):
+    """Another process recorded before we could see it: our log is of a file that is another one by now."""
+    async with Recorder(path) as recorder:
+        log = begin(recorder, "here")
+        mark(log, 0, 1)
+        await recorder.flush()
+        with writer_of(recorder).store.lock:
+            taken_from_beside(path, "-wal", "-shm")
+            subprocess.run([sys.executable, str(RECORD), str(path), "there", "1", "50"], check=True)
+        mark(log, 2)
+        await recorder.flush()
+        lost = recorder.status().lost_entries
+    found = await by_label(path)
+    assert numbers(found["here"]) == [2]
+    assert gap_of(found["here"])["lost"] == lost == 2
+    assert len(found["there 0"].entries) == 50
+
+
+async def test_a_link_leads_to_another_file(path: Path):
+    """A link stays the user's: what is taken away is where it leads."""
+    first, second = path.with_name("first.db"), path.with_name("second.db")
+    path.symlink_to(first)
+    async with Recorder(path) as recorder, Recorder(first) as other:
+        log, theirs = begin(recorder, "here"), begin(other, "there")
+        for each, one in ((log, recorder), (theirs, other)):
+            mark(each, 0)
+            await one.flush()
+        path.unlink()
+        path.symlink_to(second)
+        for each, one in ((log, recorder), (theirs, other)):
+            mark(each, 1)
+            await one.flush()
+    assert path.is_symlink()
+    found = await by_label(first)
+    assert (numbers(found["here"]), numbers(found["there"])) == ([0], [0, 1])
+    (stored,) = await intact(second)
+    assert numbers(stored) == [1]
+
+
+@pytest.mark.parametrize("take_away", [removed, emptied])
+async def test_of_a_link_what_lies_beside_the_file_is_taken_away(
+    path: Path, take_away: Callable[[Path], None]
+):
+    folder = path.parent / "elsewhere"
+    folder.mkdir()
+    file = folder / "log.db"
+    path.symlink_to(file)
+    async with Recorder(path) as recorder:
+        log = begin(recorder)
+        mark(log, 0)
+        await recorder.flush()
+        take_away(file)
+        async with Recorder(file) as other:
+            mark(begin(other, "new"), 0)
+        mark(log, 1)
+    found = await by_label(file)
+    assert (numbers(found["new"]), numbers(found[""])) == ([0], [1])
+
+
+async def test_a_file_with_two_names_is_not_recorded_into(path: Path):
+    """By each it would have a log of its own, of which the other knows nothing."""
+    async with Recorder(path) as recorder:
+        mark(begin(recorder, "here"), 0)
+    other_name = path.with_name("linked.db")
+    other_name.hardlink_to(path)
+    recorder = Recorder(other_name)
+    mark(begin(recorder, "there"), 0)
+    assert "2 names (hard links)" in str(await not_flushed(recorder))
+    path.unlink()
+    await flushed(recorder)
+    await recorder.close()
+    assert len(await intact(other_name)) == 2
