@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from ..schema.codec import (
@@ -24,13 +24,16 @@ from ..schema.codec import (
 )
 
 HARMLESS_OPTIONS = frozenset({"initial_model_settings"})
+READ_OPTIONS = frozenset({"api_key", "call_id", "headers", "url", "subprotocols", "playback_tracker"})
+"""Those of which it is known what they are. Of others, settings are sought in them."""
 SUBPROTOCOL_KEY = "openai-insecure-api-key."
 """Browser-style clients put the key behind this, in a subprotocol."""
 
 
-def known_options(options: Any) -> Mapping[str, Any]:
-    """Connection options (or headers) as far as they are a mapping: a transport may take anything."""
-    return cast("Mapping[str, Any]", options) if isinstance(options, Mapping) else {}
+def known_options(options: Any) -> dict[str, Any]:
+    """Connection options as far as they are a mapping, for a transport may take anything: read once, for they
+    are the application's, and may say something else the next time."""
+    return dict(cast("Mapping[str, Any]", options)) if isinstance(options, Mapping) else {}
 
 
 def describe(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,10 +42,10 @@ def describe(options: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         if name == "api_key":
             described[name] = "callable" if callable(value) else "given"
-        elif name == "headers" and isinstance(value, Mapping | list | tuple):
+        elif name == "headers" and isinstance(value, Collection) and not isinstance(value, bytes):
             described[name] = sorted(header for header, _ in headers_in(value))
-        elif name == "url" and isinstance(value, str):
-            described[name] = harmless_url(value)
+        elif name == "url" and isinstance(value, str | bytes):
+            described[name] = harmless_url(_text(value))
         elif name == "playback_tracker":
             described[name] = type(value).__qualname__
         elif name in HARMLESS_OPTIONS or value is None or isinstance(value, bool | int | float):
@@ -55,15 +58,27 @@ def describe(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def headers_in(headers: Any) -> Iterator[tuple[str, str]]:
-    """Names and values of headers, given as a mapping, as pairs, or as lines."""
+    """Names and values of headers, given as a mapping, as pairs, as lines, or as objects with a name and a
+    value. What can be read only once is left to who connects."""
     if isinstance(headers, Mapping):
-        yield from ((_text(name), _text(value)) for name, value in known_options(headers).items())
-        return
-    for header in cast("Sequence[Any]", headers) if isinstance(headers, list | tuple) else ():
-        if isinstance(header, list | tuple) and len(cast("Sequence[Any]", header)) == 2:
-            yield _text(header[0]), _text(header[1])
-        elif isinstance(header, str):
-            name, _, value = header.partition(":")
+        # Of several of one name the libraries' own mappings give the first, or raise.
+        mapping = cast("Mapping[Any, Any]", headers)
+        several = getattr(mapping, "raw_items", None) or getattr(mapping, "multi_items", None)
+        items = several() if callable(several) else mapping.items()
+    elif isinstance(headers, str):
+        items = headers.splitlines()
+    else:
+        items = cast("Collection[Any]", headers) if isinstance(headers, Collection) else ()
+    for item in cast("Iterable[Any]", items):
+        if isinstance(item, list | tuple) and len(cast("Sequence[Any]", item)) == 2:
+            name, values = cast("Sequence[Any]", item)
+            for value in cast("Sequence[Any]", values if isinstance(values, list | tuple) else [values]):
+                yield _text(name), _text(value)
+        elif isinstance(item, Mapping):
+            named = cast("Mapping[str, Any]", item)
+            yield _text(named.get("name", named.get("key", ""))), _text(named.get("value", ""))
+        elif isinstance(item, str):
+            name, _, value = item.partition(":")
             yield name.strip(), value.strip()
 
 
@@ -76,14 +91,14 @@ def secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
     yield from secrets_of_environment()
     for name, value in options.items():
         if name == "api_key" or name == "call_id":
-            if isinstance(value, str):
-                yield value
+            if isinstance(value, str | bytes):
+                yield _text(value)
         elif name == "headers":
             for header, text in headers_in(value):
                 yield from _header_secrets(header, text)
         elif name == "url":
-            if isinstance(value, str):
-                yield from url_secrets(value)
+            if value is not None:
+                yield from url_secrets(_text(value))
         elif name == "subprotocols" and isinstance(value, list | tuple):
             for protocol in cast("Sequence[Any]", value):
                 yield from _subprotocol_secrets(_text(protocol))
@@ -102,10 +117,13 @@ def settings_secrets(settings: Any, codec: Codec) -> Iterator[str]:
                 yield part
 
 
-def observe_key(options: Any, secrets: Secrets) -> Any:
+def observe_key(options: Any, known: Mapping[str, Any], secrets: Secrets) -> Any:
     """The options to connect with: where the key is a callable, what it returns is remembered as a
-    secret; else the very same options."""
-    known = known_options(options)
+    secret; else the very same options.
+
+    Args:
+        known: what was read of them.
+    """
     key = known.get("api_key")
     if not callable(key):
         return options

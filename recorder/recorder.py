@@ -409,7 +409,11 @@ class Recorder:
 async def _aside(call: Callable[[], None]) -> None:
     """Call it in a thread of its own: the loop's executor may be busy, for ever. Cancelled, this returns, and
     the call goes on."""
-    loop = asyncio.get_running_loop()
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # a forked child of the loop's process, or another library's loop
+        call()
+        return
     over: asyncio.Future[None] = loop.create_future()
 
     def settle(error: Exception | None) -> None:

@@ -21,7 +21,7 @@ from ..schema.errors import EncodingError
 from . import causes
 from .causes import LOST, UNHELD
 from .ctrl_c import may_be_ctrl_c
-from .options import describe, known_options, observe_key, secrets_in, settings_secrets
+from .options import READ_OPTIONS, describe, known_options, observe_key, secrets_in, settings_secrets
 from .playback import AssumedTracker, TrackerTap
 from .session_log import SessionLog
 
@@ -31,6 +31,7 @@ _numbers = itertools.count(1)
 _where, _set = causes.WHERE.get, causes.WHERE.set
 _new: Any = cast("Any", tuple).__new__  # past the class's own, which is Python
 _class_of: Callable[[Any], type[Any]] = type
+_arguments = cast("Callable[[BaseException], tuple[Any, ...]]", vars(BaseException)["args"].__get__)
 _RECEIVED = Kind.RECEIVED
 _Frame = causes.Frame
 
@@ -68,6 +69,7 @@ class ModelTap:
         self._tracker: TrackerTap | None = None
         self._assumed: AssumedTracker | None = None  # or this one
         self._types: weakref.WeakKeyDictionary[type[Any], str] = weakref.WeakKeyDictionary()
+        self._failed = False
 
     @property
     def session_inside(self) -> SessionLog | None:
@@ -149,22 +151,21 @@ class ModelTap:
     async def connect(self, options: Any) -> Any:
         """`connect` of the inner model; begins a session."""
         before, tracker_before, assumed_before = self._log, self._tracker, self._assumed
-        log = self._begin(options)
+        log, read = self._begin_and_read(options)
         if log is None or log.refusing:
             return await self.inner.connect(options)
-        known = known_options(options)
         if before is not None:
-            before.secrets.add(secrets_in(known))  # where the connection fails, it goes on with that one
+            before.secrets.add(log.secrets.own)  # where the connection fails, it goes on with that one
         listeners = [type(listener).__qualname__ for listener in self.listeners]
         connecting = _or_lost(
-            log.append(Kind.CONNECT, {"options": describe(known), "listeners": listeners}, method="connect")
+            log.append(Kind.CONNECT, {"options": read.described, "listeners": listeners}, method="connect")
         )
-        self._observe_playback(known, log)
+        self._observe_playback(read.known, log)
         try:
             with causes.none(), self._inside(log, None):
                 here = _where()
                 self._home = here if here is not None and here.outer is None else None
-                result = await self.inner.connect(observe_key(options, log.secrets))
+                result = await self.inner.connect(read.to_connect)
         except BaseException as error:
             log.append(Kind.CONNECT_FAILED, _raised(error), of=connecting)
             log.finish(Status.FAILED)
@@ -215,11 +216,12 @@ class ModelTap:
         """The last listener takes ours away."""
         if listener not in self.listeners:
             return
-        self._note_listener(Kind.LISTENER_REMOVED, listener)
         index = self.listeners.index(listener)
-        self.listeners = self.listeners[:index] + self.listeners[index + 1 :]
-        if not self.listeners:
-            self.inner.remove_listener(self._relay)
+        left = self.listeners[:index] + self.listeners[index + 1 :]
+        if not left:
+            self.inner.remove_listener(self._relay)  # where that raises, it is there still
+        self._note_listener(Kind.LISTENER_REMOVED, listener)
+        self.listeners = left
 
     # --- helpers ------------------------------------------------------------------------------------
 
@@ -253,22 +255,35 @@ class ModelTap:
         return causes.extent(log.number, seq, self._number, log)
 
     def _begin(self, options: Any) -> SessionLog | None:
-        log = self._begin_session(self._log)
+        return self._begin_and_read(options)[0]
+
+    def _begin_and_read(self, options: Any) -> tuple[SessionLog | None, _Read]:
+        read = _Read(options)
+        try:
+            log = self._begin_session(self._log)
+        except BaseException as error:  # the application goes on, whatever happens here
+            if may_be_ctrl_c(error):
+                raise
+            if not self._failed:
+                logger.error("no session is recorded: %s: %s", type(error).__name__, error)
+            self._failed, log = True, None
         if log is None:
-            return None
+            return None, read
         self._log, self._home = log, None
         try:
-            known = known_options(options)
+            known = read.known = known_options(options)
             log.secrets.add([*secrets_in(known)])  # and those of the environment
-            self._learn(known.get("initial_model_settings"), log)
-            describe(known)
+            for name in known.keys() - READ_OPTIONS:
+                self._learn({name: known[name]}, log)
+            read.described = describe(known)
+            read.to_connect = observe_key(options, known, log.secrets)
         except BaseException as error:  # the options are the application's, and may be anything
             if may_be_ctrl_c(error):
                 raise
             # What must not be recorded is not known, so nothing is.
             logger.error("a session is not recorded, its options cannot be read: %s", type(error).__name__)
             log.refuse()
-        return log
+        return log, read
 
     def _learn(self, settings: Any, log: SessionLog) -> None:
         with contextlib.suppress(EncodingError):  # then nothing of them is recorded
@@ -284,8 +299,14 @@ class ModelTap:
         self._forget_tracker()
         tracker = options.get("playback_tracker")
         if tracker is not None:
-            self._tracker = TrackerTap(tracker, log.played)
-            log.playback = self._tracker.playback
+            try:
+                self._tracker = TrackerTap(tracker, log.played)
+            except BaseException as error:  # it is the application's, and may be anything
+                if may_be_ctrl_c(error):
+                    raise
+                logger.warning("the playback tracker cannot be observed: %s", type(error).__name__)
+            else:
+                log.playback = self._tracker.playback
         else:
             self._assumed = AssumedTracker(log.clock, options.get("initial_model_settings"))
 
@@ -309,6 +330,21 @@ class ModelTap:
                 name = "unknown"
             self._types[cls] = name
         return name
+
+
+class _Read:
+    """What was read of the options of a connection.
+
+    Attributes:
+        known: those that are known by name;
+        described: as they are recorded.
+        to_connect: with which the inner model connects.
+    """
+
+    def __init__(self, options: Any) -> None:
+        self.known: dict[str, Any] = {}
+        self.described: dict[str, Any] = {}
+        self.to_connect = options
 
 
 def _or_lost(seq: int | None) -> int:
@@ -335,5 +371,5 @@ def _returned(result: Any) -> dict[str, Any]:
 def _raised(error: BaseException) -> dict[str, Any]:
     if isinstance(error, asyncio.CancelledError):
         # Without its traceback: that is the model's, where it happened to be.
-        return {"outcome": "cancelled", "raised": asyncio.CancelledError(*error.args)}
+        return {"outcome": "cancelled", "raised": asyncio.CancelledError(*_arguments(error))}
     return {"outcome": "raised", "raised": error}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, cast
 
 Interception = Callable[[str, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
@@ -40,7 +41,7 @@ class Shadows:
         call: called instead of the method.
 
     Attributes:
-        missing: methods that could not be shadowed (the class has slots).
+        missing: methods that could not be shadowed: the class has slots, or refuses it.
     """
 
     def __init__(self, target: Any, names: Iterable[str], call: Interception) -> None:
@@ -48,13 +49,13 @@ class Shadows:
         self._shadows: dict[str, Shadow] = {}
         self.missing: list[str] = []
         for name in names:
-            method = getattr(target, name, None)
-            if method is None:
-                continue
-            shadow = Shadow(name, method, _own(target, name), call)
             try:
+                method = getattr(target, name, None)
+                if method is None:
+                    continue
+                shadow = Shadow(name, method, _own(target, name), call)
                 setattr(target, name, shadow)
-            except AttributeError:
+            except Exception:  # noqa: BLE001 - the object is somebody else's, and may forbid it in any way
                 self.missing.append(name)
                 continue
             self._shadows[name] = shadow
@@ -63,12 +64,13 @@ class Shadows:
         """Give the object back as it was; shadows that others laid over ours stay."""
         for name, shadow in self._shadows.items():
             shadow.lift()
-            if _own(self._target, name) is not shadow:
-                continue
-            if shadow.before is None:
-                delattr(self._target, name)
-            else:
-                setattr(self._target, name, shadow.before)
+            with suppress(Exception):  # then it stays, and reaches the method
+                if _own(self._target, name) is not shadow:
+                    continue
+                if shadow.before is None:
+                    delattr(self._target, name)
+                else:
+                    setattr(self._target, name, shadow.before)
         self._shadows = {}
 
 

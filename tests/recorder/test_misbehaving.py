@@ -120,6 +120,132 @@ async def test_events_that_raise_wherever_they_are_looked_at(path: Path, event: 
     )  # and an echo
 
 
+class Changing(dict[str, Any]):
+    """Answers once."""
+
+    answered = False
+
+    def _once(self) -> None:
+        if self.answered:
+            raise SystemExit
+        self.answered = True
+
+    def __iter__(self) -> Iterator[str]:
+        self._once()
+        return super().__iter__()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        raise SystemExit
+
+
+class FrozenTracker:
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise TypeError("frozen")
+
+    def get_state(self) -> dict[str, Any]:
+        return {"current_item_id": "item_1", "current_item_content_index": 0, "elapsed_ms": 20.0}
+
+
+class StickyTracker:
+    def get_state(self) -> dict[str, Any]:
+        return {}
+
+    def __delattr__(self, name: str) -> None:
+        raise RuntimeError("sticky")
+
+
+class UnreadableTracker:
+    def __getattribute__(self, name: str) -> Any:
+        raise SystemExit
+
+
+@pytest.mark.parametrize("make", [FrozenTracker, StickyTracker, UnreadableTracker])
+async def test_a_tracker_that_does_not_let_itself_be_observed(path: Path, make: Callable[[], Any]):
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(EchoModel(), labels={"name": "odd"})
+        model.add_listener(Ignoring())
+        for _ in range(2):  # the second time it is given back first
+            await model.connect({"playback_tracker": make()})
+            await model.send_event(b"audio")
+            await model.close()
+    assert [len(stored.entries) for stored in await read(path)] == [7, 7]
+
+
+async def test_options_that_answer_once(path: Path):
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(EchoModel(), labels={"name": "odd"})
+        await model.connect(Changing(url="wss://example.org"))
+        await model.close()
+    connect = (await only(path)).payloads(Kind.CONNECT)[0]
+    assert connect["options"] == {"url": "wss://example.org"}
+
+
+async def test_a_session_that_cannot_begin(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no metadata")
+
+    inner = EchoModel()
+    async with Recorder(path) as recorder:
+        monkeypatch.setattr(recorder, "begin", fail)
+        model = recorder.wrap(inner)
+        model.add_listener(Ignoring())
+        await model.connect({})
+        await model.send_event(b"audio")
+    assert inner.options == [{}]
+    assert caplog.messages == ["no session is recorded: RuntimeError: no metadata"]
+
+
+async def test_a_listener_that_the_model_does_not_let_go_stays(path: Path):
+    class Keeping(EchoModel):
+        def remove_listener(self, listener: Any) -> None:
+            raise ValueError("kept")
+
+    inner, listener = Keeping(), Ignoring()
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(inner, labels={"name": "odd"})
+        model.add_listener(listener)
+        with pytest.raises(ValueError, match="kept"):
+            model.remove_listener(listener)
+        model.add_listener(listener)
+        await model.connect({})
+        await model.send_event(b"audio")
+        await model.close()
+    assert [entry.kind for entry in (await only(path)).entries].count(Kind.RECEIVED) == 1
+
+
+async def test_a_cancellation_that_cannot_be_read(path: Path):
+    class Unreadable(asyncio.CancelledError):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "args":
+                raise SystemExit
+            return super().__getattribute__(name)
+
+    class Inner(EchoModel):
+        async def send_event(self, event: Any) -> None:
+            raise Unreadable
+
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(Inner(), labels={"name": "odd"})
+        await model.connect({})
+        with pytest.raises(Unreadable):
+            await model.send_event(b"audio")
+        await model.close()
+    (done,) = (await only(path)).payloads(Kind.SENT_DONE)
+    assert done["outcome"] == "cancelled"
+
+
+def test_a_recorder_is_closed_without_a_loop(path: Path):
+    """In a forked child of the loop's process there is none, nor where another library's runs."""
+    recorder = Recorder(path)
+    mark(begin(recorder), 1)
+    for steps in (recorder.flush(), recorder.close()):
+        with pytest.raises(StopIteration):
+            steps.send(None)
+    assert numbers(asyncio.run(only(path))) == [1]
+
+
 async def test_settings_that_are_none(path: Path):
     async with Recorder(path) as recorder:
         model = recorder.wrap(EchoModel(), labels={"name": "odd"})
@@ -198,5 +324,8 @@ async def test_a_redactor_that_raises_is_told_of_once(
         mark(begin(recorder), *range(10))
     stored = await only(path)
     assert [entry.kind for entry in stored.entries] == [Kind.GAP] * 10
-    assert len(caplog.records) == 1
+    assert recorder.status().lost_entries == 10
+    why, how_many = (record.getMessage() for record in caplog.records)
+    assert why == f"entries are lost: {error.__name__} where a redactor or the recorder made a payload"
+    assert how_many.endswith("lost 10 entries (10 in all)")
     assert "what the user said" not in caplog.text

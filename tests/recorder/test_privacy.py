@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +227,53 @@ async def test_the_key_of_a_connection_that_failed_is_sought_in_the_one_that_goe
     assert [one["text"] for stored in await read(path) for one in stored.payloads()] == [
         "[redacted], [redacted]"
     ]
+
+
+class Several(Mapping[str, str]):
+    """Headers as libraries have them: several of one name."""
+
+    def __init__(self, *pairs: tuple[str, str]) -> None:
+        self._pairs = pairs
+
+    def raw_items(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+    def __getitem__(self, name: str) -> str:
+        raise LookupError("several values")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self._pairs))
+
+    def __len__(self) -> int:
+        return 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"headers": Several(("X-Room", "a"), ("X-Room", "T3LL-NOBODY-0123456789"))},
+        {"headers": {"X-Room": ["a", "T3LL-NOBODY-0123456789"]}},
+        {"headers": {("X-Room", "T3LL-NOBODY-0123456789")}},
+        {"headers": {"X-Room": "T3LL-NOBODY-0123456789"}.items()},
+        {"headers": "X-Other: 1\r\nX-Room: T3LL-NOBODY-0123456789\r\n"},
+        {"headers": [{"name": "X-Room", "value": "T3LL-NOBODY-0123456789"}]},
+        {"headers": [(b"X-Room", b"T3LL-NOBODY-0123456789")]},
+        {"api_key": b"T3LL-NOBODY-0123456789"},
+        {"url": b"wss://example.org/?room=T3LL-NOBODY-0123456789"},
+        {"token": "T3LL-NOBODY-0123456789"},
+        {"transport": {"extra_headers": {"X-Room": "T3LL-NOBODY-0123456789"}}},
+    ],
+)
+async def test_however_a_connection_is_told_of_it(path: Path, options: dict[str, Any]):
+    """And it is sought in all that follows, whatever is not recorded of the options themselves."""
+    secret = "T3LL-NOBODY-0123456789"
+    async with Recorder(path) as recorder:
+        model = recorder.wrap(EchoModel())
+        await model.connect(options)
+        recorder.mark(
+            f"it is {secret}", lower=secret.lower(), encoded=base64.b64encode(secret.encode()).decode()
+        )
+        await model.close()
+    assert_absent(path.parent, [secret, secret.lower()])
+    stored = await only(path)
+    assert [entry.kind for entry in stored.entries] == ["connect", "connected", "marker", "close", "closed"]
