@@ -31,7 +31,7 @@ MAX_STREAMS = 64
 """Texts whose ends are remembered."""
 
 _REDACTED = int(Flag.REDACTED)
-_PAYLOAD = Entry._fields.index("payload")
+_PAYLOAD, _FLAGS = Entry._fields.index("payload"), Entry._fields.index("flags")
 _HAS_DELTA = '"delta":"'
 _DELTA = re.compile(r'"delta":"([^"\\]*(?:\\.[^"\\]*)*)"')
 _VARYING = re.compile(r'"(delta|event_id|obfuscation)":"([^"\\]*(?:\\.[^"\\]*)*)",?')
@@ -80,9 +80,16 @@ class HeldBack:
             hold: whether more may follow.
         """
         known = self._secrets.known
-        forms = known.forms
-        if not forms:
+        if not known.forms and not self._ends and not any(kept[_FLAGS] & _REDACTED for kept, _ in encoded):
             return encoded
+        waiting = self.entries
+        try:
+            return self._passed(encoded, known, hold=hold)
+        except BaseException:  # they will be given again
+            self.entries = waiting
+            raise
+
+    def _passed(self, encoded: list[Pending], known: KnownTexts, *, hold: bool) -> list[Pending]:
         waited = len(self.entries)
         entries, self.entries = [*self.entries, *encoded], []
         first, now = len(entries), self._clock()
@@ -110,9 +117,12 @@ class HeldBack:
             self._waits[name] = since, looks = (now, 0) if went_on else (since, looks + 1)
             if now - since < HOLD_SECONDS or looks < MIN_LOOKS:
                 first = min(first, begun)
+        longest = max(map(len, (*known.forms[-1:], REDACTED)))
         for name, (indexes, texts) in streams.items():
             told = "".join(text for index, text in zip(indexes, texts, strict=True) if index < first)
-            self._ends[name] = (self._ends.pop(name, "") + told)[-len(forms[-1]) :]
+            end = (self._ends.pop(name, "") + told)[-longest:]
+            if known.forms or end.endswith(REDACTED):
+                self._ends[name] = end
             if len(self._ends) > MAX_STREAMS:
                 self._ends.popitem(last=False)
         self.entries = entries[first:]
@@ -187,7 +197,10 @@ def _message_of(payload: str) -> str | None:
 
 
 def _unescaped(text: str) -> str:
-    return text if "\\" not in text else json.loads(f'"{text}"', strict=False)
+    try:
+        return text if "\\" not in text else json.loads(f'"{text}"', strict=False)
+    except ValueError:  # a frame may hold anything: an escape that there is not
+        return text
 
 
 def _without_rests(before: str, texts: list[str]) -> bool:

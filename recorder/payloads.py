@@ -193,6 +193,7 @@ class EntryEncoder:
         self._flat = FlatPayloads(codec.vocabulary, secrets, self._put)
         self._filtered = bool(codec.filters)
         self._scrubbed = False
+        self._lost = 0
 
     def begin(self) -> None:
         """A batch begins: secrets may have come since the last one."""
@@ -248,8 +249,14 @@ class EntryEncoder:
             if may_be_ctrl_c(error):
                 raise
             name = self._complain(error)
+            self._lost += 1
             lost = Entry(seq, at_ns, tick, task, kind, payload="")
             return Pending.of(gap_instead(lost, f"the recorder failed: {name}"))
+
+    def take_lost(self) -> int:
+        """In how many entries' places gaps stand, since this was asked last."""
+        lost, self._lost = self._lost, 0
+        return lost
 
     def _column(self, text: str) -> str | None:
         column = text_column(self._secrets.scrub(str(text)))

@@ -75,12 +75,13 @@ class Batch:
     Attributes:
         log: the session.
         appended: in order, not encoded yet; behind an entry the dictionary of its snapshot.
-        entries: in order, encoded.
+        encoded: in order; they are not ready yet.
+        entries: the same, ready to be written.
         segment: number of the segment row that `parts` become, if there are any.
         parts: the segment's bytes, in pieces.
         status: the session's status after these entries.
         weight_bytes: what it counts for in the backlog, until it is committed.
-        lost: how many dropped entries its gaps tell of.
+        lost: how many entries its gaps tell of, which were dropped or could not be encoded.
         ready: whether there are encoded entries that are not committed.
         ready_bytes: what of `weight_bytes` is the encoded entries'.
     """
@@ -90,6 +91,7 @@ class Batch:
     status: Status
     weight_bytes: int
     lost: int
+    encoded: list[Pending] = field(default_factory=list[Pending])
     entries: KeptEntries = field(default_factory=KeptEntries)
     segment: int = 0
     parts: list[bytes] = field(default_factory=list[bytes])
@@ -112,23 +114,26 @@ class Batch:
             hold: what may be the beginning of a secret may wait for the next batch.
             gives_way: others run meanwhile.
         """
-        encoded: list[Pending] = []
+        encoded = self.encoded
         encoder, until = self.log.encoder, time.perf_counter() + limit_seconds
         encoder.begin()
         taken, waiting = 0, iter(self.appended)
-        for appended in waiting:
-            if encoded and (self.ready_bytes >= limit_bytes or time.perf_counter() > until):
-                break
-            dictionary = next(waiting) if appended[_FORM] < 0 else None
-            taken += 1 if dictionary is None else 2
-            encoded.append(encoder.entry(appended, dictionary))
-            self.ready_bytes += appended[_SIZE] + ENTRY_OVERHEAD_BYTES
-            if gives_way:
-                give_way()
-        del self.appended[:taken]
+        try:
+            for appended in waiting:
+                if encoded and (self.ready_bytes >= limit_bytes or time.perf_counter() > until):
+                    break
+                dictionary = next(waiting) if appended[_FORM] < 0 else None
+                encoded.append(encoder.entry(appended, dictionary))
+                taken += 1 if dictionary is None else 2
+                self.ready_bytes += appended[_SIZE] + ENTRY_OVERHEAD_BYTES
+                if gives_way:
+                    give_way()
+        finally:  # who tries again goes on here
+            del self.appended[:taken]
+            self.lost += encoder.take_lost()
         hold = bool(self.appended) or (hold and self.status is Status.RECORDING)
         self.entries = KeptEntries(self.log.held.pass_on(encoded, hold=hold))
-        self.ready = True
+        self.encoded, self.ready = [], True
         self.segment, self.parts = encoder.segments.take()
 
     def committed(self) -> int:

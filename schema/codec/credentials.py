@@ -12,7 +12,7 @@ nearly all are, costs a few searches for a word. Most have a digit in them besid
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 REDACTED = "[redacted]"
@@ -36,8 +36,11 @@ class Shape(NamedTuple):
     pattern: str
 
 
-# Not within a word. Behind a line's end as JSON writes it, and behind what a URL encodes, a new one begins.
-_BEGIN = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2}))"
+# Not within a word. Behind what JSON, Python and URLs escape, and what colours a terminal, a new one begins.
+_BEGIN = (
+    r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\x[0-9A-Fa-f]{2})"
+    r"|(?<=[\[;][0-9]m)|(?<=[\[;][0-9]{2}m))"
+)
 _END = r"(?![A-Za-z0-9])"
 _DIGIT_WITHIN = r"(?=[A-Za-z_-]*\d)"
 
@@ -59,6 +62,11 @@ SHAPES: tuple[Shape, ...] = (
     Shape("Google OAuth", ("ya29.", "GOCSPX-"), rf"{_BEGIN}(?:ya29\.|GOCSPX-)[A-Za-z0-9_-]{{16,}}"),
     Shape("Azure", ("AccountKey=", "AccessKey="), r"(?<=AccountKey=|.AccessKey=)[A-Za-z0-9+/]{32,}={0,2}"),
     Shape(
+        "the same in a URL",
+        ("Key%3D", "Key%3d"),
+        r"(?<=AccountKey%3[Dd]|.AccessKey%3[Dd])(?:[A-Za-z0-9]|%2[BFbf]){32,}(?:%3[Dd]){0,2}",
+    ),
+    Shape(
         "GitHub",
         ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
         rf"{_BEGIN}(?:gh[pousr]_[A-Za-z0-9]{{20,}}|github_pat_[A-Za-z0-9_]{{22,}})",
@@ -70,9 +78,18 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape("Slack", ("xox", "xapp-"), rf"{_BEGIN}(?:xox[a-z]|xapp)-[A-Za-z0-9-]{{10,}}"),
     Shape("webhook", ("/services/", "/webhooks/"), r"(?<=/services/|/webhooks/)[A-Za-z0-9_/-]{20,}"),
+    Shape(
+        "the same in a URL",
+        ("services%2", "webhooks%2"),
+        r"(?<=%2[Ff]services%2[Ff]|%2[Ff]webhooks%2[Ff])(?:[A-Za-z0-9_-]|%2[Ff]){20,}",
+    ),
     Shape("SendGrid", ("SG.",), rf"{_BEGIN}SG\.[A-Za-z0-9_-]{{16,}}\.[A-Za-z0-9_-]{{16,}}"),
     Shape("Twilio", ("SK",), rf"{_BEGIN}SK[0-9a-f]{{32}}{_END}"),
-    Shape("Telegram", (":AA",), rf"{_BEGIN}\d{{8,10}}:AA[A-Za-z0-9_-]{{32,}}"),
+    Shape(
+        "Telegram",
+        (":AA", "%3AAA", "%3aAA"),
+        rf"{_BEGIN}\d{{8,10}}(?::|%3[Aa])AA[A-Za-z0-9_-]{{32,}}",
+    ),
     Shape("Azure AI", ("JQQJ9",), rf"{_BEGIN}[A-Za-z0-9]{{40,60}}JQQJ9[A-Za-z0-9]{{24,40}}{_END}"),
     Shape("Google refresh", ("1//0",), rf"{_BEGIN}1//0[A-Za-z0-9_-]{{24,}}"),
     Shape("Gemini ephemeral", ("auth_tokens/",), r"(?<=auth_tokens/)[A-Za-z0-9_-]{16,}"),
@@ -119,6 +136,7 @@ SHAPES: tuple[Shape, ...] = (
 
 _SPACE = r"(?:[ \t+]|%20|\\t|\\u0020){1,4}"
 _TOKEN = r"A-Za-z0-9._~+/=%-"
+_PEM = r"(?:[A-Z0-9 +]|%20){1,26}PRIVATE(?: |%20|\+)KEY(?:(?: |%20|\+)BLOCK)?"
 
 ALWAYS: tuple[Shape, ...] = (
     Shape(
@@ -147,10 +165,14 @@ ALWAYS: tuple[Shape, ...] = (
         r"|(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{16,256})(?=@)",
     ),
     Shape(
+        "the same in a URL",
+        ("%3A%2F%2F", "%3a%2f%2f"),
+        r"(?i:(?<=%3A%2F%2F)[A-Z0-9_.~+-]{0,128}%3A(?:[A-Z0-9_.~+!*-]|%(?!40)[0-9A-F]{2}){1,256}(?=%40))",
+    ),
+    Shape(
         "private key",
-        ("PRIVATE KEY",),
-        r"-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?:[\s\S]*?-----END [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----|[\s\S]*)",
+        ("PRIVATE KEY", "PRIVATE%20KEY", "PRIVATE+KEY"),
+        rf"-----BEGIN{_PEM}-----(?:[\s\S]*?-----END{_PEM}-----|[\s\S]*)",
     ),
 )
 """Those that may have no digit."""
@@ -192,8 +214,15 @@ def _sign_of(word: str) -> str:
     return next((sign for sign in "-_.:=/" if sign in word), "")
 
 
-_PREFIXED = re.compile("|".join(shape.pattern for shape in (*SHAPES, *ALWAYS)))
-_WITHOUT_DIGITS = re.compile("|".join(shape.pattern for shape in ALWAYS))
+def _any_of(shapes: Sequence[Shape]) -> re.Pattern[str]:
+    """Where none of them can begin, that is found out once, and not for each."""
+    begun = [one.pattern.removeprefix(_BEGIN) for one in shapes if one.pattern.startswith(_BEGIN)]
+    others = [one.pattern for one in shapes if not one.pattern.startswith(_BEGIN)]
+    return re.compile("|".join([rf"{_BEGIN}(?:{'|'.join(begun)})", *others]))
+
+
+_PREFIXED = _any_of((*SHAPES, *ALWAYS))
+_WITHOUT_DIGITS = _any_of(ALWAYS)
 _WORDS_ALWAYS = tuple(word for shape in ALWAYS for word in shape.words)
 _WORDS_NAMED = ("uthorization", "ookie", "key", "pass", "_pwd", "secret", "token", "credential")
 _A_DIGIT = re.compile(r"\d", re.ASCII)

@@ -36,7 +36,8 @@ WEAK_NAMES = ("token", "auth", "pass", "signature")
 _SAYS_NOTHING = frozenset({"", "given", "callable", "none", "null", REDACTED})
 _SECRET = re.compile(
     rf"(?i:(?:[a-z0-9]+[-_]){{0,6}}(?:{NAMES}|secrets?|jwt|pwd)|{'|'.join(WEAK_NAMES)})"
-    r"|[a-z][A-Za-z0-9]{0,40}(?:ApiKey|Secret|SecretKey|AccessKey|AccessToken|AuthToken|Password)"
+    r"|[A-Za-z][A-Za-z0-9]{0,40}"
+    r"(?:A(?:pi|PI)Key|Secret|SecretKey|AccessKey|(?:Access|Api|Auth|Bearer|Bot|Refresh|Session)Token|Password)"
 )
 """Whole names: `…_tokens` are counts."""
 _HEADERS = re.compile(r"(?i:(?:\w+_)?headers)|[a-z]\w{0,40}Headers")

@@ -304,3 +304,46 @@ async def test_in_the_log_there_is_none_raw_or_understood(tmp_path: Path) -> Non
     raw = "".join(event["data"]["delta"] for event in payloads if "data" in event)
     understood = "".join(event["delta"] for event in payloads if event.get("item_id") == "item_1")
     assert raw == understood == f"it is {REDACTED}, so"
+
+
+@pytest.mark.real_time
+async def test_where_no_secret_is_known_no_rest_is_left_either(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    async with Recorder(path) as recorder:
+        log = begin(recorder)
+        assert not log.secrets.forms
+        with at_once(log):
+            say(log, "it is ", TOKEN[:20], TOKEN[20:24])
+        await recorder.flush()
+        say(log, TOKEN[24:], " she said")
+    understood = [each["delta"] for each in (await only(path)).payloads(Kind.RECEIVED) if "delta" in each]
+    assert "".join(understood) == f"it is {REDACTED} she said"
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("delta", ["\\q", "\\u12", "\\ud83d", "sk-of\\x"])
+async def test_what_is_no_json_is_recorded_as_it_came(tmp_path: Path, delta: str) -> None:
+    path = tmp_path / "log.db"
+    message = f'{{"type":"response.output_text.delta","delta":"{delta}"}}'
+    async with Recorder(path) as recorder:
+        recorder.secrets.add([KEY])
+        log = begin(recorder)
+        log.append(Kind.FRAME_IN, Frame(message))
+        log.append(Kind.FRAME_IN, Frame(message))
+        await recorder.flush()
+    stored = await only(path)
+    frames = [CODEC.decode(entry.payload, stored.bytes_at).value for entry in stored.entries]
+    assert [frame.data for frame in frames] == [message] * 2
+
+
+def test_who_fails_gives_back_what_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = knowing(KEY)
+    held = HeldBack(secrets, Clock())
+    assert not held.pass_on([said(0, KEY[:9], secrets)], hold=True)
+    with monkeypatch.context() as broken:
+        broken.delattr(HeldBack, "_scrub")
+        with pytest.raises(AttributeError):
+            held.pass_on([said(1, KEY[9:], secrets)], hold=True)
+    passed = held.pass_on([said(1, KEY[9:], secrets)], hold=False)
+    assert [one.entry.seq for one in passed] == [0, 1]
+    assert deltas(passed) == {"item_1": REDACTED}

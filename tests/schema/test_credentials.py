@@ -81,6 +81,15 @@ ALONE = [
     "https://abcdef1234567890abcd@example.org/x.git",
     "AKIAABCDEFGHIJKLMNOP",
     "line\\nsk-proj-0123456789abcdef",
+    "said \\u201csk-proj-0123456789abcdef\\u201d",
+    "b'\\xe9sk-proj-0123456789abcdef'",
+    "\x1b[31msk-proj-0123456789abcdef\x1b[0m",
+    "\x1b[1;32mghp_0123456789abcdefghij",
+    "https%3A%2F%2Fuser%3Ahunter2%40db%2Fx",
+    "-----BEGIN%20PRIVATE%20KEY-----%0AMIIE%0A-----END%20PRIVATE%20KEY-----",
+    "12345678%3AAAabcdefghijklmnopqrstuvwxyz0123456789",
+    "AccountKey%3D0123456789abcdef0123456789abcdef%3D%3D",
+    "https%3A%2F%2Fhooks.example%2Fservices%2FT000%2FB000%2F0123456789abcdef",
     "x%3Dsk-proj-0123456789abcdef",
     "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----",
 ]
@@ -103,7 +112,15 @@ def test_of_several_cookies_no_value_is_left() -> None:
     [
         *(
             {name: "S3CRET-0123456789"}
-            for name in ("ephemeral_key", "ephemeralToken", "auth", "pass", "signature")
+            for name in (
+                "OpenAIApiKey",
+                "telegramBotToken",
+                "ephemeral_key",
+                "ephemeralToken",
+                "auth",
+                "pass",
+                "signature",
+            )
         ),
         *({name: "S3CRET-0123456789"} for name in ("secret_value", "api_keys", "secrets")),
         {"headers": [{"name": "X-Thing", "value": "S3CRET"}]},
