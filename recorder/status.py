@@ -20,8 +20,8 @@ class RecorderStatus:
         payload_bytes: of these, characters of text and bytes; without the database's own.
         pending_entries: appended, and not committed yet.
         pending_bytes: what they hold in memory.
-        lost_entries: that gaps tell of: dropped, refused, gone with a file that was removed, or not encoded, for
-            a redactor raised.
+        lost_entries: that gaps tell of: dropped, refused, gone with a file, or not encoded, where a
+            redactor raised.
         removed_sessions: that the retention took.
         commits: made.
         commit_seconds: what the last one took.
