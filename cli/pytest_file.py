@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..schema import Kind, UsageError
-from ..session import SPOKEN_DELTAS, Draft
+from ..session import SPOKEN_DELTAS, Draft, answers_call, output_of
 from ..session.fields import facts_of, mapping, text_of
 from ..session.words import in_docstring
 
@@ -96,10 +96,9 @@ def conversation(draft: Draft) -> list[str]:
         elif entry.type == "function_call":
             called = f"{text_of(facts.get('name'))}({text_of(facts.get('arguments'))})"
             calls[text_of(facts.get("call_id"))] = called
-        elif entry.type == "send_tool_output":
-            call = mapping(facts.get("tool_call"))
-            called = calls.get(text_of(call.get("call_id")), text_of(call.get("name")))
-            lines[entry.seq] = f"the application: {called} → {text_of(facts.get('output'))}"
+        elif (call_id := answers_call(entry)) is not None:
+            called = calls.get(call_id, text_of(mapping(facts.get("tool_call")).get("name")))
+            lines[entry.seq] = f"the application: {called} → {output_of(entry)}"
         elif entry.type == "audio_interrupted":
             lines[entry.seq] = "(the user breaks in)"
     return list(lines.values())

@@ -32,7 +32,7 @@ from ..replay import (
 )
 from ..schema import Kind, RealtapeError, RealtimeModel
 from ..schema.log import StoreLocation
-from ..session import Draft, Recording, Staged, ToolCalls
+from ..session import Draft, Recording, Staged, ToolCalls, answers_call
 from .classes import recorder_class, replay_class
 
 
@@ -342,7 +342,7 @@ def _unanswered(drafts: Sequence[Draft], played: Played) -> list[Failure]:
 
 def _is_answer(drafts: Sequence[Draft], session: str, seq: int) -> bool:
     found = (draft.entries[seq] for draft in drafts if draft.header.id == session)
-    return any(entry.kind == Kind.SENT and entry.type == "send_tool_output" for entry in found)
+    return any(answers_call(entry) is not None for entry in found)
 
 
 def _is_sent(drafts: Sequence[Draft], session: str, seq: int) -> bool:

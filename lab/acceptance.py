@@ -19,7 +19,7 @@ from ..schema.entries import CALL_ENDS, Entry, Flag, Kind
 from ..schema.errors import UsageError
 from ..session.drafts import Draft, mapped, reference_in, tree_of, with_tree
 from ..session.fields import client_message, event_fields, mapping, sequence, text_of
-from ..session.messages import TURN_STARTED, answers_call
+from ..session.messages import TURN_STARTED, answers_call, output_of
 from ..session.words import described, line
 from .redacted_sends import as_redacted
 
@@ -141,7 +141,7 @@ class Changes:
         extra = [one for call, one in answers[1].items() if call not in answers[0]]
         for call, one in answers[0].items():
             other = answers[1].get(call)
-            if other is not None and _output_of(one) != _output_of(other):
+            if other is not None and output_of(one) != output_of(other):
                 pairs.append((one, other))
         sends = [[one for one in draft.entries if _is_compared(one)] for draft in (old, new)]
         keys = [[(one.type, one.payload) for one in side] for side in sends]
@@ -179,13 +179,6 @@ class Changes:
             yield f"{described(one)} is new: the recording holds no answer to it, and none will come"
 
 
-def _output_of(entry: Entry) -> object:
-    message = client_message(entry)
-    return (
-        event_fields(entry).get("output") if message is None else mapping(message.get("item")).get("output")
-    )
-
-
 def _is_compared(entry: Entry) -> bool:
     return entry.kind == Kind.SENT and entry.type != "send_audio" and not answers_call(entry)
 
@@ -216,9 +209,8 @@ class _Rewriting:
         for before, now in self.changes.pairs:
             call = answers_call(before)
             if call:
-                outputs = _output_of(before), _output_of(now)
-                if isinstance(outputs[0], str) and isinstance(outputs[1], str):
-                    self._outputs[call] = outputs[0], outputs[1]
+                outputs = output_of(before), output_of(now)
+                self._outputs[call] = outputs
             else:
                 self._note_item(before, now)
 

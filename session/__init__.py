@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from .interruptions import Interruption, interruptions
     from .lanes import LaneName, Lanes, LanesReader, SoundPiece, Stretch
     from .learned import RUNS, Origins, read_origins, write_origins
-    from .messages import SPOKEN_DELTAS, ServerEvent, begins_turn, interrupts, server_event
+    from .messages import (
+        SPOKEN_DELTAS,
+        ServerEvent,
+        answers_call,
+        begins_turn,
+        interrupts,
+        output_of,
+        server_event,
+    )
     from .notes import NOTED, Notes
     from .origins import Origin, origin_of, reactions, unknown_calls
     from .patterns import OwnPattern
@@ -105,6 +113,7 @@ __all__ = [
     "ToolCall",
     "ToolCalls",
     "WireEvents",
+    "answers_call",
     "begins_turn",
     "chains",
     "choose",
@@ -127,6 +136,7 @@ __all__ = [
     "may_be_due",
     "named_for_erasure",
     "origin_of",
+    "output_of",
     "parse_age",
     "parse_labels",
     "parse_moment",

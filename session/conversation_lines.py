@@ -8,8 +8,8 @@ from typing import Any
 
 from ..schema.entries import Entry, Kind
 from .fields import RAW, client_message, event_fields, mapping, server_message, text_of
-from .messages import SPOKEN_DELTAS, begins_turn, interrupts, tool_called
-from .notes import Notes, answered, output_of
+from .messages import SPOKEN_DELTAS, answers_call, begins_turn, interrupts, output_of, tool_called
+from .notes import Notes
 from .words import detail, item_text
 
 MAX_ITEMS = 64
@@ -105,7 +105,7 @@ class ConversationReader:
                 self._say(entry, "tool", detail(message).removeprefix("mcp_call "))
 
     def _send(self, entry: Entry, note: str) -> None:
-        call_id = answered(entry)
+        call_id = answers_call(entry)
         if call_id is not None:
             name = self._tools.pop(call_id, call_id)
             self._say(entry, "tool", f"{name} {note}".rstrip() + f" → {output_of(entry)}")

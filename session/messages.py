@@ -61,6 +61,8 @@ SPEECH_STOPPED = "input_audio_buffer.speech_stopped"
 TRUNCATED = "conversation.item.truncated"
 RETRIEVED = "conversation.item.retrieved"
 
+_OUTPUT = "function_call_output"
+
 _REFUSED = re.compile(r"\d ?ms is already shorter than \d")
 """In the words of the provider's error, for which it has no code of its own."""
 
@@ -187,21 +189,29 @@ def tool_called(entry: Entry) -> str | None:
     return text_of(event_fields(entry).get("call_id"))
 
 
-def tool_answered(entry: Entry) -> str | None:
-    """The id of the call whose output the application sends with an entry; None of any other."""
-    if entry.kind != Kind.SENT or entry.type != "send_tool_output":
+def answers_call(entry: Entry) -> str | None:
+    """The id of the call whose output the application sends with an entry, by a send of its own or by a
+    message in the provider's protocol; None of any other."""
+    if entry.kind != Kind.SENT:
         return None
-    return text_of(mapping(event_fields(entry).get("tool_call")).get("call_id"))
+    if entry.type == "send_tool_output":
+        return text_of(mapping(event_fields(entry).get("tool_call")).get("call_id"))
+    item = _output_item(entry)
+    return None if item is None else text_of(item.get("call_id"))
 
 
-def answers_call(entry: Entry) -> str:
-    """The call whose output the application sends with an entry, by a send of its own or by a raw message;
-    empty of any other."""
-    answered = tool_answered(entry)
-    if answered is not None:
-        return answered
-    item = mapping((client_message(entry) or {}).get("item"))
-    return text_of(item.get("call_id")) if item.get("type") == "function_call_output" else ""
+def output_of(entry: Entry) -> str:
+    """What the tool gave, of an entry that answers a call."""
+    return text_of((_output_item(entry) or event_fields(entry)).get("output"))
+
+
+def _output_item(entry: Entry) -> dict[str, Any] | None:
+    if _OUTPUT not in entry.payload:  # most messages of a client are no answers
+        return None
+    message = client_message(entry) or {}
+    item = mapping(message.get("item"))
+    answers = message.get("type") == "conversation.item.create" and item.get("type") == _OUTPUT
+    return item if answers else None
 
 
 def provider_error(entry: Entry) -> dict[str, Any] | None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from ..schema.entries import Entry, Kind
-from .fields import client_message, event_fields, mapping, text_of
-from .messages import begins_turn, tool_answered, tool_called
-
-_ANSWER = "function_call_output"
-
+from ..schema.entries import Entry
+from .messages import answers_call, begins_turn, tool_called
 
 NOTED = frozenset({"turn_started", "function_call", "send_tool_output", "send_raw_message"})
 """The types of all entries that tell something of later ones."""
@@ -35,29 +31,13 @@ class Notes:
             return f"turn {self.turn}" if self._turns else ""
         if (call_id := tool_called(entry)) is not None:
             self._asked_ns[call_id] = entry.at_ns
-        elif (call_id := answered(entry)) is not None:
+        elif (call_id := answers_call(entry)) is not None:
             asked_ns = self._asked_ns.pop(call_id, None)
             if asked_ns is not None:
                 return f"after {took(entry.at_ns - asked_ns)}"
         return ""
 
 
-def answered(entry: Entry) -> str | None:
-    """The id of the call that an entry answers, as an event or a message of the client's; else None."""
-    if entry.kind == Kind.SENT and _ANSWER in entry.payload:
-        item = mapping((client_message(entry) or {}).get("item"))
-        if item.get("type") == _ANSWER:
-            return text_of(item.get("call_id"))
-    return tool_answered(entry)
-
-
 def took(nanoseconds: int) -> str:
     """A time that something took, for people: 22 ms, 3.2 s."""
     return f"{nanoseconds / 1e6:,.0f} ms" if nanoseconds < 1e9 else f"{nanoseconds / 1e9:,.1f} s"
-
-
-def output_of(entry: Entry) -> str:
-    """What a tool answered, where an entry sends that."""
-    fields = event_fields(entry)
-    item = mapping((client_message(entry) or {}).get("item"))
-    return text_of(fields.get("output")) or text_of(item.get("output"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..schema.entries import Entry, Flag, Kind
 from .fields import event_fields, mapping, sequence
-from .messages import SPOKEN_DELTAS, begins_turn, tool_answered, tool_called
+from .messages import SPOKEN_DELTAS, answers_call, begins_turn, tool_called
 from .session_settings import SessionSettings, SettingsReader
 
 
@@ -189,7 +189,7 @@ class Fold:
             )
 
     def _send(self, entry: Entry) -> None:
-        if (call_id := tool_answered(entry)) is not None:
+        if (call_id := answers_call(entry)) is not None:
             if self._open.pop(call_id, None) is not None:
                 self._now = None
         elif entry.type == "send_user_input":

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 from ..schema.entries import CALL_ENDS, Entry, Flag, Kind
 from .fields import outcome_of
-from .messages import begins_turn
+from .messages import answers_call, begins_turn
 from .places import Numbering, Place
 from .recording import Recording
 
@@ -117,7 +117,7 @@ def is_reaction(entry: Entry) -> bool:
     """
     if entry.type == "send_audio":
         return False
-    return entry.type == "send_tool_output" or entry.cause is not None
+    return entry.cause is not None or answers_call(entry) is not None
 
 
 def _outcome(end: Entry) -> Outcome:

@@ -12,7 +12,7 @@ from typing import Any
 from ..schema.codec import MAX_DEPTH, from_json
 from ..schema.entries import Entry
 from .fields import event_fields, text_of
-from .messages import tool_answered, tool_called
+from .messages import answers_call, output_of, tool_called
 from .places import Numbering
 from .recording import Recording
 from .stimuli import NANOSECONDS
@@ -70,13 +70,14 @@ class ToolCalls:
             fields = _values(entry, event)
             self._unanswered[call_id] = (len(self._calls), burst_ns)
             self._calls.append(ToolCall(entry.seq, entry.at_ns, call_id, fields("name"), fields("arguments")))
-        elif (call_id := tool_answered(entry)) is not None:
+        elif (call_id := answers_call(entry)) is not None:
             self._outputs.setdefault(call_id, []).append(entry.seq)
             if call_id in self._unanswered:  # sent again after a failure, it is the same output
                 place, asked_ns = self._unanswered.pop(call_id)
+                by_message = entry.type != "send_tool_output"
                 self._calls[place] = replace(
                     self._calls[place],
-                    output=_values(entry, event)("output"),
+                    output=output_of(entry) if by_message else _values(entry, event)("output"),
                     answered_ns=entry.at_ns,
                     seconds=(burst_ns - asked_ns) / NANOSECONDS,
                 )
@@ -96,7 +97,7 @@ async def tool_calls(recording: Recording) -> list[ToolCall]:
     """
     calls = ToolCalls()
     async for entry in recording.entries():
-        if tool_called(entry) is None and tool_answered(entry) is None:
+        if tool_called(entry) is None and answers_call(entry) is None:
             calls.read(entry)
         else:
             calls.read(entry, await recording.decode(entry))

@@ -15,6 +15,7 @@ from ...replay.matching.expectation import Expectation
 from ...replay.model import OnDivergence
 from ...schema.entries import Entry, Kind
 from ...session.drafts import Draft
+from ...session.messages import answers_call
 
 
 class Edit(Protocol):
@@ -70,7 +71,7 @@ def is_certain(entry: Entry) -> bool:
     answers something. (A tool call that the variation lacks has lost its answer with it.)"""
     if entry.kind == Kind.CLOSE:
         return entry.cause is not None
-    return entry.type == "send_tool_output"
+    return answers_call(entry) is not None
 
 
 def variation_settings(*, patience: float = PATIENCE_SECONDS) -> VariationSettings:

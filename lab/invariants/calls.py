@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...schema.entries import Entry, Kind
 from ...session.fields import client_message, mapping, outcome_of, text_of
-from ...session.messages import call_told, server_event, tool_answered, tool_called
+from ...session.messages import answers_call, call_told, server_event, tool_called
 from .rule import Found, Invariant, Watching
 
 PATIENCE_S = 30.0
@@ -108,17 +108,13 @@ class _Calls(Watching):
 
     def _answered(self, entry: Entry) -> str | None:
         """Which call this send answers."""
-        call_id = tool_answered(entry)
-        if call_id is not None:
-            return call_id
-        message = client_message(entry)
-        if message is None or message.get("type") != "conversation.item.create":
-            return None
-        item = mapping(message.get("item"))
-        call_id = text_of(item.get("call_id"))
-        if item.get("type") == "function_call":  # a conversation of earlier is told to the provider
-            self._calls.setdefault(call_id, None)
-        return call_id if item.get("type") == "function_call_output" else None
+        call_id = answers_call(entry)
+        message = client_message(entry) if call_id is None else None
+        if message is not None and message.get("type") == "conversation.item.create":
+            item = mapping(message.get("item"))
+            if item.get("type") == "function_call":  # a conversation of earlier is told to the provider
+                self._calls.setdefault(text_of(item.get("call_id")), None)
+        return call_id
 
     def _sent(self, entry: Entry, call_id: str) -> None:
         """A send has ended: one that failed has answered nothing."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...schema.entries import Entry, Kind
 from ...session.fields import event_fields, mapping, outcome_of, server_message, text_of
-from ...session.messages import tool_answered
+from ...session.messages import answers_call
 from ...session.state import Fold
 from ...session.words import item_text
 from .rule import Evidence, Found, Invariant, Watching
@@ -112,7 +112,7 @@ class _Told(Watching):
             self._read(entry.seq, message)
         elif entry.kind == Kind.SENT:  # what it holds is told inside
             self._mentioned.add(text_of(mapping(event_fields(entry).get("tool_call")).get("id")))
-            if (call_id := tool_answered(entry)) is not None:
+            if (call_id := answers_call(entry)) is not None:
                 self._answering[entry.seq] = call_id
         elif entry.kind == Kind.SENT_DONE and entry.of in self._answering:
             call_id = self._answering.pop(entry.of)

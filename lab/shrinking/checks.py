@@ -19,7 +19,7 @@ from ...schema.errors import DecodingError
 from ...session.audio import audio_event, heard_part
 from ...session.drafts import Draft
 from ...session.fields import text_of
-from ...session.messages import RESPONSE_BEGINS, ServerEvent, TextOf, server_event, tool_answered
+from ...session.messages import RESPONSE_BEGINS, ServerEvent, TextOf, answers_call, server_event
 from ...session.sound import SoundFormats
 from ..sounding import TOLERANCE_MS
 
@@ -154,7 +154,7 @@ class _Protocol:
             found: list[Problem] = []
             if fact is not None:
                 found = [*self._received(entry, fact)]
-            elif (call_id := tool_answered(entry)) is not None:
+            elif (call_id := answers_call(entry)) is not None:
                 found = [*self._answered(entry, call_id)]
             self._formats.read(entry)
             found += self._heard(entry)

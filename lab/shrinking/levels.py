@@ -15,7 +15,7 @@ from ...schema.codec import REFERS, Reference, references
 from ...schema.entries import Entry, Kind
 from ...session.drafts import Draft, mapped, tree_of, with_tree
 from ...session.fields import facts_in
-from ...session.messages import RESPONSE_BEGINS, RESPONSE_ENDS, SPEECH_STARTED, server_event
+from ...session.messages import RESPONSE_BEGINS, RESPONSE_ENDS, SPEECH_STARTED, answers_call, server_event
 from .needs import Needs
 from .removal import Rest, redone, rest_without
 
@@ -55,7 +55,7 @@ def turns(needs: Needs) -> list[Unit]:
     for entry in needs.draft.entries:
         fact = server_event(entry)
         begins = fact is not None and (fact.type in RESPONSE_BEGINS or fact.type == SPEECH_STARTED)
-        if over and (begins or (entry.kind == Kind.SENT and entry.type != "send_tool_output")):
+        if over and (begins or (entry.kind == Kind.SENT and answers_call(entry) is None)):
             found.append(set())
             over = False
         over = over or (fact is not None and fact.type in RESPONSE_ENDS)

@@ -22,9 +22,9 @@ from ...session.messages import (
     ServerEvent,
     TextOf,
     answered_call,
+    answers_call,
     named_items,
     server_event,
-    tool_answered,
 )
 from ...session.structure import Structure
 
@@ -191,7 +191,7 @@ class Needs:
         for item in named_items(fields):
             if item in self._added:
                 self.of[entry.seq].add(self._added[item])
-        call_id = tool_answered(entry)
+        call_id = answers_call(entry)
         if call_id is not None:
             self._outputs.setdefault(call_id, entry.seq)
 

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from ...schema.entries import SEQ, TYPE, Entry
 from ...schema.log import Row, entry_of
-from ...session.messages import tool_answered, tool_called
+from ...session.messages import answers_call, tool_called
 from ...session.speech import Speech
 from ...session.words import described
 from ..terms.steps import Step
@@ -95,7 +95,7 @@ class Recent:
         for entry in map(entry_of, self._recent):
             if (call_id := tool_called(entry)) is not None:
                 given[call_id] = entry
-            elif (call_id := tool_answered(entry)) is not None:
+            elif (call_id := answers_call(entry)) is not None:
                 given.pop(call_id, None)
         return list(given.values())
 
@@ -106,9 +106,9 @@ class Recent:
     def chain(self, cause: int | None, end: str) -> tuple[str, ...]:
         """How it came to something that this entry caused: each link because of the one before it, from
         who had spoken last on."""
-        known = {entry.seq: entry for entry in map(entry_of, self._recent)}
+        known: dict[int | None, Entry] = {entry.seq: entry for entry in map(entry_of, self._recent)}
         links: list[Entry] = []
-        while cause is not None and cause in known and len(links) < MAX_CHAIN:
+        while cause in known and len(links) < MAX_CHAIN:
             links.append(known[cause])
             cause = links[-1].cause
         if not links:

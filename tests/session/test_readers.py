@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+from realtape.replay.core.recent import Recent
+from realtape.replay.terms.steps import Step
 from realtape.schema import Kind
 from realtape.schema.codec import to_json
 from realtape.schema.entries import Entry
 from realtape.session import (
+    Fold,
     HeardAudio,
     Interruption,
+    Notes,
     Speech,
     Structure,
     ToolCalls,
@@ -16,7 +21,8 @@ from realtape.session import (
 )
 from realtape.session.ended import EndedEntries
 from realtape.session.fields import client_message, event_fields, facts_of
-from support.fixtures import drafts_in, raw
+from realtape.session.stimuli import is_reaction
+from support.fixtures import drafts_in, numbered, raw, received, sent, sent_raw
 from support.golden import DEMO
 
 
@@ -53,6 +59,37 @@ def test_a_tool_call_is_known_before_its_answer() -> None:
     for entry in draft.entries[:231]:
         calls.read(entry)
     assert [(call.name, call.output, call.outputs) for call in calls.calls()] == [("departure", None, ())]
+
+
+ANSWER = {"type": "function_call_output", "call_id": "call_1", "output": "four"}
+
+
+@pytest.mark.parametrize(
+    ("send", "is_answer"),
+    [
+        (sent("send_tool_output", tool_call={"call_id": "call_1"}, output="four"), True),
+        (sent_raw({"type": "conversation.item.create", "other_data": {"item": ANSWER}}), True),
+        (
+            sent_raw({"type": "conversation.item.create", "other_data": {"item": {**ANSWER, "type": "x"}}}),
+            False,
+        ),
+        (sent_raw({"type": "response.create", "other_data": {"item": ANSWER}}), False),
+    ],
+)
+def test_a_call_is_answered_by_a_send_or_by_a_message(send: Entry, is_answer: bool) -> None:
+    asked = received("function_call", call_id="call_1", name="platform", arguments="{}")
+    entries = numbered(asked, send, step_ns=2_000_000)
+    calls, fold, notes, recent = ToolCalls(), Fold(), Notes(), Recent()
+    for entry in entries:
+        calls.read(entry)
+        fold.add(entry)
+        recent.add(Step(entry))
+    (call,) = calls.calls()
+    assert (call.output, call.outputs) == (("four", (1,)) if is_answer else (None, ()))
+    assert [one.call_id for one in fold.state().open_calls] == ([] if is_answer else ["call_1"])
+    assert [one.seq for one in recent.open_calls()] == ([] if is_answer else [0])
+    assert [notes.read(entry) for entry in entries] == ["", "after 2 ms" if is_answer else ""]
+    assert is_reaction(send) is is_answer  # though it has no cause
 
 
 def test_what_is_kept_in_a_description_is_read_as_the_rest() -> None:
