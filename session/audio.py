@@ -12,9 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..schema.entries import Entry, Flag, Kind
-from .fields import byte_count, event_fields, index_of, server_message, text_of
+from .fields import (
+    byte_count,
+    client_message,
+    event_fields,
+    frame_message,
+    index_of,
+    server_message,
+    text_of,
+)
 from .frame_messages import FrameMessages
-from .messages import AUDIO_DELTAS
+from .messages import AUDIO_DELTAS, TRUNCATE, TRUNCATED
 from .sound import SoundFormats
 
 Part = tuple[str, int]
@@ -25,6 +33,11 @@ SLACK_MS = 1.0
 
 PLAYS = frozenset({"on_play_bytes", "on_play_ms"})
 """With these calls an application tells its tracker what it has played."""
+
+_CUTS = "item.truncate"
+"""In the payload of whatever truncates, or says that something was: else that need not be read."""
+
+_MOST_MS = 1e12
 
 Depth = Literal["event", "message", "frame"]
 """Where a sound was seen: in the model's events, in the server's messages, in the socket's frames."""
@@ -43,6 +56,14 @@ def heard_part(entry: Entry) -> Part | None:
 def reported_part(entry: Entry) -> Part | None:
     """The same, if that is not only assumed."""
     return None if entry.flags & Flag.ASSUMED else heard_part(entry)
+
+
+def truncated_ms(message: dict[str, Any]) -> float | None:
+    """Where a truncation cuts its part, in milliseconds of it; None where the message does not say."""
+    told = message.get("audio_end_ms")
+    if not isinstance(told, int | float) or isinstance(told, bool):
+        return None
+    return float(told) if abs(told) < _MOST_MS else None  # neither infinite, nor no number at all
 
 
 def audio_event(entry: Entry) -> tuple[Part, int] | None:
@@ -152,12 +173,33 @@ class HeardSound:
     assumed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Truncation:
+    """Where a part was truncated.
+
+    Attributes:
+        ms: of the part.
+        by: `application`, in a message of its own; `client`, in a frame; `server`, who confirms what nobody
+            saw asked.
+    """
+
+    ms: float
+    by: Literal["application", "client", "server"]
+
+
 class HeardAudio:
-    """Reads along, and knows how much of each sound was heard."""
+    """Reads along, and knows how much of each sound was heard.
+
+    What tells it, in this order: the playback state, as the application told its tracker; a truncation, for
+    who truncates says how much was heard (the last that the client sent, else that the provider confirmed);
+    and what the recorder assumes, which counts before a truncation that the application did not ask for:
+    that is by the model's own clock, which knows as little.
+    """
 
     def __init__(self) -> None:
         self.received = ReceivedAudio()
         self._heard: dict[Part, tuple[float, bool]] = {}
+        self._truncated: dict[Part, _Truncation] = {}
         self._tracked = False
 
     def read(self, entry: Entry) -> None:
@@ -169,20 +211,44 @@ class HeardAudio:
             before_ms, _ = self._heard.get(part, (0.0, True))
             assumed = bool(entry.flags & Flag.ASSUMED)
             self._heard[part] = max(before_ms, entry.elapsed_ms), assumed
+        if _CUTS in entry.payload:
+            self._read_truncation(entry)
 
-    def of(self, part: Part) -> tuple[float, bool] | None:
-        """How much of a sound was heard, in milliseconds, and whether that is assumed; None: nobody told."""
+    def played(self, part: Part) -> tuple[float, bool] | None:
+        """How much of a sound was heard by the playback state, in milliseconds, and whether that is assumed;
+        None: it told nothing of it. No truncation tells this."""
         return self._heard.get(part)
 
     def known(self, part: Part) -> tuple[float, bool] | None:
-        """Likewise; of a sound of which nobody told: nothing of it, where the log would tell, for there is a
-        tracker, or it tells of others; None: it would not."""
+        """How much of a sound was heard by all that tells it, in milliseconds, and whether that is assumed;
+        of a sound of which nothing tells: nothing of it, where the log would tell, for there is a tracker, or
+        it tells of others; None: it would not."""
+        told, cut = self._heard.get(part), self._truncated.get(part)
+        if cut is not None and (told is None or (told[1] and cut.by == "application")):
+            return cut.ms, False
         silent = (0.0, False) if self._tracked or self._heard else None
-        return self._heard.get(part, silent)
+        return silent if told is None else told
 
     def heard(self) -> tuple[HeardSound, ...]:
-        """Of each sound, in the order in which they were heard first."""
+        """Of each sound of which something tells, in the order in which that began."""
+        found = ((part, self.known(part)) for part in {**self._heard, **self._truncated})
         return tuple(
-            HeardSound(*part, heard_ms, self.received.ms(part), assumed)
-            for part, (heard_ms, assumed) in self._heard.items()
+            HeardSound(*part, known[0], self.received.ms(part), known[1])
+            for part, known in found
+            if known is not None
         )
+
+    def _read_truncation(self, entry: Entry) -> None:
+        by: Literal["application", "client", "server"] = "server"
+        if entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT):
+            message, by = frame_message(entry), "client" if entry.kind == Kind.FRAME_OUT else "server"
+        elif entry.kind == Kind.SENT:
+            message, by = client_message(entry) or {}, "application"
+        else:
+            message = server_message(entry) or {}
+        at_ms, part = truncated_ms(message), part_of(message)
+        if message.get("type") != (TRUNCATED if by == "server" else TRUNCATE) or at_ms is None:
+            return
+        known = self._truncated.get(part)
+        if by != "server" or known is None or known.by == "server":
+            self._truncated[part] = _Truncation(max(at_ms, 0.0), by)

@@ -58,6 +58,7 @@ RESPONSE_ENDS = frozenset({"response.done", "turn_ended"})
 
 SPEECH_STARTED = "input_audio_buffer.speech_started"
 SPEECH_STOPPED = "input_audio_buffer.speech_stopped"
+TRUNCATE = "conversation.item.truncate"
 TRUNCATED = "conversation.item.truncated"
 RETRIEVED = "conversation.item.retrieved"
 

@@ -24,7 +24,7 @@ from ..schema.frames import Frame
 from .drafts import Draft
 from .fields import frame_message, index_of, mapping, sequence, text_of
 from .frame_messages import FrameMessages
-from .messages import AUDIO_DELTAS, SPEECH_STARTED, ids_in
+from .messages import AUDIO_DELTAS, SPEECH_STARTED, TRUNCATE, ids_in
 
 DERIVED = "events derived of its frames"
 """How the header of such a recording says so."""
@@ -97,7 +97,7 @@ class WireEvents:
     def client(self, message: dict[str, Any]) -> list[Any]:
         """The events of a message of the client's: what it cuts off, and what its tools answered."""
         type = text_of(message.get("type"))
-        if type == "conversation.item.truncate":
+        if type == TRUNCATE:
             return self._interruption()
         if type == "response.cancel":
             self._interrupted.add(text_of(message.get("response_id")) or "none")

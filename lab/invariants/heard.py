@@ -9,7 +9,7 @@ from typing import Any
 from ...schema.entries import Entry, Flag, Kind
 from ...session.audio import SLACK_MS, Part, ReceivedAudio, heard_part, part_of
 from ...session.fields import RAW, client_message, frame_message, server_message, text_of
-from ...session.messages import TRUNCATED, provider_error, refuses_truncation
+from ...session.messages import TRUNCATE, TRUNCATED, provider_error, refuses_truncation
 from .rule import Found, Invariant, Watching
 
 
@@ -83,7 +83,7 @@ class _UntilSound:
         return told
 
 
-_TRUNCATES = frozenset({"conversation.item.truncate", TRUNCATED})
+_TRUNCATES = frozenset({TRUNCATE, TRUNCATED})
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,10 @@ from ...schema.entries import Entry, Kind
 from ...session.audio import Part, part_of, reported_part
 from ...session.derived import INTERRUPT, Exchange, Exchanged
 from ...session.fields import event_fields
-from ...session.messages import SPEECH_STARTED, TRUNCATED, ids_in, interrupts
+from ...session.messages import SPEECH_STARTED, TRUNCATE, TRUNCATED, ids_in, interrupts
 from .rule import Found, Invariant, Watching
 
 _BEGINS = frozenset({SPEECH_STARTED, INTERRUPT, "response.cancel"})
-_TRUNCATE = "conversation.item.truncate"
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ class _Interrupted(Watching):
         if one.type in _BEGINS:
             playing = reported_part(one.entry)
             self._begun.append(_Begun(playing, playing is not None and self._heard_whole(playing)))
-        if one.type == _TRUNCATE:
+        if one.type == TRUNCATE:
             self._asked.add(part)
             now = _Begun(reported_part(one.entry), self._heard_whole(part))
             yield from self._truncated(part, one.entry, now)
@@ -95,7 +94,7 @@ class _Interrupted(Watching):
 
     def _heard_whole(self, part: Part) -> bool:
         """Whether all of a part was heard, by what the application told, and its response is over."""
-        heard_ms, assumed = self.readings.heard.of(part) or (0.0, True)
+        heard_ms, assumed = self.readings.heard.played(part) or (0.0, True)
         # To the millisecond: who has heard all but half of one is truncated there, and rightly so.
         whole = not assumed and heard_ms >= self.readings.heard.received.ms(part) > 0
         return whole and self._items.get(part[0]) in self._done

@@ -15,7 +15,7 @@ from sqlalchemy.sql.expression import column
 from ..entries import text_column
 from .additions import DERIVATIONS, HEARD, INTERRUPTIONS, LATENCY, TURNS, Addition, has_addition, make_asked
 
-DERIVATION_VERSION = 1
+DERIVATION_VERSION = 2
 """Of what the tables mean: `docs/derived.md` of this release."""
 
 DERIVED_TABLES: tuple[Addition, ...] = (TURNS, HEARD, INTERRUPTIONS, LATENCY)

@@ -7,11 +7,13 @@ protocol, in the names that it has had since it is generally available.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ...schema.beta_names import GA_NAMES
 from ...schema.entries import Entry, Kind
+from ..audio import Part, part_of, sound_length
 from ..fields import RAW, client_message, event_fields, facts_of, mapping, sequence, text_of
 from ..frame_messages import FrameMessages
 
@@ -51,7 +53,8 @@ class Exchange:
     """Is told every entry of a session in order, and says which messages crossed with it.
 
     Where there are frames, these tell; else raw events do, and for the client what the application sends; and
-    where there are no raw events, the model's events.
+    where there are no raw events, the model's events. Of the model's sound each part counts where it came:
+    what frames, or raw events, lack of it the model's events tell.
     """
 
     def __init__(self) -> None:
@@ -59,24 +62,42 @@ class Exchange:
         self._framed = False
         self._raw = False
         self._usage: dict[str, Any] | None = None
+        self._sound: dict[bool, Counter[Part]] = {False: Counter(), True: Counter()}  # by events, by messages
+        self._known: Counter[Part] = Counter()
 
     def read(self, entry: Entry) -> Iterator[Exchanged]:
         """The next entry."""
         if entry.kind in (Kind.FRAME_IN, Kind.FRAME_OUT):
             self._framed = True
             for by_server, message in self._frames.read(entry):
-                yield _exchanged(by_server, message, entry)
-        elif self._framed:
-            return
+                one = _exchanged(by_server, message, entry)
+                if self._is_news(one, by_message=True):
+                    yield one
         elif entry.kind == Kind.RECEIVED:
             if entry.type == RAW:
                 self._raw = True
-                yield _exchanged(True, facts_of(entry), entry)
-            elif not self._raw and (message := self._told(entry)) is not None:
-                yield _exchanged(True, message, entry)
-        elif entry.kind == Kind.SENT:
+                one = None if self._framed else _exchanged(True, facts_of(entry), entry)
+            elif entry.type == "audio" or not (self._raw or self._framed):
+                message = self._told(entry)
+                one = None if message is None else _exchanged(True, message, entry)
+            else:
+                one = None
+            if one is not None and self._is_news(one, by_message=entry.type == RAW):
+                yield one
+        elif entry.kind == Kind.SENT and not self._framed:
             for message in _sent(entry):
                 yield _exchanged(False, message, entry)
+
+    def _is_news(self, one: Exchanged, *, by_message: bool) -> bool:
+        """Whether it was not told before: sound comes as a message, and as an event, in any order."""
+        if one.type != _OF_EVENTS["audio"] or not one.by_server:
+            return True
+        part, sound = part_of(one.message), self._sound[by_message]
+        sound[part] += sound_length(one.message.get("delta"))
+        if sound[part] <= self._known[part]:
+            return not sound[part]  # an empty piece says no less
+        self._known[part] = sound[part]
+        return True
 
     def _told(self, entry: Entry) -> dict[str, Any] | None:
         """The message that an event of the model came of, as far as it tells."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...schema.entries import Entry, Kind
-from ..audio import SLACK_MS, HeardAudio, Part, heard_part, part_of
+from ..audio import SLACK_MS, HeardAudio, Part, heard_part, part_of, truncated_ms
 from ..fields import event_fields, mapping, text_of
-from ..messages import TRUNCATED, interrupts, refuses_truncation
+from ..messages import TRUNCATE, TRUNCATED, interrupts, refuses_truncation
 from .exchange import Exchanged
 from .transcripts import Transcripts
 
@@ -38,9 +38,9 @@ class HeardRecord:
         generated_ms: how much came.
         given_ms: how much of that the model's events gave to the application's player; None: the log holds no
             such events.
-        heard_ms: the most that was ever told to be heard; 0 where the log would tell, and does not of this;
-            None: the log does not tell.
-        assumed: the application did not tell: the sound was assumed to play as it came.
+        heard_ms: the most that the playback state ever told to be heard, else where it was truncated; 0 where
+            the log would tell, and does not of this; None: the log does not tell.
+        assumed: nobody told: the sound was assumed to play as it came.
         interrupted: it was broken into.
         truncate_ms, truncate_seq: the truncation that was sent last, and its entry; None: none was seen.
             (Above the socket nobody sees what an interruption sends.)
@@ -110,14 +110,14 @@ class HeardParts:
 
     def read(self, one: Exchanged) -> None:
         """The next message."""
-        if one.type == "conversation.item.truncate":
+        if one.type == TRUNCATE:
             self._truncate(one)
         elif one.by_server and one.type == TRUNCATED:
             self._tells_truncation = True
             part = part_of(one.message)
             cut = self._cut(part)
             cut.interrupted = True
-            cut.acknowledged_ms, cut.acknowledged_seq = _number(one.message), one.entry.seq
+            cut.acknowledged_ms, cut.acknowledged_seq = truncated_ms(one.message), one.entry.seq
             self._waiting = [(waits, event_id) for waits, event_id in self._waiting if waits != part]
         elif one.by_server and one.type == "error":
             self._error(mapping(one.message.get("error")))
@@ -175,9 +175,9 @@ class HeardParts:
         part = part_of(one.message)
         cut = self._cut(part)
         cut.interrupted, self._tells_truncation = True, True
-        cut.truncate_ms, cut.truncate_seq, cut.refused = _number(one.message), one.entry.seq, ""
+        cut.truncate_ms, cut.truncate_seq, cut.refused = truncated_ms(one.message), one.entry.seq, ""
         cut.acknowledged_ms = cut.acknowledged_seq = None
-        known = self.audio.of(part)
+        known = self.audio.played(part)
         if heard_part(one.entry) == part:
             cut.heard_then_ms = one.entry.elapsed_ms
         else:
@@ -209,8 +209,3 @@ def unheard_text(text: str, heard_ms: float | None, generated_ms: float) -> str:
     while 0 < place < len(text) and not text[place - 1].isspace() and not text[place].isspace():
         place += 1
     return text[place:]
-
-
-def _number(message: dict[str, Any]) -> float | None:
-    told = message.get("audio_end_ms")
-    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else None

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...schema.entries import Entry, Flag, Kind
-from ..audio import PLAYS, Part, heard_part, part_of
+from ..audio import PLAYS, Part, heard_part, part_of, truncated_ms
 from ..fields import event_fields, mapping, text_of
 from ..interruptions import InterruptionHeads
-from ..messages import SPEECH_STARTED, TRUNCATED
+from ..messages import SPEECH_STARTED, TRUNCATE, TRUNCATED
 from .exchange import INTERRUPT, Exchanged
 
 By = Literal["user", "application"]
@@ -34,7 +34,8 @@ class InterruptionRecord:
         silent_ns: when the last of the interrupted sound was played, as the application told its tracker;
             else when the application was told to stop; None: the log does not tell.
         silence_ms: from the one to the other, in milliseconds; None where the log does not tell.
-        heard_ms: how much of the part had been heard by then; None where the log does not tell.
+        heard_ms: how much of the part had been heard by then, or, where no playback state tells it, where it
+            was truncated; None where the log does not tell.
         assumed: that is what the recorder assumes: nobody told it.
         lost_ms: how much of the part was never heard, with what came later; None where that is not known.
         lost_text: an estimate of its words.
@@ -64,6 +65,7 @@ class Broken:
         part: what was being heard; None: nothing tells yet.
         sure: something was interrupted.
         silent_ns: when it was silent, as far as is known.
+        truncated_ms: where the client truncated it, or the provider said that it did; None: nobody did.
     """
 
     entry: Entry
@@ -72,11 +74,15 @@ class Broken:
     part: Part | None
     sure: bool = False
     silent_ns: int | None = None
+    truncated_ms: float | None = None
 
     @property
     def heard_ms(self) -> float | None:
         """How much of the part had been heard."""
-        return self.entry.elapsed_ms if heard_part(self.entry) == self.part else None
+        told = heard_part(self.entry)
+        if told is None:
+            return self.truncated_ms
+        return self.entry.elapsed_ms if told == self.part else None
 
     @property
     def assumed(self) -> bool:
@@ -110,7 +116,7 @@ class Interruptions:
             self._begin(entry, "user", text_of(one.message.get("item_id")))
         elif one.type == INTERRUPT:
             self._begin(entry, "application", "")
-        elif one.type in ("conversation.item.truncate", TRUNCATED):
+        elif one.type in (TRUNCATE, TRUNCATED):
             self._truncated(one)
         elif one.by_server and one.type == "response.done":
             details = mapping(mapping(one.message.get("response")).get("status_details"))
@@ -142,6 +148,8 @@ class Interruptions:
                 return  # of what was asked before
             last = self._begin(one.entry, "application", "")
         last.part, last.sure = last.part or part, True
+        if part == last.part and (last.truncated_ms is None or not one.by_server):
+            last.truncated_ms = truncated_ms(one.message)
         if not one.by_server and last.silent_ns is None:
             last.silent_ns = one.entry.at_ns
 

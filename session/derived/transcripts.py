@@ -8,6 +8,7 @@ from typing import Any
 
 from ...schema.entries import Entry, Kind
 from ..fields import event_fields, index_of, mapping, text_of
+from ..messages import RETRIEVED, TRUNCATED
 from ..words import item_text
 from .exchange import Exchanged
 
@@ -15,7 +16,7 @@ _PIECES = frozenset({"response.output_audio_transcript.delta", "response.output_
 _WHOLES = {"response.output_audio_transcript.done": "transcript", "response.output_text.done": "text"}
 _ITEMS = frozenset(
     {
-        *("conversation.item.added", "conversation.item.done", "conversation.item.retrieved"),
+        *("conversation.item.added", "conversation.item.done", RETRIEVED),
         *("response.output_item.added", "response.output_item.done"),
     }
 )
@@ -26,6 +27,7 @@ TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 class _Item:
     parts: dict[int, str] = field(default_factory=dict[int, str])
     kept: str = ""
+    truncated: bool = False
 
 
 class Transcripts:
@@ -62,8 +64,13 @@ class Transcripts:
         elif one.type == TRANSCRIBED:
             known = self._item(item_id)
             known.parts[0] = known.kept = text_of(message.get("transcript"))
+        elif one.type == TRUNCATED and not self._told:
+            # The provider's history is the one that is known, and it drops the words with the sound.
+            known = self._item(item_id)
+            known.kept, known.truncated = "", True
         elif one.type in _ITEMS and not self._told:
-            self._keep(item_id, item)
+            if one.type == RETRIEVED or not self._item(item_id).truncated:  # else it was on its way by then
+                self._keep(item_id, item)
         elif one.type == "conversation.item.deleted":
             self._item(item_id).kept = ""
 

@@ -48,8 +48,8 @@ def _numbered(draft: Draft, entries: list[Entry], what: str) -> Draft:
     made = [
         entry._replace(
             seq=place,
-            cause=numbers.get(-1 if entry.cause is None else entry.cause),
-            of=numbers.get(-1 if entry.of is None else entry.of),
+            cause=None if entry.cause is None else numbers.get(entry.cause),
+            of=None if entry.of is None else numbers.get(entry.of),
         )
         for place, entry in enumerate(entries)
     ]

@@ -92,6 +92,12 @@ def sent_raw(message: Any) -> Entry:
     return Entry(0, 0, 0, 0, Kind.SENT, "send_raw_message", "send_event", payload=to_json(tree))
 
 
+def frame(kind: Kind, message: dict[str, Any]) -> Entry:
+    """A message on the first socket."""
+    tree = {"$": "frame", "opcode": "text", "pieces": [to_json(message)]}
+    return Entry(0, 0, 0, 0, kind, connection=1, payload=to_json(tree))
+
+
 def marker(tree: Any) -> Entry:
     """Any payload."""
     return Entry(0, 0, 0, 0, Kind.MARKER, payload=to_json(tree))
