@@ -2,14 +2,13 @@
 
 A log says when each piece of sound was sent or came, not when it was spoken or played. A microphone sends a
 piece when it has it, so the user's lies before its entry; a player plays the model's pieces one after
-another, so they lie behind each other, the first where the playback state says that it began, or where it
-came. What was heard is how far of it, so the lane of what was heard is a mask over the model's.
+another: where the application reported what it played, and when, there it lies; else behind each other, the
+first where it came. What was heard is how far of it, so the lane of that is a mask over the model's.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -24,7 +23,7 @@ from .drafts import reference_in
 from .fields import event_fields, facts_of, frame_message
 from .fixture.voices import said_by_user
 from .messages import interrupts
-from .playback_spans import PlaybackReader, PlaybackSpan, resumed_in
+from .playback_spans import PlaybackReader, PlaybackSpan, PlayedStretch, first_played
 from .sound import SoundFormat
 
 PAUSE_NS = 250_000_000
@@ -38,7 +37,8 @@ LONGEST_NS = 60_000_000_000
 the last one changes."""
 
 REAL_TIME = 1.5
-"""What goes by so many times as fast, or as slowly, does not go at the speed of speech."""
+"""What goes by so many times as fast, or as slowly, does not go at the speed of speech. And reports that go
+by so many times as fast as the rest are none of playing: sound keeps its speed."""
 
 MAX_PACE = 100.0
 
@@ -154,18 +154,39 @@ class _Coming:
 
 @dataclass(slots=True)
 class _Laying:
-    """A stretch that is being laid."""
+    """A stretch that is being laid.
+
+    Attributes:
+        pace: how many seconds of it go by in a second of the session's clock.
+    """
 
     begin_ns: int
     format: SoundFormat
     part: Part | None
+    pace: float
     offset: int = 0
     length: int = 0
     pieces: list[SoundPiece] = field(default_factory=list[SoundPiece])
 
+    @property
+    def end_ns(self) -> int:
+        """Where it ends, as far as it has come."""
+        return self.begin_ns + round(_sound_ns(self.format, self.length) / self.pace)
+
     def add(self, piece: _Coming) -> None:
-        self.pieces.append(SoundPiece(piece.seq, piece.at_ns, piece.reference, self.length))
-        self.length += piece.reference[2]
+        """What was cut, and goes on all the same, is one piece again."""
+        segment, begin, length = piece.reference
+        last = self.pieces[-1] if self.pieces else None
+        if (
+            last is not None
+            and last.seq == piece.seq
+            and last.reference[:2] == (segment, begin - last.length)
+        ):
+            whole = segment, last.reference[1], last.length + length
+            self.pieces[-1] = SoundPiece(piece.seq, piece.at_ns, whole, last.begin)
+        else:
+            self.pieces.append(SoundPiece(piece.seq, piece.at_ns, piece.reference, self.length))
+        self.length += length
 
 
 class LanesReader:
@@ -202,7 +223,7 @@ class LanesReader:
         pace = self._pace()
         playback = self._playback.spans(pace)
         user, model = self._users(pace), self._models(pace, playback)
-        return Lanes(pace, (*self._laid("user", user, pace), *self._laid("model", model, pace)), playback)
+        return Lanes(pace, (*self._laid("user", user), *self._laid("model", model)), playback)
 
     # --- reading --------------------------------------------------------------------------------------
 
@@ -235,54 +256,85 @@ class LanesReader:
         for piece in self._user:
             length_ns = round(_sound_ns(piece.format, piece.reference[2]) / pace)
             began_ns = max(piece.at_ns - length_ns, 0)
-            end_ns = 0 if stretch is None else _end_ns(stretch, pace)
+            end_ns = 0 if stretch is None else stretch.end_ns
             over = stretch is None or _sound_ns(stretch.format, stretch.length) >= LONGEST_NS
             pauses = began_ns - end_ns > PAUSE_NS / pace
             if over or stretch is None or pauses or stretch.format != piece.format:
                 if stretch is not None:
                     yield stretch
                 goes_on = stretch is not None and not pauses
-                stretch = _Laying(end_ns if goes_on else max(began_ns, end_ns), piece.format, None)
+                stretch = _Laying(end_ns if goes_on else max(began_ns, end_ns), piece.format, None, pace)
             stretch.add(piece)
         if stretch is not None:
             yield stretch
 
     def _models(self, pace: float, playback: Sequence[PlaybackSpan]) -> Iterable[_Laying]:
-        """A sound begins where the playback state says, or when it comes, behind what is playing; where its
-        player stands still, it goes on later."""
-        stretch: _Laying | None = None
-        lengths: dict[Part, int] = {}
-        resumed = {part: deque(places) for part, places in resumed_in(playback).items()}
+        """What was played lies where the player says, also of one that goes from one sound to another and
+        back; the rest of a sound behind that; what nobody reports where it came, behind what is playing."""
+        stretches: list[_Laying] = []
+        last: _Laying | None = None  # in time
+        at_hand: _Laying | None = None  # that took the piece before
+        parts = {part: _LayingPart(played) for part, played in first_played(playback).items()}
         for whole in self._model:
             part = whole.part or ("", 0)
-            for piece, resumed_ns in _split(whole, lengths.get(part, 0), resumed.get(part)):
-                # What is playing when the user breaks in ends there.
-                cut = bisect_right(self._silenced_ns, piece.at_ns)
-                silenced_ns = self._silenced_ns[cut - 1] if cut else -1
-                end_ns = 0 if stretch is None else _end_ns(stretch, pace)
-                free_ns = min(end_ns, silenced_ns) if silenced_ns >= 0 and stretch is not None else end_ns
-                same = stretch is not None and stretch.part == part and stretch.format == piece.format
-                breaks = not same or piece.at_ns - end_ns > LATE_NS / pace
-                if stretch is None or breaks or resumed_ns is not None:
-                    begin_ns = resumed_ns
-                    if begin_ns is None and part not in lengths:
-                        begin_ns = self._playback.begin_ns(part, pace)
-                    if begin_ns is None:
-                        begin_ns = max(piece.at_ns, end_ns if same else max(free_ns, 0))
-                    if stretch is not None:
-                        begin_ns = max(begin_ns, stretch.begin_ns)
-                        yield stretch
-                    stretch = _Laying(begin_ns, piece.format, part, offset=lengths.get(part, 0))
-                stretch.add(piece)
-                lengths[part] = lengths.get(part, 0) + piece.reference[2]
-        if stretch is not None:
-            yield stretch
+            known = parts.setdefault(part, _LayingPart([]))
+            for piece, played in known.split(whole):
+                going = known.open if known.played else at_hand
+                same = going is not None and going.part == part and going.format == piece.format
+                if not (same and going is not None and known.goes_on(piece, played, pace)):
+                    going = self._begun(piece, known, played, last, pace, own=going)
+                    stretches.append(going)
+                    if last is None or last.begin_ns <= going.begin_ns:
+                        last = going
+                going.add(piece)
+                known.took(piece, going, played)
+                at_hand = going
+        return sorted(stretches, key=_begin_ns)
 
-    def _laid(self, lane: LaneName, stretches: Iterable[_Laying], pace: float) -> list[Stretch]:
+    def _begun(
+        self,
+        piece: _Coming,
+        known: _LayingPart,
+        played: PlayedStretch | None,
+        last: _Laying | None,
+        pace: float,
+        own: _Laying | None,
+    ) -> _Laying:
+        """A stretch that begins with a piece.
+
+        Args:
+            last: the one that begins last of those that there are.
+            own: of the sound itself, if that is at hand.
+        """
+        begin_ns: int | None = None
+        if played is not None and played is not known.at:
+            begin_ns = played.begin_ns
+        elif own is not None and own is known.open:
+            begin_ns = max(piece.at_ns if played is None else 0, own.end_ns)
+        elif known.open is None and piece.part is not None:
+            begin_ns = self._playback.begin_ns(piece.part, pace)
+        if begin_ns is None:
+            begin_ns = self._free_ns(piece, last)
+        if played is None and last is not None:
+            begin_ns = max(begin_ns, last.begin_ns)
+        if played is not None:
+            pace = _pace_of(played, piece.format, pace)
+        return _Laying(begin_ns, piece.format, piece.part or ("", 0), pace, offset=known.length)
+
+    def _free_ns(self, piece: _Coming, last: _Laying | None) -> int:
+        """When a player begins with what nobody reports: when it came, behind what is playing, which ends
+        where the user broke in."""
+        if last is None:
+            return piece.at_ns
+        cut = bisect_right(self._silenced_ns, piece.at_ns)
+        free_ns = min(last.end_ns, self._silenced_ns[cut - 1]) if cut else last.end_ns
+        return max(piece.at_ns, free_ns)
+
+    def _laid(self, lane: LaneName, stretches: Iterable[_Laying]) -> list[Stretch]:
         opened: Sequence[_Laying] = list(stretches)
         laid: list[Stretch] = []
         for place, one in enumerate(opened):
-            end_ns = _end_ns(one, pace)
+            end_ns = one.end_ns
             after = opened[place + 1].begin_ns if place + 1 < len(opened) else end_ns
             heard_ms, assumed = (None if one.part is None else self._heard.known(one.part)) or (None, False)
             of_sound = None if heard_ms is None else one.format.bytes_in(heard_ms)
@@ -304,30 +356,73 @@ class LanesReader:
         return laid
 
 
-def _split(
-    piece: _Coming, offset: int, resumed: deque[tuple[float, int]] | None
-) -> Iterator[tuple[_Coming, int | None]]:
-    """A piece, cut where its player went on after it had stood still, and of each part when that was.
+class _LayingPart:
+    """A sound that is being laid.
 
     Args:
-        offset: how many bytes of the sound came before.
-        resumed: where it did, and has not been told yet.
+        played: what of it was played when.
+
+    Attributes:
+        length: in bytes, how much was laid.
+        open: the stretch that took the last of it; None: nothing was laid.
+        at: what was played that this was of; None: nobody reports it.
     """
-    resumed_ns: int | None = None
-    while resumed and (place := piece.format.bytes_in(resumed[0][0]) - offset) < piece.reference[2]:
-        segment, begin, length = piece.reference
-        if place > 0:
-            yield replace(piece, reference=(segment, begin, place)), resumed_ns
-            piece = replace(piece, reference=(segment, begin + place, length - place))
-            offset += place
-        resumed_ns = resumed.popleft()[1]
-    yield piece, resumed_ns
+
+    def __init__(self, played: Sequence[PlayedStretch]) -> None:
+        self.played = played
+        self.length = 0
+        self.open: _Laying | None = None
+        self.at: PlayedStretch | None = None
+        self._place = 0
+
+    def goes_on(self, piece: _Coming, played: PlayedStretch | None, pace: float) -> bool:
+        """Whether a piece goes on in the open stretch."""
+        if played is not None or self.open is None:
+            return played is self.at
+        return piece.at_ns - self.open.end_ns <= LATE_NS / pace
+
+    def took(self, piece: _Coming, stretch: _Laying, played: PlayedStretch | None) -> None:
+        """A piece was laid."""
+        self.length += piece.reference[2]
+        self.open, self.at = stretch, played
+
+    def split(self, piece: _Coming) -> Iterator[tuple[_Coming, PlayedStretch | None]]:
+        """A piece, cut where its player went elsewhere, or came from there; each is taken before the next is
+        asked for."""
+        segment, begin, left = piece.reference
+        while left:
+            played, length = self._next(piece.format, left)
+            yield replace(piece, reference=(segment, begin, length)), played
+            begin, left = begin + length, left - length
+
+    def _next(self, format: SoundFormat, left: int) -> tuple[PlayedStretch | None, int]:
+        """What was played of the next bytes, and for how many that holds."""
+        while self._place < len(self.played):
+            played = self.played[self._place]
+            from_bytes, to_bytes = format.bytes_in(played.from_ms), format.bytes_in(played.to_ms)
+            if self.length < from_bytes:
+                return None, min(left, from_bytes - self.length)
+            if self.length < to_bytes:
+                return played, min(left, to_bytes - self.length)
+            self._place += 1
+        return None, left
+
+
+def _pace_of(played: PlayedStretch, format: SoundFormat, pace: float) -> float:
+    """How many seconds of sound go by in a second of the clock while this is played: as the reports say,
+    where they do not differ by jitter alone, and can be of playing."""
+    sound_ns = _sound_ns(format, format.bytes_in(played.to_ms) - format.bytes_in(played.from_ms))
+    length_ns = played.end_ns - played.begin_ns
+    if pace == 1 and abs(length_ns - sound_ns) <= PAUSE_NS:
+        return pace
+    own = sound_ns / length_ns if length_ns > 0 else 0.0
+    return own if pace / REAL_TIME < own < pace * REAL_TIME else pace
+
+
+def _begin_ns(stretch: _Laying) -> int:
+    return stretch.begin_ns
 
 
 def _sound_ns(format: SoundFormat, length: int) -> int:
     """How long so many bytes sound. (Not as the SDK counts: at the rate at which they were recorded.)"""
     return length // format.sample_bytes * 1_000_000_000 // format.rate_hz
-
-
-def _end_ns(stretch: _Laying, pace: float) -> int:
-    return stretch.begin_ns + round(_sound_ns(stretch.format, stretch.length) / pace)

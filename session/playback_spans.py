@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from ..schema.entries import Entry, Flag, Kind
@@ -250,6 +249,8 @@ class PlaybackReader:
                 seq = step.seq
         add(seq, "playing", last_ns, going.last_ms)
         until_ns = min(self._at_ns if one is None else one for one in (going.until_ns, going.broken_ns))
+        if after is not None:  # the first report of another sound is of what was played before it
+            until_ns = min(until_ns, _begin_ns(after, 1.0 if after.assumed else pace))
         longest_ns = going.longest_ms * going.ratio * 1e6 / pace
         if ended != "finished" and until_ns - last_ns > max(_pause_ns(pace), longest_ns):
             dry = going.dry and going.came_ns is None
@@ -266,14 +267,40 @@ class PlaybackReader:
         return "open" if after is None and going.until_ns is None else "left"
 
 
-def resumed_in(spans: Sequence[PlaybackSpan]) -> dict[Part, list[tuple[float, int]]]:
-    """Where each sound went on after its player had stood still: how much of it had been played, and when."""
-    found: dict[Part, list[tuple[float, int]]] = {}
-    for before, span in pairwise(spans):
+class PlayedStretch(NamedTuple):
+    """From where to where a player played a sound for the first time, and when, as it reported.
+
+    Attributes:
+        from_ms, to_ms: of the sound, as the playback state counts.
+        begin_ns, end_ns: on the session's clock.
+    """
+
+    from_ms: float
+    to_ms: float
+    begin_ns: int
+    end_ns: int
+
+
+def first_played(spans: Sequence[PlaybackSpan]) -> dict[Part, list[PlayedStretch]]:
+    """Of each sound that an application reported, what was played when: in order, nothing of it twice. A
+    player that goes back to what it has played already is where it was, until it goes further."""
+    found: dict[Part, list[PlayedStretch]] = {}
+    most_ms: dict[Part, float] = {}
+    for span in spans:
         part = span.item_id, span.content_index
-        if before.doing != "playing" and before.ended is None and not span.assumed:
-            found.setdefault(part, []).append((span.from_ms, span.begin_ns))
+        known_ms = most_ms.get(part, 0.0)
+        if span.to_ms > known_ms:
+            most_ms[part] = span.to_ms
+            if span.doing == "playing" and not span.assumed:
+                found.setdefault(part, []).append(_further(span, max(known_ms, span.from_ms)))
     return found
+
+
+def _further(span: PlaybackSpan, from_ms: float) -> PlayedStretch:
+    """The rest of a span from a place of the sound on."""
+    share = (from_ms - span.from_ms) / (span.to_ms - span.from_ms)
+    begin_ns = span.begin_ns + round(share * (span.end_ns - span.begin_ns))
+    return PlayedStretch(from_ms, span.to_ms, begin_ns, span.end_ns)
 
 
 def _begin_ns(going: _Going, pace: float) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from ..schema.codec import Reference
 from ..session import LaneName, Lanes, SoundFormat, Stretch
 from ..session.derived.loudness import g711_samples
 from .entry_sources import EntrySource, bytes_or_nothing
@@ -57,7 +58,9 @@ class _Laid:
 class _Lane:
     laid: list[_Laid] = field(default_factory=list[_Laid])
     peaks: bytearray = field(default_factory=bytearray)
-    peaked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # what the peaks are of
+    peaked: list[tuple[Reference, int]] = field(
+        default_factory=list[tuple[Reference, int]]
+    )  # what peaks are of
 
     @property
     def length(self) -> int:
@@ -98,10 +101,11 @@ class SessionSound:
             length = self._length(stretch)
             lane.laid.append(_Laid(stretch, begin, length, format, peak))
             known = lane.peaked[number] if number < len(lane.peaked) else None
-            if known != (stretch.pieces[0].seq, stretch.length):
+            own = stretch.pieces[0].reference, stretch.length
+            if known != own:
                 del lane.peaks[peak * 2 :], lane.peaked[number:]
                 lane.peaks += self._peaks(stretch, source)
-                lane.peaked.append((stretch.pieces[0].seq, stretch.length))
+                lane.peaked.append(own)
             begin += length
             peak += 0 if self.kept is AudioKept.NONE else self._peak_count(stretch)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..schema import Entry, Header, Kind, Status
-from ..session import Lanes, row_of
+from ..session import Lanes, Part, row_of
 from ..session.derived import Derivation, Derived
 from .entry_sources import EntrySource, bytes_or_nothing
 
@@ -62,11 +62,13 @@ def _said(derived: Derived, lanes: Lanes) -> list[dict[str, Any]]:
     """Who said what, and where that lies on the clock: what the user said, and what sounded of the model."""
     real_time = lanes.pace == 1
     said: list[dict[str, Any]] = []
-    places: dict[tuple[str, int], tuple[int, int]] = {}
+    places: dict[Part, tuple[int, int]] = {}
+    going: Part | None = None
     for one in lanes.of("model"):
-        if one.part is not None:
+        if one.part is not None and (one.part == going or one.part not in places):
             begin_ns, _ = places.get(one.part, (one.begin_ns, 0))
-            places[one.part] = begin_ns, one.until_ns
+            places[one.part] = begin_ns, one.until_ns  # up to another sound, from which it may come back
+        going = one.part
     stood: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for span in lanes.playback:
         if span.doing != "playing":

@@ -5,9 +5,19 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import NamedTuple
 
-from ...session import Draft, Lanes, LanesReader, SoundFormat, Stretch, entries_with_events, with_events
+from ...session import (
+    Draft,
+    LaneName,
+    Lanes,
+    LanesReader,
+    SoundFormat,
+    Stretch,
+    entries_with_events,
+    with_events,
+)
 from ...session.derived import g711_samples
 
 
@@ -17,12 +27,14 @@ class LaidPiece(NamedTuple):
     Attributes:
         lane: `user`, `model`, or `heard`: what of the model's was heard.
         at_ns: where it begins on the session's clock, in nanoseconds since the session began.
+        sounds_ns: likewise, where the session is played at the speed of speech.
         rate_hz: samples a second.
         samples: of 16 bits.
     """
 
     lane: str
     at_ns: int
+    sounds_ns: float
     rate_hz: int
     samples: array[int]
 
@@ -44,27 +56,27 @@ def laid(draft: Draft) -> tuple[Lanes, Iterator[LaidPiece]]:
 
 
 def _pieces(draft: Draft, lanes: Lanes) -> Iterator[LaidPiece]:
-    for stretch in lanes.stretches:
-        for piece in stretch.pieces:
-            data = draft.bytes_at(*piece.reference)
-            at_ns = stretch.begin_ns + _ns(stretch.format, piece.begin, lanes.pace)
-            yield LaidPiece(
-                stretch.lane, at_ns, stretch.format.rate_hz, _until(stretch, data, at_ns, lanes.pace)
-            )
-            if stretch.lane == "model" and stretch.heard is not None and stretch.heard > piece.begin:
-                heard = pcm(data[: stretch.heard - piece.begin], stretch.format)
-                yield LaidPiece("heard", at_ns, stretch.format.rate_hz, heard)
+    names: tuple[LaneName, ...] = ("user", "model")
+    for name in names:
+        stretches = lanes.of(name)
+        for stretch, after in zip_longest(stretches, stretches[1:]):
+            yield from _pieces_of(draft, stretch, after, lanes.pace)
 
 
-def _until(stretch: Stretch, data: bytes, at_ns: int, pace: float) -> array[int]:
-    """What of a piece sounds before another sound of its lane begins."""
-    samples = pcm(data, stretch.format)
-    left = max(round((stretch.until_ns - at_ns) * pace * stretch.format.rate_hz / 1e9), 0)
-    return samples[:left] if stretch.until_ns < stretch.end_ns else samples
-
-
-def _ns(format: SoundFormat, byte_count: int, pace: float) -> int:
-    return round(byte_count / format.sample_bytes / format.rate_hz * 1e9 / pace)
+def _pieces_of(draft: Draft, stretch: Stretch, after: Stretch | None, pace: float) -> Iterator[LaidPiece]:
+    """Those of a stretch, each up to where another sound of its lane begins."""
+    format = stretch.format
+    for piece in stretch.pieces:
+        data = draft.bytes_at(*piece.reference)
+        share = (stretch.end_ns - stretch.begin_ns) * piece.begin // stretch.length
+        sounds_ns = stretch.begin_ns * pace + format.duration_ms(piece.begin) * 1e6
+        place = stretch.begin_ns + share, sounds_ns, format.rate_hz
+        left = None
+        if after is not None:
+            left = max(round((after.begin_ns * pace - sounds_ns) * format.rate_hz / 1e9), 0)
+        yield LaidPiece(stretch.lane, *place, pcm(data, format)[:left])
+        if stretch.lane == "model" and stretch.heard is not None and stretch.heard > piece.begin:
+            yield LaidPiece("heard", *place, pcm(data[: stretch.heard - piece.begin], format)[:left])
 
 
 def pcm(data: bytes, format: SoundFormat) -> array[int]:

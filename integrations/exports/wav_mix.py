@@ -31,7 +31,7 @@ def wav_of(drafts: Sequence[Draft], *, heard: bool = False) -> bytes:
     """
     if len(drafts) != 1:
         raise UsageError("a sound file is of one session: --only-this-session leaves out those that followed")
-    lanes, pieces = laid(drafts[0])
+    _, pieces = laid(drafts[0])
     names = ("heard",) if heard else ("user", "model")
     wanted = [piece for piece in pieces if piece.lane in names]
     if not wanted:
@@ -41,7 +41,7 @@ def wav_of(drafts: Sequence[Draft], *, heard: bool = False) -> bytes:
     rate_hz = max(piece.rate_hz for piece in wanted)
     tracks = {name: array("h") for name in names}
     for piece in wanted:
-        begin = round(piece.at_ns * lanes.pace * rate_hz / 1e9)
+        begin = round(piece.sounds_ns * rate_hz / 1e9)
         samples = _at_rate(piece.samples, piece.rate_hz, rate_hz)
         if (begin + len(samples)) * 2 * len(names) > MAX_SAMPLES:
             raise UsageError("it is longer than a WAV file can be: trim it first")

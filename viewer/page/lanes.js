@@ -304,7 +304,7 @@ class Lanes {
             this.paintHatch(pen, cut, end, track, this.colours.bad);
             pen.fillStyle = this.colours.bad;
             pen.fillRect(cut - 0.75, track.y + 2, 1.5, track.height - 4);
-            const lost = ((stretch.end_ns - heardNs) * session.facts.pace) / 1e6;
+            const lost = ((stretch.length / sampleBytes(stretch) - stretch.heard) / stretch.rate_hz) * 1000;
             this.paintText(pen, `−${lengthText(lost)}`, cut + 4, end, track.y + 9, this.colours.bad);
             text += `; ${lengthText(lost)} of it were cut off`;
           }
