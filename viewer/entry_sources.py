@@ -80,7 +80,7 @@ class StoreSource:
         self._address = address
         self._key = record.key
         self._last = record.entries, record.status
-        self._version = _Version(address)
+        self._version = StoreVersion(address)
         self._segments: OrderedDict[int, bytes] = OrderedDict()
 
     def state(self) -> tuple[int, Status]:
@@ -169,7 +169,7 @@ class FrameSource(StoreSource):
             pass
 
 
-class _Version:
+class StoreVersion:
     """Whether something was committed to a store since it was last asked: SQLite's `data_version`, which is a
     look at shared memory, and no transaction. That who records has died is in no commit: so every few
     questions the answer is yes.

@@ -107,6 +107,8 @@ class Gathering:
             if self._read >= self._length and self._status != Status.RECORDING and not self._over:
                 self._over = True
                 self._problems.violated(self._watch.end(), self._last_ns)
+                if self._status == Status.INTERRUPTED:
+                    self._problems.broke_off(self._last_seq, self._last_ns)
             return self._read >= self._length
 
     def _read_until(self, until: float | None) -> None:

@@ -48,6 +48,12 @@ class Problems:
                 "rule broken", f"{one.invariant}: {one.summary}", one.seqs[-1] if one.seqs else None, at_ns
             )
 
+    def broke_off(self, seq: int, at_ns: int) -> None:
+        """The log ends with this entry, and the session did not."""
+        self._add(
+            "broken off", "whoever recorded it ended before it did: what came last may be missing", seq, at_ns
+        )
+
     def damaged(self, text: str, seq: int, at_ns: int) -> None:
         """The log cannot be read any further than before this entry."""
         self._add("damaged", f"{text}; what follows is not shown", seq, at_ns)

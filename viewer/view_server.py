@@ -26,7 +26,7 @@ from ..schema import WIRE_FORMAT, RealtapeError, SessionRecord, UsageError
 from ..schema.codec import standard_json
 from ..schema.log import Address, fetch_headers, open_blocking
 from ..session import ListedSession, chains, listed, worded_filter, words
-from .entry_sources import EntrySource, FrameSource, StoreSource
+from .entry_sources import EntrySource, FrameSource, StoreSource, StoreVersion
 from .gathering import Gathering
 from .packed_blocks import packed
 from .page_file import redaction_notes
@@ -61,6 +61,9 @@ class _Views:
         self.address = address
         self._lock = threading.Lock()
         self._opened: OrderedDict[str, Gathering] = OrderedDict()
+        self._version = StoreVersion(address)
+        self._changes = 0
+        self._chains: tuple[int, list[list[str]]] = (0, [])  # as of which change, ids
 
     def of(self, session_id: str) -> Gathering | None:
         """The one of this very id; None: the store has none."""
@@ -81,15 +84,25 @@ class _Views:
             return self._opened[session_id]
 
     def beside(self, session_id: str) -> tuple[str | None, str | None]:
-        """The session before, and after this one, where a model connected again."""
-        with open_blocking(self.address) as connection:
-            records = [one for one in fetch_headers(connection) if isinstance(one, SessionRecord)]
-        for chain in chains(records):
-            ids = [None, *(one.header.id for one in chain), None]
-            if session_id in ids:
+        """The session before, and after this one, where a model connected again. Pages ask again and again:
+        the store is only read where something may have been committed to it."""
+        changes = self.changes()
+        if self._chains[0] != changes:
+            with open_blocking(self.address) as connection:
+                records = [one for one in fetch_headers(connection) if isinstance(one, SessionRecord)]
+            self._chains = changes, [[one.header.id for one in chain] for chain in chains(records)]
+        for chain in self._chains[1]:
+            if session_id in chain:
+                ids = [None, *chain, None]
                 place = ids.index(session_id)
                 return ids[place - 1], ids[place + 1]
         return None, None
+
+    def changes(self) -> int:
+        """How often something may have been committed since the server began."""
+        with self._lock:
+            self._changes += self._version.has_changed()
+            return self._changes
 
     def _source(self, record: SessionRecord) -> EntrySource:
         of_frames = record.header.format >= WIRE_FORMAT
@@ -136,10 +149,16 @@ def view_application(address: Address, store: str, port: int, token: str) -> App
         except UsageError as error:  # perhaps it is not typed to its end: no error of the browser's
             return _json({"wrong": words.visible(str(error), lines=True)})
 
+    async def changes(request: Request) -> Response:
+        return _json({"changes": await run_in_threadpool(views.changes)})
+
     async def block(request: Request) -> Response:
         view = await run_in_threadpool(views.of, request.path_params["session"])
         if view is None:
             return PlainTextResponse("no such session in this store", 404)
+        if request.path_params["name"] == "beside":
+            before, after = await run_in_threadpool(views.beside, request.path_params["session"])
+            return _json({"before": before, "after": after})
         made = await run_in_threadpool(_block, view, request.path_params["name"])
         if made is None:
             return PlainTextResponse("no such block", 404)
@@ -154,6 +173,7 @@ def view_application(address: Address, store: str, port: int, token: str) -> App
         Route("/{token}", to_folder),
         Route("/{token}/", sessions_page),
         Route("/{token}/block/sessions", sessions),
+        Route("/{token}/block/changes", changes),
         Route("/{token}/{session}", to_folder),
         Route("/{token}/{session}/", session_page),
         Route("/{token}/{session}/block/0/{name:path}", block),

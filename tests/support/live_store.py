@@ -21,12 +21,17 @@ from sqlalchemy import Engine
 
 
 class LiveSession:
-    """A session that is being recorded."""
+    """A session that is being recorded.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        before: the session before it, of the same model.
+    """
+
+    def __init__(self, engine: Engine, before: LiveSession | None = None) -> None:
         self.engine = engine
         self.header = Header(
-            new_session_id(), None, 1_732_000_000_000_000_000, "elsewhere", 4711, "recorder", {}, {}
+            *(new_session_id(), None if before is None else before.header.id),
+            *(1_732_000_000_000_000_000, "elsewhere", 4711, "recorder", {}, {}),
         )
         self._count = 0
         with engine.begin() as connection:

@@ -38,7 +38,7 @@ from support.calls_to_see import (
 )
 from support.depths import framed
 from support.fixtures import header, numbered
-from support.live_store import live_session
+from support.live_store import LiveSession, live_session
 from support.view_socket import TOKEN, serving
 
 pytestmark = pytest.mark.browser
@@ -758,6 +758,45 @@ def test_view_follows_a_session_while_it_is_recorded(chromium: Any, tmp_path: Pa
             assert page.of("page.session.seq.data[page.detail.place]") == 3, "what is read stays"
             live.append(1, Status.CLOSED)
             page.until("document.querySelector('.status').textContent === 'closed'")
+            assert page.said == []
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_view_finds_the_session_of_a_model_that_connects_again(
+    chromium: Any, tmp_path: Path, *, reads: bool
+) -> None:
+    """Who has watched the one before is brought there; who reads an entry of it finds a link, and the key."""
+    path = tmp_path / "live.db"
+    with live_session(path) as live, serving(path) as server:
+        live.append(10)
+        root = f"http://127.0.0.1:{server.port}/{TOKEN}"
+        with opened(chromium, f"{root}/{live.header.id}/") as page:
+            page.until("page.session.length === 10")
+            if reads:
+                page.of("page.choose(3)")
+            live.append(1, Status.CLOSED)
+            page.until("document.querySelector('.status').textContent === 'closed'")
+            again = LiveSession(live.engine, before=live)
+            again.append(5)
+            if reads:
+                page.page.get_by_role("link", name="Session after").wait_for()
+                assert text_of(page, ".said-aloud") == "The model connected again: H shows that session"
+                press(page, "h")
+            page.page.wait_for_url(f"{root}/{again.header.id}/")
+            page.page.wait_for_function("() => realtape.page?.session?.length === 5")
+            assert page.said == []
+
+
+def test_the_list_of_sessions_has_those_that_begin_meanwhile(chromium: Any, tmp_path: Path) -> None:
+    path = tmp_path / "live.db"
+    with live_session(path) as live, serving(path) as server:
+        live.append(10)
+        with opened(chromium, f"http://127.0.0.1:{server.port}/{TOKEN}/") as page:
+            link = page.page.get_by_role("link", name=live.header.id)
+            link.focus()
+            LiveSession(live.engine).append(5)
+            page.page.wait_for_function("() => document.querySelectorAll('tbody tr').length === 2")
+            assert page.page.evaluate("document.activeElement.textContent") == live.header.id
             assert page.said == []
 
 

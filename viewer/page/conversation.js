@@ -149,7 +149,7 @@ class StateView {
       ["turn", String(state.turn)],
       ["entries", countText(place)],
       [
-        "playing",
+        "heard",
         played ? `${played.assumed ? "~" : ""}${lengthText(played.elapsed_ms)} of ${shortId(played.item_id)}` : "nothing",
       ],
       ["playback", plays],

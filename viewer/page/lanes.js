@@ -244,7 +244,8 @@ class Lanes {
       pen.fillStyle = this.colours.line;
       pen.fillRect(x, 0, 1, this.height);
       pen.fillStyle = this.colours.quiet;
-      pen.fillText(clockText(ns, digits), x + 4, track.y + track.height / 2);
+      const text = clockText(ns, digits);
+      if (x + 4 + pen.measureText(text).width < this.width) pen.fillText(text, x + 4, track.y + track.height / 2);
     }
   }
 
@@ -301,7 +302,9 @@ class Lanes {
           this.paintWave(pen, track, side, source, stretch, begin, cut, this.colours.heard, 1);
           text = `Heard${stretch.assumed ? ", as is assumed" : ""}: ${clockText(heardNs)} of ${clockText(stretch.end_ns)}`;
           if (heardNs < stretch.end_ns - 1e5) {
-            this.paintHatch(pen, cut, end, track, this.colours.bad);
+            // Where another sound is heard already, that is what is to be seen.
+            this.paintHatch(pen, cut, until, track, this.colours.bad);
+            this.paintHatch(pen, Math.max(cut, until), end, track, this.colours.bad, 0.15);
             pen.fillStyle = this.colours.bad;
             pen.fillRect(cut - 0.75, track.y + 2, 1.5, track.height - 4);
             const lost = ((stretch.length / sampleBytes(stretch) - stretch.heard) / stretch.rate_hz) * 1000;
@@ -354,8 +357,8 @@ class Lanes {
     pen.globalAlpha = 1;
   }
 
-  /** @param {CanvasRenderingContext2D} pen @param {number} from @param {number} to @param {any} track @param {string} colour */
-  paintHatch(pen, from, to, track, colour) {
+  /** @param {CanvasRenderingContext2D} pen @param {number} from @param {number} to @param {any} track @param {string} colour @param {number} [alpha] */
+  paintHatch(pen, from, to, track, colour, alpha = 0.45) {
     const [left, right] = [Math.max(from, 0), Math.min(to, this.width)];
     if (right <= left) return;
     pen.save();
@@ -363,7 +366,7 @@ class Lanes {
     pen.rect(left, track.y + 4, right - left, track.height - 8);
     pen.clip();
     pen.strokeStyle = colour;
-    pen.globalAlpha = 0.45;
+    pen.globalAlpha = alpha;
     pen.lineWidth = 1;
     pen.beginPath();
     const phase = from % 7;
@@ -397,7 +400,12 @@ class Lanes {
   paintPlayback(pen, track) {
     /** @type {Side} */
     const side = track.side;
+    /** @type {Map<string, number>} how much of each sound was played before */
+    const most = new Map();
     for (const one of side.session.facts.story.playback) {
+      const part = JSON.stringify([one.item_id, one.content_index]);
+      const again = one.from_ms < (most.get(part) ?? 0);
+      most.set(part, Math.max(one.to_ms, most.get(part) ?? 0));
       const begin = this.x(side.toPage(one.begin_ns));
       const end = Math.max(this.x(side.toPage(one.end_ns)), begin + 2);
       if (end < 0 || begin > this.width) continue;
@@ -415,9 +423,9 @@ class Lanes {
         pen.fillRect(end - 2, track.y + 2, 2, track.height - 4);
       }
       const stood = lengthText((one.end_ns - one.begin_ns) / 1e6);
-      const text = one.doing === "playing" ? `${one.assumed ? "~" : ""}${lengthText(one.to_ms)}` : `${one.doing} ${stood}`;
+      const text = one.doing === "playing" ? `${again ? "again: " : ""}${one.assumed ? "~" : ""}${lengthText(one.to_ms)}` : `${one.doing} ${stood}`;
       this.paintText(pen, one.ended ? `${text}, ${one.ended}` : text, begin + 5, end - 2, track.y + track.height / 2, this.colours.ink);
-      this.hit(begin, track.y, end - begin, track.height, one.seq, side, playbackText(one));
+      this.hit(begin, track.y, end - begin, track.height, one.seq, side, playbackText(one) + (again ? "; some of it was played before" : ""));
     }
   }
 

@@ -99,7 +99,7 @@ class List {
     if (!this.session || this.mode === "found") return;
     const { entries, lines } = this.session.facts;
     this.page.told(
-      this.mode === "entries" ? `${countText(entries)} entries` : `${countText(entries)} entries on ${countText(lines)} lines`,
+      this.mode === "entries" ? numberText(entries, "entry", "entries") : `${numberText(entries, "entry", "entries")} on ${numberText(lines, "line", "lines")}`,
     );
   }
 

@@ -61,6 +61,7 @@ class Page {
     this.said.setAttribute("role", "status");
     this.root = /** @type {HTMLElement} */ (document.getElementById("page"));
     this.notices = make("div", "notices");
+    this.beside = make("span", "beside");
     this.labels = make("div", "labels");
     this.allButton = button("toggle", "Every entry", "Every entry, or lines in which bursts are folded (V)", () => this.setAll(!this.list.all));
     this.entryTab = button("tab", "Entry", "The chosen entry", () => this.showTab("entry"));
@@ -186,13 +187,8 @@ class Page {
       const back = make("a", "back", "All sessions");
       back.href = "../";
       name.append(back);
-      for (const [id, text, key] of [[this.head.before, "Session before", "G"], [this.head.after, "Session after", "H"]]) {
-        if (!id) continue;
-        const link = make("a", "", text);
-        link.href = `../${encodeURIComponent(id)}/`;
-        link.title = `Where its model connected again (${key})`;
-        name.append(link);
-      }
+      name.append(this.beside);
+      this.showBeside();
     }
     this.pick.setAttribute("aria-label", "Session");
     this.pairs.forEach((pair, number) => {
@@ -213,6 +209,19 @@ class Page {
     );
     fill(bar, name, this.who, right);
     return bar;
+  }
+
+  /** Links to the sessions before and after, where a model connected again. */
+  showBeside() {
+    const links = [];
+    for (const [id, text, key] of [[this.head.before, "Session before", "G"], [this.head.after, "Session after", "H"]]) {
+      if (!id) continue;
+      const link = make("a", "", text);
+      link.href = `../${encodeURIComponent(id)}/`;
+      link.title = `Where its model connected again (${key})`;
+      links.push(link);
+    }
+    fill(this.beside, ...links);
   }
 
   buildMixer() {
@@ -638,8 +647,10 @@ class Page {
   /** Ask the server for what came meanwhile, as long as something may. */
   async keepUp() {
     let took = 0;
+    let watched = false; // while it was recorded
     for (;;) {
       const session = this.session;
+      watched ||= session.facts.status === "recording";
       // What is long takes its time to be told: it is asked for less often.
       const pause = session.facts.read < session.facts.entries ? 300 : 1000;
       await new Promise((next) => setTimeout(next, Math.max(pause, took * 4)));
@@ -654,7 +665,7 @@ class Page {
       }
       const { facts } = session;
       if (standing.entries === facts.entries && standing.read === facts.read && standing.status === facts.status) {
-        if (standing.status !== "recording" && standing.read >= standing.entries) return;
+        if (standing.status !== "recording" && standing.read >= standing.entries) return void this.awaitNext(watched);
         continue;
       }
       const began = performance.now();
@@ -672,6 +683,30 @@ class Page {
       this.detail.place = place;
       this.indexed();
       took = performance.now() - began;
+    }
+  }
+
+  /**
+   * The model of a session that is over may connect again: its next session is linked, and who has watched this one
+   * go on, and looks at nothing of it, is brought there.
+   * @param {boolean} watched
+   */
+  async awaitNext(watched) {
+    for (;;) {
+      await new Promise((next) => setTimeout(next, 1500));
+      if (document.hidden) continue;
+      try {
+        const { before, after } = await this.session.json("beside");
+        if (before === this.head.before && after === this.head.after) continue;
+        Object.assign(this.head, { before, after });
+      } catch {
+        continue; // it is asked again
+      }
+      this.showBeside();
+      if (!this.head.after) continue;
+      const idle = this.detail.place < 0 && !this.range.selected && !this.player.playing && this.filterField.value === "";
+      if (watched && this.follows && idle) return void (location.href = `../${encodeURIComponent(this.head.after)}/`);
+      this.say("The model connected again: H shows that session");
     }
   }
 

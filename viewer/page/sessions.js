@@ -10,6 +10,7 @@ class Sessions {
     this.body = make("tbody");
     this.found = make("p", "none");
     this.found.setAttribute("role", "status");
+    this.listed = ""; // what is shown, as it was told
     /** @type {Record<string, HTMLInputElement | HTMLSelectElement>} */
     this.fields = {};
   }
@@ -68,6 +69,24 @@ class Sessions {
     fill(root, bar, this.box);
     await this.read();
     root.setAttribute("aria-busy", "false");
+    void this.keepUp();
+  }
+
+  /** What is recorded meanwhile is listed, too. */
+  async keepUp() {
+    let [known, took] = [-1, 0];
+    for (;;) {
+      await new Promise((next) => setTimeout(next, Math.max(1500, took * 8)));
+      if (document.hidden) continue;
+      try {
+        const { changes } = await this.blocks.json("changes");
+        const began = performance.now();
+        if (changes !== known) await this.read();
+        [known, took] = [changes, performance.now() - began];
+      } catch {
+        this.found.textContent = "The server does not answer.";
+      }
+    }
   }
 
   async read() {
@@ -86,6 +105,10 @@ class Sessions {
     }
     if (run !== this.run) return;
     if (told.wrong) return void (this.found.textContent = told.wrong); // perhaps it is not typed to its end
+    const listed = JSON.stringify(told);
+    if (listed === this.listed) return;
+    this.listed = listed;
+    const focused = document.activeElement instanceof HTMLAnchorElement ? document.activeElement.href : "";
     const rows = told.sessions.map((/** @type {any} */ one) => {
       const row = make("tr");
       const link = make("a", "", one.id);
@@ -105,7 +128,8 @@ class Sessions {
       return row;
     });
     fill(this.body, ...rows);
+    for (const link of this.body.querySelectorAll("a")) if (link.href === focused) link.focus();
     const damaged = told.damaged.map((/** @type {string} */ text) => `\n${visible(text)}`).join("");
-    this.found.textContent = (rows.length === 1 ? "1 session" : `${countText(rows.length)} sessions`) + damaged;
+    this.found.textContent = numberText(rows.length, "session", "sessions") + damaged;
   }
 }

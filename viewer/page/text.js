@@ -99,6 +99,14 @@ function countText(count) {
 }
 
 /**
+ * So many of something.
+ * @param {number} count @param {string} one @param {string} several
+ */
+function numberText(count, one, several) {
+  return `${countText(count)} ${count === 1 ? one : several}`;
+}
+
+/**
  * The end of a long id: providers' ids differ there.
  * @param {string} id
  */
