@@ -29,6 +29,16 @@ _OF_EVENTS: Mapping[str, str] = {
 }
 """Events of the model that say what one message said."""
 
+_MISSED: Mapping[str, str] = {
+    "turn_started": "response.created",
+    "usage": "response.done",
+    "turn_ended": "response.done",
+    "function_call": "response.output_item.done",
+    **{type: message for type, message in _OF_EVENTS.items() if type not in ("audio", "error")},
+}
+"""Events that count beside raw messages, where there are none of the kind that they came of. (An error may be
+the model's own, and an item is told of again and again.)"""
+
 INTERRUPT = "interrupt"
 """No message of the protocol: above the socket nobody sees what an interruption sends."""
 
@@ -53,14 +63,15 @@ class Exchange:
     """Is told every entry of a session in order, and says which messages crossed with it.
 
     Where there are frames, these tell; else raw events do, and for the client what the application sends; and
-    where there are no raw events, the model's events. Of the model's sound each part counts where it came:
-    what frames, or raw events, lack of it the model's events tell.
+    where there are no raw events, or none of the kind, the model's events. Of the model's sound each part
+    counts where it came: what frames, or raw events, lack of it the model's events tell.
     """
 
     def __init__(self) -> None:
         self._frames = FrameMessages()
         self._framed = False
         self._raw = False
+        self._raw_types: set[str] = set()
         self._usage: dict[str, Any] | None = None
         self._sound: dict[bool, Counter[Part]] = {False: Counter(), True: Counter()}  # by events, by messages
         self._known: Counter[Part] = Counter()
@@ -77,7 +88,9 @@ class Exchange:
             if entry.type == RAW:
                 self._raw = True
                 one = None if self._framed else _exchanged(True, facts_of(entry), entry)
-            elif entry.type == "audio" or not (self._raw or self._framed):
+                if one is not None:
+                    self._raw_types.add(one.type)
+            elif entry.type == "audio" or self._misses(entry.type or ""):
                 message = self._told(entry)
                 one = None if message is None else _exchanged(True, message, entry)
             else:
@@ -87,6 +100,13 @@ class Exchange:
         elif entry.kind == Kind.SENT and not self._framed:
             for message in _sent(entry):
                 yield _exchanged(False, message, entry)
+
+    def _misses(self, type: str) -> bool:
+        """Whether nothing else tells what an event of this type does."""
+        if self._framed or not self._raw:
+            return not self._framed
+        told_by = _MISSED.get(type)
+        return told_by is not None and told_by not in self._raw_types
 
     def _is_news(self, one: Exchanged, *, by_message: bool) -> bool:
         """Whether it was not told before: sound comes as a message, and as an event, in any order."""

@@ -10,7 +10,6 @@ import sqlite3
 import tempfile
 import wave
 from array import array
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from realtape.session.fixture import read_fixture
 from support.depths import framed
 from support.golden import FIXTURES
 from support.pages import blocks_of
+from support.perfetto_slices import slices_of
 
 RECORDS = ("responses", "turns", "heard", "tools", "interruptions", "latency", "connections")
 SWITCHBOARD = Recording.of(*read_fixture(FIXTURES / "switchboard"))
@@ -145,8 +145,10 @@ def perfetto_agrees(folder: Path, draft: Draft, derived: Derived) -> None:
     page = json.loads(blocks_of((folder / "page.html").read_text())["0/session"])
     wanted["playback"] = [(one["begin_ns"], one["end_ns"]) for one in page["story"]["playback"]]
     heard = [one for one in page["sound"]["lanes"]["model"] if one["heard_until_ns"] is not None]
+    model = page["sound"]["lanes"]["model"]
+    wanted["sound of the model"] = [(one["begin_ns"], one["until_ns"]) for one in model]
     wanted["heard"] = [(one["begin_ns"], min(one["heard_until_ns"], one["until_ns"])) for one in heard]
-    slices = dict(_slices(trace))
+    slices = dict(slices_of(trace))
     for name, spans in wanted.items():
         assert sorted(slices.get(name, [])) == sorted(spans), name
 
@@ -191,24 +193,3 @@ def sound_agrees(folder: Path, derived: Derived) -> None:
 
 def _end(told_ns: int | None, began_ns: int, otherwise_ns: int) -> int:
     return max(otherwise_ns if told_ns is None else told_ns, began_ns)
-
-
-def _slices(trace: Any) -> Iterator[tuple[str, list[tuple[int, int]]]]:
-    """Of each kind of track, when its slices begin and end: those that overlap have tracks of their own."""
-    names = {
-        packet.track_descriptor.uuid: packet.track_descriptor.name.rstrip("0123456789 ")
-        for packet in trace.packet
-        if packet.HasField("track_descriptor")
-    }
-    found: dict[str, list[tuple[int, int]]] = {}
-    begun: dict[int, list[int]] = {}
-    for packet in trace.packet:
-        if packet.HasField("track_event"):
-            event = packet.track_event
-            if event.type == perfetto_trace_pb2.TrackEvent.TYPE_SLICE_BEGIN:
-                begun.setdefault(event.track_uuid, []).append(packet.timestamp)
-            else:
-                span = begun[event.track_uuid].pop(), packet.timestamp
-                found.setdefault(names[event.track_uuid], []).append(span)
-    assert not any(begun.values())
-    yield from found.items()

@@ -29,9 +29,9 @@ class LiveSession:
 
     def __init__(self, engine: Engine, before: LiveSession | None = None) -> None:
         self.engine = engine
+        previous = None if before is None else before.header.id
         self.header = Header(
-            *(new_session_id(), None if before is None else before.header.id),
-            *(1_732_000_000_000_000_000, "elsewhere", 4711, "recorder", {}, {}),
+            new_session_id(), previous, 1_732_000_000_000_000_000, "elsewhere", 4711, "recorder", {}, {}
         )
         self._count = 0
         with engine.begin() as connection:

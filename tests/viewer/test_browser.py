@@ -37,7 +37,7 @@ from support.calls_to_see import (
     spoken_in,
 )
 from support.depths import framed
-from support.fixtures import header, numbered
+from support.fixtures import header, marker, numbered
 from support.live_store import LiveSession, live_session
 from support.view_socket import TOKEN, serving
 
@@ -906,3 +906,83 @@ def _following(call: Draft, before: Draft) -> Draft:
     return dataclasses.replace(
         call, header=dataclasses.replace(call.header, previous_session=before.header.id)
     ).sealed()
+
+
+def test_the_list_goes_where_somebody_puts_the_playhead(chromium: Any, tmp_path: Path) -> None:
+    """By the lanes, or a key; and not where he has said that it should not follow."""
+    entries = numbered(*(marker({"text": str(n)}) for n in range(400)), step_ns=10 * MS)
+    write_page(
+        [Draft(header(), Status.CLOSED, entries, {}).sealed()], tmp_path / "call.html", store="calls.db"
+    )
+    with opened(chromium, tmp_path / "call.html") as page:
+        page.until("page.session.length === 400")
+        page.of("page.setAll(true)")
+        top = "page.list.box.scrollTop"
+        assert page.of(top) == 0
+        press(page, "End")
+        page.until("document.getElementById('row-399')")
+        page.of("page.seekOn(argument, page.side)", 1_000 * MS)
+        page.until("document.getElementById('row-100')")
+        page.of("page.setFollow(false)")
+        before = page.of(top)
+        press(page, "Home")
+        assert page.of(top) == before
+
+
+def test_no_label_is_drawn_in_half(chromium: Any, tmp_path: Path) -> None:
+    """At whatever width: what does not fit is cut short with an ellipsis, or left out."""
+    write_page(read_fixture(FIXTURES / "switchboard"), tmp_path / "call.html", store="calls.db")
+    for width in (390, 760, 1280):
+        with opened(chromium, tmp_path / "call.html", width=width) as page:
+            page.until("page.session.length === page.session.facts.entries")
+            ends = page.of("""(() => {
+              const drawn = [], own = CanvasRenderingContext2D.prototype.fillText;
+              CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+                drawn.push([text, x + this.measureText(text).width]);
+                own.call(this, text, x, y);
+              };
+              page.lanes.paint();
+              CanvasRenderingContext2D.prototype.fillText = own;
+              return drawn;
+            })()""")
+            assert len(ends) > 10
+            room = page.of("page.lanes.width")
+            assert [text for text, end in ends if end > room + 1] == []
+
+
+def test_a_session_of_one_entry_that_was_broken_off(chromium: Any, tmp_path: Path) -> None:
+    entry = Entry(0, 0, 0, 0, Kind.CONNECT, method="connect", payload="{}")
+    write_page(
+        [Draft(header(), Status.INTERRUPTED, numbered(entry), {}).sealed()],
+        tmp_path / "call.html",
+        store="calls.db",
+    )
+    with opened(chromium, tmp_path / "call.html") as page:
+        page.until("page.session.length === 1")
+        assert text_of(page, ".found") == "1 entry on 1 line"
+        assert "broken off" in text_of(page, ".problem")
+        assert page.said == []
+
+
+def test_what_a_truncation_tells_is_on_the_page_of_frames(chromium: Any, tmp_path: Path) -> None:
+    """And a sound of which nobody tells is hatched, and called so."""
+    (demo,) = read_fixture(FIXTURES / "demo")
+    write_page([framed(demo).sealed()], tmp_path / "frames.html", store="frames.db")
+    with opened(chromium, tmp_path / "frames.html") as page:
+        page.until("page.session.length === page.session.facts.entries")
+        notes = page.page.locator(".said.model .note").all_inner_texts()
+        assert notes == [
+            "heard 1.36 s of 2.10 s; interrupted",
+            "heard 580 ms of 1.20 s; interrupted",
+            "1.62 s generated; nobody tells how much was heard",
+        ]
+        ends = page.of("page.session.facts.sound.lanes.model.map((one) => one.heard)")
+        assert ends == [1360 * 24, 580 * 24, None]
+
+
+def test_a_label_of_any_length_keeps_its_place_on_a_phone(chromium: Any, tmp_path: Path) -> None:
+    write_page([hostile_call()], tmp_path / "call.html", store="calls.db")
+    with opened(chromium, tmp_path / "call.html", width=390, height=844) as page:
+        box = page.page.locator(".who .label").first.bounding_box()
+        assert box["height"] < 40
+        assert box["x"] + box["width"] <= 390

@@ -142,10 +142,10 @@ class List {
     this.draw();
   }
 
-  /** What the playhead has come to. @param {number} seq @param {boolean} follow */
-  mark(seq, follow) {
+  /** What the playhead has come to. @param {number} seq @param {boolean} follow @param {boolean} [again] also where it was there before */
+  mark(seq, follow, again = false) {
     const row = this.rowOf(seq);
-    if (row === this.at) return;
+    if (row === this.at && !again) return;
     this.at = row;
     if (follow) this.scrollTo(row);
     this.draw();

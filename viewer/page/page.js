@@ -402,8 +402,8 @@ class Page {
     this.speedPick.value = String(speed);
   }
 
-  /** What depends on where the playhead is. */
-  showPlace() {
+  /** What depends on where the playhead is. @param {boolean} [moved] somebody has put it there */
+  showPlace(moved = false) {
     const ns = this.player.now;
     const playing = this.player.playing;
     this.clock.textContent = clockText(ns);
@@ -411,7 +411,7 @@ class Page {
     if (playing && this.follows) this.range.reveal(this.side.toPage(ns), 0.03);
     this.conversation.mark(ns, this.follows);
     const place = this.session.placeAt(ns);
-    if (this.session.length) this.list.mark(place ? this.session.seq.data[place - 1] : -1, this.follows && playing);
+    if (this.session.length) this.list.mark(place ? this.session.seq.data[place - 1] : -1, this.follows && (playing || moved), moved);
     if (this.tab === "state" && this.session.length) void this.state.show(this.session, place);
   }
 
@@ -443,14 +443,14 @@ class Page {
   seek(ns) {
     this.player.seek(ns);
     this.range.reveal(this.side.toPage(this.player.ns));
-    this.showPlace();
+    this.showPlace(true);
   }
 
   /** @param {number} ns of the page @param {Side} side */
   seekOn(ns, side) {
     if (side !== this.side) this.showSide(side);
     this.player.seek(side.fromPage(ns));
-    this.showPlace();
+    this.showPlace(true);
   }
 
   /** @param {number} seconds as people speak */

@@ -8,7 +8,7 @@ from realtape.schema import Kind, Status
 from realtape.session import Draft, LanesReader, Recording
 from realtape.session.derived import Derived, derive, derive_draft
 from support.depths import framed
-from support.fixtures import audio, drafts_in, frame, header, numbered, raw, raw_audio
+from support.fixtures import audio, drafts_in, frame, header, numbered, raw, raw_audio, received
 from support.golden import DEMO
 
 
@@ -128,3 +128,23 @@ def test_what_raw_messages_lack_of_the_sound_the_events_tell() -> None:
         assert derived.responses[0].sound_ms == (300 if part.response_id else 0)
         sounding = sum(one.length for one in lanes.lanes().of("model"))
         assert sounding == (14_400 if part.given_ms else 0)
+
+
+def test_what_raw_messages_have_none_of_the_events_tell() -> None:
+    """Of a model that passes some of the provider's messages on."""
+    entries = [
+        raw({"type": "session.created", "session": {"model": "m"}}),
+        received("turn_started", response_id="r"),
+        raw_audio((0, 0, 4_800), "a"),
+        audio((0, 0, 4_800), "a"),
+        received("transcript_delta", item_id="a", delta="Good morning.", response_id="r"),
+        received("function_call", name="fare", call_id="c", arguments="{}", id="b"),
+        received("error", error={"message": "the model's own"}),
+        received("turn_ended", response_id="r"),
+        received("turn_started", response_id="s"),
+    ]
+    derived = derive_draft(Draft(header(), Status.CLOSED, numbered(*entries), {0: bytes(4_800)}))
+    told = [(one.response_id, one.status, one.calls) for one in derived.responses]
+    assert told == [("r", "ended", ("c",)), ("s", "open", ())]
+    assert [(one.text, one.generated_ms) for one in derived.heard] == [("Good morning.", 100)]
+    assert [one.name for one in derived.tools] == ["fare"]
