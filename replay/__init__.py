@@ -12,7 +12,7 @@ from ..schema.lazy_doors import open_lazily
 if TYPE_CHECKING:
     from ..session import Recording
     from .breakpoints import Breakpoint, Moment
-    from .explain import other_playback, unmade_after, without
+    from .explain import left_unchecked, other_playback, unmade_after, without
     from .loop.virtual_loop import StuckLoopError, VirtualLoop, run
     from .matching.audio_tape import AudioMatching, AudioTape, SentAudio
     from .matching.client_ids import CLIENT_IDS, ClientIds
@@ -95,6 +95,7 @@ __all__ = [
     "comes_of",
     "differing",
     "differing_fields",
+    "left_unchecked",
     "other_playback",
     "related",
     "replay",

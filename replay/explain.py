@@ -279,17 +279,20 @@ def changed(core: ReplayCore, seq: int, found: tuple[Difference, ...]) -> Diverg
 
 def unchecked(core: ReplayCore, found: Sequence[Unchecked]) -> Divergence:
     """Calls of unknown origin have not come, and that was to diverge."""
+    return _divergence(core, "unchecked", **left_unchecked(found))
+
+
+def left_unchecked(found: Sequence[Unchecked]) -> dict[str, Any]:
+    """Calls of unknown origin have not come, as facts of a divergence."""
     told = [one.line for one in found[:SHOWN]]
     told += [f"{len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    return _divergence(
-        core,
-        "unchecked",
-        "calls of unknown origin did not come, which `strict` does not allow",
-        headline=f"not checked: {'; '.join(one.line for one in found[:1])}" + _more(len(found) - 1),
-        expected="; ".join(told),
-        actual="none of them",
-        seq=found[0].seq,
-    )
+    return {
+        "summary": "calls of unknown origin did not come, which `strict` does not allow",
+        "headline": f"not checked: {'; '.join(one.line for one in found[:1])}" + _more(len(found) - 1),
+        "expected": "; ".join(told),
+        "actual": "none of them",
+        "seq": found[0].seq,
+    }
 
 
 def unread(core: ReplayCore) -> Divergence:

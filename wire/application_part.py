@@ -184,16 +184,24 @@ class ApplicationPart:
     def _sent(self, type: str, event: Any) -> tuple[bool, Action | None]:
         if type == AUDIO:
             return self._speak()
-        for action in self._swallow:
-            if action.type == type and _equal(action.value, event):
-                self._swallow.remove(action)
-                return False, None
-        equal = (one for one in self._reactions if one.type == type and _equal(one.value, event))
-        reaction = next(equal, None)
+        around = causes.WHERE.get()
+        # The frame because of which it is sent, if one is known.
+        cause = -1 if around is None or around.seq is None else around.seq
+        equal = [one for one in self._reactions if one.type == type and _equal(one.value, event)]
+        reaction = next((one for one in equal if not self._waits_for_a_frame(one)), None)
+        if reaction is None:
+            for action in self._swallow:
+                if action.seq > cause and action.type == type and _equal(action.value, event):
+                    self._swallow.remove(action)
+                    self.done_for.remove(action)
+                    return False, None
+            reaction = next(iter(equal), None)
         if reaction is not None:
             self._reactions.remove(reaction)
             return True, reaction
-        same = [one for one in self._todo if one.kind == Kind.SENT and one.type == type]
+        # What a frame has caused is none of those that are known to be the user's.
+        mine = (one for one in self._todo if cause < 0 or one.unknown or one.waived)
+        same = [one for one in mine if one.kind == Kind.SENT and one.type == type]
         found = next((one for one in same if _equal(one.value, event)), next(iter(same), None))
         if found is None:
             return True, None

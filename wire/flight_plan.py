@@ -4,7 +4,7 @@ below the interface does again, or holds its model against."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..replay import Expectation, Expected, Step
@@ -12,6 +12,7 @@ from ..schema.codec import Vocabulary
 from ..schema.entries import Entry, Kind
 from ..session import Draft, Numbering, Place, Recording, is_stimulus
 from ..session.fields import RAW, mapping, text_of
+from ..session.words import line
 from .given_events import GivenEvent, RecordedEvent
 
 SITES_APART = 2
@@ -29,6 +30,9 @@ class Action:
         type: of what was sent; the tracker's method.
         value: what was sent; the facts of the call.
         stimulus: it answers nothing that the model gave.
+        unknown: of a send: nobody knows whether it must come.
+        waived: of a send: it is known to be a reaction, and nothing is expected.
+        line: of a send: what it is, in words.
         task: the asyncio task, as in the log.
         place: the burst of the event loop, and the round in it.
         step: of a call on the tracker: the same, for who drives that.
@@ -43,6 +47,9 @@ class Action:
     task: int | None
     place: tuple[int, int]
     step: Step | None = None
+    unknown: bool = False
+    waived: bool = False
+    line: str = ""
 
     @property
     def is_models(self) -> bool:
@@ -88,6 +95,12 @@ class FlightPlan:
     frames: dict[int, int] = field(default_factory=dict[int, int])
     socket_ns: int = 0
     entries: Sequence[Entry] = ()
+
+    def sends_behind_close(self, type: str) -> bool:
+        """Whether the application had sent something of this type when it had closed."""
+        closes = [one.seq for one in self.actions if one.kind == Kind.CLOSE]
+        sent = (one.seq for one in self.actions if one.kind == Kind.SENT and one.type == type)
+        return any(seq > closes[0] for seq in sent) if closes else False
 
 
 def plans_of(
@@ -158,7 +171,11 @@ def _action(entry: Entry, type: str, value: Any, place: Place, expected: Expecte
     step = Step(entry, value) if entry.kind == Kind.PLAYBACK else None
     stimulus = step is not None or _is_users(entry, expected)
     here = place.burst, place.round
-    return Action(entry.seq, entry.at_ns, Kind(entry.kind), type, value, stimulus, entry.task, here, step)
+    action = Action(entry.seq, entry.at_ns, Kind(entry.kind), type, value, stimulus, entry.task, here, step)
+    if entry.kind != Kind.SENT or not stimulus or type == "send_audio":
+        return action
+    unknown, waived = expected.leaves_open(entry), expected.waives(entry)
+    return replace(action, unknown=unknown, waived=waived, line=line(entry))
 
 
 def _is_users(entry: Entry, expected: Expected) -> bool:

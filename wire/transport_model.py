@@ -15,12 +15,13 @@ from ..replay import (
     ReplayReport,
     Transport,
     Unchecked,
+    VirtualLoop,
+    left_unchecked,
     other_playback,
     unmade_after,
     without,
 )
 from ..schema.codec import STANDARD, Vocabulary, event_name
-from ..schema.entries import Kind
 from ..schema.errors import UsageError
 from ..session import Recording
 from .application_part import AUDIO, EARLY_NS, ApplicationPart
@@ -41,6 +42,9 @@ OPTIONS = frozenset(
 """Of a replay at the interface, those that mean something here as well."""
 
 PATIENCE_S = 60.0
+LOOK_S = 0.05
+"""So often is looked whether what an application has left is played."""
+
 STUCK_AFTER_S = 2.0
 SHOWN = 20
 
@@ -110,6 +114,8 @@ class TransportBase(ABC):
     def __init__(self, recording: Recording, **options: Any) -> None:
         self._strict = options.get("strict", False)
         self._playback: PlaybackMatching = options.get("playback", "tolerant")
+        self._patience_s: float = options.get("patience", PATIENCE_S)
+        self._stuck_after_s = min(options.get("stuck_after", STUCK_AFTER_S), STUCK_AFTER_S)
         self._ignored = sorted(name for name in options if name not in OPTIONS)
         rules = FrameRules(
             options.get("matchers", ()), options.get("client_ids"), tuple(options.get("redactors", ()))
@@ -124,8 +130,8 @@ class TransportBase(ABC):
             self.vocabulary,
             self._send_for,
             pace=1.0 / (options.get("pace") or 1.0),
-            patience=options.get("patience", PATIENCE_S),
-            stuck_after=min(options.get("stuck_after", STUCK_AFTER_S), STUCK_AFTER_S),
+            patience=self._patience_s,
+            stuck_after=self._stuck_after_s,
             clock=self.clock,
             hung_up=self._hang_up,
             playback=self._playback,
@@ -142,6 +148,8 @@ class TransportBase(ABC):
         self._letting_go: asyncio.Task[None] | None = None
         self._relay = self.relay(self._on_event)
         self._stopped = False
+        self._closed = False  # by the application
+        self._behind_close: list[tuple[str, str]] = []  # what it sent then, in which session
         self._unmade: Sequence[int] = ()  # recorded connections that were not made again: their entries
 
     # --- for subclasses ---------------------------------------------------------------------------------
@@ -175,6 +183,7 @@ class TransportBase(ABC):
     async def connect(self, options: Any) -> None:
         """Connect the model; it gets the next recorded connection."""
         self.plays.tracker = options.get("playback_tracker")
+        self._closed = False
         await self.inner.connect(self.options_of(options))
 
     def add_listener(self, listener: Any) -> None:
@@ -210,7 +219,10 @@ class TransportBase(ABC):
         """Close the model."""
         if self._part is not None:
             await self._part.closes()
-        await self.inner.close()
+        try:
+            await self.inner.close()
+        finally:
+            self._closed = True
 
     # --- for who holds the replay -------------------------------------------------------------------------
 
@@ -233,11 +245,18 @@ class TransportBase(ABC):
         self._unmade = unmade_after(self.recording, self.report)
 
     async def finished(self) -> ReplayReport:
-        """Nothing more is played; the report. May be cancelled at any time.
+        """What the application has left to be played is played, as long as the model reads it; the report.
+        May be cancelled at any time.
 
         Raises:
             MatcherError: a matcher raised.
         """
+        virtual = isinstance(asyncio.get_running_loop(), VirtualLoop)
+        patience_s, waited_s, came = self._patience_s if virtual else self._stuck_after_s, 0.0, 0
+        while self.plays.sockets and not self.over and waited_s < patience_s:
+            await asyncio.sleep(LOOK_S)
+            now = sum(len(socket.side.delivered) + len(socket.sent) for socket in self.plays.sockets)
+            waited_s, came = (waited_s + LOOK_S, came) if now == came else (0.0, now)
         await self.abandon()
         for socket in self.plays.sockets:
             if socket.error is not None:
@@ -273,9 +292,20 @@ class TransportBase(ABC):
             divergences += tuple(map(_gave_others, events))
         numbers = {side.connection.session: number for number, side in enumerate(sides, 1)}
         divergences = tuple(replace(one, nth=numbers.get(one.session, 1)) for one in divergences)
-        kinds = [one.kind for one in divergences]
         parts = zip(sides, plays.parts, strict=True)
         done_for = [(side, action) for side, part in parts for action in part.done_for]
+        unchecked = tuple(
+            Unchecked(action.seq, action.type, action.line, side.connection.session)
+            for side, action in done_for
+            if action.unknown
+        )
+        if self._strict:
+            divergences += tuple(
+                Divergence("unchecked", turn=0, session=session, nth=nth, **left_unchecked(left))
+                for session, nth in numbers.items()
+                if (left := [one for one in unchecked if one.session == session])
+            )
+        kinds = [one.kind for one in divergences]
         notes = [f"{name}: means nothing below the interface" for name in self._ignored]
         notes += self._without
         notes += [
@@ -309,12 +339,9 @@ class TransportBase(ABC):
             differing=kinds.count("changed"),
             extra=kinds.count("unexpected"),
             missing=kinds.count("missing"),
-            unsent=sum(action.type == AUDIO for _, action in done_for),
-            unchecked=tuple(
-                Unchecked(action.seq, action.type, f"{action.type} (#{action.seq})", side.connection.session)
-                for side, action in done_for
-                if action.kind == Kind.SENT and action.type != AUDIO
-            ),
+            unsent=sum(not (action.unknown or action.waived) for _, action in done_for),
+            waived=sum(action.waived for _, action in done_for),
+            unchecked=unchecked,
             divergences=divergences,
             notes=tuple(dict.fromkeys(notes)),
             weaker=tuple(dict.fromkeys(weaker)),
@@ -351,18 +378,28 @@ class TransportBase(ABC):
         return GivenEvent.of(name, event, self._compared.differences(recorded[place], name, event))
 
     async def _sends(self, event: Any) -> tuple[bool, int | None]:
-        part = self._part
-        return (True, None) if part is None else await part.sends(self._name(event), event)
+        part, name = self._part, self._name(event)
+        if part is None:
+            return True, None
+        if self._closed and self.over and name != AUDIO and not part.plan.sends_behind_close(name):
+            self._behind_close.append((name, self.plays.run.sides[-1].connection.session))
+            return True, None
+        return await part.sends(name, event)
 
     def _name(self, event: Any) -> str:
         return event_name(self.vocabulary, cast("type[Any]", type(event)))
 
     def _cut_short(self) -> Iterator[Divergence]:
-        """Where the application closed long before it did when recorded, or connected once more than then."""
+        """Where the application closed long before it did when recorded, sent something after that, or
+        connected once more than then."""
         for socket in self.plays.sockets:
             if socket.side.unplayed and socket.early_ns > EARLY_NS and not socket.side.is_held_up:
                 told = f"below the interface: {_told_early(socket)}"
                 yield Divergence("unexpected", told, 0, session=socket.side.connection.session)
+        for name, session in self._behind_close:
+            told = "the application sent something after it had closed, which it did not when recorded"
+            headline = f"extra: {name}, after the close"
+            yield Divergence("unexpected", told, 0, headline=headline, session=session)
         if self.plays.exhausted:
             told = "the application connects, and the recording holds no further connection"
             last = self.plays.run.sides[-1].connection.session if self.plays.run.sides else ""
