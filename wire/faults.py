@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 
 from ..schema.errors import UsageError
 from ..session.fields import mapping
-from .recorded import RecordedEnd
+from .recorded import CLOSE_CODES, MAX_REASON_BYTES, RecordedEnd
 from .server_side import EndNow, WaitUntil
 
 Stream = Literal["upstream", "downstream"]
@@ -37,9 +37,6 @@ TOXICS: Mapping[str, Mapping[str, int | str]] = {
     "oversize": {"bytes": 16 << 20},
 }
 """Each with its attributes and their defaults: milliseconds, bytes, kilobytes a second."""
-
-_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
-"""Close codes that can be sent (RFC 6455, section 7.4)."""
 
 _BY_THEMSELVES = frozenset({"timeout", "reset_peer", "close", "eof"})
 """What happens to a connection, and not to what a message says: on a schedule it needs no message."""
@@ -119,10 +116,10 @@ class Fault:
             if type(value) is not type(known[name]) or (isinstance(value, int) and value < 0):
                 raise UsageError(f"fault {self.toxic}: {name}={value}: not such a value")
         object.__setattr__(self, "attributes", {**known, **self.attributes})
-        if self.toxic == "close" and self.attributes["code"] not in _CODES:
+        if self.toxic == "close" and self.attributes["code"] not in CLOSE_CODES:
             raise UsageError(f"fault close: code={self.attributes['code']}: no such code can be sent")
-        if self.toxic == "close" and len(str(self.attributes["reason"]).encode()) > 123:
-            raise UsageError("fault close: the reason is longer than 123 bytes")
+        if self.toxic == "close" and len(str(self.attributes["reason"]).encode()) > MAX_REASON_BYTES:
+            raise UsageError(f"fault close: the reason is longer than {MAX_REASON_BYTES} bytes")
         if self.toxic == "bandwidth" and not self.attributes["rate"]:
             raise UsageError("fault bandwidth: rate=0: nothing would ever pass; that is `timeout`")
 

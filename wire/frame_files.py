@@ -19,7 +19,7 @@ from ..schema.codec import from_json, to_json
 from ..schema.errors import UsageError
 from ..session import Draft
 from ..session.fields import mapping, text_of
-from .imported import Importing, nanoseconds, require_few_values
+from .imported import Importing, close_code, nanoseconds, require_few_values
 
 ASSUMED_STEP_MS = 10
 """From one frame to the next, where a file has no times."""
@@ -67,8 +67,7 @@ def read_frames(path: Path, fields: LineFields | None = None) -> Draft:
         way = text_of(facts.get(named.direction)).lower()
         if way == "close":
             if importing.is_open:
-                code = facts.get("code")
-                known = code if isinstance(code, int) else None
+                known = close_code(facts.get("code"), where)
                 how = "eof" if known is None else "closed"
                 importing.ended(how, known, text_of(facts.get("reason")), by_server=True)
             continue
@@ -109,7 +108,7 @@ def _add(importing: Importing, inbound: bool, facts: dict[str, Any], named: Line
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             lines = iter(lambda: file.readline(MAX_LINE_CHARS + 1), "")
             for number, line in enumerate(lines, 1):
                 if not line.strip():

@@ -14,16 +14,21 @@ import pybase64
 from ..schema.errors import UsageError
 from ..session import Draft
 from ..session.fields import mapping, sequence, text_of
-from .imported import Importing, nanoseconds, require_few_values
-from .recorded import RecordedConnection
+from .imported import Importing, close_code, nanoseconds, require_few_values
+from .recorded import NO_CODE, How, RecordedConnection
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_VALUES = 10_000_000
 """Of a file, with the commas in its texts."""
 
 MAX_SOCKETS = 1_000
-TEXT_OPCODE, BINARY_OPCODE = 1, 2
+_WAYS = ("receive", "send", "error")
+TEXT_OPCODE, BINARY_OPCODE, CLOSE_OPCODE, PING_OPCODE, PONG_OPCODE = 1, 2, 8, 9, 10
 """RFC 6455, section 11.8."""
+ERROR = "error"
+"""The type of what is no message: Chrome's tools tell so that a connection broke."""
+END = "_webSocketEnd"
+"""Ours: how it ended. Tools pass over what begins so, and is not theirs."""
 
 
 def read_har(path: Path) -> list[Draft]:
@@ -70,7 +75,10 @@ def har_of(connections: Sequence[RecordedConnection], started_ns: int) -> dict[s
 def _session(path: Path, entry: dict[str, Any]) -> Draft:
     importing = Importing(path.name)
     request, response = mapping(entry.get("request")), mapping(entry.get("response"))
-    messages = [mapping(message) for message in sequence(entry["_webSocketMessages"])]
+    messages = [
+        _message(message, f"{path}, message {number} of a websocket")
+        for number, message in enumerate(sequence(entry["_webSocketMessages"]))
+    ]
     times = {
         number: float(message["time"])
         for number, message in enumerate(messages)
@@ -84,7 +92,7 @@ def _session(path: Path, entry: dict[str, Any]) -> Draft:
     protocols = [one.strip() for value in offered for one in value.split(",")]
     importing.opening(text_of(request.get("url")), headers, protocols)
     status = response.get("status")
-    if isinstance(status, int) and status not in (0, 101):
+    if isinstance(status, int) and status not in (0, 101) and not messages:
         importing.refused(status, text_of(mapping(response.get("content")).get("text")))
     else:
         answered = _headers(response)
@@ -93,18 +101,64 @@ def _session(path: Path, entry: dict[str, Any]) -> Draft:
     for number, message in enumerate(messages):
         if number in times:
             importing.at(int((times[number] - begun_s) * 1e9))
-        importing.frame(message.get("type") == "receive", _data(path, message))
+        if importing.is_open:
+            _add(importing, message, f"{path}, message {number} of a websocket")
+    if importing.is_open:
+        _end_as_told(importing, mapping(entry.get(END)), f"{path}, {END}")
     return importing.draft(begun_ns)
 
 
-def _data(path: Path, message: dict[str, Any]) -> str | bytes:
+def _end_as_told(importing: Importing, end: dict[str, Any], where: str) -> None:
+    """As an export of ours tells it; one of a browser's tells nothing."""
+    by, how = end.get("by"), end.get("how")
+    if by in ("server", "client"):
+        importing.at(nanoseconds(end.get("ms"), 10**6, where) or 0)
+        code = close_code(end.get("code"), where)
+        ended: How = "eof" if how == "eof" else "error" if how == "error" else "closed"
+        importing.ended(ended, code, text_of(end.get("reason")), by_server=by == "server")
+
+
+def _message(value: Any, where: str) -> dict[str, Any]:
+    message = mapping(value)
+    if message.get("type") not in _WAYS:
+        raise UsageError(f"{where}: its type is none of {', '.join(_WAYS)}")
+    opcode = message.get("opcode")
+    if isinstance(opcode, str) and opcode.isdecimal():
+        message = {**message, "opcode": int(opcode)}
+    return message
+
+
+def _add(importing: Importing, message: dict[str, Any], where: str) -> None:
+    """A message, or what else a browser tells among them."""
+    by_server, opcode = message["type"] == "receive", message.get("opcode")
+    if message["type"] == ERROR:
+        importing.ended("error", None, text_of(message.get("data")), by_server=True)
+    elif opcode == CLOSE_OPCODE:
+        code, reason = _closing(text_of(message.get("data")), where)
+        importing.ended("closed", code, reason, by_server=by_server)
+    elif opcode not in (PING_OPCODE, PONG_OPCODE):
+        importing.frame(by_server, _data(message, where))
+
+
+def _closing(data: str, where: str) -> tuple[int | None, str]:
+    """Code and reason of a close frame (RFC 6455, section 5.5.1): its bytes, or a reason alone."""
+    try:
+        frame = pybase64.b64decode(data, validate=True)
+    except ValueError:
+        return None, data
+    if len(frame) < 2:
+        return NO_CODE, ""
+    return close_code(int.from_bytes(frame[:2]), where), frame[2:].decode("utf-8", "replace")
+
+
+def _data(message: dict[str, Any], where: str) -> str | bytes:
     data = text_of(message.get("data"))
     if message.get("opcode") != BINARY_OPCODE:
         return data
     try:
         return pybase64.b64decode(data, validate=True)
     except ValueError as error:
-        raise UsageError(f"{path}: a binary message whose data is no base64 ({error})") from error
+        raise UsageError(f"{where}: it is binary, and its data is no base64 ({error})") from error
 
 
 def _headers(part: dict[str, Any]) -> list[tuple[str, str]]:
@@ -143,6 +197,7 @@ def _entry(connection: RecordedConnection, began_ns: int) -> dict[str, Any]:
         },
         "cache": {},
         "timings": {"send": 0, "wait": 0, "receive": connection.end.at_ns / 1e6},
+        END: _end(connection),
         "_webSocketMessages": [
             {
                 "type": "receive" if frame.inbound else "send",
@@ -156,6 +211,11 @@ def _entry(connection: RecordedConnection, began_ns: int) -> dict[str, Any]:
             if not frame.implied and not frame.hidden
         ],
     }
+
+
+def _end(connection: RecordedConnection) -> dict[str, Any]:
+    end = connection.end
+    return {"by": end.by, "how": end.how, "code": end.code, "reason": end.reason, "ms": end.at_ns / 1e6}
 
 
 _EMPTY: dict[str, Any] = {"cookies": [], "headersSize": -1, "bodySize": -1}

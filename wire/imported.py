@@ -10,7 +10,7 @@ from ..recorder import InMemory, Recorder
 from ..schema.entries import Kind
 from ..schema.errors import UsageError
 from ..session import Draft
-from .recorded import How
+from .recorded import TOLD_CODES, How
 from .socket_tap import SocketTap
 
 MAX_PENDING_BYTES = 512 * 1024 * 1024
@@ -52,6 +52,19 @@ def nanoseconds(value: Any, unit_ns: int, where: str) -> int | None:
             f"{where}: {str(value)[:40]} is no time that a log can hold: put it right, or leave it out"
         )
     return int(value * unit_ns)
+
+
+def close_code(value: Any, where: str) -> int | None:
+    """A close code out of somebody's file; None where there is none.
+
+    Raises:
+        UsageError: it is no code that a websocket could be closed with.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value not in TOLD_CODES:
+        raise UsageError(f"{where}: {str(value)[:40]!r} is no close code of a websocket, such as 1000")
+    return value
 
 
 class _RecorderInMemory(InMemory, Recorder):
@@ -122,7 +135,7 @@ class Importing:
         self._tap.append(kind, {"skeleton": known}, type=type)
 
     def ended(self, how: How, code: int | None, reason: str, *, by_server: bool) -> None:
-        """The connection ended."""
+        """The connection ended. What comes after that is another one's."""
         if by_server:
             self._tap.server_ended(how, code, reason)
         else:

@@ -10,6 +10,15 @@ from .dialects import Dialect, Message
 
 How = Literal["closed", "eof", "error", "open"]
 
+CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
+"""Close codes that can be sent (RFC 6455, section 7.4)."""
+TOLD_CODES = CLOSE_CODES | {1005, 1006, 1015}
+"""And those that stand for what could not: no code, no close frame, no TLS."""
+NO_CODE = 1005
+"""What a close frame without a code is told as (RFC 6455, section 7.4.1); it cannot be sent."""
+MAX_REASON_BYTES = 123
+"""Of a close frame (RFC 6455, section 5.5)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sending:

@@ -10,13 +10,10 @@ from typing import Any
 from websockets.asyncio.connection import Connection
 from websockets.exceptions import ConnectionClosed
 
-from .recorded import How
+from .recorded import CLOSE_CODES, MAX_REASON_BYTES, NO_CODE, How
 
 END_S = 5.0
 """How long the other side may take to answer a close frame, before the connection is dropped."""
-
-NO_CODE = 1005
-"""What a close frame without a code is told as (RFC 6455, section 7.4.1); it cannot be sent."""
 
 
 def end_of(closed: ConnectionClosed) -> tuple[How, int | None, str]:
@@ -29,13 +26,16 @@ def end_of(closed: ConnectionClosed) -> tuple[How, int | None, str]:
 
 
 async def end_as(connection: Connection, how: How, code: int | None, reason: str) -> None:
-    """End a connection as another one was ended, and wait for that. Cancelled, it is dropped at once."""
+    """End a connection as another one was ended, and wait for that. Cancelled, it is dropped at once.
+
+    Where that had a code which cannot be sent (an imported file may say anything), there is no close frame.
+    """
     try:
         async with asyncio.timeout(END_S):
             if how == "closed" and code == NO_CODE:
                 await _close_without_code(connection)
-            elif how == "closed" and code not in (1006, 1015):
-                await connection.close(code or 1000, reason)
+            elif how == "closed" and (code is None or code in CLOSE_CODES):
+                await connection.close(code or 1000, _sendable(reason))
             elif how == "error":
                 _reset(connection)
             else:
@@ -45,6 +45,11 @@ async def end_as(connection: Connection, how: How, code: int | None, reason: str
         pass
     finally:
         connection.transport.abort()
+
+
+def _sendable(reason: str) -> str:
+    """As much of it as a close frame has room for."""
+    return reason.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode("utf-8", "ignore")
 
 
 def _reset(connection: Connection) -> None:

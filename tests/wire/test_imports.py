@@ -15,6 +15,7 @@ from realtape.session.redaction import redacted
 from realtape.wire import (
     LineFields,
     RecordedConnection,
+    RecordedEnd,
     connections_of,
     har_of,
     read_frames,
@@ -134,6 +135,23 @@ def test_a_har_file_there_and_back(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        RecordedEnd("server", "closed", 1011, "planned", 5_000_000),
+        RecordedEnd("server", "eof", at_ns=5_000_000),
+        RecordedEnd("client", "closed", 1000, "", 5_000_000),
+        RecordedEnd(),
+    ],
+)
+def test_an_end_there_and_back(tmp_path: Path, end: RecordedEnd) -> None:
+    path = tmp_path / "calls.har"
+    path.write_text(json.dumps(har_of([connection(TURN, end=end)], 1_700_000_000_000_000_000)))
+    (one,) = connections_of(read_har(path))
+    found = one.end
+    assert (found.by, found.how, found.code, found.reason) == (end.by, end.how, end.code, end.reason)
+
+
 def chrome(**changes: Any) -> dict[str, Any]:
     """As a browser writes it."""
     headers = [
@@ -177,10 +195,54 @@ def test_a_refused_handshake_in_a_har_file(tmp_path: Path) -> None:
     assert (one.refusal.status, one.refusal.body) == (403, "no")
 
 
+ENDS = {
+    "a broken connection": (
+        {"type": "error", "opcode": -1, "data": "WebSocket opcode"},
+        ("server", "error", None),
+    ),
+    "a close frame": ({"type": "receive", "opcode": 8, "data": "A+hieWU="}, ("server", "closed", 1000)),
+    "one without a code": ({"type": "send", "opcode": 8, "data": ""}, ("client", "closed", 1005)),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_what_a_browser_tells_beside_messages_is_none(tmp_path: Path, name: str) -> None:
+    last, end = ENDS[name]
+    said = {"type": "receive", "time": 1748772000.5, "opcode": 1, "data": "hello"}
+    pings = [{"type": "receive", "opcode": 9, "data": ""}, {"type": "send", "opcode": 10, "data": ""}]
+    path = tmp_path / "page.har"
+    path.write_text(json.dumps(chrome(_webSocketMessages=[*pings, said, last])))
+    (one,) = connections_of(read_har(path))
+    assert [(way, data) for way, data, _ in told(one)] == [(True, "hello")]
+    assert (one.end.by, one.end.how, one.end.code) == end
+
+
+def test_a_websocket_over_http_2(tmp_path: Path) -> None:
+    path = tmp_path / "page.har"
+    path.write_text(json.dumps(chrome(response={"status": 200})))
+    (one,) = connections_of(read_har(path))
+    assert (one.refusal, len(one.frames)) == (None, 2)
+
+
+def test_what_another_editor_put_before_the_first_line(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(json.dumps({"dir": "server", "event": {"type": "a"}}), encoding="utf-8-sig")
+    (one,) = connections_of([read_frames(tmp_path / "a")])
+    assert [frame.type for frame in one.frames] == ["a"]
+
+
+@pytest.mark.parametrize("code", [99999, True, "1000", 1004])
+def test_what_is_no_close_code_is_told(tmp_path: Path, code: Any) -> None:
+    lines = [{"dir": "server", "event": {"type": "a"}}, {"dir": "close", "code": code}]
+    (tmp_path / "a").write_text("\n".join(map(json.dumps, lines)))
+    with pytest.raises(UsageError, match=r"line 2: .* is no close code"):
+        read_frames(tmp_path / "a")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("{", "no HAR file"),
+        (json.dumps(chrome(_webSocketMessages=[{"data": "?"}])), "message 0 .* its type is none of receive"),
         ("[]", "holds no websocket"),
         ('{"log":{"entries":[3,{}]}}', "holds no websocket"),
         (

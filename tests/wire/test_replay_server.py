@@ -126,6 +126,20 @@ async def test_the_providers_end_is_played(end: RecordedEnd, code: int | None, r
         assert (closed.rcvd.reason if closed.rcvd else None) == reason
 
 
+@pytest.mark.parametrize(("code", "reason"), [(99_999, ""), (True, ""), (4001, "ä" * 100), (4001, "\ud800")])
+async def test_an_end_that_cannot_be_played_is_played_as_far_as_it_can(
+    code: int, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store of others may say anything."""
+    async with serve(
+        [connection([CREATED], end=RecordedEnd("server", "closed", code, reason))], pace=0
+    ) as url:
+        async with connect(url) as client:
+            _, closed = await rest_of(client)
+    assert (closed.rcvd and closed.rcvd.code) == (4001 if code == 4001 else None)
+    assert caplog.text == ""
+
+
 async def test_a_client_that_connects_again_gets_the_next_connection() -> None:
     second = connection([CREATED, RESPOND, *response("resp_9", item="item_9")], begun_ns=10**9)
     first = connection(TURN, end=RecordedEnd("server", "closed", 1001, "again"))
