@@ -31,7 +31,7 @@ from ..recorder import Recorder, harmless_url
 from ..schema import StoreLocation, UsageError
 from .faults import Fault, FaultLine, Stream, faults_of
 from .faulty_way import FaultyWay
-from .handshake_limits import beyond_limits
+from .handshake_limits import LOGGER, beyond_limits
 from .joined_sessions import JoinedSessions, JoinRule
 from .legs import ClientLeg, ProviderLeg
 from .recorded import RecordedEnd
@@ -165,6 +165,7 @@ class RecordingProxy:
             process_request=self._answer,
             select_subprotocol=self._subprotocol,
             create_connection=cast("type[ServerConnection]", self._leg),
+            logger=LOGGER,
             compression=None,
             max_size=None,
             ping_interval=None,

@@ -28,7 +28,7 @@ from .connections import connections_of
 from .dialects import Dialect, message_in
 from .faults import Fault, FaultLine, Stream, faults_of
 from .faulty_way import FaultyWay
-from .handshake_limits import AnsweringLeg
+from .handshake_limits import LOGGER, AnsweringLeg
 from .recorded import RecordedConnection, RecordedEnd
 from .server_side import EndNow, SendFrame, ServerSide
 from .socket_ends import end_as
@@ -147,6 +147,7 @@ class ReplayServer:
             process_request=self._answer,
             select_subprotocol=self._subprotocol,
             create_connection=AnsweringLeg,
+            logger=LOGGER,
             max_size=None,
             ping_interval=None,
             close_timeout=CLOSE_TIMEOUT_S,

@@ -100,6 +100,31 @@ async def test_who_asks_for_a_page_is_told_where_the_report_is(caplog: pytest.Lo
     assert not caplog.records
 
 
+@pytest.mark.parametrize(
+    ("began", "told"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00", "a client began with TLS where it is not spoken"),
+        (b"GET / HTTP/1.1\r\nHo", "a client's handshake failed: did not receive a valid HTTP request"),
+        (b"HELO here\r\n\r\n", "a client's handshake failed: did not receive a valid HTTP request"),
+    ],
+)
+async def test_what_is_no_handshake_is_told_in_a_line(
+    began: bytes, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serve([connection(TURN)]) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+        writer.write(began)
+        writer.write_eof()
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
+        writer.close()
+        while not caplog.records:
+            await asyncio.sleep(0.001)
+    assert answer.startswith(b"\x15\x03" if began[:1] == b"\x16" else b"")
+    record = caplog.records[0]
+    assert record.getMessage().startswith(told)
+    assert (record.levelname, record.exc_info) == ("WARNING", None)
+
+
 async def test_an_error_answers_what_is_unexpected_if_asked() -> None:
     async with serve([RECORDED], pace=0, on_unexpected="error") as url, connect(url) as client:
         await talk(client, [CREATED])
