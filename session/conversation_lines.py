@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..schema.entries import Entry, Kind
-from .fields import RAW, client_message, event_fields, mapping, server_message, text_of
-from .messages import SPOKEN_DELTAS, answers_call, begins_turn, interrupts, output_of, tool_called
+from .audio import truncated_ms
+from .fields import RAW, client_message, event_fields, frame_message, mapping, server_message, text_of
+from .messages import SPOKEN_DELTAS, TRUNCATE, answers_call, begins_turn, interrupts, output_of, tool_called
 from .notes import Notes
 from .words import detail, item_text
+
+_TOLD_BY_FRAMES = re.compile("function_call_output|item.truncate")
 
 MAX_ITEMS = 64
 """Items that are remembered: an update of one of them says nothing new."""
@@ -55,19 +59,25 @@ class ConversationReader:
         self._typed: list[str] = []  # texts of the application's, whose items are still to come
         self._tools: dict[str, str] = {}
         self._heard = ""
+        self._own = False  # there are the application's own calls, and not only frames
+        self._broken = False  # somebody broke in, and how much was heard is still to be told
 
     def add(self, entry: Entry) -> list[ConversationLine]:
         """The next entry; the lines that are whole now."""
         note = self._notes.read(entry)
         if entry.item_id is not None and entry.elapsed_ms is not None:
             self._heard = f"after {entry.elapsed_ms:,.0f} ms of {entry.item_id}"
-        ends = begins_turn(entry) or entry.type == "turn_ended" or interrupts(entry)
+        # What was broken into ends before the client says how much of it was heard.
+        ends = begins_turn(entry) or interrupts(entry) or (entry.type == "turn_ended" and not self._broken)
         lines = self.rest() if ends and entry.kind == Kind.RECEIVED else []
         if entry.kind == Kind.RECEIVED:
             self._receive(entry)
         elif entry.kind == Kind.SENT:
             self._send(entry, note)
-        return lines if self._speaking else lines + self.rest()
+        elif entry.kind == Kind.FRAME_OUT and not self._own:
+            self._send_frame(entry)
+        self._own = self._own or entry.kind in (Kind.CONNECT, Kind.SENT)
+        return lines if self._speaking or self._broken else lines + self.rest()
 
     def rest(self) -> list[ConversationLine]:
         """The lines that began, as far as they have come."""
@@ -78,6 +88,7 @@ class ConversationReader:
         lines = sorted([*said, *self._waiting], key=lambda line: line.seq)
         self._speaking.clear()
         self._waiting.clear()
+        self._broken = False
         return lines
 
     def _receive(self, entry: Entry) -> None:
@@ -99,6 +110,7 @@ class ConversationReader:
             self._say(entry, "tool", f"{name}({text_of(fields.get('arguments'))})")
         elif interrupts(entry):
             self._say(entry, "interrupted", self._heard)
+            self._broken = not self._heard and entry.cause == entry.seq  # by a frame: who truncates tells it
         elif entry.type == RAW and '"mcp_call"' in entry.payload:
             message = server_message(entry) or {}
             if text_of(message.get("type")).endswith(".done"):
@@ -117,6 +129,22 @@ class ConversationReader:
             item = mapping(message.get("item"))
             if message.get("type") == "conversation.item.create" and item_text(item):
                 self._type(entry, text_of(item.get("role")) or "user", item_text(item))
+
+    def _send_frame(self, entry: Entry) -> None:
+        """Where there is nothing but frames: what tools answer, and how much was heard of what is cut off."""
+        if _TOLD_BY_FRAMES.search(entry.payload) is None:
+            return
+        message = frame_message(entry)
+        item, heard_ms = mapping(message.get("item")), truncated_ms(message)
+        if item.get("type") == "function_call_output":
+            call_id = text_of(item.get("call_id"))
+            name = self._tools.pop(call_id, call_id)
+            self._say(entry, "tool", f"{name} → {text_of(item.get('output'))}")
+        elif message.get("type") == TRUNCATE and heard_ms is not None and self._broken:
+            self._broken = False
+            heard = f"after {heard_ms:,.0f} ms of {text_of(message.get('item_id'))}"
+            place = max(n for n, line in enumerate(self._waiting) if line.who == "interrupted")
+            self._waiting[place] = replace(self._waiting[place], text=heard)
 
     def _type(self, entry: Entry, who: str, text: str) -> None:
         self._typed = [*self._typed, text][-MAX_ITEMS:]

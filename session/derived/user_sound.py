@@ -59,11 +59,16 @@ class UserSound:
         self._last_ns = at_ns
         if data is not None:
             for begin, end in self._loudness.add(data, format):
+                begin_ns, end_ns = self.instant(begin), self.instant(end)
+                window_ns = round((end - begin) * 1e6)
+                breaks = end_ns - begin_ns > 2 * window_ns  # in one piece, and one of later on
                 last = self._heard[-1] if self._heard else None
                 if last is not None and begin - last.end_ms < 0.01:
-                    self._heard[-1] = last._replace(end_ms=end, end_ns=self.instant(end))
+                    ended_ns = begin_ns + window_ns if breaks else end_ns
+                    self._heard[-1] = last._replace(end_ms=end, end_ns=ended_ns)
                 else:
-                    self._heard.append(Span(begin, end, self.instant(begin), self.instant(end)))
+                    began_ns = end_ns - window_ns if breaks else begin_ns
+                    self._heard.append(Span(begin, end, began_ns, end_ns))
 
     def instant(self, ms: float) -> int:
         """When the microphone heard this place of the sound; behind its end, when it was sent last."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from realtape.schema import Entry
-from realtape.session import ConversationLine, conversation
+from realtape.schema import Entry, Kind
+from realtape.session import ConversationLine, conversation, entries_with_events
 from realtape.session.fixture import read_fixture
-from support.fixtures import draft, raw, received, sent, sent_raw
+from support.fixtures import draft, frame, raw, received, sent, sent_raw
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 
@@ -29,6 +30,34 @@ def delta(item: str, text: str) -> Entry:
 def updated(item: str, role: str, text: str) -> Entry:
     content = [{"type": "text", "text": text}]
     return received("item_updated", item={"item_id": item, "role": role, "content": content})
+
+
+def test_frames_alone_tell_what_tools_answered_and_how_much_was_heard() -> None:
+    """As a proxy records them; who breaks in is followed by the truncation."""
+
+    def came(**message: Any) -> Entry:
+        return frame(Kind.FRAME_IN, message)
+
+    call = {"type": "function_call", "name": "fare", "call_id": "c", "arguments": "{}", "status": "completed"}
+    answer = {"type": "function_call_output", "call_id": "c", "output": "one crown"}
+    cut = {"item_id": "a", "content_index": 0, "audio_end_ms": 800}
+    entries = [
+        came(type="response.created", response={"id": "r"}),
+        came(type="response.output_item.done", item=call),
+        frame(Kind.FRAME_OUT, {"type": "conversation.item.create", "item": answer}),
+        came(type="response.output_audio.delta", item_id="a", content_index=0, delta="AAAA" * 9_000),
+        came(type="input_audio_buffer.speech_started", item_id="b", audio_start_ms=0),
+        came(type="response.done", response={"id": "r", "status": "cancelled"}),
+        frame(Kind.FRAME_OUT, {"type": "conversation.item.truncate", **cut}),
+        came(type="conversation.item.input_audio_transcription.completed", item_id="b", transcript="Wait."),
+    ]
+    lines = list(conversation(entries_with_events(draft(*entries))))
+    assert [(line.who, line.text) for line in lines] == [
+        ("tool", "fare({})"),
+        ("tool", "fare → one crown"),
+        ("interrupted", "after 800 ms of a"),
+        ("user", "Wait."),
+    ]
 
 
 CALL = received("function_call", name="refund", arguments='{"order": 7}', call_id="c1")

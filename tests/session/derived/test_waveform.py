@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from realtape.schema.entries import Entry, Kind
 from realtape.session.derived import LatencyRecord, Loudness, TurnRecord, derive_draft
 from realtape.session.derived.loudness import g711_samples
+from realtape.session.derived.user_sound import UserSound
 from realtape.session.drafts import Draft
 from realtape.session.sound import G711_ALAW, G711_ULAW, PCM16, SoundFormat
 from support.hostile_texts import session
@@ -179,3 +180,21 @@ def test_g711_is_decoded_as_the_standard_says(name: str) -> None:
     quietest = min(map(abs, samples))
     assert quietest == (0 if name == "g711_ulaw" else 8)
     assert sorted(samples) == sorted(-one for one in samples)
+
+
+def test_a_window_that_a_break_lies_in_is_where_it_is_loud() -> None:
+    """Pieces need not be whole windows: of one that lies in two, seconds apart, what is heard begins behind
+    the break, or ends before it."""
+    loud, silent = sound(PCM16, (True, 60)), sound(PCM16, (False, 60))
+    begins = UserSound()
+    begins.append(55 * MS, 55 * 48, silent[: 55 * 48], PCM16)
+    begins.append(3_060 * MS, 60 * 48, loud, PCM16)
+    found = begins.heard(0, 1_000)
+    assert found is not None
+    assert 2_990 * MS < found.begin_ns <= 3_010 * MS
+    ends = UserSound()
+    ends.append(55 * MS, 55 * 48, loud[: 55 * 48], PCM16)
+    ends.append(3_060 * MS, 60 * 48, silent, PCM16)
+    found = ends.heard(0, 1_000)
+    assert found is not None
+    assert (found.begin_ns, found.end_ns) == (0, 60 * MS)
