@@ -929,22 +929,38 @@ def test_the_list_goes_where_somebody_puts_the_playhead(chromium: Any, tmp_path:
         assert page.of(top) == before
 
 
+def drawn_on(page: Opened) -> list[tuple[str, float]]:
+    """The words on the lanes, and where they end."""
+    return page.of("""(() => {
+      const drawn = [], own = CanvasRenderingContext2D.prototype.fillText;
+      CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+        drawn.push([text, x + this.measureText(text).width]);
+        own.call(this, text, x, y);
+      };
+      page.lanes.paint();
+      CanvasRenderingContext2D.prototype.fillText = own;
+      return drawn;
+    })()""")
+
+
+def test_how_much_was_cut_off_is_said_whole_where_there_is_room(chromium: Any, tmp_path: Path) -> None:
+    """Also where what was cut off is narrow, and nothing follows."""
+    call, _ = known_call()
+    end = marker({"text": "the end"})._replace(seq=len(call.entries), at_ns=30_000 * MS)
+    longer = dataclasses.replace(call, entries=(*call.entries, end)).sealed()
+    write_page([longer], tmp_path / "call.html", store="calls.db")
+    with opened(chromium, tmp_path / "call.html") as page:
+        page.until("page.session.length === page.session.facts.entries")
+        assert f"−{LENGTH_MS - HEARD_MS} ms" in [text for text, _ in drawn_on(page)]
+
+
 def test_no_label_is_drawn_in_half(chromium: Any, tmp_path: Path) -> None:
     """At whatever width: what does not fit is cut short with an ellipsis, or left out."""
     write_page(read_fixture(FIXTURES / "switchboard"), tmp_path / "call.html", store="calls.db")
     for width in (390, 760, 1280):
         with opened(chromium, tmp_path / "call.html", width=width) as page:
             page.until("page.session.length === page.session.facts.entries")
-            ends = page.of("""(() => {
-              const drawn = [], own = CanvasRenderingContext2D.prototype.fillText;
-              CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
-                drawn.push([text, x + this.measureText(text).width]);
-                own.call(this, text, x, y);
-              };
-              page.lanes.paint();
-              CanvasRenderingContext2D.prototype.fillText = own;
-              return drawn;
-            })()""")
+            ends = drawn_on(page)
             assert len(ends) > 10
             room = page.of("page.lanes.width")
             assert [text for text, end in ends if end > room + 1] == []

@@ -285,7 +285,8 @@ class Lanes {
     const middle = track.y + track.height / 2;
     pen.fillStyle = this.colours.faint;
     pen.fillRect(0, middle, this.width, 1);
-    for (const stretch of session.facts.sound.lanes[source]) {
+    const stretches = session.facts.sound.lanes[source];
+    for (const [place, stretch] of stretches.entries()) {
       const begin = this.x(side.toPage(stretch.begin_ns));
       const end = this.x(side.toPage(stretch.end_ns));
       const until = this.x(side.toPage(stretch.until_ns));
@@ -308,7 +309,9 @@ class Lanes {
             pen.fillStyle = this.colours.bad;
             pen.fillRect(cut - 0.75, track.y + 2, 1.5, track.height - 4);
             const lost = ((stretch.length / sampleBytes(stretch) - stretch.heard) / stretch.rate_hz) * 1000;
-            this.paintText(pen, `−${lengthText(lost)}`, cut + 4, end, track.y + 9, this.colours.bad);
+            const after = stretches[place + 1]; // up to which there is room for words
+            const room = after ? this.x(side.toPage(after.begin_ns)) : this.width;
+            this.paintText(pen, `−${lengthText(lost)}`, cut + 4, Math.max(end, room), track.y + 9, this.colours.bad);
             text += `; ${lengthText(lost)} of it were cut off`;
           }
         }
