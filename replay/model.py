@@ -125,7 +125,7 @@ class ReplayBase:
         self._recording: Recording | None = recording
         self._last_recording = recording
         self._expect: Expectation = expect
-        Expected(expect)  # which says what is wrong with it
+        Expected(expect, vocabulary=self.vocabulary)  # which says what is wrong with it
         self._at_end: AtEnd = at_end
         self._stuck_after = stuck_after
         self._strict = strict

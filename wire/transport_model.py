@@ -11,6 +11,7 @@ from typing import Any, cast
 from ..recorder import causes
 from ..replay import (
     Divergence,
+    Expected,
     PlaybackMatching,
     ReplayReport,
     Transport,
@@ -112,6 +113,7 @@ class TransportBase(ABC):
     depth = "wire"
 
     def __init__(self, recording: Recording, **options: Any) -> None:
+        Expected(options.get("expect", "reactions"), vocabulary=self.vocabulary)  # says what is wrong with it
         self._strict = options.get("strict", False)
         self._playback: PlaybackMatching = options.get("playback", "tolerant")
         self._patience_s: float = options.get("patience", PATIENCE_S)

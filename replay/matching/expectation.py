@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias, cast
 
+from ...schema.codec import Vocabulary
 from ...schema.entries import Entry, Kind
 from ...schema.errors import UsageError
 from ...session.learned import Origins
@@ -31,18 +32,24 @@ class Expected:
     Args:
         expect: what somebody says.
         learned: of the recording's calls.
+        vocabulary: of the replaying side, which knows the types; None: whatever somebody names is one.
 
     Raises:
-        UsageError: that is no expectation.
+        UsageError: that is no expectation, or there is no such type.
     """
 
-    def __init__(self, expect: Expectation = "reactions", learned: Origins | None = None) -> None:
+    def __init__(
+        self,
+        expect: Expectation = "reactions",
+        learned: Origins | None = None,
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
         self._learned = learned
         self._decide: Callable[[Entry], bool | None] | None = None
         self._all = expect == "all"
         self._none = expect == "none"
         if isinstance(expect, Mapping):
-            self._decide = _decided(cast("Mapping[object, object]", expect))
+            self._decide = _decided(cast("Mapping[object, object]", expect), vocabulary)
         elif callable(expect):
             self._decide = expect
         elif expect not in _WORDS:
@@ -76,7 +83,7 @@ class Expected:
         return origin_of(entry, self._learned) in (Origin.CAUSE, Origin.LEARNED)
 
 
-def _decided(told: Mapping[object, object]) -> Callable[[Entry], bool | None]:
+def _decided(told: Mapping[object, object], vocabulary: Vocabulary | None) -> Callable[[Entry], bool | None]:
     decisions: dict[int | str, bool] = {}
     for key, decision in told.items():
         if decision not in _DECISIONS:
@@ -84,6 +91,8 @@ def _decided(told: Mapping[object, object]) -> Callable[[Entry], bool | None]:
         if isinstance(key, str) and key.isdecimal():
             decisions[int(key)] = decision == "reaction"
         elif isinstance(key, int | str):
+            if isinstance(key, str) and vocabulary is not None and key != Kind.CLOSE:
+                _require_sent(key, vocabulary)
             decisions[key] = decision == "reaction"
         else:
             raise UsageError(f"expect: {key!r} is neither the number of an entry nor a type")
@@ -94,3 +103,17 @@ def _decided(told: Mapping[object, object]) -> Callable[[Entry], bool | None]:
         return decisions.get(name) if by_number is None else by_number
 
     return decide
+
+
+def _require_sent(type: str, vocabulary: Vocabulary) -> None:
+    """Nothing that is of no meaning passes unnoticed: what was meant would go on being unchecked, or awaited.
+
+    Raises:
+        UsageError: nothing that is sent has this type.
+    """
+    if type.startswith("send_") and vocabulary.word_named(type) is not None:
+        return
+    names = [name for name in vocabulary.names() if name.startswith("send_")]
+    raise UsageError(
+        f"expect: {type}: neither a number nor what an application sends; there are close, {', '.join(names)}"
+    )

@@ -118,7 +118,9 @@ def test_a_reaction_that_nobody_expects_is_not_the_users(tmp_path: Path) -> None
     assert run(replay(tmp_path / "log.db", expect="none")).report.remark == ""
 
 
-@pytest.mark.parametrize("expect", [{3: "user's"}, {3.5: "user"}, "everything"])
+@pytest.mark.parametrize(
+    "expect", [{3: "user's"}, {3.5: "user"}, "everything", {"send_user_inptu": "user"}, {"audio": "user"}]
+)
 def test_what_nobody_can_expect(recorded: Path, expect: Any) -> None:
     with pytest.raises(UsageError, match="expect"):
         run(replay(recorded, Asks(QUEUE), expect=expect))
