@@ -317,7 +317,7 @@ class Store:
             self._unlocked = True
 
     def _free(self, engine: Engine, ended: Sequence[SessionLog]) -> None:
-        with suppress(DBAPIError), engine.connect() as connection:
+        with suppress(DBAPIError, OSError), engine.connect() as connection:  # what was written, is
             for log in ended:
                 self._lock.release(connection, log)
 
@@ -543,6 +543,7 @@ class Store:
         others = any(_file_at(path, empty=True) not in (None, file) for path, file in self._beside.items())
         merged = not others and self._changed_ns() == self._touched_ns
         if merged and not self._merge():
+            self._touched_ns = self._changed_ns()  # by us: some of it is in the file
             raise StoreBusyError(str(self.address), "read by somebody", "end that: its -wal was removed")
         logger.error(
             "%s: its -wal or -shm was removed while it was recorded into; %s",
@@ -562,8 +563,10 @@ class Store:
 
     def _release_and_settle(self) -> None:
         if self._bereft:
-            with suppress(StoreBusyError):  # whoever reads it merges it
+            try:
                 self._leave_lost_log()
+            except StoreBusyError as error:  # nobody finds it any more, not even who reads it
+                self.refused = error
         file = self._file
         self._release()
         self._file = None

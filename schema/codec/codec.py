@@ -169,7 +169,9 @@ class Codec:
             # What stands in a frame is a protocol's text: it was filtered before it was cut.
             for text_filter in () if place is TextPlace.FRAME else self.filters:
                 text = text_filter(text)
-                if type(text) is not str:
+                if isinstance(text, str):
+                    text = str.__str__(text)  # a subclass such as `Markup` may spell itself otherwise
+                else:
                     raise EncodingError(f"a redactor answered {type(text).__name__}: a text was expected")
             return text
 

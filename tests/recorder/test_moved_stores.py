@@ -17,7 +17,19 @@ from realtape.recorder import Recorder
 from realtape.recorder.session_log import SessionLog
 from realtape.schema.entries import Flag, Kind, Status
 from realtape.schema.errors import StoreWriteError
-from support.stored import Stored, begin, beside, flushed, intact, mark, not_flushed, numbers, only, writer_of
+from support.stored import (
+    Stored,
+    begin,
+    beside,
+    flushed,
+    intact,
+    mark,
+    not_flushed,
+    numbers,
+    only,
+    until,
+    writer_of,
+)
 
 pytestmark = pytest.mark.real_time
 
@@ -311,6 +323,23 @@ async def test_what_lies_beside_it_is_made_anew_and_nothing_is_lost(path: Path, 
     found = await by_label(path)
     assert (numbers(found["here"]), numbers(found["there"])) == ([0, 1, 2, 3], [7])
     assert not found["here"].of_kind(Kind.GAP)
+
+
+async def test_whoever_reads_what_was_removed_keeps_it_from_being_saved_and_that_is_told(path: Path):
+    recorder = Recorder(path, drain_seconds=2)
+    log = begin(recorder)
+    mark(log, 0)
+    await recorder.flush()
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM sessions").fetchall()
+        mark(log, 1)
+        await recorder.flush()
+        taken_from_beside(path, "-wal", "-shm")
+        mark(log, 2)
+        await until(lambda: "read by somebody" in (recorder.status().error or ""))
+        with pytest.raises(StoreWriteError, match="read by somebody"):
+            await recorder.close()
 
 
 async def test_what_was_in_a_log_that_is_gone_does_not_damage_what_came_since(path: Path):

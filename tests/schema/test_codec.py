@@ -251,6 +251,15 @@ def test_a_redactor_takes_what_it_wants_out_of_every_text():
     assert same(back["card ##"][3:], [Point("#"), {4: "#"}])
 
 
+def test_of_a_text_of_another_class_a_redactor_answers_the_text():
+    class Markup(str):
+        def __str__(self) -> str:
+            raise AssertionError
+
+    codec = Codec(STANDARD, [lambda text: Markup(text.replace("Jane", "J."))])
+    assert codec.encode({"name": "Jane"}, lambda data: (0, 0, 0)).payload == '{"name":"J."}'
+
+
 def test_what_a_redactor_left_unreadable_is_described():
     codec = Codec(VOCABULARY, [lambda text: "x"])
     shelf = Shelf()
