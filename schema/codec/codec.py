@@ -168,11 +168,10 @@ class Codec:
                 text = secrets.scrub(text, place)
             # What stands in a frame is a protocol's text: it was filtered before it was cut.
             for text_filter in () if place is TextPlace.FRAME else self.filters:
-                text = text_filter(text)
-                if isinstance(text, str):
-                    text = str.__str__(text)  # a subclass such as `Markup` may spell itself otherwise
-                else:
-                    raise EncodingError(f"a redactor answered {type(text).__name__}: a text was expected")
+                answer: Any = text_filter(text)
+                if not isinstance(answer, str):
+                    raise EncodingError(f"a redactor answered {type(answer).__name__}: a text was expected")
+                text = str.__str__(answer)  # a subclass such as `Markup` may spell itself otherwise
             return text
 
         return changed(tree, change, strict=secrets is not None and secrets.strict)
