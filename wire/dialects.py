@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ..replay import CLIENT_IDS
 from ..schema.beta_names import GA_NAMES, either
-from ..schema.codec import from_json
+from ..schema.codec import from_json, from_standard_json
 from ..session.appended_sound import GEMINI_SOUND, LIVE_SOUND, OPENAI_SOUND, Path, at, is_sound, mime_of
 from ..session.fields import mapping, text_of
 from ..session.gemini_messages import GEMINI_KEYS
@@ -105,12 +105,16 @@ def first_at(tree: Any, path: Sequence[str]) -> Any:
     return next(iter(at(tree, path)), None)
 
 
-def message_in(text: str | None) -> Message | None:
-    """The message that a frame's text holds, or None."""
+def message_in(text: str | None, *, standard: bool = True) -> Message | None:
+    """The message that a frame's text holds, or None.
+
+    Args:
+        standard: what only Python takes for JSON (NaN, a number that is too large) is none.
+    """
     if text is None or text.lstrip()[:1] != "{":
         return None
     try:
-        tree = from_json(text)
+        tree = from_standard_json(text) if standard else from_json(text)
     except (ValueError, RecursionError):
         return None
     return mapping(tree)

@@ -29,7 +29,7 @@ from .dialects import Dialect, message_in
 from .faults import Fault, FaultLine, Stream, faults_of
 from .faulty_way import FaultyWay
 from .handshake_limits import LOGGER, AnsweringLeg
-from .recorded import RecordedConnection, RecordedEnd
+from .recorded import RecordedConnection, RecordedEnd, Refusal
 from .server_side import EndNow, SendFrame, ServerSide
 from .socket_ends import end_as
 from .wire_report import WireReport, report_of
@@ -49,6 +49,9 @@ CLOSE_TIMEOUT_S = 1.0
 
 PATIENCE_S = 2.0
 """How long a frame waits for one of the client's, unless somebody says otherwise."""
+
+FINAL_STATUSES = range(200, 600)
+"""Of HTTP, those that end a handshake."""
 
 Deliver = Callable[[str | bytes], Awaitable[None]]
 """Gives a message to the other side, and may keep us waiting."""
@@ -257,7 +260,7 @@ class ReplayServer:
             return None
         recording.for_client(_run_name(request)).refused()
         self._changed.set()
-        return connection.respond(HTTPStatus(refusal.status or 502), refusal.body)
+        return _refused(connection, refusal)
 
     def _subprotocol(self, _: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         """The recorded one, if it is offered; else `realtime`, never one that carries a key."""
@@ -339,6 +342,9 @@ class ReplayServer:
             await asyncio.gather(*tasks, return_exceptions=True)
             run.ended(side, _now_ns())
             self._changed.set()
+        failed = None if not reading.done() or reading.cancelled() else reading.exception()
+        if failed is not None:
+            raise failed  # the library tells, and closes with 1011
 
     def _way(self, stream: Stream, deliver: Deliver, run: ClientRun, side: ServerSide) -> FaultyWay | None:
         """One way of a connection; None: without faults."""
@@ -398,6 +404,17 @@ def _in_path(request: Request, word: str) -> str | None:
             return unquote(parts[1])
         parts = parts[2:]
     return None
+
+
+def _refused(connection: ServerConnection, refusal: Refusal) -> Response:
+    """The recorded answer, also where no standard knows its status: 520 and 529 are common. One that no
+    client would read, and none at all, are 502."""
+    response = connection.respond(HTTPStatus.BAD_GATEWAY, refusal.body)
+    status = refusal.status or 0
+    if status in FINAL_STATUSES:
+        known = {one.value: one.phrase for one in HTTPStatus}
+        response.status_code, response.reason_phrase = status, known.get(status, "Refused")
+    return response
 
 
 def _type_of(dialect: Dialect, message: str | bytes) -> str:

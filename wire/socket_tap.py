@@ -182,7 +182,7 @@ class SocketTap:
         if injected.message is not None and injected.stream == "downstream":
             # What the client sends is there already, as it sent it.
             frame = Frame.of(injected.message)
-            decoded = message_in(frame.text)
+            decoded = message_in(frame.text, standard=False)
             self._learn(decoded)
             told["frame"] = self._redacted(frame, decoded) if self._filtered else frame
         return self.append(Kind.FAULT, told, type=injected.toxic)
@@ -216,7 +216,7 @@ class SocketTap:
             head = _HEAD.match(text) if self._is_known else None
             telling = tells_of_credentials(text)
             if head is None or telling or self._filtered:
-                decoded = message_in(text)
+                decoded = message_in(text, standard=False)  # a credential is one wherever it stands
             type = self._type(decoded) if head is None else head[1]
             if telling:
                 self._learn(decoded)
@@ -236,15 +236,17 @@ class SocketTap:
         """The frame as the redactors leave its message: another text only where they changed one. What is no
         message they cannot look into, and its length is all that is kept of it."""
         if message is None:
-            data = frame.data.encode() if isinstance(frame.data, str) else frame.data
-            return {"length": len(data), "sha256": hashlib.sha256(data).hexdigest(), "opcode": frame.opcode}
+            return _unread(frame)
         try:
             filtered = self._codec.filtered(message)
         except EncodingError as error:
             return {"unrecordable": {"name": "frame", "error": str(error)}}
         if filtered == message:
             return frame
-        text = to_json(filtered)
+        try:
+            text = to_json(filtered)
+        except ValueError:  # it holds NaN, or the like
+            return _unread(frame)
         data = text if isinstance(frame.data, str) else text.encode()
         return Frame(data, frame.opcode, frame.suspended, redacted=True)
 
@@ -268,6 +270,12 @@ class SocketTap:
             self._told_finish(status)
         elif self._log is not None and self._log.status is Status.RECORDING:
             self._log.finish(status)
+
+
+def _unread(frame: Frame) -> dict[str, Any]:
+    """What is kept of a frame that redactors could not look into."""
+    data = frame.data.encode("utf-8", "surrogatepass") if isinstance(frame.data, str) else frame.data
+    return {"length": len(data), "sha256": hashlib.sha256(data).hexdigest(), "opcode": frame.opcode}
 
 
 def tells_of_credentials(text: str) -> bool:

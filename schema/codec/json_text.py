@@ -58,6 +58,31 @@ def from_json(text: str, nesting: int = MAX_NESTING) -> Any:
     return _decoded(text)
 
 
+def from_standard_json(text: str, nesting: int = MAX_NESTING) -> Any:
+    """The same of JSON as its standard has it (RFC 8259): Python also reads NaN and Infinity, and takes a
+    number for infinite that is too large, which nobody can write again.
+
+    Raises:
+        ValueError: as `from_json`; or there is such a number.
+    """
+    require_nesting(text, nesting)
+    return _decoded_finite(text)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError(f"{number[:40]} is no number that Python can hold")
+    return value
+
+
+def _no_number(constant: str) -> Any:
+    raise ValueError(f"{constant} is no JSON")
+
+
+_decoded_finite = json.JSONDecoder(parse_float=_finite, parse_constant=_no_number).decode
+
+
 def require_nesting(text: str, nesting: int = MAX_NESTING) -> None:
     """Read no text that is nested deeper.
 

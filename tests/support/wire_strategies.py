@@ -47,8 +47,16 @@ def client_messages(draw: st.DrawFn) -> Any:
     return message
 
 
+NO_NUMBERS = [
+    '{"type":"response.create","response":{"temperature":NaN}}',
+    '{"type":"session.update","session":{"speed":1e999}}',
+    '{"type":"response.done","response":{"id":"resp_1","cost":-Infinity}}',
+]
+"""JSON for Python, and for nobody else."""
 HOSTILE = st.one_of(
-    st.text(max_size=5), st.binary(max_size=5), st.sampled_from(["{", "[" * 900, "{}", '{"type":3}'])
+    st.text(max_size=5),
+    st.binary(max_size=5),
+    st.sampled_from(["{", "[" * 900, "{}", '{"type":3}', *NO_NUMBERS]),
 )
 SAID = st.lists(
     st.one_of(

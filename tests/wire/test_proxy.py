@@ -310,7 +310,13 @@ async def test_headers_and_subprotocols_pass_and_no_credential_is_recorded(store
 
 
 async def test_redactors_are_given_messages_and_what_is_none_is_not_kept(store: Path) -> None:
-    sent = ['{"type":"x", "text":"call ADA now"}', '{"type":"y",  "n":1}', "ADA", b"\xff"]
+    sent = [
+        '{"type":"x", "text":"call ADA now"}',
+        '{"type":"y",  "n":1}',
+        "ADA",
+        b"\xff",
+        '{"who":"ADA","n":NaN}',
+    ]
     async with (
         upstream() as there,
         Recorder(store, redactors=[lambda text: text.replace("ADA", "***")]) as recorder,
@@ -322,8 +328,8 @@ async def test_redactors_are_given_messages_and_what_is_none_is_not_kept(store: 
     entries = [(entry, value) for entry, value in await session(store) if entry.kind == Kind.FRAME_IN]
     values = [value for _, value in entries]
     assert values[:2] == [Frame('{"type":"x","text":"call *** now"}', redacted=True), Frame(sent[1])]
-    assert [bool(entry.flags & Flag.REDACTED) for entry, _ in entries] == [True, False, False, False]
-    assert [value["length"] for value in values[2:]] == [3, 1]
+    assert [bool(entry.flags & Flag.REDACTED) for entry, _ in entries] == [True, *[False] * 4]
+    assert [value["length"] for value in values[2:]] == [3, 1, 21]
     assert b"ADA" not in store.read_bytes()
 
 

@@ -200,13 +200,14 @@ async def test_several_clients_are_runs_of_their_own() -> None:
     assert report.verdict == "same"
 
 
-async def test_a_handshake_that_was_refused_is_refused() -> None:
-    refused = replace(connection([]), refusal=Refusal(401, "no such key"))
+@pytest.mark.parametrize(("status", "told"), [(401, 401), (529, 529), (999, 502), (101, 502), (None, 502)])
+async def test_a_handshake_that_was_refused_is_refused(status: int | None, told: int) -> None:
+    refused = replace(connection([]), refusal=Refusal(status, "no such key"))
     server = serve([refused, replace(RECORDED, begun_ns=1)], pace=0)
     async with server as url:
         with pytest.raises(InvalidStatus) as caught:
             await connect(url)
-        assert (caught.value.response.status_code, caught.value.response.body) == (401, b"no such key")
+        assert (caught.value.response.status_code, caught.value.response.body) == (told, b"no such key")
         async with connect(url) as client:
             assert await talk(client, TURN) == inbound(RECORDED)
 

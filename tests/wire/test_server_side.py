@@ -29,7 +29,8 @@ from realtape.wire import (
     gates_of,
     ids_for,
 )
-from support.wire_strategies import HOSTILE, SAID, client_messages
+from realtape.wire.dialects import message_in
+from support.wire_strategies import HOSTILE, NO_NUMBERS, SAID, client_messages
 from support.wire_talk import (
     CREATED,
     MS,
@@ -693,6 +694,18 @@ def test_a_picture_in_an_item_is_told_by_size_and_digest() -> None:
         f"'image/png, 300,000 bytes, sha256 {hashlib.sha256(one).hexdigest()[:16]}'" for one in (cat, dog)
     ]
     assert [difference.recorded, difference.live] == told
+
+
+@pytest.mark.parametrize("text", NO_NUMBERS)
+def test_what_only_python_takes_for_json_is_no_message(text: str) -> None:
+    assert message_in(text) is None
+    recorded = connection([CREATED, ("<", text), (">", text), RESPOND])
+    played = as_recorded(recorded)
+    assert (played.got, played.side.findings) == (inbound(recorded), [])
+    other = Played(recorded)
+    other.hear_now()
+    other.send(text + " ", RESPOND[1])
+    assert [one.kind for one in other.leave().findings] == ["unexpected", "missing"]
 
 
 # --- any client at all ------------------------------------------------------------------------------------
