@@ -214,7 +214,7 @@ class ReplayBase:
         tracker = options.get("playback_tracker")
         if recording.has_playback():
             player.tracker = ReplayTracker(
-                tracker or RealtimePlaybackTracker(),  # who has none reports nothing
+                RealtimePlaybackTracker() if tracker is None else tracker,  # who has none reports nothing
                 core.due_playback,
                 self._report,
                 pacer.still,

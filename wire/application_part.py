@@ -212,7 +212,7 @@ class ApplicationPart:
         """The application has this tracker: it changes only where the recording says so."""
         if any(one.step is not None for one in self._todo):
             self._tracker = ReplayTracker(
-                tracker or RealtimePlaybackTracker(),  # who has none reports nothing
+                RealtimePlaybackTracker() if tracker is None else tracker,  # who has none reports nothing
                 self._due_call,
                 self.heard,
                 stands_for=self._loop.stands_for if isinstance(self._loop, VirtualLoop) else lambda _: True,
