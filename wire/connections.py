@@ -75,11 +75,8 @@ class _Reading:
     closing: Sending | None = None
     closes: int | None = None  # the entry in which the client began to close
     closes_ns: int = 0
-    ends: tuple[int, int, int] = (
-        -1,
-        0,
-        0,
-    )  # the burst in which sends ended last, when the first did, its round
+    # The burst in which sends ended last, when the first of these did, and its round.
+    ends: tuple[int, int, int] = (-1, 0, 0)
 
     def add(self, entry: Entry, inbound: bool, data: Frame, place: Place, *, hidden: bool = False) -> None:
         message = message_in(data.text)
