@@ -209,7 +209,8 @@ class ReplayTracker:
             thread = threading.get_ident()
             placed = thread == self._thread or self._still()
             self._apart = self._apart or not (thread == self._thread or self._stands_for(thread))
-            due = self._due() if placed else None
+            # Who owes a call that was made for him makes that one now, and none that has its place here.
+            due = self._due() if placed and sign not in self._behind else None
             if due is not None and sign == _sign(*_call_of(due.entry, due.value)):
                 due.performed = True
                 self._heard.recorded(due.seq, due.entry.type, *_call_of(due.entry, due.value))

@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from realtape.recorder import Recorder
 from realtape.replay import Played, replay, run
+from realtape.replay.reporting.report_builder import ReportBuilder
+from realtape.replay.terms.steps import Step
+from realtape.replay.tracker import ReplayTracker
 from realtape.schema import (
     Entry,
+    Kind,
     RealtimeModelAudioEvent,
     RealtimeModelAudioInterruptedEvent,
     RealtimeModelListener,
@@ -234,6 +238,27 @@ def test_exactly_is_call_by_call(recorded: Path) -> None:
     assert [one.kind for one in one.report.divergences] == ["playback"]
     with pytest.raises(UsageError, match="playback='roughly'"):
         played(recorded, Player(), playback="roughly")
+
+
+def test_who_is_late_with_a_call_does_not_make_the_next_one() -> None:
+    """It was made for him where it was recorded; another one of the same content that has its place now is
+    somebody else's, or his next."""
+
+    def recorded_call(seq: int) -> Step:
+        entry = Entry(seq, seq, 0, 0, Kind.PLAYBACK, "application", "on_play_bytes", payload="{}")
+        return Step(entry, value={"args": [ITEM, 0, {"bytes": len(CHUNK)}], "kwargs": {}})
+
+    tracker, here = RealtimePlaybackTracker(), list[Step]()
+    driven = ReplayTracker(tracker, lambda: here[0] if here else None, ReportBuilder())
+    driven.play(recorded_call(1))
+    here.append(recorded_call(2))
+    tracker.on_play_bytes(ITEM, 0, CHUNK)
+    assert not here[0].performed
+    assert tracker.get_state()["elapsed_ms"] == 100.0
+    tracker.on_play_bytes(ITEM, 0, CHUNK)
+    assert here[0].performed
+    assert tracker.get_state()["elapsed_ms"] == 200.0
+    driven.detach()
 
 
 def test_of_a_second_session_it_is_said_where_there(tmp_path: Path) -> None:
