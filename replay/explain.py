@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from heapq import nsmallest
 from typing import Any, TypeVar, cast
@@ -227,14 +227,18 @@ def exhausted(core: ReplayCore | None, connections: int) -> Divergence:
     )
 
 
-def unmade_after(last: Recording, report: ReportBuilder | ReplayReport) -> list[int]:
+def unmade_after(
+    last: Recording, report: ReportBuilder | ReplayReport, among: Collection[str] | None = None
+) -> list[int]:
     """How many entries each connection has that followed when this was recorded, and was not made. Blocking.
 
     Args:
         last: of the connection that was made last.
+        among: ids of the sessions that count; None: all.
     """
     made = set(report.recordings)
-    return [one.length for one in last.chain() if one.header.id not in made] if made else []
+    following = [one for one in last.chain() if one.header.id not in made] if made else []
+    return [one.length for one in following if among is None or one.header.id in among]
 
 
 def without(report: _Report, unmade: Sequence[int], *, strict: bool) -> _Report:

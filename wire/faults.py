@@ -324,7 +324,7 @@ class FaultLine:
         self._passed = 0  # the number of the message that passed last
         self._ended = False
         scheduled = [(rule.strikes_ns, rule) for rule in self._rules]
-        self._scheduled = deque(
+        self._on_schedule = deque(
             sorted(((at, rule) for at, rule in scheduled if at is not None), key=lambda one: one[0])
         )
 
@@ -341,7 +341,7 @@ class FaultLine:
     @property
     def strikes_ns(self) -> int | None:
         """When the next scheduled fault happens, or None."""
-        return self._scheduled[0][0] if self._scheduled else None
+        return self._on_schedule[0][0] if self._on_schedule else None
 
     def take(self, message: str | bytes, type: str, now_ns: int) -> None:
         """A message came."""
@@ -394,7 +394,7 @@ class FaultLine:
         for one in [held for held in self._held if held[1] <= now_ns]:
             self._held.remove(one)
             self._enqueue(one[2])
-        later = [until for _, until, _ in self._held] + [at for at, _ in self._scheduled]
+        later = [until for _, until, _ in self._held] + [at for at, _ in self._on_schedule]
         if self._queue:
             due_ns, step = self._queue[0]
             if now_ns < due_ns and not (self._ended and self._stopped is not None):
@@ -483,8 +483,8 @@ class FaultLine:
 
     def _strike(self, now_ns: int) -> None:
         """What is scheduled happens, at its time: what is still under way then does not pass."""
-        while self._scheduled and self._scheduled[0][0] <= now_ns:
-            at_ns, rule = self._scheduled.popleft()
+        while self._on_schedule and self._on_schedule[0][0] <= now_ns:
+            at_ns, rule = self._on_schedule.popleft()
             if self._cut_off:
                 continue
             for _, _, piece in sorted(self._held, key=lambda held: held[1]):

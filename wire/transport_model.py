@@ -243,8 +243,10 @@ class TransportBase(ABC):
         raise UsageError('depth="wire": the model needs an application; without one, depth="interface"')
 
     def ended(self) -> None:
-        """As of a replay at the interface: connections that followed were not made. Blocking."""
-        self._unmade = unmade_after(self.recording, self.report)
+        """As of a replay at the interface: connections that followed were not made. Blocking. (A session
+        whose `connect` failed before it came to a socket holds none that could be.)"""
+        with_sockets = {one.session for one in self.plays.connections}
+        self._unmade = unmade_after(self.recording, self.report, with_sockets)
 
     async def finished(self) -> ReplayReport:
         """What the application has left to be played is played, as long as the model reads it; the report.
